@@ -1,0 +1,42 @@
+package org.splitmem.model;
+
+/** The range checks of the records; each message names the field and the value. */
+final class Require {
+    private Require() {}
+
+    static long notNegative(String field, long value) {
+        if (value < 0) {
+            throw new IllegalArgumentException(field + " cannot be negative: " + value);
+        }
+        return value;
+    }
+
+    static double notNegative(String field, double value) {
+        if (!(value >= 0)) {
+            throw new IllegalArgumentException(field + " cannot be negative: " + value);
+        }
+        return value;
+    }
+
+    static long positive(String field, long value) {
+        if (value < 1) {
+            throw new IllegalArgumentException(field + " must be at least 1: " + value);
+        }
+        return value;
+    }
+
+    static String text(String field, String value) {
+        // Jackson passes null for an absent field, whatever the annotations say.
+        if (value == null || value.isBlank()) {
+            throw new IllegalArgumentException(field + " is missing");
+        }
+        return value;
+    }
+
+    static <T> T present(String field, T value) {
+        if (value == null) {
+            throw new IllegalArgumentException(field + " is missing");
+        }
+        return value;
+    }
+}

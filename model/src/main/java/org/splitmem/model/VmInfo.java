@@ -1,0 +1,48 @@
+package org.splitmem.model;
+
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A VM whose memory the asked host knows.
+ *
+ * @param name libvirt's name
+ * @param budgetBytes how much of its RAM may be resident on its main host
+ * @param residentBytes how much is
+ * @param zeroBytes how much was never written or is all zero, and therefore nowhere
+ * @param workingSetBytes estimate of what it uses; absent until there is one
+ * @param remoteBytes what each sub-host keeps, by name
+ * @param pageInUs from the guest's touch to its answer, for pages that were fetched
+ * @param epoch of ownership, one more with each migration; memory servers obey only the newest
+ */
+public record VmInfo(
+        String uuid,
+        String name,
+        VmState state,
+        long ramBytes,
+        long budgetBytes,
+        long residentBytes,
+        long zeroBytes,
+        @Nullable Long workingSetBytes,
+        Map<String, Long> remoteBytes,
+        FaultCounts faults,
+        LatencyUs pageInUs,
+        long epoch) {
+    public VmInfo {
+        Require.text("uuid", uuid);
+        Require.text("name", name);
+        Require.present("state", state);
+        Require.notNegative("ramBytes", ramBytes);
+        Require.notNegative("budgetBytes", budgetBytes);
+        Require.notNegative("residentBytes", residentBytes);
+        Require.notNegative("zeroBytes", zeroBytes);
+        if (workingSetBytes != null) {
+            Require.notNegative("workingSetBytes", workingSetBytes);
+        }
+        remoteBytes = Map.copyOf(Require.present("remoteBytes", remoteBytes));
+        remoteBytes.forEach((host, bytes) -> Require.notNegative("remoteBytes." + host, bytes));
+        Require.present("faults", faults);
+        Require.present("pageInUs", pageInUs);
+        Require.notNegative("epoch", epoch);
+    }
+}

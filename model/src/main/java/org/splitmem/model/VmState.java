@@ -1,0 +1,15 @@
+package org.splitmem.model;
+
+/** What a VM is to the host that is asked. */
+public enum VmState {
+    /** Runs here, all its memory too; also while a migration away is still copying. */
+    LOCAL,
+    /** Runs here, with pages on sub-hosts. */
+    SPLIT,
+    /** Is on its way to here. */
+    INCOMING,
+    /** Switching over to another host, or there already while its last pages are fetched from here. */
+    OUTGOING,
+    /** Its QEMU is not connected: it has just exited, or the daemon has just been restarted. */
+    GONE
+}

@@ -1,0 +1,86 @@
+package org.splitmem.model;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import org.junit.jupiter.api.Test;
+
+class RecordsTest {
+    @Test
+    void aPlanNamesEachHostOnce() {
+        var h3 = new SubHostShare("h3", null);
+
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> new MigrationRequest("h2", null, List.of(h3, h3), null, null, null))
+                .withMessage("subHosts: h3 is named twice in the plan");
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> new MigrationRequest("h3", null, List.of(h3), null, null, null))
+                .withMessage("subHosts: h3 is named twice in the plan");
+    }
+
+    @Test
+    void aRequestIsWithinItsRanges() {
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> new MigrationRequest(" ", null, List.of(), null, null, null))
+                .withMessage("destination is missing");
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> new MigrationRequest("h2", 0L, List.of(), null, null, null))
+                .withMessage("budgetBytes must be at least 1: 0");
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> new MigrationRequest("h2", null, List.of(), 65, null, null))
+                .withMessage("streams must be 1-64: 65");
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> new MigrationRequest("h2", null, List.of(), null, 0L, null))
+                .withMessage("bandwidthBytesPerSecond must be at least 1: 0");
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> new SubHostShare("h3", 0L))
+                .withMessage("bytes must be at least 1: 0");
+    }
+
+    @Test
+    void aRequestDoesNotChangeWithItsList() {
+        var shares = new ArrayList<>(List.of(new SubHostShare("h3", null)));
+        var request = new MigrationRequest("h2", null, shares, null, null, null);
+
+        shares.clear();
+
+        assertThat(request.subHosts()).hasSize(1);
+    }
+
+    @Test
+    void countsAreNeverNegative() {
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> new PagePlacement(0, Map.of("h3", -1L), 0))
+                .withMessage("subHosts.h3 cannot be negative: -1");
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> new FaultCounts(0, 0, 0, -5, 0))
+                .withMessage("minor cannot be negative: -5");
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> new LatencyUs(1, Double.NaN, 0, 0, 0))
+                .withMessage("p50 cannot be negative: NaN");
+    }
+
+    @Test
+    void aReachableHostHasDescribedItself() {
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> new HostStatus("h2", "10.78.0.2:7779", true, null, null))
+                .withMessage("info is missing of the reachable host h2");
+    }
+
+    @Test
+    void onlyBeforeHandoverAMigrationCanBeAborted() {
+        assertThat(MigrationPhase.values())
+                .filteredOn(MigrationPhase::canAbort)
+                .containsExactly(
+                        MigrationPhase.PLANNED,
+                        MigrationPhase.PRECOPY,
+                        MigrationPhase.READY,
+                        MigrationPhase.SWITCHOVER);
+        assertThat(MigrationPhase.values())
+                .filteredOn(MigrationPhase::isOver)
+                .containsExactly(MigrationPhase.DONE, MigrationPhase.ABORTED);
+    }
+}
