@@ -1,0 +1,94 @@
+/* What the parts of the shim know of each other. */
+#ifndef SPLITMEM_SHIM_H
+#define SPLITMEM_SHIM_H
+
+#include "shim_protocol.h"
+
+#include <limits.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+_Static_assert(sizeof(void *) == 8 && sizeof(off_t) == 8, "LP64 only: mmap and mmap64 are the same call");
+
+/* Read from the environment when QEMU first asks for RAM; constant from then on. */
+struct shim_config {
+    bool active; /* false: every call goes straight to the C library, nothing else ever happens */
+    char vm[SHIM_TEXT_LENGTH];
+    char socket[PATH_MAX];
+    int timeout_ms;
+    int exit_hold_ms;
+};
+
+extern struct shim_config shim_config;
+
+/* One line on QEMU's stderr, which is the domain's log under libvirt. */
+void shim_log(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* ---- backend.c: the RAM backends of this QEMU ---- */
+
+struct backend;
+
+/* A mapped backend; its fields never change while it is mapped. */
+struct backend_view {
+    uint32_t index;
+    uint64_t address;
+    uint64_t length;
+    int uffd;
+};
+
+/* Asks the daemon for the next RAM file. Returns its descriptor, or a negative errno after one line of log. */
+int backend_open(void);
+
+/* The backend whose RAM file `fd` is, under whatever number, or NULL. Cheap while there is no backend at all. */
+struct backend *backend_of(int fd);
+
+bool backend_is_mapped(const struct backend *b);
+
+/* Whether QEMU may give the RAM file this size. Returns 0, or a negative errno after one line of log. */
+int backend_check_size(const struct backend *b, uint64_t length);
+
+/* Whether this mapping can be the RAM. Returns 0, or a negative errno after one line of log; then it is gone. */
+int backend_accept_mapping(struct backend *b, uint64_t length, int flags, off_t offset);
+
+/* Hands QEMU's mapping to the daemon and registers it. Returns 0, or a negative errno after one line of log. */
+int backend_attach(struct backend *b, void *address, size_t length);
+
+bool backend_overlaps(const void *address, size_t length);
+
+/* To be called before [address, address + length) is unmapped: from then on no request touches it. */
+void backend_forget(const void *address, size_t length);
+
+/* Between them no hand-shake of a backend begins; the first waits for one in flight. */
+void backend_freeze(void);
+void backend_thaw(void);
+
+/* To be called while frozen. Fills at most `max` views; returns how many are mapped. */
+size_t backend_list(struct backend_view *views, size_t max);
+
+/* Until backend_unpin() QEMU cannot unmap the backend. Returns 0, or EINVAL or ENXIO, and then nothing is pinned. */
+int backend_pin(uint32_t index, struct backend_view *view);
+void backend_unpin(void);
+
+enum { SHIM_MAX_BACKENDS = 256 }; /* as many as QEMU has memory slots */
+
+/* ---- service.c: the daemon's requests ---- */
+
+/* Starts the service thread of this process unless it runs. Returns 0 or a negative errno. */
+int service_start(void);
+
+/* ---- userfault.c ---- */
+
+/*
+ * A userfaultfd with every feature we need. `device` is an open /dev/userfaultfd or -1.
+ * Returns it, or a negative errno with a sentence in `error`.
+ */
+int userfault_open(int device, uint64_t *features, char *error, size_t size);
+
+/* Modes 0 unregisters. Returns 0 or an errno. */
+int userfault_set_modes(int uffd, uint64_t address, uint64_t length, uint64_t modes);
+
+bool userfault_knows_modes(uint64_t modes);
+
+#endif

@@ -1,0 +1,212 @@
+package org.splitmem.memory;
+
+import ch.qos.logback.classic.Level;
+import java.io.IOException;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.concurrent.Callable;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+import org.splitmem.memory.config.ConfigException;
+import org.splitmem.memory.config.DaemonConfig;
+import org.splitmem.memory.control.ControlServer;
+import org.splitmem.memory.control.HostFacts;
+import org.splitmem.memory.control.HttpPeers;
+import org.splitmem.memory.fault.Pager;
+import org.splitmem.memory.linux.KernelFeatures;
+import org.splitmem.memory.linux.LinuxException;
+import org.splitmem.memory.migration.MigrationConfig;
+import org.splitmem.memory.migration.MigrationService;
+import org.splitmem.memory.migration.PeerHosts;
+import org.splitmem.memory.migration.PendingReleases;
+import org.splitmem.memory.server.DataServer;
+import org.splitmem.memory.server.MemoryServer;
+import org.splitmem.memory.shim.ShimServer;
+import org.splitmem.memory.shim.Users;
+import org.splitmem.memory.vm.PagingConfig;
+import org.splitmem.memory.vm.VmRegistry;
+import picocli.CommandLine;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Option;
+
+/** splitmemd, the per-host daemon: owns the RAM of this host's split-ready VMs and pages it to and from memory servers. */
+@Command(
+        name = "splitmemd",
+        mixinStandardHelpOptions = true,
+        description = "Owns the RAM of this host's split-ready VMs, pages it to and from other hosts, and moves it.",
+        footer = {
+            "",
+            "Runs in the foreground and logs to standard error. SIGTERM ends it; guests wait until it is back."
+        })
+public final class MemoryService implements Callable<Integer> {
+    private static final Logger log = LoggerFactory.getLogger(MemoryService.class);
+    private static final int EXIT_FAILED = 1;
+    private static final long SWEEP_MS = 500;
+    private static final long END_S = 10;
+    private static final CountDownLatch ENDED = new CountDownLatch(1);
+
+    @Option(
+            names = "--config",
+            paramLabel = "FILE",
+            defaultValue = "/etc/splitmem/splitmem.conf",
+            description = "The configuration; default: ${DEFAULT-VALUE}.")
+    private Path configFile = Path.of("/etc/splitmem/splitmem.conf");
+
+    public static void main(String[] args) {
+        System.exit(new CommandLine(new MemoryService()).execute(args));
+    }
+
+    @Override
+    public Integer call() throws InterruptedException {
+        try {
+            DaemonConfig config = DaemonConfig.load(configFile);
+            setLogLevel(config.logLevel());
+            checkKernel();
+            run(config);
+            return 0;
+        } catch (ConfigException | IOException e) {
+            System.err.println("splitmemd: " + e.getMessage());
+            return EXIT_FAILED;
+        }
+    }
+
+    private static void setLogLevel(String level) {
+        Logger root = LoggerFactory.getLogger("org.splitmem");
+        if (root instanceof ch.qos.logback.classic.Logger logback) {
+            logback.setLevel(Level.toLevel(level));
+        }
+    }
+
+    /** Refuses now, not in the middle of a migration. */
+    private static void checkKernel() throws ConfigException {
+        try {
+            List<String> missing = KernelFeatures.missing();
+            if (!missing.isEmpty()) {
+                throw new ConfigException(
+                        "this kernel lacks " + String.join(", ", missing) + "; Linux 6.7 or newer is needed");
+            }
+        } catch (LinuxException e) {
+            throw new ConfigException("the kernel cannot be asked for userfaultfd (" + e.getMessage()
+                    + "); splitmemd needs /dev/userfaultfd and CONFIG_USERFAULTFD");
+        }
+    }
+
+    private static void run(DaemonConfig config) throws ConfigException, IOException, InterruptedException {
+        log.info("splitmemd starts on {} with {}", config.hostName(), config.effective());
+        DaemonConfig.Tuning t = config.tuning();
+        PagingConfig paging = new PagingConfig(
+                new Pager.Tuning(t.zeroFillPages(), t.readAheadPages(), t.mapAroundPages(), t.hotSkips()),
+                t.samplePagesPerSecond(),
+                t.pressurePagesPerSecond(),
+                t.coldAge());
+        MigrationConfig migration = new MigrationConfig(
+                t.streams(),
+                t.bandwidthBytesPerSecond(),
+                t.sampleWindows(),
+                t.sampleWindowMs(),
+                t.stopPages(),
+                t.maxRounds());
+        boolean networked = !config.controlAddress().isEmpty();
+        String key = networked ? config.clusterKey() : "";
+        prepareDirectories(config);
+        HostFacts facts = new HostFacts();
+        HttpPeers peers = new HttpPeers(config.peers(), config.dataPort(), key);
+        VmRegistry vms = new VmRegistry(config.memoryDirectory().resolve("vms"), paging, config.qmpDirectory());
+        MemoryServer server = new MemoryServer(
+                config.memoryDirectory().resolve("stores"), config.lendLimitBytes(), facts::availableBytes);
+        MigrationService migrations = new MigrationService(
+                vms,
+                peers,
+                migration,
+                new PeerHosts.Peer(config.hostName(), config.controlAddress(), config.dataPort()),
+                new PendingReleases(config.memoryDirectory().resolve("releases.json"), peers));
+        server.recover();
+        vms.recover(migrations::found, migrations::takenUp);
+        try (DataServer data = networked ? dataServer(config, server, migrations) : null;
+                ShimServer shims = new ShimServer(config.shimSocket(), Users.idsOf(config.shimUsers()), vms);
+                ControlServer control = new ControlServer(config, key, vms, migrations, server, peers, facts)) {
+            if (data != null) {
+                data.start();
+            }
+            shims.start();
+            control.start();
+            CountDownLatch asked = shutdownSignal();
+            Thread upkeep = startUpkeep(migrations, server, asked);
+            log.info("splitmemd {} is ready", facts.version());
+            asked.await();
+            upkeep.join();
+        } finally {
+            vms.stop();
+            log.info("splitmemd ended");
+            ENDED.countDown();
+        }
+    }
+
+    private static @Nullable DataServer dataServer(
+            DaemonConfig config, MemoryServer server, MigrationService migrations) throws ConfigException, IOException {
+        InetAddress address = config.bindAddress();
+        return new DataServer(new InetSocketAddress(address, config.dataPort()), List.of(server, migrations));
+    }
+
+    private static void prepareDirectories(DaemonConfig config) throws IOException {
+        Files.createDirectories(config.memoryDirectory());
+        Files.createDirectories(config.qmpDirectory());
+        for (Path socket : List.of(config.shimSocket(), config.controlSocket())) {
+            Path parent = socket.getParent();
+            if (parent != null) {
+                Files.createDirectories(parent);
+            }
+        }
+    }
+
+    private static Thread startUpkeep(MigrationService migrations, MemoryServer server, CountDownLatch asked) {
+        Thread upkeep = new Thread(
+                () -> {
+                    try {
+                        while (!asked.await(SWEEP_MS, TimeUnit.MILLISECONDS)) {
+                            sweep(migrations, server);
+                        }
+                    } catch (InterruptedException e) {
+                        Thread.currentThread().interrupt();
+                    }
+                },
+                "upkeep");
+        upkeep.setDaemon(true);
+        upkeep.start();
+        return upkeep;
+    }
+
+    private static void sweep(MigrationService migrations, MemoryServer server) {
+        try {
+            migrations.sweep(System.nanoTime());
+            server.releaseForsaken(System.nanoTime());
+        } catch (RuntimeException e) {
+            log.error("upkeep failed", e);
+        }
+    }
+
+    /** Falls to zero on SIGTERM or SIGINT; the JVM then waits until {@link #run} is through. */
+    private static CountDownLatch shutdownSignal() {
+        CountDownLatch asked = new CountDownLatch(1);
+        Runtime.getRuntime()
+                .addShutdownHook(new Thread(
+                        () -> {
+                            asked.countDown();
+                            try {
+                                if (!ENDED.await(END_S, TimeUnit.SECONDS)) {
+                                    log.warn("splitmemd did not end cleanly within {} s", END_S);
+                                }
+                            } catch (InterruptedException e) {
+                                Thread.currentThread().interrupt();
+                            }
+                        },
+                        "shutdown"));
+        return asked;
+    }
+}

@@ -1,0 +1,195 @@
+package org.splitmem.memory.control;
+
+import java.io.IOException;
+import java.net.InetSocketAddress;
+import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.security.MessageDigest;
+import java.util.Arrays;
+import java.util.List;
+import org.eclipse.jetty.http.HttpHeader;
+import org.eclipse.jetty.server.Handler;
+import org.eclipse.jetty.server.HttpConfiguration;
+import org.eclipse.jetty.server.HttpConnectionFactory;
+import org.eclipse.jetty.server.Request;
+import org.eclipse.jetty.server.Response;
+import org.eclipse.jetty.server.Server;
+import org.eclipse.jetty.server.ServerConnector;
+import org.eclipse.jetty.unixdomain.server.UnixDomainServerConnector;
+import org.eclipse.jetty.util.Callback;
+import org.eclipse.jetty.util.thread.QueuedThreadPool;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+import org.splitmem.memory.config.ConfigException;
+import org.splitmem.memory.config.DaemonConfig;
+import org.splitmem.memory.migration.MigrationService;
+import org.splitmem.memory.server.MemoryServer;
+import org.splitmem.memory.vm.VmRegistry;
+import org.splitmem.model.ErrorBody;
+
+/** The HTTP server: who may ask, which endpoint answers, and how failures look. */
+public final class ControlServer implements AutoCloseable {
+    private static final Logger log = LoggerFactory.getLogger(ControlServer.class);
+    private static final int MAX_THREADS = 64;
+    private static final int MIN_THREADS = 4;
+    /** Between bytes of a request, and between requests. A call that is being answered may take as long as it takes. */
+    private static final long IDLE_MS = 30_000;
+
+    private final Server server;
+    private final Endpoints endpoints;
+    private final DaemonMetrics metrics;
+    private final Path socket;
+    private final @Nullable ServerConnector tcp;
+    private final byte[] bearer;
+    private final long idleMs;
+
+    /**
+     * Wires; {@link #start} binds.
+     *
+     * @param key of the cluster
+     */
+    public ControlServer(
+            DaemonConfig config,
+            String key,
+            VmRegistry vms,
+            MigrationService migrations,
+            MemoryServer memoryServer,
+            HttpPeers peers,
+            HostFacts facts)
+            throws ConfigException {
+        this(config, key, vms, migrations, memoryServer, peers, facts, IDLE_MS);
+    }
+
+    /** @param idleMs after which a peer that dawdles is dropped */
+    ControlServer(
+            DaemonConfig config,
+            String key,
+            VmRegistry vms,
+            MigrationService migrations,
+            MemoryServer memoryServer,
+            HttpPeers peers,
+            HostFacts facts,
+            long idleMs)
+            throws ConfigException {
+        this.idleMs = idleMs;
+        this.endpoints = new Endpoints(config, vms, migrations, memoryServer, peers, facts);
+        this.metrics = new DaemonMetrics(vms, memoryServer);
+        this.socket = config.controlSocket();
+        this.bearer = ("Bearer " + key).getBytes(StandardCharsets.UTF_8);
+        QueuedThreadPool threads = new QueuedThreadPool(MAX_THREADS, MIN_THREADS);
+        threads.setName("control");
+        this.server = new Server(threads);
+        this.tcp = config.controlAddress().isEmpty() ? null : tcp(config);
+        UnixDomainServerConnector unix = new UnixDomainServerConnector(server, 1, 1, http());
+        unix.setUnixDomainPath(socket);
+        unix.setIdleTimeout(idleMs);
+        server.addConnector(unix);
+        server.setHandler(new Dispatcher());
+    }
+
+    private ServerConnector tcp(DaemonConfig config) throws ConfigException {
+        ServerConnector connector = new ServerConnector(server, 1, 1, http());
+        InetSocketAddress address = new InetSocketAddress(config.bindAddress(), config.controlPort());
+        connector.setHost(address.getAddress().getHostAddress());
+        connector.setPort(address.getPort());
+        connector.setIdleTimeout(idleMs);
+        server.addConnector(connector);
+        return connector;
+    }
+
+    private HttpConnectionFactory http() {
+        HttpConfiguration http = new HttpConfiguration();
+        http.setSendServerVersion(false);
+        http.setIdleTimeout(idleMs);
+        return new HttpConnectionFactory(http);
+    }
+
+    /** @throws IOException if it cannot bind: the text says to what */
+    public void start() throws IOException {
+        Files.deleteIfExists(socket);
+        try {
+            server.start();
+        } catch (IOException e) {
+            throw e;
+        } catch (Exception e) { // Jetty's life cycle declares no less
+            throw new IOException("the control API cannot start: " + e.getMessage(), e);
+        }
+        Files.setPosixFilePermissions(socket, PosixFilePermissions.fromString("rw-rw----"));
+    }
+
+    @Override
+    public void close() throws IOException {
+        try {
+            server.stop();
+        } catch (Exception e) { // Jetty's life cycle declares no less
+            throw new IOException("the control API did not stop cleanly: " + e.getMessage(), e);
+        } finally {
+            Files.deleteIfExists(socket);
+        }
+    }
+
+    private final class Dispatcher extends Handler.Abstract {
+        @Override
+        public boolean handle(Request request, Response response, Callback callback) {
+            Answer answer = answer(request);
+            byte[] body = answer.body().getBytes(StandardCharsets.UTF_8);
+            response.setStatus(answer.status());
+            response.getHeaders().put(HttpHeader.CONTENT_TYPE, answer.contentType());
+            response.getHeaders().put(HttpHeader.CONTENT_LENGTH, body.length);
+            response.write(true, ByteBuffer.wrap(body), callback);
+            return true;
+        }
+
+        private Answer answer(Request request) {
+            String path = Request.getPathInContext(request);
+            boolean plain = path.startsWith("/v1/hooks/");
+            try {
+                checkAllowed(request);
+                return route(request, path);
+            } catch (ApiException e) {
+                return error(plain, e.status(), e.code(), String.valueOf(e.getMessage()));
+            } catch (IOException e) {
+                log.warn("{} {} failed: {}", request.getMethod(), path, e.getMessage());
+                return error(plain, 502, "failed", String.valueOf(e.getMessage()));
+            } catch (RuntimeException e) {
+                log.error("{} {} failed", request.getMethod(), path, e);
+                return error(plain, 500, "internal", "splitmemd failed, its log says more: " + e);
+            }
+        }
+
+        private void checkAllowed(Request request) throws ApiException {
+            if (request.getConnectionMetaData().getConnector() != tcp) {
+                return; // the socket's file mode decided
+            }
+            String shown = request.getHeaders().get(HttpHeader.AUTHORIZATION);
+            byte[] bytes = shown == null ? new byte[0] : shown.getBytes(StandardCharsets.UTF_8);
+            if (!MessageDigest.isEqual(bearer, bytes)) {
+                throw new ApiException(401, "unauthorized", "the cluster's key is missing or wrong (cluster.key-file)");
+            }
+        }
+
+        private Answer route(Request request, String path) throws ApiException, IOException {
+            List<String> segments = Arrays.stream(path.split("/", -1)).skip(1).toList();
+            String first = segments.isEmpty() ? "" : segments.get(0);
+            Call call = new Call(request, segments.subList(Math.min(1, segments.size()), segments.size()));
+            if (first.equals("v1")) {
+                return endpoints.answer(call);
+            }
+            if (first.equals("metrics") && call.is("GET")) {
+                return Answer.text(200, metrics.scrape());
+            }
+            if (first.equals("healthz") && call.is("GET")) {
+                return Answer.text(200, "ok\n");
+            }
+            throw Endpoints.unknown(call);
+        }
+
+        private Answer error(boolean plain, int status, String code, String message) {
+            return plain ? Answer.text(status, message) : Answer.json(status, ErrorBody.of(code, message));
+        }
+    }
+}

@@ -1,0 +1,323 @@
+package org.splitmem.memory.control;
+
+import java.io.IOException;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.UUID;
+import java.util.concurrent.CompletableFuture;
+import org.splitmem.memory.config.DaemonConfig;
+import org.splitmem.memory.migration.MigrationService;
+import org.splitmem.memory.migration.PeerHosts;
+import org.splitmem.memory.migration.RefusedException;
+import org.splitmem.memory.server.MemoryServer;
+import org.splitmem.memory.server.StoreRecord;
+import org.splitmem.memory.vm.Vm;
+import org.splitmem.memory.vm.VmRegistry;
+import org.splitmem.memory.wire.FrameSocket;
+import org.splitmem.model.BudgetRequest;
+import org.splitmem.model.HostInfo;
+import org.splitmem.model.HostStatus;
+import org.splitmem.model.MigrationPhase;
+import org.splitmem.model.MigrationRequest;
+import org.splitmem.model.VmInfo;
+
+/** What the control API can be asked. Any thread. */
+final class Endpoints {
+    private static final long LEAST_BUDGET = 16L << 20;
+    /** How long a question for readiness may wait: shorter than who asks, and a hung peer of theirs, is waited for. */
+    private static final long READY_WAIT_NS = 5_000_000_000L;
+
+    private static final String OPERATOR = "aborted by the operator";
+
+    private final DaemonConfig config;
+    private final VmRegistry vms;
+    private final MigrationService migrations;
+    private final MemoryServer server;
+    private final HttpPeers peers;
+    private final HostFacts facts;
+    private final HookEndpoint hooks;
+
+    Endpoints(
+            DaemonConfig config,
+            VmRegistry vms,
+            MigrationService migrations,
+            MemoryServer server,
+            HttpPeers peers,
+            HostFacts facts) {
+        this.config = config;
+        this.vms = vms;
+        this.migrations = migrations;
+        this.server = server;
+        this.peers = peers;
+        this.facts = facts;
+        this.hooks = new HookEndpoint(config, migrations, peers, vms);
+    }
+
+    /** @throws ApiException when it cannot be answered as asked */
+    Answer answer(Call call) throws ApiException, IOException {
+        return switch (call.segment(0)) {
+            case "host", "hosts" -> hosts(call);
+            case "vms" -> vms(call);
+            case "migrations" -> migrations(call);
+            case "hooks" -> hooks.answer(call);
+            case "reservations", "incoming", "outgoing" -> betweenHosts(call);
+            default -> throw unknown(call);
+        };
+    }
+
+    static ApiException unknown(Call call) {
+        return new ApiException(
+                404, "not-found", "there is no " + call.method() + " on this path; docs/API.md lists what there is");
+    }
+
+    // ---- hosts
+
+    private Answer hosts(Call call) throws ApiException {
+        if (call.is("GET", "host")) {
+            return Answer.json(info());
+        }
+        if (call.is("GET", "hosts")) {
+            return Answer.json(statuses());
+        }
+        throw unknown(call);
+    }
+
+    private HostInfo info() {
+        long lent = server.lentBytes();
+        long room = Math.min(server.lendLimitBytes() - lent, facts.availableBytes() - (lent - server.heldBytes()));
+        return new HostInfo(
+                config.hostName(),
+                facts.version(),
+                FrameSocket.VERSION,
+                facts.kernel(),
+                server.lendLimitBytes(),
+                lent,
+                server.heldBytes(),
+                Math.max(0, room),
+                vms.all().size());
+    }
+
+    /** Asks all peers at once: one that does not answer costs its time limit, not the sum of all. */
+    private List<HostStatus> statuses() {
+        List<CompletableFuture<HostStatus>> asked = new ArrayList<>();
+        asked.add(CompletableFuture.completedFuture(
+                new HostStatus(config.hostName(), config.controlAddress(), true, info(), null)));
+        for (DaemonConfig.PeerAddress peer : peers.all()) {
+            asked.add(CompletableFuture.supplyAsync(() -> status(peer)));
+        }
+        return asked.stream().map(CompletableFuture::join).toList();
+    }
+
+    private HostStatus status(DaemonConfig.PeerAddress peer) {
+        try {
+            return new HostStatus(peer.name(), peer.address(), true, peers.info(peer.name()), null);
+        } catch (IOException e) {
+            return new HostStatus(peer.name(), peer.address(), false, null, String.valueOf(e.getMessage()));
+        }
+    }
+
+    // ---- VMs
+
+    private Answer vms(Call call) throws ApiException, IOException {
+        if (call.is("GET", "vms")) {
+            List<VmInfo> all = vms.all().stream().map(Views::of).toList();
+            return Answer.json(all);
+        }
+        Vm vm = vm(call.segment(1));
+        if (call.is("GET", "vms", "*")) {
+            return Answer.json(Views.of(vm));
+        }
+        if (call.is("PUT", "vms", "*", "budget")) {
+            setBudget(vm, call.body(BudgetRequest.class).bytes());
+            return Answer.json(Views.of(vm));
+        }
+        if (call.is("POST", "vms", "*", "migrations")) {
+            return Answer.json(202, start(vm, call.body(MigrationRequest.class)));
+        }
+        throw unknown(call);
+    }
+
+    private Vm vm(String uuidOrName) throws ApiException {
+        return vms.find(uuidOrName)
+                .orElseThrow(() -> new ApiException(
+                        404,
+                        "vm-not-found",
+                        "no split-ready VM \"" + uuidOrName + "\" runs on " + config.hostName()
+                                + "; \"splitmem vms\" lists those that do"));
+    }
+
+    private void setBudget(Vm vm, long bytes) throws ApiException, IOException {
+        if (bytes < LEAST_BUDGET) {
+            throw new ApiException(
+                    400,
+                    "budget-too-small",
+                    "a budget of " + bytes + " B is less than " + LEAST_BUDGET
+                            + " B, the least that a VM can run with");
+        }
+        switch (vm.record().phase()) {
+            case PAGED -> {
+                checkRoom(vm, bytes);
+                vm.setBudget(bytes);
+            }
+            case LOCAL ->
+                throw new ApiException(
+                        409,
+                        "vm-local",
+                        "VM " + vm.name()
+                                + " is whole on this host and has no sub-host yet: split it by a migration first");
+            case INCOMING, LEAVING, LEFT ->
+                throw new ApiException(409, "vm-migrating", "VM " + vm.name() + " is migrating");
+        }
+    }
+
+    private void checkRoom(Vm vm, long budget) throws ApiException {
+        VmInfo now = Views.of(vm);
+        long growth = growth(budget, now.ramBytes(), now.residentBytes());
+        long free = facts.availableBytes();
+        if (growth > free) { // the tmpfs of guest RAM has no limit of its own
+            throw new ApiException(
+                    507,
+                    "no-room",
+                    "with a budget of " + budget + " B, " + growth + " B more of VM " + vm.name() + " would come to "
+                            + config.hostName() + ", which has " + free + " B of memory free");
+        }
+    }
+
+    /** Bytes of a VM that a budget lets come back to its main host. */
+    static long growth(long budget, long ram, long resident) {
+        return Math.max(0, Math.min(budget, ram) - resident);
+    }
+
+    private Object start(Vm vm, MigrationRequest request) throws ApiException {
+        try {
+            return migrations.start(vm, request);
+        } catch (RefusedException e) {
+            throw ApiException.of(e);
+        }
+    }
+
+    // ---- migrations
+
+    private Answer migrations(Call call) throws ApiException {
+        if (call.is("GET", "migrations")) {
+            return Answer.json(migrations.list());
+        }
+        if (call.is("GET", "migrations", "*")) {
+            return Answer.json(migrations
+                    .find(call.segment(1))
+                    .orElseThrow(() -> new ApiException(
+                            404, "migration-not-found", "no migration " + call.segment(1) + " on this host")));
+        }
+        if (call.is("DELETE", "migrations", "*")) {
+            try {
+                return Answer.json(migrations.abort(call.segment(1), OPERATOR));
+            } catch (RefusedException e) {
+                throw ApiException.of(e);
+            }
+        }
+        throw unknown(call);
+    }
+
+    // ---- what hosts ask of each other
+
+    private Answer betweenHosts(Call call) throws ApiException, IOException {
+        if (call.is("POST", "reservations")) {
+            reserve(call.body(PeerHosts.Reservation.class));
+            return Answer.empty();
+        }
+        if (call.is("DELETE", "reservations", "*")) {
+            server.release(uuid(call.segment(1)), call.query("token"));
+            return Answer.empty();
+        }
+        if (call.is("POST", "incoming")) {
+            prepare(call.body(PeerHosts.Incoming.class));
+            return Answer.empty();
+        }
+        if (call.is("DELETE", "incoming", "*")) {
+            migrations.cancel(uuid(call.segment(1)), call.query("token"));
+            return Answer.empty();
+        }
+        if (call.is("DELETE", "outgoing", "*")) {
+            arrived(uuid(call.segment(1)), call.query("token"));
+            return Answer.empty();
+        }
+        if (call.is("GET", "outgoing", "*", "fate")) {
+            return Answer.json(migrations.fate(uuid(call.segment(1)), call.query("token")));
+        }
+        if (call.is("POST", "outgoing", "*", "ready")) {
+            return makeReady(
+                    uuid(call.segment(1)),
+                    call.query("destination"),
+                    call.query("start").equals("true"),
+                    call.query("nearly").equals("true"));
+        }
+        throw unknown(call);
+    }
+
+    private static UUID uuid(String text) throws ApiException {
+        try {
+            return UUID.fromString(text);
+        } catch (IllegalArgumentException e) {
+            throw new ApiException(400, "invalid-uuid", "not a uuid: " + text);
+        }
+    }
+
+    private void reserve(PeerHosts.Reservation r) throws ApiException, IOException {
+        try {
+            server.reserve(new StoreRecord(r.vm(), r.token(), r.epoch(), r.pages(), r.bytes(), r.owner(), false));
+        } catch (MemoryServer.NoRoomException e) {
+            throw new ApiException(507, "no-room", String.valueOf(e.getMessage()));
+        } catch (IllegalArgumentException e) {
+            throw new ApiException(400, "invalid-reservation", String.valueOf(e.getMessage()));
+        }
+    }
+
+    private void prepare(PeerHosts.Incoming incoming) throws ApiException {
+        if (incoming.budgetBytes() > facts.availableBytes()) {
+            throw new ApiException(
+                    507,
+                    "no-room",
+                    config.hostName() + " has " + facts.availableBytes() + " B of memory free, the VM's budget is "
+                            + incoming.budgetBytes() + " B");
+        }
+        try {
+            migrations.prepare(incoming);
+        } catch (RefusedException e) {
+            throw ApiException.of(e);
+        }
+    }
+
+    private void arrived(UUID uuid, String token) throws ApiException {
+        try {
+            migrations.arrived(uuid, token);
+        } catch (RefusedException e) {
+            throw ApiException.of(e);
+        }
+    }
+
+    /** A migration that the hypervisor was asked for directly: one-to-one, unless a plan was prepared. */
+    private Answer makeReady(UUID uuid, String destination, boolean start, boolean nearly) throws ApiException {
+        Vm vm = vm(uuid.toString());
+        if (start && !isMigrating(uuid)) {
+            start(vm, new MigrationRequest(destination, null, List.of(), null, null, null));
+        }
+        if (migrations.awaitReady(uuid, nearly, READY_WAIT_NS)) {
+            return Answer.empty();
+        }
+        if (isMigrating(uuid)) {
+            return Answer.notYet();
+        }
+        String why = migrations.list().stream()
+                .filter(m -> m.vm().equals(uuid.toString()) && m.phase() == MigrationPhase.ABORTED)
+                .findFirst()
+                .map(m -> String.valueOf(m.reason()))
+                .orElse("it ended");
+        throw new ApiException(
+                502, "migration-failed", "the memory of VM " + vm.name() + " could not be prepared: " + why);
+    }
+
+    private boolean isMigrating(UUID uuid) {
+        return migrations.list().stream()
+                .anyMatch(m -> m.vm().equals(uuid.toString()) && !m.phase().isOver());
+    }
+}

@@ -1,0 +1,144 @@
+package org.splitmem.memory.control;
+
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.util.UUID;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+import org.splitmem.hooks.HookCall;
+import org.splitmem.hooks.HookDecision;
+import org.splitmem.hooks.domain.InvalidDomainXmlException;
+import org.splitmem.hooks.domain.ShimPaths;
+import org.splitmem.memory.config.DaemonConfig;
+import org.splitmem.memory.migration.MigrationService;
+import org.splitmem.memory.vm.Vm;
+import org.splitmem.memory.vm.VmRecord;
+import org.splitmem.memory.vm.VmRegistry;
+
+/** What libvirt's hook asks. Errors are one line of plain text: libvirt shows it to whoever asked for the migration. */
+final class HookEndpoint {
+    private static final Logger log = LoggerFactory.getLogger(HookEndpoint.class);
+
+    private final ShimPaths paths;
+    private final DaemonConfig config;
+    private final MigrationService migrations;
+    private final HttpPeers peers;
+    private final VmRegistry vms;
+
+    HookEndpoint(DaemonConfig config, MigrationService migrations, HttpPeers peers, VmRegistry vms) {
+        this.paths = new ShimPaths(config.shimLibrary(), config.shimSocket(), config.qmpDirectory());
+        this.config = config;
+        this.migrations = migrations;
+        this.peers = peers;
+        this.vms = vms;
+    }
+
+    Answer answer(Call call) throws ApiException, IOException {
+        if (!call.is("POST", "hooks", "qemu", "*", "*")) {
+            throw Endpoints.unknown(call);
+        }
+        String xml = new String(call.body(), StandardCharsets.UTF_8);
+        HookCall hook = new HookCall(call.segment(2), call.segment(3), call.query("guest"), xml);
+        try {
+            return act(hook.decide(paths));
+        } catch (InvalidDomainXmlException e) {
+            return Answer.text(400, "the domain's XML is not understood: " + e.getMessage());
+        }
+    }
+
+    private Answer act(HookDecision decision) {
+        if (decision instanceof HookDecision.Ignore) {
+            return Answer.text(200, "");
+        }
+        if (decision instanceof HookDecision.Refuse refuse) {
+            return Answer.text(409, refuse.reason());
+        }
+        if (decision instanceof HookDecision.IncomingMigration incoming) {
+            return incoming(incoming);
+        }
+        if (decision instanceof HookDecision.Started started) {
+            return started(started);
+        }
+        if (decision instanceof HookDecision.Stopped stopped) {
+            return ended(stopped.uuid());
+        }
+        return decision instanceof HookDecision.Released released ? ended(released.uuid()) : Answer.text(200, "");
+    }
+
+    /** Prepared by a migration that the daemon was asked for; or, after a plain virsh migrate, asked for now. */
+    private Answer incoming(HookDecision.IncomingMigration incoming) {
+        UUID uuid = incoming.uuid();
+        try {
+            if (!isNearlyHere(uuid)) {
+                return Answer.notYet();
+            }
+        } catch (IOException e) {
+            return Answer.text(502, String.valueOf(e.getMessage()));
+        }
+        Vm vm = migrations.isExpected(uuid) ? vms.find(uuid) : null;
+        if (vm == null) {
+            return Answer.text(
+                    409,
+                    "no memory was prepared on " + config.hostName() + " for VM " + incoming.name()
+                            + ", and no peer in splitmem.conf has it; is splitmemd running on its host?");
+        }
+        if (!vm.record().backendBytes().equals(incoming.backends())) {
+            return Answer.text(
+                    409,
+                    "VM " + incoming.name() + " would have RAM backends of " + incoming.backends() + " B here, but "
+                            + vm.record().backendBytes() + " B were prepared");
+        }
+        return Answer.text(200, incoming.xml());
+    }
+
+    /**
+     * Whoever has the VM is asked for a migration to here, unless there is one. libvirt is held now rather than once it has
+     * started QEMU: then it would hold the domain's lock, too, and could not even list its domains.
+     *
+     * @return false if its memory is still to come
+     */
+    private boolean isNearlyHere(UUID uuid) throws IOException {
+        Vm vm = migrations.isExpected(uuid) ? vms.find(uuid) : null;
+        VmRecord.Lender source = vm == null ? null : vm.record().source();
+        if (source != null) {
+            return peers.awaitReady(source.host(), uuid, config.hostName(), false, true) == HttpPeers.Readiness.READY;
+        }
+        for (DaemonConfig.PeerAddress peer : peers.all()) {
+            try {
+                HttpPeers.Readiness how = peers.awaitReady(peer.name(), uuid, config.hostName(), true, true);
+                if (how != HttpPeers.Readiness.NO_VM) {
+                    return how == HttpPeers.Readiness.READY;
+                }
+            } catch (UnreachableException e) {
+                log.info("vm={} is not looked for on {}: {}", uuid, peer.name(), e.getMessage());
+            }
+        }
+        return true; // nobody has it: the caller says so
+    }
+
+    /** QEMU waits for its stream: it is told to expect no RAM, and held until nearly all of that is here. */
+    private Answer started(HookDecision.Started started) {
+        UUID uuid = started.uuid();
+        try {
+            Vm vm = migrations.isExpected(uuid) ? vms.find(uuid) : null;
+            VmRecord.Lender source = vm == null ? null : vm.record().source();
+            if (source == null) {
+                return Answer.text(200, ""); // it starts here
+            }
+            migrations.qemuStarted(uuid);
+            return switch (peers.awaitReady(source.host(), uuid, config.hostName(), false, false)) {
+                case READY -> Answer.text(200, "");
+                case NOT_YET -> Answer.notYet();
+                case NO_VM -> Answer.text(409, source.host() + " does not migrate VM " + started.name() + " any more");
+            };
+        } catch (IOException e) {
+            return Answer.text(502, "VM " + started.name() + " cannot receive its migration: " + e.getMessage());
+        }
+    }
+
+    private Answer ended(UUID uuid) {
+        log.debug("vm={} libvirt says that its QEMU has ended", uuid);
+        migrations.sweep(System.nanoTime());
+        return Answer.text(200, "");
+    }
+}

@@ -1,0 +1,172 @@
+package org.splitmem.memory.control;
+
+import java.io.IOException;
+import java.net.URI;
+import java.net.URLEncoder;
+import java.net.http.HttpClient;
+import java.net.http.HttpRequest;
+import java.net.http.HttpResponse;
+import java.nio.charset.StandardCharsets;
+import java.time.Duration;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+import java.util.UUID;
+import org.jspecify.annotations.Nullable;
+import org.splitmem.memory.config.DaemonConfig;
+import org.splitmem.memory.migration.PeerHosts;
+import org.splitmem.model.ErrorBody;
+import org.splitmem.model.HostInfo;
+import org.splitmem.model.InvalidJsonException;
+import org.splitmem.model.Json;
+
+/** The other hosts' control APIs. Any thread; every call is bounded in time. */
+public final class HttpPeers implements PeerHosts {
+    private static final Duration CONNECT = Duration.ofSeconds(3);
+    private static final Duration ANSWER = Duration.ofSeconds(20);
+    /** For a question that is answered within that host's Endpoints, while libvirt's hook waits. */
+    private static final Duration SHORT_WAIT = Duration.ofSeconds(8);
+
+    private final Map<String, DaemonConfig.PeerAddress> peers = new TreeMap<>();
+    private final int dataPort;
+    private final String bearer;
+    private final HttpClient client = HttpClient.newBuilder()
+            .version(HttpClient.Version.HTTP_1_1)
+            .connectTimeout(CONNECT)
+            .build();
+
+    /** @param key of the cluster */
+    public HttpPeers(List<DaemonConfig.PeerAddress> peers, int dataPort, String key) {
+        peers.forEach(peer -> this.peers.put(peer.name(), peer));
+        this.dataPort = dataPort;
+        this.bearer = "Bearer " + key;
+    }
+
+    public List<DaemonConfig.PeerAddress> all() {
+        return List.copyOf(peers.values());
+    }
+
+    @Override
+    public Peer find(String name) throws IOException {
+        DaemonConfig.PeerAddress peer = peers.get(name);
+        if (peer == null) {
+            throw new IOException(
+                    "host " + name + " is not among the peers of splitmem.conf: " + String.join(", ", peers.keySet()));
+        }
+        return new Peer(peer.name(), peer.address(), dataPort);
+    }
+
+    HostInfo info(String name) throws IOException {
+        return Json.read(call(name, "GET", "/v1/host", null, ANSWER), HostInfo.class);
+    }
+
+    @Override
+    public void reserve(Peer peer, Reservation reservation) throws IOException {
+        call(peer.name(), "POST", "/v1/reservations", reservation, ANSWER);
+    }
+
+    @Override
+    public void release(Peer peer, UUID vm, String token) throws IOException {
+        call(peer.name(), "DELETE", "/v1/reservations/" + vm + "?token=" + token, null, ANSWER);
+    }
+
+    @Override
+    public void prepareIncoming(Peer peer, Incoming incoming) throws IOException {
+        call(peer.name(), "POST", "/v1/incoming", incoming, ANSWER);
+    }
+
+    @Override
+    public void cancelIncoming(Peer peer, UUID vm, String token) throws IOException {
+        call(peer.name(), "DELETE", "/v1/incoming/" + vm + "?token=" + token, null, ANSWER);
+    }
+
+    @Override
+    public void arrived(Peer source, UUID vm, String token) throws IOException {
+        call(source.name(), "DELETE", "/v1/outgoing/" + vm + "?token=" + token, null, ANSWER);
+    }
+
+    @Override
+    public Fate fate(Peer source, UUID vm, String token) throws IOException {
+        byte[] answer = call(source.name(), "GET", "/v1/outgoing/" + vm + "/fate?token=" + token, null, ANSWER);
+        return Json.read(answer, Fate.class);
+    }
+
+    /** How far the migration of another host's VM to here is. */
+    enum Readiness {
+        READY,
+        NOT_YET,
+        /** It has no such VM. */
+        NO_VM
+    }
+
+    /**
+     * Waits for some seconds until a VM of another host is ready to migrate here.
+     *
+     * @param start whether that host may begin the migration, if there is none
+     * @param nearly whether it is enough that it is about to be ready
+     * @throws IOException also if the migration has ended
+     */
+    Readiness awaitReady(String name, UUID vm, String destination, boolean start, boolean nearly) throws IOException {
+        String query = "?start=" + start + "&nearly=" + nearly + "&destination="
+                + URLEncoder.encode(destination, StandardCharsets.UTF_8);
+        HttpResponse<byte[]> answer = send(name, "POST", "/v1/outgoing/" + vm + "/ready" + query, null, SHORT_WAIT);
+        if (answer.statusCode() == 404) {
+            return Readiness.NO_VM;
+        }
+        check(name, answer);
+        return answer.statusCode() == 202 ? Readiness.NOT_YET : Readiness.READY;
+    }
+
+    private byte[] call(String name, String method, String path, @Nullable Object body, Duration limit)
+            throws IOException {
+        HttpResponse<byte[]> answer = send(name, method, path, body, limit);
+        check(name, answer);
+        return answer.body();
+    }
+
+    private HttpResponse<byte[]> send(String name, String method, String path, @Nullable Object body, Duration limit)
+            throws IOException {
+        DaemonConfig.PeerAddress peer = peers.get(name);
+        if (peer == null) {
+            throw new IOException("host " + name + " is not among the peers of splitmem.conf");
+        }
+        HttpRequest.BodyPublisher publisher = body == null
+                ? HttpRequest.BodyPublishers.noBody()
+                : HttpRequest.BodyPublishers.ofByteArray(Json.writeBytes(body));
+        HttpRequest request = HttpRequest.newBuilder(
+                        URI.create("http://" + literal(peer.address()) + ":" + peer.controlPort() + path))
+                .method(method, publisher)
+                .header("Authorization", bearer)
+                .header("Content-Type", "application/json")
+                .timeout(limit)
+                .build();
+        try {
+            return client.send(request, HttpResponse.BodyHandlers.ofByteArray());
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new IOException("interrupted while asking " + name, e);
+        } catch (IOException e) {
+            // The JDK's client says nothing of a refused connection.
+            String why = e.getMessage() == null ? "no connection; is splitmemd running there?" : e.getMessage();
+            throw new UnreachableException(
+                    "host " + name + " (" + peer.address() + ":" + peer.controlPort() + ") does not answer: " + why, e);
+        }
+    }
+
+    private static String literal(String address) {
+        return address.contains(":") ? "[" + address + "]" : address; // IPv6
+    }
+
+    private static void check(String name, HttpResponse<byte[]> answer) throws IOException {
+        if (answer.statusCode() / 100 == 2) {
+            return;
+        }
+        String text;
+        try {
+            text = Json.read(answer.body(), ErrorBody.class).error().message();
+        } catch (InvalidJsonException e) {
+            text = "HTTP " + answer.statusCode();
+        }
+        throw new IOException("host " + name + " refused: " + text);
+    }
+}

@@ -1,0 +1,87 @@
+package org.splitmem.memory.control;
+
+import java.util.Map;
+import java.util.TreeMap;
+import org.HdrHistogram.Histogram;
+import org.jspecify.annotations.Nullable;
+import org.splitmem.memory.fault.FaultStats;
+import org.splitmem.memory.page.PageState;
+import org.splitmem.memory.page.PageTable;
+import org.splitmem.memory.page.Pages;
+import org.splitmem.memory.vm.Paging;
+import org.splitmem.memory.vm.Vm;
+import org.splitmem.memory.vm.VmRecord;
+import org.splitmem.model.FaultCounts;
+import org.splitmem.model.LatencyUs;
+import org.splitmem.model.VmInfo;
+import org.splitmem.model.VmState;
+
+/** How the daemon's objects look from outside. Stateless. */
+final class Views {
+    private Views() {}
+
+    static VmInfo of(Vm vm) {
+        VmRecord record = vm.record();
+        Paging paging = vm.paging();
+        long ram = record.backendBytes().stream().mapToLong(Long::longValue).sum();
+        PageTable table = paging == null || record.phase() == VmRecord.Phase.LOCAL ? null : paging.table();
+        return new VmInfo(
+                vm.uuid().toString(),
+                vm.name(),
+                state(record, table),
+                ram,
+                Pages.toBytes(vm.budgetPages()),
+                table == null ? residentWithoutTable(record, ram) : Pages.toBytes(table.resident()),
+                table == null ? 0 : Pages.toBytes(table.count(PageState.ZERO)),
+                vm.workingSetBytes(),
+                table == null ? Map.of() : remote(record, table),
+                paging == null ? FaultCounts.NONE : counts(paging.stats()),
+                paging == null
+                        ? LatencyUs.NONE
+                        : latency(paging.stats().pageInLatency().recent(System.nanoTime())),
+                record.epoch());
+    }
+
+    /** A VM that is served by the kernel alone is all here; one that is only expected has nothing that can be counted yet. */
+    private static long residentWithoutTable(VmRecord record, long ram) {
+        return record.phase() == VmRecord.Phase.INCOMING ? 0 : ram;
+    }
+
+    private static VmState state(VmRecord record, @Nullable PageTable table) {
+        return switch (record.phase()) {
+            case LOCAL -> VmState.LOCAL;
+            case INCOMING -> VmState.INCOMING;
+            case LEAVING, LEFT -> VmState.OUTGOING;
+            case PAGED -> table == null ? VmState.GONE : VmState.SPLIT;
+        };
+    }
+
+    private static Map<String, Long> remote(VmRecord record, PageTable table) {
+        Map<String, Long> byHost = new TreeMap<>();
+        for (int i = 0; i < record.lenders().size(); i++) {
+            byHost.put(record.lenders().get(i).host(), Pages.toBytes(table.countRemote(i)));
+        }
+        return byHost;
+    }
+
+    private static FaultCounts counts(FaultStats stats) {
+        return new FaultCounts(
+                stats.pageIns.sum(),
+                stats.pageOuts.sum(),
+                stats.zeroFills.sum(),
+                stats.minor.sum(),
+                stats.readAheadPages.sum());
+    }
+
+    private static LatencyUs latency(Histogram ns) {
+        if (ns.getTotalCount() == 0) {
+            return LatencyUs.NONE;
+        }
+        return new LatencyUs(
+                ns.getTotalCount(),
+                ns.getValueAtPercentile(50) / 1e3,
+                ns.getValueAtPercentile(90) / 1e3,
+                ns.getValueAtPercentile(99) / 1e3,
+                ns.getMaxValue() / 1e3);
+    }
+}

@@ -1,0 +1,151 @@
+package org.splitmem.memory.fault;
+
+import static org.splitmem.memory.page.PageState.INCOMING;
+import static org.splitmem.memory.page.PageState.LOCAL;
+
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+import org.splitmem.memory.faultpoint.FaultPoint;
+import org.splitmem.memory.faultpoint.FaultPoints;
+import org.splitmem.memory.guest.GuestMemory;
+import org.splitmem.memory.guest.MappingGate;
+import org.splitmem.memory.guest.QemuMemory;
+import org.splitmem.memory.linux.Errno;
+import org.splitmem.memory.linux.LinuxException;
+import org.splitmem.memory.linux.NativeBlock;
+import org.splitmem.memory.linux.Windows;
+import org.splitmem.memory.page.PageEntry;
+import org.splitmem.memory.page.PageTable;
+import org.splitmem.memory.page.Pages;
+import org.splitmem.memory.remote.PageSink;
+
+/**
+ * Takes pages that arrive for one VM: verifies them, makes them LOCAL, maps them into QEMU and wakes who waits.
+ *
+ * <p>Shared by the pager and the arrivals from all peers; {@link #sinkFor} makes one sink for each receiving thread.
+ */
+public final class Arrivals {
+    /** In place of a time: nobody waits for this page, so its latency is not the guest's. */
+    public static final long NOBODY_WAITS = Long.MIN_VALUE;
+
+    private static final Logger log = LoggerFactory.getLogger(Arrivals.class);
+
+    private final String vm;
+    private final GuestMemory memory;
+    private final QemuMemory qemu;
+    private final PageTable table;
+    private final FaultStats stats;
+    private final FaultPoints points;
+    private final MappingGate gate = new MappingGate();
+
+    public Arrivals(
+            String vm, GuestMemory memory, QemuMemory qemu, PageTable table, FaultStats stats, FaultPoints points) {
+        this.points = points;
+        this.vm = vm;
+        this.memory = memory;
+        this.qemu = qemu;
+        this.table = table;
+        this.stats = stats;
+    }
+
+    GuestMemory memory() {
+        return memory;
+    }
+
+    PageTable table() {
+        return table;
+    }
+
+    FaultStats stats() {
+        return stats;
+    }
+
+    /** To be entered by whoever maps pages. */
+    public MappingGate gate() {
+        return gate;
+    }
+
+    /** Told of each page that arrived, so that the peer's copy, now stale, can be dropped. */
+    public interface Stale {
+        void copyOf(long page);
+    }
+
+    /** The sink for one peer's receiving thread. */
+    public PageSink sinkFor(Stale stale) {
+        return new Sink(stale);
+    }
+
+    /**
+     * Maps pages that are LOCAL and in the file, and wakes who waits for them; within one backend, and within the gate.
+     *
+     * @param argument the calling thread's own
+     */
+    public void map(NativeBlock argument, long page, long count) throws LinuxException {
+        int errno = qemu.continuePages(argument, page, count);
+        if (errno == 0) {
+            return;
+        }
+        if (errno == Errno.EEXIST || errno == Errno.EAGAIN) {
+            qemu.wake(argument, page, count); // mapped meanwhile, at least in part: the rest faults again
+        } else if (errno == Errno.EFAULT && !memory.hasData(page)) {
+            stats.lost.increment();
+            log.error("vm={} page {} should be here but is not in the file: the guest waits on it for ever", vm, page);
+        } else if (errno != Errno.ESRCH && errno != Errno.ENOENT) {
+            // Those two: QEMU has just exited; the page was just left to the kernel, and who waited was woken.
+            throw new LinuxException("UFFDIO_CONTINUE(page " + page + ", " + count + " pages)", errno);
+        }
+    }
+
+    private final class Sink implements PageSink {
+        private final Stale stale;
+        private final NativeBlock argument = new NativeBlock(64);
+        private final Windows[] windows = new Windows[memory.backends()];
+
+        Sink(Stale stale) {
+            this.stale = stale;
+            for (int i = 0; i < windows.length; i++) {
+                windows[i] =
+                        new Windows(memory.file(i).address(), memory.file(i).bytes());
+            }
+        }
+
+        @Override
+        public long address(long page) {
+            return memory.address(page);
+        }
+
+        @Override
+        public void arrived(long page, int crc32c, long askedNs) {
+            if (windows[memory.backendOf(page)].crc32c(memory.offset(page), Pages.SIZE) != crc32c) {
+                failed(page, "it arrived damaged: its checksum is wrong");
+                return;
+            }
+            points.reached(FaultPoint.PAGE_ARRIVED);
+            int entry = table.get(page);
+            long ticket = gate.enter();
+            try {
+                if (PageEntry.state(entry) != INCOMING || !table.step(page, entry, PageEntry.of(LOCAL))) {
+                    failed(page, "it arrived but was not asked for (state " + PageEntry.state(entry) + ")");
+                    return;
+                }
+                points.reached(FaultPoint.PAGE_LOCAL);
+                stale.copyOf(page); // a page-out of this page waits for the gate: it cannot store before this is noted
+                map(argument, page, 1);
+            } catch (LinuxException e) {
+                log.error("vm={} page {} arrived but cannot be mapped: {}", vm, page, e.getMessage());
+            } finally {
+                gate.leave(ticket);
+            }
+            stats.pageIns.increment();
+            if (askedNs != NOBODY_WAITS && !PageEntry.has(entry, PageEntry.FROM_SOURCE)) {
+                stats.pageInLatency().record(System.nanoTime() - askedNs);
+            }
+        }
+
+        @Override
+        public void failed(long page, String reason) {
+            stats.lost.increment();
+            log.error("vm={} page {} is lost, the guest waits on it for ever: {}", vm, page, reason);
+        }
+    }
+}

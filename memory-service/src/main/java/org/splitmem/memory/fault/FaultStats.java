@@ -1,0 +1,22 @@
+package org.splitmem.memory.fault;
+
+import java.util.concurrent.atomic.LongAdder;
+
+/** Counts of what the pager did for one VM, and how long the guest waited for page-ins. Any thread. */
+public final class FaultStats {
+    public final LongAdder pageIns = new LongAdder();
+    public final LongAdder pageOuts = new LongAdder();
+    public final LongAdder pageOutsCancelled = new LongAdder();
+    public final LongAdder zeroFills = new LongAdder();
+    public final LongAdder minor = new LongAdder();
+    public final LongAdder readAheadPages = new LongAdder();
+    /** Pages that are lost: the guest waits on them for ever. */
+    public final LongAdder lost = new LongAdder();
+
+    private final PageInLatency pageInLatency = new PageInLatency(System.nanoTime());
+
+    /** Of the guest's faults that a memory server answered. */
+    public PageInLatency pageInLatency() {
+        return pageInLatency;
+    }
+}

@@ -1,0 +1,316 @@
+package org.splitmem.memory.fault;
+
+import static org.splitmem.memory.page.PageState.FILLING;
+import static org.splitmem.memory.page.PageState.INCOMING;
+import static org.splitmem.memory.page.PageState.LOCAL;
+import static org.splitmem.memory.page.PageState.ZERO;
+
+import java.util.ArrayList;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+import org.splitmem.memory.guest.GuestMemory;
+import org.splitmem.memory.guest.QemuMemory;
+import org.splitmem.memory.linux.Errno;
+import org.splitmem.memory.linux.Fd;
+import org.splitmem.memory.linux.LinuxException;
+import org.splitmem.memory.linux.NativeBlock;
+import org.splitmem.memory.linux.Poller;
+import org.splitmem.memory.linux.Unistd;
+import org.splitmem.memory.linux.Userfaultfd.UffdMsg;
+import org.splitmem.memory.page.PageEntry;
+import org.splitmem.memory.page.PageState;
+import org.splitmem.memory.page.PageTable;
+
+/**
+ * Reads one VM's faults and has each answered: from the file, with zeros, or by a page-in.
+ *
+ * <p>What to do depends on the page's state alone, never on the kind of fault: a message may be older than the state. A
+ * page that cannot be had is never answered; its threads wait, and can still be rescued.
+ */
+public final class Pager implements AutoCloseable {
+    private static final Logger log = LoggerFactory.getLogger(Pager.class);
+    private static final int MESSAGES = 64;
+
+    private final String vm;
+    private final GuestMemory memory;
+    private final QemuMemory qemu;
+    private final PageTable table;
+    private final PageInSources sources;
+    private final FaultStats stats;
+    private final Arrivals arrivals;
+    private final ReadAhead readAhead;
+    private final Tuning tuning;
+    private final @Nullable ChunkSeal seal;
+    private final ChunkWanter wanter;
+
+    private final NativeBlock messages = new NativeBlock(MESSAGES * UffdMsg.SIZE);
+    private final NativeBlock argument = new NativeBlock(64);
+    private final Poller poller;
+    private final Thread thread;
+    private volatile boolean closed;
+
+    /** Told when a fault waits for a sealed chunk; once for each chunk. */
+    public interface ChunkWanter {
+        void want(int chunk);
+    }
+
+    /**
+     * How the pager behaves.
+     *
+     * @param zeroFillPages most pages to fill at once, 1 to 512
+     * @param readAheadPages most pages to read ahead, 0 for none
+     * @param mapAroundPages most pages to map at a fault on one that is here, 1 to 512
+     * @param hotSkips visits of the clock hand that leave a page alone after it was found in use, 0 to 7
+     */
+    public record Tuning(int zeroFillPages, int readAheadPages, int mapAroundPages, int hotSkips) {
+        public Tuning {
+            if (zeroFillPages < 1 || zeroFillPages > 512) {
+                throw new IllegalArgumentException("pager.zero-fill-pages must be 1 to 512: " + zeroFillPages);
+            }
+            if (readAheadPages < 0 || readAheadPages > 256) {
+                throw new IllegalArgumentException("pager.read-ahead-pages must be 0 to 256: " + readAheadPages);
+            }
+            if (mapAroundPages < 1 || mapAroundPages > 512) {
+                throw new IllegalArgumentException("pager.map-around-pages must be 1 to 512: " + mapAroundPages);
+            }
+            if (hotSkips < 0 || hotSkips > PageEntry.MAX_AGE) {
+                throw new IllegalArgumentException("working-set.hot-skips must be 0 to 7: " + hotSkips);
+            }
+        }
+    }
+
+    /** @param seal of an incoming VM, null for one that is at home here */
+    public Pager(
+            String vm,
+            QemuMemory qemu,
+            Arrivals arrivals,
+            PageInSources sources,
+            Tuning tuning,
+            @Nullable ChunkSeal seal,
+            ChunkWanter wanter)
+            throws LinuxException {
+        this.vm = vm;
+        this.memory = arrivals.memory();
+        this.qemu = qemu;
+        this.table = arrivals.table();
+        this.sources = sources;
+        this.stats = arrivals.stats();
+        this.arrivals = arrivals;
+        this.readAhead = new ReadAhead(tuning.readAheadPages());
+        this.tuning = tuning;
+        this.seal = seal;
+        this.wanter = wanter;
+        List<Fd> fds = new ArrayList<>();
+        for (int i = 0; i < qemu.backends(); i++) {
+            fds.add(qemu.uffd(i));
+        }
+        this.poller = new Poller(fds);
+        this.thread = new Thread(this::run, "pager-" + vm);
+        thread.setDaemon(true);
+    }
+
+    public void start() {
+        thread.start();
+    }
+
+    private void run() {
+        try {
+            while (!closed) {
+                poller.await(-1);
+                for (int backend = 0; backend < qemu.backends(); backend++) {
+                    if (poller.readable(backend) && !readFaults(backend)) {
+                        return;
+                    }
+                }
+            }
+        } catch (LinuxException | RuntimeException e) {
+            log.error("vm={} the pager ended; the guest's faults wait from now on", vm, e);
+        }
+    }
+
+    /** @return false if QEMU is gone */
+    private boolean readFaults(int backend) throws LinuxException {
+        long n = Unistd.readOrErrno(qemu.uffd(backend), messages.address(), messages.size());
+        if (n == -Errno.EAGAIN || n == -Errno.EINTR) {
+            return true;
+        }
+        if (n <= 0) {
+            log.info("vm={} userfaultfd of backend {} ended", vm, backend);
+            return false;
+        }
+        long nowNs = System.nanoTime();
+        for (int at = 0; at < n; at += UffdMsg.SIZE) {
+            if (messages.buffer().get(at + UffdMsg.EVENT) == UffdMsg.UFFD_EVENT_PAGEFAULT) {
+                onFault(qemu.pageAt(backend, messages.getLong(at + UffdMsg.PAGEFAULT_ADDRESS)), nowNs);
+            }
+        }
+        return true;
+    }
+
+    void onFault(long page, long nowNs) throws LinuxException {
+        if (seal != null && seal.isSealed(page)) {
+            int chunk = ChunkSeal.chunkOf(page);
+            if (seal.want(chunk)) {
+                wanter.want(chunk);
+            }
+            return; // opening the chunk wakes its waiters, who then fault again
+        }
+        boolean answered = false;
+        while (!answered) { // until no other thread moves the entry meanwhile
+            answered = answer(page, nowNs);
+        }
+    }
+
+    /** @return false if the entry moved meanwhile */
+    private boolean answer(long page, long nowNs) throws LinuxException {
+        int entry = table.get(page);
+        return switch (PageEntry.state(entry)) {
+            case LOCAL, OUTGOING -> mapPresent(page);
+            case ZERO -> fill(page);
+            case REMOTE -> pageIn(page, entry, PageEntry.of(INCOMING, PageEntry.host(entry)), nowNs);
+            case AT_SOURCE -> pageIn(page, entry, PageEntry.of(INCOMING) | PageEntry.FROM_SOURCE, nowNs);
+            // Whoever finishes these wakes the waiters.
+            case INCOMING, PUNCHING, FILLING -> true;
+        };
+    }
+
+    /** Inside the gate, which must not be held while a peer is waited for: whoever brings its answer needs it too. */
+    private boolean mapPresent(long page) throws LinuxException {
+        long ticket = arrivals.gate().enter();
+        try {
+            int entry = table.get(page);
+            return switch (PageEntry.state(entry)) {
+                case LOCAL -> answerLocal(page, entry);
+                case OUTGOING -> cancelPageOut(page, entry);
+                case ZERO, REMOTE, AT_SOURCE, INCOMING, PUNCHING, FILLING -> false;
+            };
+        } finally {
+            arrivals.gate().leave(ticket);
+        }
+    }
+
+    private boolean answerLocal(long page, int entry) throws LinuxException {
+        int young = PageEntry.touched(entry, tuning.hotSkips());
+        if (young != entry && !table.step(page, entry, young)) {
+            return false;
+        }
+        stats.minor.increment();
+        arrivals.map(argument, page, around(page));
+        return true;
+    }
+
+    /** Pages from this one on that nobody samples: mapped along, they need no fault of their own. */
+    private long around(long page) {
+        long end = Math.min(page + tuning.mapAroundPages(), memory.endPage(memory.backendOf(page)));
+        long next = page + 1;
+        while (next < end) {
+            int entry = table.get(next);
+            boolean plain = PageEntry.state(entry) == LOCAL && !PageEntry.has(entry, PageEntry.SAMPLED);
+            if (!plain || (seal != null && seal.isSealed(next))) {
+                break;
+            }
+            next++;
+        }
+        return next - page;
+    }
+
+    private boolean cancelPageOut(long page, int entry) throws LinuxException {
+        if (!table.step(page, entry, PageEntry.of(LOCAL))) {
+            return false;
+        }
+        stats.pageOutsCancelled.increment();
+        arrivals.map(argument, page, 1);
+        return true;
+    }
+
+    private boolean pageIn(long page, int entry, int incoming, long nowNs) {
+        if (!table.step(page, entry, incoming)) {
+            return false;
+        }
+        sources.of(incoming).request(page, nowNs);
+        if (PageEntry.state(entry) == PageState.REMOTE) {
+            readAhead(page, entry);
+        }
+        return true;
+    }
+
+    private void readAhead(long page, int entry) {
+        long end = Math.min(page + 1 + readAhead.onFault(page), memory.endPage(memory.backendOf(page)));
+        for (long next = page + 1; next < end; next++) {
+            int e = table.get(next);
+            boolean sameHost = PageEntry.state(e) == PageState.REMOTE && PageEntry.host(e) == PageEntry.host(entry);
+            if (sameHost
+                    && sources.of(e).hasRoomToSpare()
+                    && table.step(next, e, PageEntry.of(INCOMING, PageEntry.host(e)))) {
+                sources.of(e).request(next, Arrivals.NOBODY_WAITS);
+                stats.readAheadPages.increment();
+            }
+        }
+    }
+
+    /** Fills the page, and the never-written ones after it up to a limit: one call instead of a fault for each. */
+    private boolean fill(long page) throws LinuxException {
+        int zero = table.get(page);
+        if (PageEntry.state(zero) != ZERO || !table.step(page, zero, PageEntry.of(FILLING))) {
+            return false;
+        }
+        long end = page + 1;
+        long aligned = page - page % tuning.zeroFillPages() + tuning.zeroFillPages();
+        long limit = Math.min(aligned, memory.endPage(memory.backendOf(page)));
+        while (end < limit && (seal == null || !seal.isSealed(end))) {
+            int entry = table.get(end);
+            if (PageEntry.state(entry) != ZERO || !table.step(end, entry, PageEntry.of(FILLING))) {
+                break;
+            }
+            end++;
+        }
+        fillClaimed(page, end - page);
+        return true;
+    }
+
+    private void fillClaimed(long page, long count) throws LinuxException {
+        if (qemu.zeroPages(argument, page, count) == 0) {
+            for (long p = page; p < page + count; p++) {
+                table.put(p, PageEntry.of(LOCAL));
+            }
+        } else { // some are in the file already: written before the table knew the VM
+            for (long p = page; p < page + count; p++) {
+                fillOne(p);
+            }
+        }
+        stats.zeroFills.add(count);
+        qemu.wake(argument, page, count); // those that faulted while the state was FILLING were not answered
+    }
+
+    private void fillOne(long page) throws LinuxException {
+        int errno = qemu.zeroPages(argument, page, 1);
+        if (errno != 0 && errno != Errno.EEXIST) {
+            throw new LinuxException("UFFDIO_ZEROPAGE(page " + page + ")", errno);
+        }
+        long ticket = arrivals.gate().enter();
+        try {
+            table.put(page, PageEntry.of(LOCAL));
+            if (errno == Errno.EEXIST) {
+                arrivals.map(argument, page, 1);
+            }
+        } finally {
+            arrivals.gate().leave(ticket);
+        }
+    }
+
+    /** Ends the pager; faults wait from then on. */
+    @Override
+    public void close() {
+        closed = true;
+        poller.wakeUp();
+        try {
+            thread.join();
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            return; // the descriptors stay open: the thread may still use them
+        }
+        poller.close();
+    }
+}

@@ -1,0 +1,78 @@
+package org.splitmem.memory.faultpoint;
+
+/** A moment between two steps that must not be lost sight of, whoever dies at it. In the order of a VM's way. */
+public enum FaultPoint {
+    // ---- the migration's source
+    /** Every host has reserved; nothing is connected. */
+    RESERVED,
+    /** All connections are open, each page has its destination; write tracking is not armed. */
+    PLANNED,
+    /** A round is stored where it belongs; the destination does not know. */
+    ROUND_SENT,
+    /** The hypervisor may be asked. */
+    READY,
+    /** The hypervisor has begun; that the VM is leaving is not recorded. */
+    SWITCHOVER,
+    /** That the VM is leaving is recorded, and QEMU's exit is held. */
+    LEAVING,
+    /** The vCPUs have stopped; the last scan begins. */
+    LAST_SCAN,
+    /** One chunk's dirty set has been told. */
+    TOLD_DIRTY,
+    /** Every chunk's dirty set has been told, and QEMU may exit. */
+    QEMU_RELEASED,
+    /** Every page has been pushed. */
+    PUSHED,
+    /** The destination says that the guest runs there; that it has left is not recorded. */
+    HANDOVER,
+    /** That the VM has left is recorded. */
+    LEFT,
+    /** The destination says that it has every page; they are not freed. */
+    ARRIVED,
+    /** A migration is given up; nobody was told. */
+    GIVING_UP,
+    /** A migration is given up, and the hypervisor's is over; no other host was told. */
+    HYPERVISOR_GAVE_UP,
+
+    // ---- the migration's destination
+    /** The VM is prepared; the source does not know yet. */
+    EXPECTED,
+    /** A placement is in the table. */
+    PLACED,
+    /** QEMU expects its stream without RAM. */
+    QEMU_TOLD,
+    /** A chunk's dirty set is in the table; the chunk is sealed. */
+    CHUNK_TOLD,
+    /** A chunk is open; its waiters sleep. */
+    CHUNK_OPENED,
+    /** A pushed page is claimed; its bytes are not in the file. */
+    PUSH_CLAIMED,
+    /** The guest runs here; nobody was told, nothing recorded. */
+    RUNNING,
+    /** The guest runs here and the source was told; this host's ownership is not recorded. */
+    RUNNING_TOLD,
+    /** This host's ownership is recorded. */
+    OWNED,
+    /** A memory server obeys this owner only. */
+    ADOPTED,
+    /** Every page has come from the source; nothing of that is recorded or told. */
+    WHOLE,
+
+    // ---- paging
+    /** A batch of pages is marked and zapped; the memory server does not have them. */
+    PAGES_MARKED,
+    /** The memory server has acknowledged a batch; its pages are not claimed for freeing. */
+    PAGES_STORED,
+    /** Pages are claimed for freeing, and still in the file. */
+    PAGES_PUNCHING,
+    /** Pages are freed; the table does not say so. */
+    PAGES_PUNCHED,
+    /** A page's bytes have come and are right; the table does not say so. */
+    PAGE_ARRIVED,
+    /** The table says that a page is here; it is not mapped, its waiters sleep. */
+    PAGE_LOCAL,
+    /** Everything of a VM on this host is about to be freed. */
+    FREEING,
+    /** The record says that the VM is whole, and served by the kernel alone; its faults still come to the daemon. */
+    UNPAGED
+}

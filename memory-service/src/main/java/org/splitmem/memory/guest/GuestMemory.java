@@ -1,0 +1,142 @@
+package org.splitmem.memory.guest;
+
+import java.util.List;
+import java.util.Objects;
+import org.splitmem.memory.linux.IoVector;
+import org.splitmem.memory.linux.LinuxException;
+import org.splitmem.memory.linux.Unistd;
+import org.splitmem.memory.page.Pages;
+
+/**
+ * A VM's RAM as one row of pages: its backends (one, or one a NUMA cell) one after the other.
+ *
+ * <p>Immutable; any thread. Page indexes are checked.
+ */
+public final class GuestMemory implements AutoCloseable {
+    private final RamFile[] backends;
+    private final long[] firstPage; // of each backend; the last element is the number of pages
+    private final long pages;
+
+    /** The files become this object's. */
+    public GuestMemory(List<RamFile> files) {
+        backends = files.toArray(RamFile[]::new);
+        firstPage = new long[backends.length + 1];
+        for (int i = 0; i < backends.length; i++) {
+            firstPage[i + 1] = firstPage[i] + Pages.exactly("RAM of backend " + i, backends[i].bytes());
+        }
+        pages = firstPage[backends.length];
+    }
+
+    public long pages() {
+        return pages;
+    }
+
+    public long bytes() {
+        return Pages.toBytes(pages);
+    }
+
+    public int backends() {
+        return backends.length;
+    }
+
+    public RamFile file(int backend) {
+        return backends[backend];
+    }
+
+    public long firstPage(int backend) {
+        return firstPage[backend];
+    }
+
+    /** One past the last page of a backend. */
+    public long endPage(int backend) {
+        return firstPage[backend + 1];
+    }
+
+    public int backendOf(long page) {
+        Objects.checkIndex(page, pages);
+        int backend = 0;
+        while (page >= firstPage[backend + 1]) {
+            backend++;
+        }
+        return backend;
+    }
+
+    /** Bytes from the start of the page's backend. */
+    public long offset(long page) {
+        return Pages.toBytes(page - firstPage[backendOf(page)]);
+    }
+
+    /** In the daemon's mapping; a run that starts here is contiguous up to {@link #endPage} of its backend. */
+    public long address(long page) {
+        int backend = backendOf(page);
+        return backends[backend].address() + Pages.toBytes(page - firstPage[backend]);
+    }
+
+    /** Appends a run to a gather or scatter list; the run may cross backends. */
+    public void addTo(IoVector vector, long page, long count) {
+        Objects.checkFromIndexSize(page, count, pages);
+        long at = page;
+        while (at < page + count) {
+            int backend = backendOf(at);
+            long end = Math.min(page + count, firstPage[backend + 1]);
+            vector.add(address(at), Pages.toBytes(end - at));
+            at = end;
+        }
+    }
+
+    /** Writes whole pages from memory into the files; the run may cross backends. Cheaper than writing through the mapping. */
+    public void write(long address, long page, long count) throws LinuxException {
+        Objects.checkFromIndexSize(page, count, pages);
+        long at = page;
+        while (at < page + count) {
+            int backend = backendOf(at);
+            long end = Math.min(page + count, firstPage[backend + 1]);
+            Unistd.writeAt(
+                    backends[backend].fd(), address + Pages.toBytes(at - page), Pages.toBytes(end - at), offset(at));
+            at = end;
+        }
+    }
+
+    /** Frees pages; the run may cross backends. */
+    public void punch(long page, long count) throws LinuxException {
+        Objects.checkFromIndexSize(page, count, pages);
+        long at = page;
+        while (at < page + count) {
+            int backend = backendOf(at);
+            long end = Math.min(page + count, firstPage[backend + 1]);
+            Unistd.punchHole(backends[backend].fd(), offset(at), Pages.toBytes(end - at));
+            at = end;
+        }
+    }
+
+    /** First page at or after {@code page} that takes up memory here, or {@link #pages} if there is none. */
+    public long nextData(long page) throws LinuxException {
+        for (long at = page; at < pages; ) {
+            int backend = backendOf(at);
+            long data = Unistd.nextData(backends[backend].fd(), offset(at));
+            if (data >= 0) {
+                return firstPage[backend] + Pages.fromBytes(data);
+            }
+            at = firstPage[backend + 1];
+        }
+        return pages;
+    }
+
+    /** First page at or after {@code page} that is a hole, at most the end of the page's backend. */
+    public long nextHole(long page) throws LinuxException {
+        int backend = backendOf(page);
+        long hole = Unistd.nextHole(backends[backend].fd(), offset(page));
+        return hole < 0 ? firstPage[backend + 1] : firstPage[backend] + Pages.fromBytes(hole);
+    }
+
+    public boolean hasData(long page) throws LinuxException {
+        return nextData(page) == page;
+    }
+
+    @Override
+    public void close() {
+        for (RamFile backend : backends) {
+            backend.close();
+        }
+    }
+}

@@ -1,0 +1,94 @@
+package org.splitmem.memory.linux;
+
+import java.io.EOFException;
+import java.io.IOException;
+import org.jspecify.annotations.Nullable;
+
+/** SCM_RIGHTS and SO_PEERCRED on Unix sockets. Stateless. */
+public final class FdPassing {
+    /** Who is at the other end of a Unix socket, as the kernel vouches. */
+    public record Peer(int pid, int uid, int gid) {}
+
+    /** CMSG_SPACE(sizeof(int)), and CMSG_LEN(sizeof(int)). */
+    private static final int CONTROL_SPACE = 24, CONTROL_LENGTH = 20;
+
+    private FdPassing() {}
+
+    public static Peer peer(StreamSocket socket) throws LinuxException {
+        NativeBlock credentials = new NativeBlock(16).putInt(12, 12);
+        int rc = Sockets.getsockopt(
+                socket.fd().number(),
+                Sockets.SOL_SOCKET,
+                Sockets.SO_PEERCRED,
+                credentials.address(),
+                credentials.address() + 12);
+        if (rc != 0) {
+            throw new LinuxException("getsockopt(SO_PEERCRED)", Errno.last());
+        }
+        return new Peer(credentials.getInt(0), credentials.getInt(4), credentials.getInt(8));
+    }
+
+    /** Sends a whole message with an optional descriptor, which stays the caller's. */
+    public static void send(StreamSocket socket, NativeBlock message, @Nullable Fd passed) throws IOException {
+        if (passed == null) {
+            socket.send(message.address(), message.size(), false);
+            return;
+        }
+        NativeBlock control = new NativeBlock(CONTROL_SPACE);
+        control.putLong(Sockets.CmsgHdr.LEN, CONTROL_LENGTH)
+                .putInt(Sockets.CmsgHdr.LEVEL, Sockets.SOL_SOCKET)
+                .putInt(Sockets.CmsgHdr.TYPE, Sockets.SCM_RIGHTS)
+                .putInt(Sockets.CmsgHdr.DATA, passed.number());
+        NativeBlock range = new NativeBlock(16).putLong(0, message.address()).putLong(8, message.size());
+        NativeBlock header = header(range, control);
+        long sent = Sockets.sendmsg(socket.fd().number(), header.address(), Sockets.MSG_NOSIGNAL);
+        if (sent < 0) {
+            throw new LinuxException("sendmsg(SCM_RIGHTS)", Errno.last());
+        }
+        if (sent < message.size()) { // the descriptor went with the first byte
+            socket.send(message.address() + sent, message.size() - sent, false);
+        }
+    }
+
+    /** Receives a whole message and the descriptor that came with it. The caller owns the result. */
+    public static @Nullable Fd receive(StreamSocket socket, NativeBlock message) throws IOException {
+        NativeBlock control = new NativeBlock(CONTROL_SPACE);
+        NativeBlock range = new NativeBlock(16).putLong(0, message.address()).putLong(8, message.size());
+        NativeBlock header = header(range, control);
+        long received = Sockets.recvmsg(socket.fd().number(), header.address(), Sockets.MSG_CMSG_CLOEXEC);
+        if (received < 0) {
+            throw new LinuxException("recvmsg", Errno.last());
+        }
+        if (received == 0) {
+            throw new EOFException("receive: " + socket.peer() + " closed the connection");
+        }
+        Fd passed = passedIn(header, control);
+        if (received < message.size()) {
+            try {
+                socket.receive(message.address() + received, message.size() - received);
+            } catch (IOException e) {
+                if (passed != null) {
+                    passed.close();
+                }
+                throw e;
+            }
+        }
+        return passed;
+    }
+
+    private static NativeBlock header(NativeBlock range, NativeBlock control) {
+        return new NativeBlock(Sockets.MsgHdr.SIZE)
+                .putLong(Sockets.MsgHdr.IOV, range.address())
+                .putLong(Sockets.MsgHdr.IOVLEN, 1)
+                .putLong(Sockets.MsgHdr.CONTROL, control.address())
+                .putLong(Sockets.MsgHdr.CONTROLLEN, control.size());
+    }
+
+    private static @Nullable Fd passedIn(NativeBlock header, NativeBlock control) {
+        boolean present = header.getLong(Sockets.MsgHdr.CONTROLLEN) >= CONTROL_LENGTH
+                && control.getInt(Sockets.CmsgHdr.LEVEL) == Sockets.SOL_SOCKET
+                && control.getInt(Sockets.CmsgHdr.TYPE) == Sockets.SCM_RIGHTS
+                && control.getLong(Sockets.CmsgHdr.LEN) == CONTROL_LENGTH;
+        return present ? new Fd(control.getInt(Sockets.CmsgHdr.DATA)) : null;
+    }
+}

@@ -1,0 +1,84 @@
+package org.splitmem.memory.linux;
+
+import java.io.IOException;
+import java.net.InetSocketAddress;
+import org.jspecify.annotations.Nullable;
+
+/** A listening stream socket. One thread accepts; any thread may {@link #shutdown}. */
+public final class ListeningSocket implements AutoCloseable {
+    private static final int BACKLOG = 256;
+
+    private final Fd fd;
+    private final boolean tcp;
+
+    private ListeningSocket(Fd fd, boolean tcp) {
+        this.fd = fd;
+        this.tcp = tcp;
+    }
+
+    public static ListeningSocket tcp(InetSocketAddress address) throws IOException {
+        NativeBlock name = Sockets.inetAddress(address);
+        return listen(name, true, address.toString());
+    }
+
+    /** Listens on a path that must not exist; the caller sets its file mode. */
+    public static ListeningSocket unix(String path) throws IOException {
+        return listen(Sockets.unixAddress(path), false, path);
+    }
+
+    private static ListeningSocket listen(NativeBlock name, boolean tcp, String where) throws IOException {
+        int number = Sockets.socket(name.getShort(0), Sockets.SOCK_STREAM | Sockets.SOCK_CLOEXEC, 0);
+        if (number < 0) {
+            throw new LinuxException("socket", Errno.last());
+        }
+        Fd fd = new Fd(number);
+        try {
+            if (tcp) {
+                Sockets.setInt(number, Sockets.SOL_SOCKET, Sockets.SO_REUSEADDR, 1);
+            }
+            if (Sockets.bind(number, name.address(), name.size()) != 0) {
+                throw new LinuxException("bind(" + where + ")", Errno.last());
+            }
+            if (Sockets.listen(number, BACKLOG) != 0) {
+                throw new LinuxException("listen(" + where + ")", Errno.last());
+            }
+            return new ListeningSocket(fd, tcp);
+        } catch (IOException e) {
+            fd.close();
+            throw e;
+        }
+    }
+
+    /** Waits for a peer. @return null once the socket was shut down */
+    public @Nullable StreamSocket accept() throws IOException {
+        while (true) {
+            int number = Sockets.accept4(fd.number(), 0, 0, Sockets.SOCK_CLOEXEC);
+            if (number >= 0) {
+                Fd accepted = new Fd(number);
+                if (tcp) {
+                    Sockets.setInt(number, Sockets.IPPROTO_TCP, Sockets.TCP_NODELAY, 1);
+                }
+                return new StreamSocket(accepted, tcp ? "peer" : "local process");
+            }
+            int errno = Errno.last();
+            if (errno == Errno.EINVAL) {
+                return null;
+            }
+            if (errno != Errno.EINTR && errno != 103) { // ECONNABORTED: that peer gave up, others may come
+                throw new LinuxException("accept", errno);
+            }
+        }
+    }
+
+    /** Ends accept. For a Unix socket too: Linux answers EINVAL after a shutdown of a listener. */
+    public synchronized void shutdown() {
+        if (fd.isOpen()) {
+            Sockets.shutdown(fd.number(), Sockets.SHUT_RDWR);
+        }
+    }
+
+    @Override
+    public synchronized void close() {
+        fd.close();
+    }
+}

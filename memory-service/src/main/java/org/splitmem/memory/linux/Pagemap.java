@@ -1,0 +1,88 @@
+package org.splitmem.memory.linux;
+
+import com.sun.jna.Native;
+
+/** linux/fs.h, PAGEMAP_SCAN (since Linux 6.7): which pages of a process were written since they were last armed. */
+public final class Pagemap {
+    /** struct pm_scan_arg. */
+    static final class PmScanArg {
+        static final int SIZE_FIELD = 0, FLAGS = 8, START = 16, END = 24, WALK_END = 32, VEC = 40, VEC_LEN = 48;
+        static final int MAX_PAGES = 56, CATEGORY_INVERTED = 64, CATEGORY_MASK = 72, CATEGORY_ANYOF_MASK = 80;
+        static final int RETURN_MASK = 88, SIZE = 96;
+    }
+
+    /** struct page_region: a run of pages, [START, END) in bytes of the scanned process's address space. */
+    public static final class PageRegion {
+        public static final int START = 0, END = 8, CATEGORIES = 16, SIZE = 24;
+
+        private PageRegion() {}
+    }
+
+    static final long PAGEMAP_SCAN = Ioctl.readWrite('f', 16, PmScanArg.SIZE);
+    private static final long PAGE_IS_WRITTEN = 2;
+    private static final long PM_SCAN_WP_MATCHING = 1;
+
+    static {
+        Native.register(Pagemap.class, "c");
+    }
+
+    private Pagemap() {}
+
+    private static native int ioctl(int fd, long request, long argument);
+
+    /** @return a block for {@link #written} */
+    public static NativeBlock newArgument() {
+        return new NativeBlock(PmScanArg.SIZE);
+    }
+
+    /**
+     * Lists the written pages of [start, end) and arms them again.
+     *
+     * <p>With exactly PAGE_IS_WRITTEN as mask and result the kernel takes its fast path, in which an absent entry beside
+     * armed ones counts as written; other masks would miss pages that were zapped after they were written.
+     *
+     * @param regions room for the runs, a multiple of {@link PageRegion#SIZE}
+     * @return number of runs stored; {@link #walkEnd} tells where the scan stopped
+     */
+    public static int written(Fd pagemap, NativeBlock argument, NativeBlock regions, long start, long end)
+            throws LinuxException {
+        fill(argument, start, end);
+        argument.putLong(PmScanArg.VEC, regions.address()).putLong(PmScanArg.VEC_LEN, regions.size() / PageRegion.SIZE);
+        argument.putLong(PmScanArg.RETURN_MASK, PAGE_IS_WRITTEN);
+        int runs = ioctl(pagemap.number(), PAGEMAP_SCAN, argument.address());
+        if (runs < 0) {
+            throw new LinuxException("PAGEMAP_SCAN(" + (end - start) + " B)", Errno.last());
+        }
+        return runs;
+    }
+
+    private static void fill(NativeBlock argument, long start, long end) {
+        argument.putLong(PmScanArg.SIZE_FIELD, PmScanArg.SIZE)
+                .putLong(PmScanArg.FLAGS, PM_SCAN_WP_MATCHING)
+                .putLong(PmScanArg.START, start)
+                .putLong(PmScanArg.END, end)
+                .putLong(PmScanArg.WALK_END, 0)
+                .putLong(PmScanArg.MAX_PAGES, 0)
+                .putLong(PmScanArg.CATEGORY_INVERTED, 0)
+                .putLong(PmScanArg.CATEGORY_MASK, PAGE_IS_WRITTEN)
+                .putLong(PmScanArg.CATEGORY_ANYOF_MASK, 0);
+    }
+
+    /** Where the last scan with this argument stopped: its end, or earlier if the runs did not fit. */
+    public static long walkEnd(NativeBlock argument) {
+        return argument.getLong(PmScanArg.WALK_END);
+    }
+
+    /** True if this kernel has the call: an empty range of this very process is scanned. */
+    static boolean supported() throws LinuxException {
+        try (Fd self = Unistd.open("/proc/self/pagemap", Unistd.O_RDONLY)) {
+            NativeBlock argument = newArgument();
+            fill(argument, 0, 0);
+            argument.putLong(PmScanArg.FLAGS, 0)
+                    .putLong(PmScanArg.VEC, 0)
+                    .putLong(PmScanArg.VEC_LEN, 0)
+                    .putLong(PmScanArg.RETURN_MASK, 0);
+            return ioctl(self.number(), PAGEMAP_SCAN, argument.address()) >= 0 || Errno.last() != Errno.ENOTTY;
+        }
+    }
+}

@@ -1,0 +1,127 @@
+package org.splitmem.memory.linux;
+
+import com.sun.jna.Native;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.net.UnknownHostException;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.charset.StandardCharsets;
+
+/** sys/socket.h, netinet/in.h, sys/un.h, sys/sendfile.h and poll.h. Stateless; lengths are bytes, times milliseconds. */
+final class Sockets {
+    static final int AF_UNIX = 1, AF_INET = 2, AF_INET6 = 10;
+    static final int SOCK_STREAM = 1;
+    static final int SOCK_CLOEXEC = 0x80000, SOCK_NONBLOCK = 0x800;
+    static final int SOL_SOCKET = 1, SO_REUSEADDR = 2, SO_ERROR = 4, SO_SNDBUF = 7, SO_RCVBUF = 8, SO_PEERCRED = 17;
+    static final int SO_RCVTIMEO = 20, SO_SNDTIMEO = 21;
+    static final int IPPROTO_TCP = 6, TCP_NODELAY = 1, TCP_USER_TIMEOUT = 18;
+    static final int MSG_WAITALL = 0x100, MSG_NOSIGNAL = 0x4000, MSG_MORE = 0x8000, MSG_CMSG_CLOEXEC = 0x40000000;
+    static final int SHUT_WR = 1, SHUT_RDWR = 2;
+    static final short POLLIN = 1, POLLOUT = 4, POLLERR = 8, POLLHUP = 16;
+    static final int SCM_RIGHTS = 1;
+
+    /** struct msghdr and struct cmsghdr, LP64. */
+    static final class MsgHdr {
+        static final int NAME = 0,
+                NAMELEN = 8,
+                IOV = 16,
+                IOVLEN = 24,
+                CONTROL = 32,
+                CONTROLLEN = 40,
+                FLAGS = 48,
+                SIZE = 56;
+    }
+
+    static final class CmsgHdr {
+        static final int LEN = 0, LEVEL = 8, TYPE = 12, DATA = 16;
+    }
+
+    /** struct pollfd. */
+    static final class PollFd {
+        static final int FD = 0, EVENTS = 4, REVENTS = 6, SIZE = 8;
+    }
+
+    static {
+        Native.register(Sockets.class, "c");
+    }
+
+    private Sockets() {}
+
+    static native int socket(int domain, int type, int protocol);
+
+    static native int bind(int fd, long address, int length);
+
+    static native int listen(int fd, int backlog);
+
+    static native int connect(int fd, long address, int length);
+
+    static native int accept4(int fd, long address, long length, int flags);
+
+    static native int shutdown(int fd, int how);
+
+    static native int setsockopt(int fd, int level, int name, long value, int length);
+
+    static native int getsockopt(int fd, int level, int name, long value, long length);
+
+    static native long send(int fd, long address, long length, int flags);
+
+    static native long recv(int fd, long address, long length, int flags);
+
+    static native long sendmsg(int fd, long header, int flags);
+
+    static native long recvmsg(int fd, long header, int flags);
+
+    static native long sendfile(int out, int in, long offsetAddress, long count);
+
+    static native int poll(long fds, long count, int timeoutMs);
+
+    /** A struct sockaddr for TCP. */
+    static NativeBlock inetAddress(InetSocketAddress address) throws UnknownHostException {
+        InetAddress ip = address.getAddress();
+        if (ip == null) {
+            throw new UnknownHostException(address.getHostString());
+        }
+        byte[] raw = ip.getAddress();
+        NativeBlock block = new NativeBlock(raw.length == 4 ? 16 : 28);
+        ByteBuffer bytes = block.buffer().duplicate().order(ByteOrder.BIG_ENDIAN);
+        block.putShort(0, raw.length == 4 ? AF_INET : AF_INET6);
+        bytes.putShort(2, (short) address.getPort());
+        bytes.position(raw.length == 4 ? 4 : 8).put(raw);
+        return block;
+    }
+
+    /** A struct sockaddr_un. @throws IllegalArgumentException if the path does not fit its 107 bytes */
+    static NativeBlock unixAddress(String path) {
+        byte[] raw = path.getBytes(StandardCharsets.UTF_8);
+        if (raw.length > 107) {
+            throw new IllegalArgumentException("socket path is longer than 107 bytes: " + path);
+        }
+        NativeBlock block = new NativeBlock(110);
+        block.putShort(0, AF_UNIX);
+        block.buffer().duplicate().position(2).put(raw);
+        return block;
+    }
+
+    static void setInt(int fd, int level, int name, int value) throws LinuxException {
+        NativeBlock block = new NativeBlock(4).putInt(0, value);
+        if (setsockopt(fd, level, name, block.address(), 4) != 0) {
+            throw new LinuxException("setsockopt(" + level + ", " + name + ", " + value + ")", Errno.last());
+        }
+    }
+
+    static void setTimeout(int fd, int name, long millis) throws LinuxException {
+        NativeBlock block = new NativeBlock(16).putLong(0, millis / 1000).putLong(8, millis % 1000 * 1000);
+        if (setsockopt(fd, SOL_SOCKET, name, block.address(), 16) != 0) {
+            throw new LinuxException("setsockopt(timeout " + millis + " ms)", Errno.last());
+        }
+    }
+
+    static int pendingError(int fd) throws LinuxException {
+        NativeBlock value = new NativeBlock(8).putInt(4, 4);
+        if (getsockopt(fd, SOL_SOCKET, SO_ERROR, value.address(), value.address() + 4) != 0) {
+            throw new LinuxException("getsockopt(SO_ERROR)", Errno.last());
+        }
+        return value.getInt(0);
+    }
+}

@@ -1,0 +1,153 @@
+package org.splitmem.memory.migration;
+
+import java.io.IOException;
+import java.util.ArrayDeque;
+import java.util.Queue;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+import org.splitmem.memory.fault.ChunkSeal;
+import org.splitmem.memory.wire.FrameSocket;
+import org.splitmem.memory.wire.FrameType;
+import org.splitmem.memory.wire.RunList;
+
+/**
+ * The source's end of a migration's conversation with its main destination: placements and dirty sets go out, what the
+ * destination says comes in on a thread of its own. Sending is the migration's thread's.
+ */
+final class ControlLink implements AutoCloseable {
+    private static final Logger log = LoggerFactory.getLogger(ControlLink.class);
+
+    private final FrameSocket socket;
+    private final long pages;
+    private final Runnable changed;
+    private final RunList runs = new RunList();
+    private final Thread reader;
+
+    // Guarded by this.
+    private final Queue<Integer> wanted = new ArrayDeque<>();
+    private long resumedUs;
+    private boolean arrived;
+    private boolean opened;
+    private @Nullable IOException broken;
+
+    /** @param changed called after anything came in; must not wait */
+    ControlLink(FrameSocket socket, long pages, Runnable changed) {
+        this.socket = socket;
+        this.pages = pages;
+        this.changed = changed;
+        this.reader = new Thread(this::read, "migration-control");
+        reader.setDaemon(true);
+    }
+
+    void start() {
+        reader.start();
+    }
+
+    private void read() {
+        IOException end = new IOException(socket.peer() + " closed the migration's control connection");
+        try {
+            while (socket.receive()) {
+                received();
+                changed.run();
+            }
+        } catch (IOException e) {
+            end = e;
+        }
+        synchronized (this) {
+            broken = end;
+        }
+        changed.run();
+    }
+
+    private synchronized void received() throws IOException {
+        switch (socket.type()) {
+            case WANT_CHUNK -> {
+                long chunk = socket.rawPage();
+                if (chunk < 0 || chunk >= ChunkSeal.chunksOf(pages)) {
+                    throw socket.bad("chunk " + chunk);
+                }
+                wanted.add((int) chunk);
+            }
+            case RESUMED -> resumedUs = socket.rawPage();
+            case ARRIVED -> arrived = true;
+            case FLUSHED -> opened = true;
+            default -> throw socket.bad("no business on a control connection");
+        }
+    }
+
+    FrameSocket socket() {
+        return socket;
+    }
+
+    /** The next chunk that the destination's guest waits for, or -1. */
+    synchronized int takeWanted() {
+        Integer chunk = wanted.poll();
+        return chunk == null ? -1 : chunk;
+    }
+
+    /** When the destination's guest resumed, microseconds since 1970; 0: not yet. */
+    synchronized long resumedUs() {
+        return resumedUs;
+    }
+
+    /** True once the destination has every page. */
+    synchronized boolean hasArrived() {
+        return arrived;
+    }
+
+    synchronized @Nullable IOException broken() {
+        return broken;
+    }
+
+    /** Sends a chunk's dirty set, whole: the last frame of a chunk opens it. */
+    void sendDirty(DirtyPages dirty, int chunk) throws IOException {
+        long from = ChunkSeal.firstPage(chunk);
+        long end = from + ChunkSeal.length(chunk, pages);
+        while (true) {
+            from = dirty.collectForMain(from, end, runs);
+            boolean last = from == end;
+            runs.sendAs(FrameType.DIRTY, socket, chunk, last ? 1 : 0);
+            if (last) {
+                return;
+            }
+        }
+    }
+
+    /** To follow the last chunk: answered once all of them are open. */
+    void sendAllTold() throws IOException {
+        socket.send(FrameType.FLUSH, 0, 0, 0);
+    }
+
+    /** True once the destination has opened every chunk: only then it takes pushed pages by their state. */
+    synchronized boolean hasOpened() {
+        return opened;
+    }
+
+    /** Opens a chunk without dirty pages. */
+    void sendClean(int chunk) throws IOException {
+        runs.clear();
+        runs.sendAs(FrameType.DIRTY, socket, chunk, 1);
+    }
+
+    /** A destination that cannot be told notices that the connection ends. */
+    void tellAbort() {
+        try {
+            socket.send(FrameType.ABORT, 0, 0, 0);
+        } catch (IOException e) {
+            log.debug("the destination could not be told: {}", e.getMessage());
+        }
+    }
+
+    @Override
+    public void close() {
+        socket.socket().shutdown();
+        try {
+            reader.join();
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            return;
+        }
+        socket.close();
+    }
+}

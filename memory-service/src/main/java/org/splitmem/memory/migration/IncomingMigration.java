@@ -1,0 +1,334 @@
+package org.splitmem.memory.migration;
+
+import java.io.IOException;
+import java.util.concurrent.locks.LockSupport;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+import org.splitmem.memory.fault.ChunkSeal;
+import org.splitmem.memory.faultpoint.FaultPoint;
+import org.splitmem.memory.linux.NativeBlock;
+import org.splitmem.memory.page.PageEntry;
+import org.splitmem.memory.page.PageState;
+import org.splitmem.memory.page.PageTable;
+import org.splitmem.memory.qmp.QmpEvent;
+import org.splitmem.memory.qmp.QmpMonitor;
+import org.splitmem.memory.stream.BulkReceiver;
+import org.splitmem.memory.vm.Paging;
+import org.splitmem.memory.vm.Vm;
+import org.splitmem.memory.vm.VmRecord;
+import org.splitmem.memory.wire.FrameSocket;
+import org.splitmem.memory.wire.FrameType;
+import org.splitmem.memory.wire.PlacementList;
+import org.splitmem.memory.wire.RunList;
+
+/**
+ * The receiving end of a migration to this host: takes placements and dirty sets from the source's control connection,
+ * opens chunks, and tells the source what happens here.
+ *
+ * <p>The table is this object's alone until a chunk opens; from then on the pager's too.
+ */
+final class IncomingMigration {
+    private static final Logger log = LoggerFactory.getLogger(IncomingMigration.class);
+    private static final String IGNORE_SHARED = "x-ignore-shared";
+    /** How long a migration may be announced without its source connecting. */
+    private static final long ALONE_NS = 30_000_000_000L;
+
+    private static final long FATE_NS = 200_000_000L;
+    private static final long MONITOR_LIMIT_NS = 20_000_000_000L;
+    private static final long MONITOR_RETRY_NS = 10_000_000L;
+
+    private final Vm vm;
+    private final VmRecord.Lender source;
+    private final PeerHosts peers;
+    private final PendingReleases releases;
+    private final String token;
+    private final String id;
+    private final PlacementList placements = new PlacementList();
+    private final RunList runs = new RunList();
+    private final NativeBlock argument = new NativeBlock(64);
+
+    private boolean givenUp; // the control connection's thread's
+    // Guarded by this.
+    private @Nullable FrameSocket control;
+    private @Nullable QmpMonitor monitor;
+    private long resumedUs;
+    private long aloneSinceNs = System.nanoTime();
+
+    IncomingMigration(Vm vm, VmRecord.Lender source, String id, PeerHosts peers, PendingReleases releases) {
+        this.releases = releases;
+        this.source = source;
+        this.peers = peers;
+        this.vm = vm;
+        this.token = source.token();
+        this.id = id;
+        vm.setChunkWanter(chunk -> tell(FrameType.WANT_CHUNK, chunk));
+        vm.setWhenWhole(this::arrived);
+    }
+
+    Vm vm() {
+        return vm;
+    }
+
+    String token() {
+        return token;
+    }
+
+    String id() {
+        return id;
+    }
+
+    // ---- the source's connections
+
+    void serveStream(FrameSocket socket) throws IOException {
+        new BulkReceiver(new IncomingPages(vm, vm.requireMemory(), vm.requireTable())).serve(socket);
+    }
+
+    /** True if no source has come for a while, and no QEMU either. */
+    synchronized boolean isForsaken(long nowNs) {
+        VmRecord record = vm.record();
+        boolean waits = record.phase() == VmRecord.Phase.INCOMING && record.pid() == 0 && control == null;
+        return waits && nowNs - aloneSinceNs > ALONE_NS;
+    }
+
+    /** Serves the control connection. @return true if the migration was given up, and everything is to be freed */
+    boolean serveControl(FrameSocket socket) throws IOException {
+        synchronized (this) {
+            control = socket;
+        }
+        try {
+            return receiveControl(socket);
+        } finally {
+            synchronized (this) {
+                control = null;
+                aloneSinceNs = System.nanoTime();
+            }
+            if (!isOwner() && !givenUp && vm.record().pid() != 0) {
+                startOrphan();
+            }
+        }
+    }
+
+    private void startOrphan() {
+        inBackground("orphan-", new Orphan(vm, source, peers, argument));
+    }
+
+    /** On a thread of its own, for as long as which the RAM and the table stay mapped. */
+    private void inBackground(String name, Runnable task) {
+        Thread thread = new Thread(
+                () -> {
+                    try {
+                        vm.using(task::run);
+                    } catch (IOException e) {
+                        log.error("vm={} {}", vm.uuid(), e.getMessage());
+                    }
+                },
+                name + vm.uuid());
+        thread.setDaemon(true);
+        thread.start();
+    }
+
+    private boolean receiveControl(FrameSocket socket) throws IOException {
+        PageTable table = vm.requireTable();
+        int hosts = vm.record().lenders().size();
+        while (socket.receive()) {
+            switch (socket.type()) {
+                case PLACE -> {
+                    placements.receive(socket, table.pages(), hosts);
+                    place(socket, table);
+                    vm.reached(FaultPoint.PLACED);
+                }
+                case DIRTY -> dirty(socket, table);
+                case FLUSH -> tell(FrameType.FLUSHED, 0);
+                case ABORT -> {
+                    givenUp = true;
+                    log.info("vm={} migration={} was given up by its source", vm.uuid(), id);
+                    return !isOwner();
+                }
+                default -> throw socket.bad("no business on a control connection");
+            }
+        }
+        return !isOwner() && vm.record().pid() == 0;
+    }
+
+    private boolean isOwner() {
+        return vm.record().phase() == VmRecord.Phase.PAGED;
+    }
+
+    private void place(FrameSocket socket, PageTable table) throws IOException {
+        for (int i = 0; i < placements.size(); i++) {
+            int entry = PageEntry.of(placements.state(i), placements.host(i));
+            for (long page = placements.first(i); page < placements.first(i) + placements.count(i); page++) {
+                requireSealed(socket, page);
+                table.put(page, entry);
+            }
+        }
+    }
+
+    private void requireSealed(FrameSocket socket, long page) throws IOException {
+        Paging paging = vm.paging();
+        ChunkSeal seal = paging == null ? null : paging.seal();
+        if (seal != null && !seal.isSealed(page)) {
+            throw socket.bad("page " + page + ", whose chunk is open already");
+        }
+    }
+
+    private void dirty(FrameSocket socket, PageTable table) throws IOException {
+        Paging paging = vm.paging();
+        ChunkSeal seal = paging == null ? null : paging.seal();
+        long chunk = socket.rawPage();
+        if (paging == null || seal == null || chunk < 0 || chunk >= ChunkSeal.chunksOf(table.pages())) {
+            throw socket.bad("chunk " + chunk + " while QEMU " + (paging == null ? "has not attached" : "runs"));
+        }
+        if (!seal.isSealed(ChunkSeal.firstPage((int) chunk))) {
+            throw socket.bad("chunk " + chunk + ", which is open already");
+        }
+        boolean last = socket.value() == 1;
+        runs.receive(socket, table.pages(), table.pages());
+        long first = ChunkSeal.firstPage((int) chunk);
+        long length = ChunkSeal.length((int) chunk, table.pages());
+        for (int run = 0; run < runs.runs(); run++) {
+            for (long page = runs.first(run); page < runs.first(run) + runs.count(run); page++) {
+                if (page < first || page >= first + length) {
+                    throw socket.bad("page " + page + " in the dirty set of chunk " + chunk);
+                }
+                markAtSource(paging, table, page);
+            }
+        }
+        vm.reached(FaultPoint.CHUNK_TOLD);
+        if (last && seal.open((int) chunk)) {
+            vm.reached(FaultPoint.CHUNK_OPENED);
+            paging.qemu().wake(argument, first, length);
+        }
+    }
+
+    static void markAtSource(Paging paging, PageTable table, long page) {
+        int before = table.put(page, PageEntry.of(PageState.AT_SOURCE));
+        if (PageEntry.state(before) == PageState.REMOTE) {
+            paging.dropRemote(PageEntry.host(before), page); // the copy there is stale
+        }
+    }
+
+    /** After a restart of this daemon: finds out whether the guest runs here already, and what the source has to say. */
+    void resumeReceiving() {
+        inBackground("taken-up-", this::awaitFate);
+    }
+
+    private void awaitFate() {
+        while (!isOwner() && !vm.isQemuGone() && !vm.isStopped()) {
+            try (QmpMonitor connected =
+                    QmpMonitor.connect(vm.qmpSocket(), vm.uuid().toString(), event -> {}, () -> {})) {
+                if (connected.isRunning()) {
+                    connected.setMigrationCapability(IGNORE_SHARED, false);
+                    vm.arrived();
+                    log.info("vm={} the guest runs here", vm.uuid());
+                }
+            } catch (IOException e) {
+                log.debug("vm={} its QEMU cannot be asked: {}", vm.uuid(), e.getMessage());
+            }
+            LockSupport.parkNanos(FATE_NS);
+        }
+        while (vm.paging() == null && !vm.isQemuGone() && !vm.isStopped()) {
+            LockSupport.parkNanos(FATE_NS); // until its shim has connected
+        }
+        new Orphan(vm, source, peers, argument).run();
+    }
+
+    // ---- QEMU here
+
+    /**
+     * QEMU has been started for the incoming stream: leaves RAM out of it.
+     *
+     * @throws IOException if QEMU does not confirm in time; the migration must fail then
+     */
+    void qemuStarted() throws IOException {
+        synchronized (this) {
+            if (monitor != null) {
+                return; // the hook asks again and again
+            }
+        }
+        QmpMonitor connected = connectMonitor();
+        connected.setMigrationCapability(IGNORE_SHARED, true);
+        synchronized (this) {
+            monitor = connected;
+        }
+        vm.reached(FaultPoint.QEMU_TOLD);
+        log.info("vm={} migration={} QEMU expects the stream without RAM", vm.uuid(), id);
+    }
+
+    private QmpMonitor connectMonitor() throws IOException {
+        long endNs = System.nanoTime() + MONITOR_LIMIT_NS;
+        while (true) {
+            try {
+                return QmpMonitor.connect(vm.qmpSocket(), vm.uuid().toString(), this::onQmp, () -> {});
+            } catch (IOException e) {
+                if (System.nanoTime() > endNs) {
+                    throw new IOException(
+                            "QEMU's monitor " + vm.qmpSocket() + " does not answer: " + e.getMessage(), e);
+                }
+                LockSupport.parkNanos(MONITOR_RETRY_NS);
+            }
+        }
+    }
+
+    private void onQmp(QmpEvent event) {
+        if (!event.name().equals("RESUME")) {
+            return;
+        }
+        synchronized (this) {
+            if (resumedUs > 0) {
+                return;
+            }
+            resumedUs = event.timestampUs();
+        }
+        vm.reached(FaultPoint.RUNNING);
+        tell(FrameType.RESUMED, event.timestampUs());
+        vm.reached(FaultPoint.RUNNING_TOLD);
+        try {
+            vm.arrived();
+            vm.reached(FaultPoint.OWNED);
+            log.info("vm={} migration={} the guest runs here", vm.uuid(), id);
+        } catch (IOException e) {
+            log.error("vm={} its arrival cannot be recorded: {}", vm.uuid(), e.getMessage());
+        }
+        Thread settled = new Thread(this::settleAsOwner, "owner-" + vm.uuid());
+        settled.setDaemon(true);
+        settled.start();
+    }
+
+    /** Later migrations send RAM again. */
+    private void settleAsOwner() {
+        QmpMonitor qmp;
+        synchronized (this) {
+            qmp = monitor;
+        }
+        try {
+            if (qmp != null) {
+                qmp.setMigrationCapability(IGNORE_SHARED, false);
+                qmp.close();
+            }
+        } catch (IOException e) {
+            log.warn("vm={} not everything is settled after its arrival: {}", vm.uuid(), e.getMessage());
+        }
+    }
+
+    /** The frame is fast, but is not answered, and its receiver may be dying: so it is told until it has said yes, too. */
+    private void arrived() {
+        releases.add(new PendingReleases.Release(PendingReleases.Kept.SOURCE, source.host(), vm.uuid(), token));
+        tell(FrameType.ARRIVED, 0);
+    }
+
+    private synchronized boolean tell(FrameType type, long value) {
+        FrameSocket socket = control;
+        if (socket == null) {
+            return false;
+        }
+        try {
+            socket.send(type, value, 0, 0);
+            return true;
+        } catch (IOException e) {
+            log.warn("vm={} migration={} {} could not be told to the source: {}", vm.uuid(), id, type, e.getMessage());
+            return false;
+        }
+    }
+}

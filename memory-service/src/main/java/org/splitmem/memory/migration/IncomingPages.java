@@ -1,0 +1,92 @@
+package org.splitmem.memory.migration;
+
+import static org.splitmem.memory.page.PageState.AT_SOURCE;
+import static org.splitmem.memory.page.PageState.INCOMING;
+import static org.splitmem.memory.page.PageState.LOCAL;
+
+import java.io.IOException;
+import org.jspecify.annotations.Nullable;
+import org.splitmem.memory.fault.ChunkSeal;
+import org.splitmem.memory.faultpoint.FaultPoint;
+import org.splitmem.memory.guest.GuestMemory;
+import org.splitmem.memory.linux.NativeBlock;
+import org.splitmem.memory.page.PageEntry;
+import org.splitmem.memory.page.PageTable;
+import org.splitmem.memory.page.Pages;
+import org.splitmem.memory.stream.BulkReceiver;
+import org.splitmem.memory.vm.Paging;
+import org.splitmem.memory.vm.Vm;
+import org.splitmem.memory.wire.RunList;
+
+/**
+ * Where a stream's pages go on the destination. In a sealed chunk: straight into RAM, nobody looks yet. In an open one only
+ * a page that is AT_SOURCE is taken, by a step of its entry that nobody else can win; any other is there already, maybe
+ * newer, and what arrives is ignored. Confined to the stream's thread.
+ */
+final class IncomingPages implements BulkReceiver.Target {
+    private static final int CLAIMED = PageEntry.of(INCOMING) | PageEntry.FROM_SOURCE;
+
+    private final Vm vm;
+    private final GuestMemory memory;
+    private final PageTable table;
+    private final NativeBlock argument = new NativeBlock(64);
+
+    IncomingPages(Vm vm, GuestMemory memory, PageTable table) {
+        this.vm = vm;
+        this.memory = memory;
+        this.table = table;
+    }
+
+    @Override
+    public long pages() {
+        return memory.pages();
+    }
+
+    @Override
+    public void take(long address, long page, long count) throws IOException {
+        Paging paging = vm.paging();
+        ChunkSeal seal = paging == null ? null : paging.seal();
+        if (paging == null || (isSealed(seal, page) && isSealed(seal, page + count - 1))) {
+            memory.write(address, page, count);
+            return;
+        }
+        for (long p = page; p < page + count; p++) {
+            if (table.step(p, PageEntry.of(AT_SOURCE), CLAIMED)) {
+                vm.reached(FaultPoint.PUSH_CLAIMED);
+                takeClaimed(paging, address + Pages.toBytes(p - page), p);
+            }
+        }
+    }
+
+    private static boolean isSealed(@Nullable ChunkSeal seal, long page) {
+        return seal == null || seal.isSealed(page);
+    }
+
+    private void takeClaimed(Paging paging, long address, long page) throws IOException {
+        boolean written = false;
+        long ticket = paging.arrivals().gate().enter();
+        try {
+            memory.write(address, page, 1);
+            written = true;
+            table.step(page, CLAIMED, PageEntry.of(LOCAL));
+            paging.arrivals().map(argument, page, 1);
+        } finally {
+            paging.arrivals().gate().leave(ticket);
+            if (!written) { // who waits for it asks again
+                table.step(page, CLAIMED, PageEntry.of(AT_SOURCE));
+                paging.qemu().wake(argument, page, 1);
+            }
+        }
+    }
+
+    @Override
+    public void drop(RunList runs) throws IOException {
+        Paging paging = vm.paging();
+        ChunkSeal seal = paging == null ? null : paging.seal();
+        for (int run = 0; run < runs.runs(); run++) {
+            if (isSealed(seal, runs.first(run)) && isSealed(seal, runs.first(run) + runs.count(run) - 1)) {
+                memory.punch(runs.first(run), runs.count(run));
+            }
+        }
+    }
+}

@@ -1,0 +1,127 @@
+package org.splitmem.memory.migration;
+
+import static org.splitmem.memory.page.PageState.LOCAL;
+
+import java.util.Arrays;
+import org.splitmem.memory.page.PageEntry;
+import org.splitmem.memory.page.PageState;
+import org.splitmem.memory.page.PageTable;
+import org.splitmem.memory.page.Pages;
+
+/**
+ * Which page goes where: the hottest to the main host until its share is full, the rest to the sub-hosts, each in as long a
+ * run as can be. Pure: reads scores from the table, writes plans into it. For an idle table (one writer).
+ */
+final class MigrationPlan {
+    private final long mainPages;
+    private final long[] subHostPages;
+
+    /**
+     * @param mainPages most pages for the main host
+     * @param subHostPages most pages for each sub-host
+     */
+    MigrationPlan(long mainPages, long[] subHostPages) {
+        this.mainPages = mainPages;
+        this.subHostPages = subHostPages.clone();
+    }
+
+    /** What is written after the plan arrives at the main host on top of it: room is left for that, if the sub-hosts allow. */
+    static MigrationPlan of(MigrationTask task, PageTable table) {
+        long budget = Pages.fromBytes(task.budgetBytes());
+        long room = Arrays.stream(task.subHostPages()).sum();
+        long least = Math.max(0, table.count(LOCAL) - room);
+        long wanted = budget - Pages.fromBytes(MigrationTask.headroomBytes(task.budgetBytes()));
+        return new MigrationPlan(Math.min(budget, Math.max(wanted, least)), task.subHostPages());
+    }
+
+    /**
+     * Plans every local page.
+     *
+     * @throws IllegalArgumentException if they do not fit: nothing is planned then
+     */
+    void assign(PageTable table) {
+        long[] byScore = countByScore(table);
+        long local = Arrays.stream(byScore).sum();
+        long forSubHosts = Math.max(0, local - mainPages);
+        long room = Arrays.stream(subHostPages).sum();
+        if (forSubHosts > room) {
+            throw new IllegalArgumentException("the plan does not fit: " + local
+                    + " pages are in use, the main host takes " + mainPages + " and the sub-hosts " + room);
+        }
+        long[] shares = shares(forSubHosts, room);
+        int threshold = threshold(byScore);
+        long atThreshold = mainPages - above(byScore, threshold);
+        int host = 0;
+        for (long page = 0; page < table.pages(); page++) {
+            int entry = table.get(page);
+            if (PageEntry.state(entry) != LOCAL) {
+                continue;
+            }
+            int score = PageEntry.age(entry);
+            boolean toMain = score > threshold || (score == threshold && atThreshold-- > 0);
+            if (toMain || forSubHosts == 0) {
+                continue;
+            }
+            while (shares[host] == 0) {
+                host++;
+            }
+            shares[host]--;
+            forSubHosts--;
+            plan(table, page, host);
+        }
+    }
+
+    private static void plan(PageTable table, long page, int host) {
+        int entry = table.get(page);
+        while (!table.step(page, entry, PageEntry.plannedFor(entry, host))) {
+            entry = table.get(page); // the pager noted a touch
+        }
+    }
+
+    private static long[] countByScore(PageTable table) {
+        long[] byScore = new long[PageEntry.MAX_AGE + 1];
+        for (long page = 0; page < table.pages(); page++) {
+            int entry = table.get(page);
+            if (PageEntry.state(entry) == PageState.LOCAL) {
+                byScore[PageEntry.age(entry)]++;
+            }
+        }
+        return byScore;
+    }
+
+    /** Each sub-host's part, in proportion to its room. */
+    private long[] shares(long pages, long room) {
+        long[] shares = new long[subHostPages.length];
+        long left = pages;
+        for (int i = 0; i < shares.length; i++) {
+            shares[i] = room == 0 ? 0 : Math.min(left, (long) Math.ceil((double) pages * subHostPages[i] / room));
+            shares[i] = Math.min(shares[i], subHostPages[i]);
+            left -= shares[i];
+        }
+        for (int i = 0; i < shares.length && left > 0; i++) { // what rounding left over
+            long more = Math.min(left, subHostPages[i] - shares[i]);
+            shares[i] += more;
+            left -= more;
+        }
+        return shares;
+    }
+
+    /** The score of which some pages still fit the main host, but not all. */
+    private int threshold(long[] byScore) {
+        int score = PageEntry.MAX_AGE;
+        long taken = 0;
+        while (score > 0 && taken + byScore[score] <= mainPages) {
+            taken += byScore[score];
+            score--;
+        }
+        return score;
+    }
+
+    private static long above(long[] byScore, int threshold) {
+        long pages = 0;
+        for (int score = threshold + 1; score < byScore.length; score++) {
+            pages += byScore[score];
+        }
+        return pages;
+    }
+}

@@ -1,0 +1,113 @@
+package org.splitmem.memory.migration;
+
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+import org.jspecify.annotations.Nullable;
+import org.splitmem.memory.page.PageEntry;
+import org.splitmem.memory.page.PageState;
+import org.splitmem.memory.page.PageTable;
+import org.splitmem.memory.page.Pages;
+import org.splitmem.memory.vm.Vm;
+import org.splitmem.memory.vm.VmRecord;
+import org.splitmem.model.MigrationInfo;
+import org.splitmem.model.MigrationPhase;
+import org.splitmem.model.PagePlacement;
+import org.splitmem.model.SubHostShare;
+
+/** What is told about a migration: written by its thread, read by any. */
+final class MigrationReport {
+    private final String vm;
+    private final String name;
+    private final MigrationTask task;
+    private final String source;
+    private final Progress progress;
+    private final long startedAtMs = System.currentTimeMillis();
+
+    // Guarded by this.
+    private MigrationPhase phase = MigrationPhase.PLANNED;
+    private @Nullable Long finishedAtMs;
+    private @Nullable Double downtimeMs;
+    private @Nullable String reason;
+    private PagePlacement pages = PagePlacement.NONE;
+
+    MigrationReport(Vm vm, MigrationTask task, String source, Progress progress) {
+        this.vm = vm.uuid().toString();
+        this.name = vm.name();
+        this.task = task;
+        this.source = source;
+        this.progress = progress;
+    }
+
+    synchronized void entered(MigrationPhase next, String because) {
+        phase = next;
+        if (next == MigrationPhase.ABORTED) {
+            reason = because;
+        }
+        if (next.isOver()) {
+            finishedAtMs = System.currentTimeMillis();
+        }
+    }
+
+    /** Both in microseconds since 1970, each by its host's clock. */
+    synchronized void downtime(long stoppedUs, long resumedUs) {
+        if (stoppedUs > 0 && resumedUs >= stoppedUs) {
+            downtimeMs = (resumedUs - stoppedUs) / 1000.0;
+        }
+    }
+
+    /** Counts where the pages go; before the last of them are pushed, so that those count for the main host. */
+    void placed(PageTable table) {
+        long main = 0;
+        long zero = 0;
+        long[] subHosts = new long[PageEntry.MAX_HOSTS];
+        for (long page = 0; page < table.pages(); page++) {
+            int entry = table.get(page);
+            if (PageEntry.state(entry) == PageState.ZERO) {
+                zero++;
+            } else if (PageEntry.has(entry, PageEntry.DIRTY) || !PageEntry.has(entry, PageEntry.TO_SUB_HOST)) {
+                main++;
+            } else {
+                subHosts[PageEntry.host(entry)]++;
+            }
+        }
+        Map<String, Long> byName = new TreeMap<>();
+        for (int i = 0; i < task.lenders().size(); i++) {
+            byName.put(task.lenders().get(i).host(), subHosts[i]);
+        }
+        synchronized (this) {
+            pages = new PagePlacement(main, byName, zero);
+        }
+    }
+
+    synchronized MigrationInfo info() {
+        List<SubHostShare> shares = task.lenders().stream().map(this::share).toList();
+        return new MigrationInfo(
+                task.id(),
+                vm,
+                name,
+                phase,
+                source,
+                task.destination().name(),
+                shares,
+                task.budgetBytes(),
+                task.handover(),
+                progress.round(),
+                progress.totalBytes(),
+                progress.sentBytes(),
+                progress.remainingBytes(),
+                progress.bytesPerSecond(),
+                progress.dirtyBytesPerSecond(),
+                progress.etaSeconds(),
+                startedAtMs,
+                finishedAtMs,
+                downtimeMs,
+                reason,
+                pages);
+    }
+
+    private SubHostShare share(VmRecord.Lender lender) {
+        return new SubHostShare(
+                lender.host(), Math.max(Pages.SIZE, lender.reservedBytes() - MigrationTask.SLACK_BYTES));
+    }
+}

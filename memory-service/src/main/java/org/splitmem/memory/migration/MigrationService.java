@@ -1,0 +1,428 @@
+package org.splitmem.memory.migration;
+
+import java.io.IOException;
+import java.util.ArrayDeque;
+import java.util.Deque;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.UUID;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+import org.splitmem.memory.faultpoint.FaultPoint;
+import org.splitmem.memory.migration.PendingReleases.Kept;
+import org.splitmem.memory.migration.RefusedException.Kind;
+import org.splitmem.memory.qmp.QmpMonitor;
+import org.splitmem.memory.server.ConnectionHandler;
+import org.splitmem.memory.server.ConnectionResolver;
+import org.splitmem.memory.vm.Vm;
+import org.splitmem.memory.vm.VmRecord;
+import org.splitmem.memory.vm.VmRegistry;
+import org.splitmem.memory.wire.ErrorCode;
+import org.splitmem.memory.wire.FrameSocket;
+import org.splitmem.memory.wire.Hello;
+import org.splitmem.memory.wire.PeerException;
+import org.splitmem.model.MigrationInfo;
+import org.splitmem.model.MigrationRequest;
+
+/** All migrations from and to this host. Any thread. */
+public final class MigrationService implements ConnectionResolver {
+    private static final Logger log = LoggerFactory.getLogger(MigrationService.class);
+    private static final int REMEMBERED = 100;
+
+    private final VmRegistry vms;
+    private final PeerHosts peers;
+    private final MigrationConfig config;
+    private final PeerHosts.Peer self;
+    private final TaskMaker tasks;
+    private final PendingReleases releases;
+
+    // Guarded by this.
+    private final Map<UUID, OutgoingMigration> outgoing = new HashMap<>();
+    private final Map<UUID, IncomingMigration> incoming = new HashMap<>();
+    private final Deque<MigrationReport> reports = new ArrayDeque<>();
+
+    /**
+     * Knows no migration yet.
+     *
+     * @param self this host as its peers know it
+     * @param releases of memory that was lent to this host
+     */
+    public MigrationService(
+            VmRegistry vms, PeerHosts peers, MigrationConfig config, PeerHosts.Peer self, PendingReleases releases) {
+        this.releases = releases;
+        this.vms = vms;
+        this.peers = peers;
+        this.config = config;
+        this.self = self;
+        this.tasks = new TaskMaker(self, peers, config);
+    }
+
+    // ---- from here
+
+    /**
+     * Starts a migration.
+     *
+     * @throws RefusedException if it makes no sense or cannot be now; nothing has changed then
+     */
+    public MigrationInfo start(Vm vm, MigrationRequest request) throws RefusedException {
+        MigrationTask task = tasks.make(vm, request);
+        OutgoingMigration migration;
+        synchronized (this) {
+            OutgoingMigration running = outgoing.get(vm.uuid());
+            if (running != null) {
+                throw new RefusedException(
+                        Kind.CONFLICT,
+                        "vm-migrating",
+                        "VM " + vm.name() + " is migrating already, to "
+                                + running.task().destination().name() + " (migration "
+                                + running.task().id() + "); wait for it or abort it");
+            }
+            migration = new OutgoingMigration(vm, task, config, peers, self.name(), () -> ended(vm));
+            outgoing.put(vm.uuid(), migration);
+            reports.addFirst(migration.report());
+            while (reports.size() > REMEMBERED) {
+                reports.removeLast();
+            }
+        }
+        migration.start();
+        return migration.report().info();
+    }
+
+    private synchronized void ended(Vm vm) {
+        outgoing.remove(vm.uuid());
+    }
+
+    public synchronized List<MigrationInfo> list() {
+        return reports.stream().map(MigrationReport::info).toList();
+    }
+
+    public Optional<MigrationInfo> find(String id) {
+        return list().stream().filter(info -> info.id().equals(id)).findFirst();
+    }
+
+    /** Aborts. @throws RefusedException if there is no such migration, or it was handed over */
+    public MigrationInfo abort(String id, String reason) throws RefusedException {
+        MigrationInfo known = find(id).orElseThrow(() ->
+                new RefusedException(Kind.NOT_FOUND, "migration-not-found", "no migration " + id + " on this host"));
+        OutgoingMigration running;
+        synchronized (this) {
+            running = outgoing.values().stream()
+                    .filter(m -> m.task().id().equals(id))
+                    .findFirst()
+                    .orElse(null);
+        }
+        if (known.phase().isOver() || running == null) {
+            return known;
+        }
+        if (!running.abort(reason)) {
+            throw new RefusedException(
+                    Kind.CONFLICT,
+                    "handed-over",
+                    "migration " + id + " was handed over: the guest runs on " + known.destination() + " already");
+        }
+        return running.report().info();
+    }
+
+    // ---- to here
+
+    /** Expects a VM. @throws RefusedException if it cannot come */
+    public void prepare(PeerHosts.Incoming wanted) throws RefusedException {
+        VmRecord record = new VmRecord(
+                wanted.vm(),
+                wanted.name(),
+                VmRecord.Phase.INCOMING,
+                wanted.backendBytes(),
+                wanted.epoch(),
+                wanted.budgetBytes(),
+                wanted.lenders(),
+                wanted.source(),
+                0);
+        try {
+            Vm vm = vms.prepare(record);
+            vm.requireTable();
+            synchronized (this) {
+                incoming.put(
+                        wanted.vm(), new IncomingMigration(vm, wanted.source(), wanted.migration(), peers, releases));
+            }
+            vm.reached(FaultPoint.EXPECTED);
+            log.info(
+                    "vm={} migration={} expected from {}",
+                    wanted.vm(),
+                    wanted.migration(),
+                    wanted.source().host());
+        } catch (IOException e) {
+            throw new RefusedException(Kind.CONFLICT, "vm-not-welcome", String.valueOf(e.getMessage()));
+        }
+    }
+
+    /** The source gave up. Does nothing for another token, or once the VM runs here. */
+    public void cancel(UUID uuid, String token) {
+        IncomingMigration migration = incoming(uuid);
+        if (migration != null && migration.token().equals(token)) {
+            discard(migration, "its source gave up the migration");
+        }
+    }
+
+    private void discard(IncomingMigration migration, String because) {
+        if (migration.vm().record().phase() == VmRecord.Phase.INCOMING) {
+            synchronized (this) {
+                incoming.remove(migration.vm().uuid(), migration);
+            }
+            vms.remove(migration.vm(), because);
+        }
+    }
+
+    private synchronized @Nullable IncomingMigration incoming(UUID uuid) {
+        return incoming.get(uuid);
+    }
+
+    /** True if a VM is expected here. */
+    public boolean isExpected(UUID uuid) {
+        IncomingMigration migration = incoming(uuid);
+        return migration != null && migration.vm().record().phase() == VmRecord.Phase.INCOMING;
+    }
+
+    /** QEMU was started here for a VM that is expected. @throws IOException if it cannot be made to leave RAM out */
+    public void qemuStarted(UUID uuid) throws IOException {
+        IncomingMigration migration = incoming(uuid);
+        if (migration != null && isExpected(uuid)) {
+            migration.qemuStarted();
+        }
+    }
+
+    /**
+     * Waits until a VM's migration from this host is ready for the hypervisor.
+     *
+     * @param nearly whether it is enough that it is about to be
+     * @return false if there is none, it ended, or the time was over
+     */
+    public boolean awaitReady(UUID uuid, boolean nearly, long timeoutNs) {
+        OutgoingMigration migration;
+        synchronized (this) {
+            migration = outgoing.get(uuid);
+        }
+        return migration != null && migration.readyGate().await(nearly, timeoutNs);
+    }
+
+    // ---- connections
+
+    @Override
+    public @Nullable ConnectionHandler resolve(Hello hello) throws PeerException {
+        return switch (hello.role()) {
+            case CONTROL, STREAM -> resolveIncoming(hello);
+            case PAGE_IN -> resolveOutgoing(hello);
+            case PAGE_OUT -> null;
+        };
+    }
+
+    private @Nullable ConnectionHandler resolveIncoming(Hello hello) throws PeerException {
+        IncomingMigration migration = incoming(hello.vm());
+        if (migration == null || !hello.shows(migration.token())) {
+            return null;
+        }
+        checkPages(hello, migration.vm());
+        if (hello.role() == Hello.Role.STREAM) {
+            return socket -> migration.vm().using(() -> migration.serveStream(socket));
+        }
+        return socket -> {
+            boolean over = true;
+            try {
+                over = serveControl(migration, socket);
+            } finally {
+                if (over) {
+                    discard(migration, "its migration ended before the guest ran here");
+                }
+            }
+        };
+    }
+
+    private static boolean serveControl(IncomingMigration migration, FrameSocket socket) throws IOException {
+        boolean[] over = {true};
+        migration.vm().using(() -> over[0] = migration.serveControl(socket));
+        return over[0];
+    }
+
+    private @Nullable ConnectionHandler resolveOutgoing(Hello hello) throws PeerException {
+        OutgoingMigration migration;
+        synchronized (this) {
+            migration = outgoing.get(hello.vm());
+        }
+        Vm vm = migration == null ? vms.find(hello.vm()) : migration.vm();
+        VmRecord.Lender how = migration == null ? keptFor(vm) : migration.task().source();
+        if (vm == null || how == null || !hello.shows(how.token())) {
+            return null;
+        }
+        checkPages(hello, vm);
+        try {
+            OutgoingPages pages = new OutgoingPages(vm.requireMemory());
+            return socket -> vm.using(() -> pages.serve(socket));
+        } catch (IOException e) {
+            throw new PeerException(ErrorCode.INTERNAL, String.valueOf(e.getMessage()));
+        }
+    }
+
+    /** How the new owner of a VM that left before a restart of this daemon reaches its pages; null for any other. */
+    private static VmRecord.@Nullable Lender keptFor(@Nullable Vm vm) {
+        VmRecord record = vm == null ? null : vm.record();
+        return record == null || !record.mayBeFetchedFrom() ? null : record.source();
+    }
+
+    /**
+     * The destination of a migration from here has every page. Does nothing for another token.
+     *
+     * @throws RefusedException if it is not recorded here in time: it has to be said again
+     */
+    public void arrived(UUID uuid, String token) throws RefusedException {
+        OutgoingMigration migration;
+        synchronized (this) {
+            migration = outgoing.get(uuid);
+        }
+        if (migration != null && migration.task().source().token().equals(token)) {
+            if (!migration.arrived()) {
+                throw new RefusedException(
+                        Kind.CONFLICT,
+                        "still-leaving",
+                        "migration " + migration.task().id() + " is not over yet");
+            }
+            return;
+        }
+        Vm vm = vms.find(uuid);
+        VmRecord.Lender how = keptFor(vm);
+        if (vm != null && how != null && how.token().equals(token)) {
+            vms.remove(vm, "its new owner has every page");
+        }
+    }
+
+    /** What became of a VM that was leaving this host, for its destination, which lost touch with this daemon. */
+    public PeerHosts.Fate fate(UUID uuid, String token) {
+        OutgoingMigration running;
+        synchronized (this) {
+            running = outgoing.get(uuid);
+        }
+        Vm vm = vms.find(uuid);
+        VmRecord.Lender how = keptFor(vm);
+        if (running != null || vm == null || how == null || !how.token().equals(token)) {
+            return PeerHosts.Fate.UNKNOWN;
+        }
+        return vm.record().phase() == VmRecord.Phase.LEFT ? PeerHosts.Fate.LEFT : PeerHosts.Fate.UNKNOWN;
+    }
+
+    private static void checkPages(Hello hello, Vm vm) throws PeerException {
+        try {
+            long pages = vm.requireMemory().pages();
+            if (hello.pages() != pages) {
+                throw new PeerException(
+                        ErrorCode.BAD_FRAME,
+                        "VM " + hello.vm() + " has " + pages + " pages, " + hello.pages() + " were named");
+            }
+        } catch (PeerException e) {
+            throw e;
+        } catch (IOException e) {
+            throw new PeerException(ErrorCode.INTERNAL, String.valueOf(e.getMessage()));
+        }
+    }
+
+    // ---- upkeep
+
+    /** Frees what nobody uses any more. To be called now and then, by one thread. */
+    public void sweep(long nowNs) {
+        for (Vm vm : vms.all()) {
+            sweep(vm, nowNs);
+        }
+        releases.attempt(nowNs);
+    }
+
+    private void sweep(Vm vm, long nowNs) {
+        boolean busy;
+        synchronized (this) {
+            busy = outgoing.containsKey(vm.uuid());
+        }
+        VmRecord record = vm.record();
+        try {
+            if (busy) {
+                return;
+            }
+            IncomingMigration expected = incoming(vm.uuid());
+            if (expected != null && expected.isForsaken(nowNs)) {
+                discard(expected, "nothing came from its source");
+            } else if (record.phase() == VmRecord.Phase.LEAVING) {
+                decideFate(vm);
+            } else if (!record.mayBeFetchedFrom() && vm.isQemuGone()) {
+                forget(vm, record, "its QEMU " + record.pid() + " has exited");
+            } else if (record.phase() == VmRecord.Phase.PAGED) {
+                vm.becomeLocal(whole -> release(whole, whole.lenders()));
+            }
+        } catch (IOException e) {
+            log.warn("vm={} upkeep failed: {}", vm.uuid(), e.getMessage());
+        }
+    }
+
+    /** After a restart in the middle of a switch-over: the guest runs here, or this QEMU has done its part and ended. */
+    private static void decideFate(Vm vm) throws IOException {
+        if (vm.isQemuGone()) {
+            vm.left();
+            log.info("vm={} its QEMU has ended after the switch-over: its pages are kept for the new owner", vm.uuid());
+            return;
+        }
+        try (QmpMonitor monitor = QmpMonitor.connect(vm.qmpSocket(), vm.uuid().toString(), event -> {}, () -> {})) {
+            if (monitor.isRunning()) {
+                monitor.setMigrationCapability(OutgoingMigration.IGNORE_SHARED, false);
+                vm.stays();
+                log.info("vm={} runs on here: the switch-over was not completed", vm.uuid());
+            }
+        }
+    }
+
+    /** A VM that an earlier daemon served: one that was on its way here is received on. */
+    public void found(Vm vm) {
+        VmRecord record = vm.record();
+        VmRecord.Lender source = record.source();
+        boolean comesHere = record.phase() == VmRecord.Phase.INCOMING || record.phase() == VmRecord.Phase.PAGED;
+        if (comesHere && source != null) {
+            IncomingMigration migration = new IncomingMigration(vm, source, "taken-up", peers, releases);
+            synchronized (this) {
+                incoming.put(vm.uuid(), migration);
+            }
+            migration.resumeReceiving();
+        }
+    }
+
+    /** An earlier daemon may have died in the middle of a migration: QEMU is to send RAM again when it migrates. */
+    public void takenUp(Vm vm) {
+        Thread thread = new Thread(() -> sendRamAgain(vm), "taken-up-" + vm.uuid());
+        thread.setDaemon(true);
+        thread.start();
+    }
+
+    private static void sendRamAgain(Vm vm) {
+        try (QmpMonitor monitor = QmpMonitor.connect(vm.qmpSocket(), vm.uuid().toString(), event -> {}, () -> {})) {
+            monitor.setMigrationCapability(OutgoingMigration.IGNORE_SHARED, false);
+        } catch (IOException e) {
+            log.error("vm={} QEMU may still leave RAM out of its migrations: {}", vm.uuid(), e.getMessage());
+        }
+    }
+
+    private void forget(Vm vm, VmRecord record, String because) {
+        if (record.phase() == VmRecord.Phase.PAGED) {
+            release(record, record.lenders());
+        }
+        synchronized (this) {
+            incoming.remove(vm.uuid());
+        }
+        vms.remove(vm, because);
+        VmRecord.Lender source = record.source();
+        boolean cameHere = record.phase() == VmRecord.Phase.PAGED || record.phase() == VmRecord.Phase.INCOMING;
+        if (cameHere && source != null) { // it need not keep pages for a VM that is gone
+            releases.add(new PendingReleases.Release(Kept.SOURCE, source.host(), record.uuid(), source.token()));
+        }
+    }
+
+    private void release(VmRecord record, List<VmRecord.Lender> lenders) {
+        for (VmRecord.Lender lender : lenders) {
+            releases.add(new PendingReleases.Release(Kept.STORE, lender.host(), record.uuid(), lender.token()));
+        }
+    }
+}

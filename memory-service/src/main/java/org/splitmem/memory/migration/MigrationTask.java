@@ -1,0 +1,49 @@
+package org.splitmem.memory.migration;
+
+import java.util.List;
+import org.splitmem.memory.page.Pages;
+import org.splitmem.memory.vm.VmRecord;
+import org.splitmem.model.Handover;
+
+/**
+ * A request with every choice made.
+ *
+ * @param id of the migration
+ * @param destination the new main host
+ * @param budgetBytes how much may be resident there
+ * @param lenders the sub-hosts by index, with the reservations to make
+ * @param subHosts the same, as peers
+ * @param source how the destination reaches this host's pages; its token is the streams' as well
+ * @param epoch of the new owner
+ */
+record MigrationTask(
+        String id,
+        PeerHosts.Peer destination,
+        long budgetBytes,
+        List<VmRecord.Lender> lenders,
+        List<PeerHosts.Peer> subHosts,
+        VmRecord.Lender source,
+        long epoch,
+        int streams,
+        long bandwidthBytesPerSecond,
+        Handover handover) {
+    MigrationTask {
+        lenders = List.copyOf(lenders);
+        subHosts = List.copyOf(subHosts);
+    }
+
+    /** Reserved beyond each share, so that page-outs find room before the drops of page-ins have come through. */
+    static final long SLACK_BYTES = 16L << 20;
+
+    /** Part of a budget that a plan leaves empty, for what is written after it. */
+    static long headroomBytes(long budgetBytes) {
+        return Math.min(budgetBytes / 8, 256L << 20);
+    }
+
+    /** Pages that each sub-host takes. */
+    long[] subHostPages() {
+        return lenders.stream()
+                .mapToLong(lender -> Pages.fromBytes(lender.reservedBytes() - SLACK_BYTES))
+                .toArray();
+    }
+}

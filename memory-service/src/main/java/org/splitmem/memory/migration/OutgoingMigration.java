@@ -1,0 +1,499 @@
+package org.splitmem.memory.migration;
+
+import static org.splitmem.memory.linux.Userfaultfd.REGISTER_MODE_MINOR;
+import static org.splitmem.memory.linux.Userfaultfd.REGISTER_MODE_WP;
+
+import java.io.IOException;
+import java.net.InetSocketAddress;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Objects;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+import org.splitmem.memory.dirty.DirtyTracker;
+import org.splitmem.memory.faultpoint.FaultPoint;
+import org.splitmem.memory.guest.GuestMemory;
+import org.splitmem.memory.migration.Signals.Hypervisor;
+import org.splitmem.memory.page.PageTable;
+import org.splitmem.memory.qmp.QmpMonitor;
+import org.splitmem.memory.remote.Endpoint;
+import org.splitmem.memory.stream.RateLimiter;
+import org.splitmem.memory.vm.Paging;
+import org.splitmem.memory.vm.Vm;
+import org.splitmem.memory.wire.Hello;
+import org.splitmem.memory.workingset.HotSet;
+import org.splitmem.model.MigrationPhase;
+
+/**
+ * One VM's split migration, seen from its source host.
+ *
+ * <pre>
+ *   PLANNED    -> PRECOPY     every memory server has reserved its share, the destination expects the VM
+ *   PRECOPY    -> READY       the remainder is small, or stops shrinking
+ *   READY      -> SWITCHOVER  the hypervisor's migration has begun
+ *   SWITCHOVER -> HANDOVER    the destination's vCPUs run; ABORTED is no longer possible
+ *   HANDOVER   -> DONE        the last page has arrived there
+ *   PLANNED .. SWITCHOVER -> ABORTED   a peer failed, somebody cancelled, or the hypervisor gave up; the VM runs on here
+ * </pre>
+ *
+ * The migration's own thread alone changes the phase and sends frames; everybody else leaves word with {@link Signals}.
+ */
+final class OutgoingMigration {
+    private static final Logger log = LoggerFactory.getLogger(OutgoingMigration.class);
+    static final String IGNORE_SHARED = "x-ignore-shared";
+    /** While ready, a round follows the last one after this pause. */
+    private static final long READY_PAUSE_NS = 200_000_000L;
+    /** A round that leaves more than this part of what the one before left no longer helps. */
+    private static final double SHRINKS = 0.7;
+
+    private final Vm vm;
+    private final MigrationTask task;
+    private final MigrationConfig config;
+    private final Runnable whenOver;
+    private final Signals signals = new Signals();
+    private final Progress progress = new Progress();
+    private final ReadyGate readyGate = new ReadyGate(signals, progress, this::phase);
+    private final Reservations reservations;
+    private final MigrationReport report;
+    private final Thread thread;
+
+    private final List<StreamGroup> groups = new ArrayList<>();
+    private @Nullable ControlLink control;
+    private @Nullable RoundSender sender;
+    private @Nullable DirtyTracker tracker;
+    private @Nullable QmpMonitor monitor;
+    private volatile MigrationPhase phase = MigrationPhase.PLANNED;
+
+    /** @param whenOver called on the migration's thread at its end, however it ends */
+    OutgoingMigration(
+            Vm vm, MigrationTask task, MigrationConfig config, PeerHosts peers, String localHost, Runnable whenOver) {
+        this.vm = vm;
+        this.task = task;
+        this.config = config;
+        this.whenOver = whenOver;
+        this.reservations = new Reservations(vm, task, peers, localHost);
+        this.report = new MigrationReport(vm, task, localHost, progress);
+        this.thread = new Thread(this::run, "migration-" + vm.uuid());
+        thread.setDaemon(true);
+    }
+
+    void start() {
+        thread.start();
+    }
+
+    private void run() {
+        try {
+            reservations.make();
+            vm.reached(FaultPoint.RESERVED);
+            enter(MigrationPhase.PRECOPY, "memory is reserved");
+            precopy();
+            switchOver();
+            handOver();
+        } catch (IOException | RuntimeException e) {
+            if (e instanceof RuntimeException) {
+                log.error("vm={} migration={} failed", vm.uuid(), task.id(), e);
+            }
+            if (phase.canAbort()) {
+                abandon(reasonFor(e));
+            } else {
+                log.error("vm={} migration={} failed after its handover; its pages stay here", vm.uuid(), task.id(), e);
+            }
+        } finally {
+            closeLinks();
+            whenOver.run();
+        }
+    }
+
+    private String reasonFor(Exception e) {
+        String asked = signals.abortReason();
+        return asked != null ? asked : String.valueOf(e.getMessage());
+    }
+
+    private void enter(MigrationPhase next, String because) {
+        log.info("vm={} migration={} {} -> {}: {}", vm.uuid(), task.id(), phase, next, because);
+        phase = next;
+        report.entered(next, because);
+        signals.changed();
+    }
+
+    // ---- pre-copy
+
+    private void precopy() throws IOException {
+        Paging paging = vm.watch();
+        GuestMemory memory = paging.memory();
+        PageTable table = paging.table();
+        tracker = new DirtyTracker(memory, paging.qemu());
+        DirtyPages dirty = new DirtyPages(memory, table, tracker);
+        monitor = QmpMonitor.connect(vm.qmpSocket(), vm.uuid().toString(), signals::onQmp, signals::qemuGone);
+        connect(memory);
+        plan(dirty, memory, table);
+        vm.reached(FaultPoint.PLANNED);
+        // The kernel alone answers the guest from here on. It takes modes off only all together; nothing is remote, so
+        // nothing can go wrong in between.
+        vm.setModes(vm.requireSession(), 0);
+        vm.setModes(vm.requireSession(), REGISTER_MODE_WP);
+        dirty.arm();
+        progress.planned(dirty.count(), System.nanoTime());
+        sender = new RoundSender(memory, table, groups);
+        rounds(dirty, sender);
+        monitor.setMigrationCapability(IGNORE_SHARED, true);
+        enter(MigrationPhase.READY, progress.remainingBytes() + " B remain after round " + progress.round());
+        vm.reached(FaultPoint.READY);
+        staySmall(dirty, sender);
+    }
+
+    private void connect(GuestMemory memory) throws IOException {
+        RateLimiter limiter = new RateLimiter(task.bandwidthBytesPerSecond());
+        Endpoint main = endpoint(task.destination(), task.source().token(), memory.pages());
+        groups.add(new StreamGroup(StreamGroup.MAIN, main));
+        for (int i = 0; i < task.subHosts().size(); i++) {
+            groups.add(new StreamGroup(
+                    i,
+                    endpoint(task.subHosts().get(i), task.lenders().get(i).token(), memory.pages())
+                            .withEpoch(task.epoch() - 1))); // ends when the destination adopts its own
+        }
+        for (StreamGroup group : groups) {
+            group.open(task.streams(), memory, limiter);
+        }
+        ControlLink link = new ControlLink(main.connect(Hello.Role.CONTROL), memory.pages(), signals::changed);
+        link.start();
+        control = link;
+    }
+
+    private Endpoint endpoint(PeerHosts.Peer peer, String token, long pages) {
+        InetSocketAddress address = new InetSocketAddress(peer.address(), peer.dataPort());
+        return new Endpoint(peer.name(), address, vm.uuid(), token, task.epoch(), pages);
+    }
+
+    /** Which pages are hot is worth knowing only if some have to go elsewhere. */
+    private void plan(DirtyPages dirty, GuestMemory memory, PageTable table) throws IOException {
+        dirty.adopt();
+        if (task.lenders().isEmpty()) {
+            return;
+        }
+        vm.setModes(vm.requireSession(), REGISTER_MODE_MINOR | REGISTER_MODE_WP);
+        HotSet hot = new HotSet(memory, table);
+        hot.sample(vm.requireSession(), config.sampleWindows(), config.sampleWindowMs() * 1_000_000L);
+        checkAbort();
+        MigrationPlan.of(task, table).assign(table);
+        log.info(
+                "vm={} migration={} working set {} pages of {}",
+                vm.uuid(),
+                task.id(),
+                hot.touchedPages(),
+                memory.pages());
+    }
+
+    private void rounds(DirtyPages dirty, RoundSender rounds) throws IOException {
+        long before = Long.MAX_VALUE;
+        for (int round = 0; ; round++) {
+            progress.round(round);
+            long startNs = System.nanoTime();
+            round(dirty, rounds);
+            long found = dirty.scanAll();
+            progress.dirty(found, System.nanoTime() - startNs);
+            log.info(
+                    "vm={} migration={} round {}: {} pages sent so far, {} written meanwhile, {} ms",
+                    vm.uuid(),
+                    task.id(),
+                    round,
+                    rounds.sentPages(),
+                    found,
+                    (System.nanoTime() - startNs) / 1_000_000);
+            boolean small = found <= config.stopPages();
+            boolean stuck = round > 0 && found > before * SHRINKS;
+            if (small || stuck || round + 1 >= config.maxRounds()) {
+                return;
+            }
+            before = found;
+        }
+    }
+
+    private void round(DirtyPages dirty, RoundSender rounds) throws IOException {
+        checkAbort();
+        rounds.send(rounds.groups(), this::isCut, sent -> progress.sent(sent, System.nanoTime()));
+        checkAbort();
+        vm.reached(FaultPoint.ROUND_SENT);
+        dirty.announce(requireControl().socket());
+    }
+
+    private boolean isCut() {
+        return signals.abortReason() != null || signals.hypervisor() == Hypervisor.SWITCHOVER;
+    }
+
+    private void checkAbort() throws IOException {
+        String reason = signals.abortReason();
+        if (reason != null) {
+            throw new IOException(reason);
+        }
+        IOException broken = control == null ? null : control.broken();
+        if (broken != null) {
+            throw new IOException(
+                    "the destination " + task.destination().name() + " is gone: " + broken.getMessage(), broken);
+        }
+    }
+
+    /** Until the hypervisor begins: what is written is sent now and then, so that little is left to send at the end. */
+    private void staySmall(DirtyPages dirty, RoundSender rounds) throws IOException {
+        long lastNs = System.nanoTime();
+        while (!signals.await(() -> hypervisorBegan() || mustStop(), READY_PAUSE_NS)) {
+            long found = dirty.scanAll();
+            progress.dirty(found, System.nanoTime() - lastNs);
+            lastNs = System.nanoTime();
+            round(dirty, rounds);
+        }
+        checkAbort();
+    }
+
+    private boolean hypervisorBegan() {
+        Hypervisor h = signals.hypervisor();
+        return h == Hypervisor.ACTIVE || h == Hypervisor.SWITCHOVER;
+    }
+
+    private boolean mustStop() {
+        ControlLink link = control;
+        return signals.abortReason() != null || (link != null && link.broken() != null);
+    }
+
+    // ---- the switch-over
+
+    private void switchOver() throws IOException {
+        enter(MigrationPhase.SWITCHOVER, "the hypervisor is migrating");
+        vm.reached(FaultPoint.SWITCHOVER);
+        vm.leaving(task.source());
+        vm.requireSession().holdExit(true);
+        vm.reached(FaultPoint.LEAVING);
+        DirtyPages dirty = new DirtyPages(vm.requireMemory(), vm.requireTable(), Objects.requireNonNull(tracker));
+        awaitSwitchover();
+        long startNs = System.nanoTime();
+        vm.reached(FaultPoint.LAST_SCAN);
+        SwitchOver last = new SwitchOver(
+                dirty, requireControl(), requireSender(), vm.requireMemory().pages(), vm::reached);
+        long left = last.run(task.handover());
+        log.info(
+                "vm={} migration={} last scan: {} pages dirty, told after {} us",
+                vm.uuid(),
+                task.id(),
+                left,
+                (System.nanoTime() - startNs) / 1_000);
+        releaseQemu(); // its RAM is in our files, and what was written is known
+        vm.reached(FaultPoint.QEMU_RELEASED);
+        report.placed(vm.requireTable());
+        awaitResume();
+    }
+
+    private void awaitSwitchover() throws IOException {
+        signals.await(
+                () -> signals.hypervisor() == Hypervisor.SWITCHOVER || hypervisorDecided() || mustStop(),
+                Long.MAX_VALUE);
+        if (signals.hypervisor() == Hypervisor.ACTIVE && mustStop()) {
+            cancelHypervisor();
+            signals.await(this::hypervisorDecided, Long.MAX_VALUE);
+        }
+        if (hypervisorGaveUp()) {
+            checkAbort();
+            throw new IOException("the hypervisor gave up its migration");
+        }
+    }
+
+    private boolean hypervisorGaveUp() {
+        return signals.hypervisor() == Hypervisor.FAILED || signals.resumedHere();
+    }
+
+    private boolean hypervisorDecided() {
+        return hypervisorGaveUp() || signals.hypervisor() == Hypervisor.COMPLETED || signals.isQemuGone();
+    }
+
+    /** From here on only the hypervisor can say where the guest runs: whoever it resumes is the owner. */
+    private void awaitResume() throws IOException {
+        ControlLink link = requireControl();
+        RoundSender push = requireSender();
+        Thread pushing = new Thread(() -> pushRest(push, link), "migration-push-" + vm.uuid());
+        pushing.start();
+        boolean cancelled = false;
+        while (link.resumedUs() == 0) {
+            boolean cancelIt = !cancelled;
+            signals.await(
+                    () -> link.resumedUs() > 0
+                            || hypervisorGaveUp()
+                            || signals.isQemuGone()
+                            || (cancelIt && mustStop()),
+                    Long.MAX_VALUE);
+            if (link.resumedUs() == 0 && hypervisorGaveUp()) {
+                throw new IOException("the hypervisor gave up its migration");
+            }
+            if (link.resumedUs() == 0 && signals.isQemuGone()) {
+                break;
+            }
+            if (link.resumedUs() == 0 && cancelIt) {
+                cancelled = true;
+                cancelHypervisor();
+            }
+        }
+        report.downtime(signals.stoppedUs(), link.resumedUs());
+        enter(MigrationPhase.HANDOVER, "the guest runs on " + task.destination().name());
+    }
+
+    /** Only once every chunk is open there: a page pushed into a sealed one could overwrite what the guest writes next. */
+    private void pushRest(RoundSender push, ControlLink link) {
+        signals.await(() -> link.hasOpened() || link.broken() != null, Long.MAX_VALUE);
+        if (!link.hasOpened()) {
+            return;
+        }
+        try {
+            push.send(List.of(groups.get(0)), () -> false, sent -> {});
+            vm.reached(FaultPoint.PUSHED);
+        } catch (IOException e) {
+            log.warn(
+                    "vm={} migration={} pushing ended, the destination fetches the rest: {}",
+                    vm.uuid(),
+                    task.id(),
+                    e.getMessage());
+        }
+    }
+
+    private void handOver() throws IOException {
+        ControlLink link = requireControl();
+        vm.reached(FaultPoint.HANDOVER);
+        vm.left();
+        vm.reached(FaultPoint.LEFT);
+        signals.await(() -> link.hasArrived() || signals.hasArrived(), Long.MAX_VALUE);
+        vm.reached(FaultPoint.ARRIVED);
+        progress.finished();
+        closeLinks();
+        vm.fetched();
+        enter(MigrationPhase.DONE, "the last page has arrived");
+    }
+
+    // ---- giving up
+
+    private void abandon(String reason) {
+        log.warn("vm={} migration={} gives up in {}: {}", vm.uuid(), task.id(), phase, reason);
+        vm.reached(FaultPoint.GIVING_UP);
+        if (hypervisorBegan()) {
+            cancelHypervisor();
+            signals.await(this::hypervisorDecided, Signals.seconds(30));
+        }
+        vm.reached(FaultPoint.HYPERVISOR_GAVE_UP);
+        if (control != null) {
+            control.tellAbort();
+        }
+        try {
+            QmpMonitor qmp = monitor;
+            if (qmp != null && qmp.isOpen()) {
+                qmp.setMigrationCapability(IGNORE_SHARED, false);
+            }
+        } catch (IOException e) {
+            log.warn("vm={} {} stays set in QEMU: {}", vm.uuid(), IGNORE_SHARED, e.getMessage());
+        }
+        releaseQemu();
+        closeLinks();
+        stay();
+        reservations.release();
+        enter(MigrationPhase.ABORTED, reason);
+    }
+
+    private void releaseQemu() {
+        try {
+            if (vm.session() != null) {
+                vm.requireSession().holdExit(false);
+            }
+        } catch (IOException e) {
+            log.debug("vm={} QEMU is gone already: {}", vm.uuid(), e.getMessage());
+        }
+    }
+
+    private void stay() {
+        try {
+            vm.unwatch();
+            vm.stays();
+        } catch (IOException e) {
+            log.error("vm={} it runs on here, but not everything is as before: {}", vm.uuid(), e.getMessage());
+        }
+    }
+
+    /** The hypervisor must not finish what this daemon gives up: the guest would run there without its memory. */
+    private void cancelHypervisor() {
+        QmpMonitor qmp = monitor;
+        try {
+            if (qmp != null) {
+                log.info("vm={} migration={} asks the hypervisor to cancel its migration", vm.uuid(), task.id());
+                qmp.cancelMigration();
+            }
+        } catch (IOException e) {
+            log.error("vm={} the hypervisor's migration cannot be cancelled: {}", vm.uuid(), e.getMessage());
+        }
+    }
+
+    private void closeLinks() {
+        groups.forEach(StreamGroup::abort);
+        if (sender != null) {
+            sender.close();
+        }
+        groups.forEach(StreamGroup::close);
+        if (control != null) {
+            control.close();
+        }
+        if (tracker != null) {
+            tracker.close();
+        }
+        if (monitor != null) {
+            monitor.close();
+        }
+    }
+
+    // ---- for others
+
+    /** Asks to give up. @return false if it is too late */
+    boolean abort(String reason) {
+        if (!phase.canAbort()) {
+            return false;
+        }
+        signals.abort(reason);
+        groups.forEach(StreamGroup::abort);
+        return true;
+    }
+
+    /** The destination has every page, says a daemon that waits for an answer. @return whether that is recorded */
+    boolean arrived() {
+        signals.arrived();
+        return signals.await(() -> phase.isOver(), Signals.seconds(5));
+    }
+
+    MigrationReport report() {
+        return report;
+    }
+
+    MigrationPhase phase() {
+        return phase;
+    }
+
+    Vm vm() {
+        return vm;
+    }
+
+    MigrationTask task() {
+        return task;
+    }
+
+    ReadyGate readyGate() {
+        return readyGate;
+    }
+
+    private ControlLink requireControl() throws IOException {
+        ControlLink link = control;
+        if (link == null) {
+            throw new IOException("the destination is not connected");
+        }
+        return link;
+    }
+
+    private RoundSender requireSender() throws IOException {
+        RoundSender s = sender;
+        if (s == null) {
+            throw new IOException("no streams are open");
+        }
+        return s;
+    }
+}

@@ -1,0 +1,58 @@
+package org.splitmem.memory.migration;
+
+import com.fasterxml.jackson.annotation.JsonProperty;
+import java.io.IOException;
+import java.util.List;
+import java.util.UUID;
+import org.splitmem.memory.vm.VmRecord;
+
+/** What a migration asks of other hosts' daemons before any page moves. Any thread; each call waits for the answer. */
+public interface PeerHosts {
+    /** A peer as configured; the address is without a port. */
+    record Peer(String name, String address, int dataPort) {}
+
+    /** Room for pages of a VM on a memory server. */
+    record Reservation(
+            @JsonProperty(required = true) UUID vm,
+            @JsonProperty(required = true) String token,
+            @JsonProperty(required = true) long epoch,
+            @JsonProperty(required = true) long pages,
+            @JsonProperty(required = true) long bytes,
+            @JsonProperty(required = true) String owner) {}
+
+    /** A VM that is about to migrate to a host; the source's token is for its streams, and for page-ins from it. */
+    record Incoming(
+            @JsonProperty(required = true) UUID vm,
+            @JsonProperty(required = true) String name,
+            @JsonProperty(required = true) String migration,
+            @JsonProperty(required = true) List<Long> backendBytes,
+            @JsonProperty(required = true) long epoch,
+            @JsonProperty(required = true) long budgetBytes,
+            @JsonProperty(required = true) List<VmRecord.Lender> lenders,
+            @JsonProperty(required = true) VmRecord.Lender source) {}
+
+    /** @throws IOException if no such peer is configured: the text names those that are */
+    Peer find(String name) throws IOException;
+
+    void reserve(Peer peer, Reservation reservation) throws IOException;
+
+    void release(Peer peer, UUID vm, String token) throws IOException;
+
+    void prepareIncoming(Peer peer, Incoming incoming) throws IOException;
+
+    void cancelIncoming(Peer peer, UUID vm, String token) throws IOException;
+
+    /** Tells a migration's source that every page has arrived: it may free what it kept. */
+    void arrived(Peer source, UUID vm, String token) throws IOException;
+
+    /** What became of a VM that was leaving its source when the source's daemon died. */
+    enum Fate {
+        /** Not decided, or not known there. */
+        UNKNOWN,
+        /** Its QEMU has ended; all its pages are there, and nobody knows which were sent before. */
+        LEFT
+    }
+
+    /** Asks a migration's source. */
+    Fate fate(Peer source, UUID vm, String token) throws IOException;
+}

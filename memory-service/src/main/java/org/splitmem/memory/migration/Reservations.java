@@ -1,0 +1,91 @@
+package org.splitmem.memory.migration;
+
+import java.io.IOException;
+import java.util.ArrayList;
+import java.util.List;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+import org.splitmem.memory.page.Pages;
+import org.splitmem.memory.vm.Vm;
+import org.splitmem.memory.vm.VmRecord;
+
+/** What a migration holds on other hosts: all of it is made, or none stays. Confined to the migration's thread. */
+final class Reservations {
+    private static final Logger log = LoggerFactory.getLogger(Reservations.class);
+
+    private final Vm vm;
+    private final MigrationTask task;
+    private final PeerHosts peers;
+    private final String localHost;
+    private final List<Integer> made = new ArrayList<>();
+    private boolean expected;
+
+    Reservations(Vm vm, MigrationTask task, PeerHosts peers, String localHost) {
+        this.vm = vm;
+        this.task = task;
+        this.peers = peers;
+        this.localHost = localHost;
+    }
+
+    /** @throws IOException if a host refuses; what was made until then is for {@link #release} */
+    void make() throws IOException {
+        VmRecord record = vm.record();
+        long pages = record.backendBytes().stream().mapToLong(Pages::fromBytes).sum();
+        for (int i = 0; i < task.lenders().size(); i++) {
+            VmRecord.Lender lender = task.lenders().get(i);
+            made.add(i); // before asking: an answer that gets lost may have been a yes
+            peers.reserve(
+                    task.subHosts().get(i),
+                    new PeerHosts.Reservation(
+                            record.uuid(), lender.token(), task.epoch() - 1, pages, lender.reservedBytes(), localHost));
+        }
+        expected = true;
+        peers.prepareIncoming(
+                task.destination(),
+                new PeerHosts.Incoming(
+                        record.uuid(),
+                        record.name(),
+                        task.id(),
+                        record.backendBytes(),
+                        task.epoch(),
+                        task.budgetBytes(),
+                        task.lenders(),
+                        task.source()));
+    }
+
+    /** Gives everything back; a host that cannot be told finds out by itself, when the migration's connections end. */
+    void release() {
+        if (expected) {
+            attempt(
+                    task.destination(),
+                    () -> peers.cancelIncoming(
+                            task.destination(), vm.uuid(), task.source().token()));
+        }
+        for (int i : made) {
+            attempt(
+                    task.subHosts().get(i),
+                    () -> peers.release(
+                            task.subHosts().get(i),
+                            vm.uuid(),
+                            task.lenders().get(i).token()));
+        }
+        made.clear();
+        expected = false;
+    }
+
+    private interface Call {
+        void run() throws IOException;
+    }
+
+    private void attempt(PeerHosts.Peer peer, Call call) {
+        try {
+            call.run();
+        } catch (IOException e) {
+            log.warn(
+                    "vm={} {} could not be told that the migration is over: {}",
+                    vm.uuid(),
+                    peer.name(),
+                    e.getMessage());
+        }
+    }
+}

@@ -1,0 +1,230 @@
+package org.splitmem.memory.migration;
+
+import static org.splitmem.memory.page.PageEntry.DIRTY;
+import static org.splitmem.memory.page.PageEntry.SENT;
+import static org.splitmem.memory.page.PageEntry.TO_SUB_HOST;
+import static org.splitmem.memory.page.PageEntry.UNANNOUNCED;
+
+import java.io.IOException;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.concurrent.RejectedExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import java.util.concurrent.atomic.AtomicReference;
+import java.util.concurrent.atomic.LongAdder;
+import java.util.function.BooleanSupplier;
+import java.util.function.LongConsumer;
+import org.jspecify.annotations.Nullable;
+import org.splitmem.memory.guest.GuestMemory;
+import org.splitmem.memory.page.PageEntry;
+import org.splitmem.memory.page.PageState;
+import org.splitmem.memory.page.PageTable;
+import org.splitmem.memory.stream.BulkSender;
+import org.splitmem.memory.stream.ZeroPages;
+import org.splitmem.memory.wire.RunList;
+
+/** Sends every DIRTY page to where it is planned, over all streams at once. One round at a time. */
+final class RoundSender implements AutoCloseable {
+    private static final long CHUNK_PAGES = 2048;
+    private static final long PROGRESS_MS = 200;
+    private static final long END_S = 10;
+
+    private final GuestMemory memory;
+    private final PageTable table;
+    private final List<StreamGroup> groups;
+    private final ExecutorService workers;
+    private final LongAdder sentPages = new LongAdder();
+    private final LongAdder zeroPages = new LongAdder();
+
+    RoundSender(GuestMemory memory, PageTable table, List<StreamGroup> groups) {
+        this.memory = memory;
+        this.table = table;
+        this.groups = groups;
+        int threads = groups.stream().mapToInt(g -> g.senders().size()).sum();
+        this.workers = Executors.newFixedThreadPool(threads, task -> {
+            Thread thread = new Thread(task, "migration-stream");
+            thread.setDaemon(true);
+            return thread;
+        });
+    }
+
+    /**
+     * Sends one round, and returns when every page of it is stored where it belongs.
+     *
+     * @param cut once true, pages not yet taken stay DIRTY
+     * @param progress told now and then how many pages were sent since the migration began
+     */
+    void send(List<StreamGroup> to, BooleanSupplier cut, LongConsumer progress) throws IOException {
+        AtomicReference<@Nullable IOException> failed = new AtomicReference<>();
+        List<Future<?>> running = new ArrayList<>();
+        for (StreamGroup group : to) {
+            group.rewind();
+            for (BulkSender sender : group.senders()) {
+                running.add(submit(() -> {
+                    try {
+                        new Worker(group, sender).send(cut);
+                    } catch (IOException | RuntimeException e) {
+                        fail(to, group, e, failed);
+                    }
+                }));
+            }
+        }
+        await(running, progress);
+        IOException first = failed.get();
+        if (first != null) {
+            throw first;
+        }
+        progress.accept(sentPages.sum());
+    }
+
+    private Future<?> submit(Runnable worker) throws IOException {
+        try {
+            return workers.submit(worker);
+        } catch (RejectedExecutionException e) { // pushing begins when the migration may just be given up
+            throw new IOException("the migration has ended", e);
+        }
+    }
+
+    /** Without one of its streams a round cannot succeed: the others end, too, instead of sending on for nothing. */
+    private static void fail(
+            List<StreamGroup> to, StreamGroup group, Exception why, AtomicReference<@Nullable IOException> failed) {
+        if (failed.compareAndSet(null, new IOException("sending to " + group.host() + ": " + why.getMessage(), why))) {
+            to.forEach(StreamGroup::abort);
+        }
+    }
+
+    /** For all workers, so that none outlives its round. */
+    private void await(List<Future<?>> running, LongConsumer progress) throws IOException {
+        try {
+            for (Future<?> worker : running) {
+                join(worker, progress);
+            }
+        } catch (ExecutionException e) {
+            throw new IOException("a stream failed", e.getCause());
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new IOException("interrupted while sending", e);
+        }
+    }
+
+    private void join(Future<?> worker, LongConsumer progress) throws ExecutionException, InterruptedException {
+        while (true) {
+            try {
+                worker.get(PROGRESS_MS, TimeUnit.MILLISECONDS);
+                return;
+            } catch (TimeoutException e) {
+                progress.accept(sentPages.sum());
+            }
+        }
+    }
+
+    /** Pages sent so far, again counted each time. */
+    long sentPages() {
+        return sentPages.sum();
+    }
+
+    List<StreamGroup> groups() {
+        return groups;
+    }
+
+    /** Waits for the workers, whose streams must have been aborted if they are still sending. */
+    @Override
+    public void close() {
+        workers.shutdown();
+        try {
+            if (!workers.awaitTermination(END_S, TimeUnit.SECONDS)) {
+                throw new IllegalStateException("streams still send although they were aborted");
+            }
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
+    }
+
+    /** One stream's part of a round. */
+    private final class Worker {
+        private final StreamGroup group;
+        private final BulkSender sender;
+        private final ZeroPages zeroes = new ZeroPages(memory);
+        private final RunList data = new RunList();
+        private final RunList voided = new RunList();
+
+        Worker(StreamGroup group, BulkSender sender) {
+            this.group = group;
+            this.sender = sender;
+        }
+
+        void send(BooleanSupplier cut) throws IOException {
+            long from;
+            while (!cut.getAsBoolean() && (from = group.nextChunk(CHUNK_PAGES)) < table.pages()) {
+                long end = Math.min(from + CHUNK_PAGES, table.pages());
+                for (long page = from; page < end; page++) {
+                    int entry = table.get(page);
+                    if (PageEntry.has(entry, DIRTY) && planned(entry) == group.index()) {
+                        take(page);
+                    }
+                }
+            }
+            sendData();
+            sendVoided();
+            sender.flush();
+        }
+
+        /** Clears DIRTY before the content is read: a write after that is found by the next scan. */
+        private void take(long page) throws IOException {
+            int before = table.flag(page, 0, DIRTY);
+            if (zeroes.isZero(page)) {
+                takeZero(page, before);
+                return;
+            }
+            table.flag(page, SENT | UNANNOUNCED, 0);
+            if (data.isFull() || data.pages() == RunList.MAX_PAGES) {
+                sendData();
+            }
+            data.add(page);
+        }
+
+        private void takeZero(long page, int before) throws IOException {
+            zeroPages.increment();
+            setState(page, PageState.ZERO);
+            if (PageEntry.has(before, SENT)) { // an older, non-zero copy is there
+                if (voided.isFull()) {
+                    sendVoided();
+                }
+                voided.add(page);
+                table.flag(page, UNANNOUNCED, SENT);
+            }
+        }
+
+        private void sendData() throws IOException {
+            if (!data.isEmpty()) {
+                sender.send(data);
+                sentPages.add(data.pages());
+                data.clear();
+            }
+        }
+
+        private void sendVoided() throws IOException {
+            if (!voided.isEmpty()) {
+                sender.drop(voided);
+                voided.clear();
+            }
+        }
+    }
+
+    private void setState(long page, PageState state) {
+        int entry = table.get(page);
+        while (!table.step(page, entry, (entry & ~7) | state.code())) {
+            entry = table.get(page);
+        }
+    }
+
+    /** Sub-host index, or MAIN. */
+    static int planned(int entry) {
+        return PageEntry.has(entry, TO_SUB_HOST) ? PageEntry.host(entry) : StreamGroup.MAIN;
+    }
+}

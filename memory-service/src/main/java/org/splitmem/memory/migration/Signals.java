@@ -1,0 +1,193 @@
+package org.splitmem.memory.migration;
+
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.Condition;
+import java.util.concurrent.locks.ReentrantLock;
+import org.jspecify.annotations.Nullable;
+import org.splitmem.memory.qmp.QmpEvent;
+
+/** What other threads tell a migration's thread: the hypervisor's events, a wish to abort, news on the control link. */
+final class Signals {
+    /** How far the hypervisor's own migration has come. */
+    enum Hypervisor {
+        IDLE,
+        ACTIVE,
+        /** vCPUs stopped, I/O drained: RAM no longer changes. */
+        SWITCHOVER,
+        COMPLETED,
+        /** It failed or was cancelled: the guest runs here, or will in a moment. */
+        FAILED
+    }
+
+    private final ReentrantLock lock = new ReentrantLock();
+    private final Condition changed = lock.newCondition();
+    private Hypervisor hypervisor = Hypervisor.IDLE;
+    private long stoppedUs;
+    private boolean resumedHere;
+    private boolean qemuGone;
+    private boolean arrived;
+    private @Nullable String abort;
+
+    void onQmp(QmpEvent event) {
+        lock.lock();
+        try {
+            switch (event.name()) {
+                case "STOP" -> stoppedUs = event.timestampUs();
+                case "RESUME" -> resumedHere = stoppedUs > 0;
+                case "MIGRATION" -> onMigrationStatus(event.status());
+                default -> {
+                    return;
+                }
+            }
+            changed.signalAll();
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    private void onMigrationStatus(String status) {
+        switch (status) {
+            case "setup", "active" -> {
+                if (hypervisor == Hypervisor.IDLE || hypervisor == Hypervisor.FAILED) {
+                    hypervisor = Hypervisor.ACTIVE;
+                    resumedHere = false;
+                    stoppedUs = 0;
+                }
+            }
+            case "pre-switchover" -> hypervisor = Hypervisor.SWITCHOVER;
+            case "completed" -> hypervisor = Hypervisor.COMPLETED;
+            case "failed", "cancelled" -> hypervisor = Hypervisor.FAILED;
+            default -> {} // device, cancelling: nothing follows from them
+        }
+    }
+
+    /** QEMU closed its monitor: it has exited, or soon will. */
+    void qemuGone() {
+        lock.lock();
+        try {
+            qemuGone = true;
+            changed.signalAll();
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** The destination has every page. */
+    void arrived() {
+        lock.lock();
+        try {
+            arrived = true;
+            changed.signalAll();
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    boolean hasArrived() {
+        lock.lock();
+        try {
+            return arrived;
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    boolean isQemuGone() {
+        lock.lock();
+        try {
+            return qemuGone;
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    void abort(String reason) {
+        lock.lock();
+        try {
+            if (abort == null) {
+                abort = reason;
+            }
+            changed.signalAll();
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** Something changed elsewhere that the migration's thread looks at itself. */
+    void changed() {
+        lock.lock();
+        try {
+            changed.signalAll();
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** Condition over the state of this object and whatever else it captures. */
+    interface Test {
+        boolean holds();
+    }
+
+    /** Waits until the test holds or the time is over. @return whether it held */
+    boolean await(Test test, long timeoutNs) {
+        long leftNs = timeoutNs;
+        lock.lock();
+        try {
+            while (!test.holds()) {
+                if (leftNs <= 0) {
+                    return false;
+                }
+                leftNs = changed.awaitNanos(leftNs);
+            }
+            return true;
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            return false;
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    static long seconds(long s) {
+        return TimeUnit.SECONDS.toNanos(s);
+    }
+
+    Hypervisor hypervisor() {
+        lock.lock();
+        try {
+            return hypervisor;
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** The guest runs at the source again after it was stopped: the destination never will. */
+    boolean resumedHere() {
+        lock.lock();
+        try {
+            return resumedHere;
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** When the vCPUs stopped, microseconds since 1970; 0 if they did not. */
+    long stoppedUs() {
+        lock.lock();
+        try {
+            return stoppedUs;
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    @Nullable
+    String abortReason() {
+        lock.lock();
+        try {
+            return abort;
+        } finally {
+            lock.unlock();
+        }
+    }
+}

@@ -1,0 +1,65 @@
+package org.splitmem.memory.migration;
+
+import java.io.IOException;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.atomic.AtomicLong;
+import org.splitmem.memory.guest.GuestMemory;
+import org.splitmem.memory.remote.Endpoint;
+import org.splitmem.memory.stream.BulkSender;
+import org.splitmem.memory.stream.RateLimiter;
+import org.splitmem.memory.wire.Hello;
+
+/** The parallel streams to one destination: the main host, or a sub-host. */
+final class StreamGroup implements AutoCloseable {
+    /** In place of a sub-host's index. */
+    static final int MAIN = -1;
+
+    private final int index;
+    private final Endpoint endpoint;
+    private final List<BulkSender> senders = new ArrayList<>();
+    /** The next chunk that no worker of this group has taken. */
+    private final AtomicLong cursor = new AtomicLong();
+
+    /** @param index of the sub-host in page table entries, or {@link #MAIN} */
+    StreamGroup(int index, Endpoint endpoint) {
+        this.index = index;
+        this.endpoint = endpoint;
+    }
+
+    /** Opens the connections. */
+    void open(int streams, GuestMemory memory, RateLimiter limiter) throws IOException {
+        for (int i = 0; i < streams; i++) {
+            senders.add(new BulkSender(endpoint.connect(Hello.Role.STREAM), memory, limiter));
+        }
+    }
+
+    int index() {
+        return index;
+    }
+
+    String host() {
+        return endpoint.host();
+    }
+
+    List<BulkSender> senders() {
+        return senders;
+    }
+
+    void rewind() {
+        cursor.set(0);
+    }
+
+    long nextChunk(long pages) {
+        return cursor.getAndAdd(pages);
+    }
+
+    void abort() {
+        senders.forEach(BulkSender::abort);
+    }
+
+    @Override
+    public void close() {
+        senders.forEach(BulkSender::close);
+    }
+}

@@ -1,0 +1,90 @@
+package org.splitmem.memory.page;
+
+/**
+ * The 16 bits kept for each page.
+ *
+ * <pre>
+ *   bit   0-2  state, see {@link PageState}
+ *   bit   3-6  host: index of a memory server of this VM, 0-15 (state REMOTE, OUTGOING, PUNCHING, INCOMING),
+ *              or, on a migration's source, of the planned sub-host (with TO_SUB_HOST)
+ *   bit   7    SAMPLED: its entry in QEMU's page table was dropped; the next touch faults and clears the bit
+ *   bit   8-10 age: with SAMPLED, visits of the clock hand in a row without a touch; without, visits that the hand shall
+ *              skip the page; while a migration is planned: windows with a touch
+ *   bit  11    DIRTY: still to be sent by the migration
+ *   bit  12    TO_SUB_HOST: planned for the sub-host in bits 3-6, not for the main host
+ *   bit  13    SENT: its planned host holds a copy (maybe stale)
+ *   bit  14    FROM_SOURCE: with INCOMING, it comes from the migration's source
+ *   bit  15    UNANNOUNCED: the destination does not yet know where the page is
+ * </pre>
+ *
+ * Entries are handled as int with the upper 16 bits zero, so that the fault path allocates nothing.
+ */
+public final class PageEntry {
+    public static final int MAX_HOSTS = 16;
+    public static final int MAX_AGE = 7;
+
+    public static final int SAMPLED = 1 << 7;
+    public static final int DIRTY = 1 << 11;
+    public static final int TO_SUB_HOST = 1 << 12;
+    public static final int SENT = 1 << 13;
+    public static final int FROM_SOURCE = 1 << 14;
+    public static final int UNANNOUNCED = 1 << 15;
+
+    private static final int STATE_MASK = 7;
+    private static final int HOST_SHIFT = 3;
+    private static final int HOST_MASK = 15 << HOST_SHIFT;
+    private static final int AGE_SHIFT = 8;
+    private static final int AGE_MASK = 7 << AGE_SHIFT;
+
+    private PageEntry() {}
+
+    public static PageState state(int entry) {
+        return PageState.of(entry & STATE_MASK);
+    }
+
+    public static int host(int entry) {
+        return (entry & HOST_MASK) >>> HOST_SHIFT;
+    }
+
+    public static int age(int entry) {
+        return (entry & AGE_MASK) >>> AGE_SHIFT;
+    }
+
+    public static boolean has(int entry, int flag) {
+        return (entry & flag) != 0;
+    }
+
+    /** A fresh entry: this state, no host, no age, no flag. */
+    public static int of(PageState state) {
+        return state.code();
+    }
+
+    /** A fresh entry for a page on, or on its way from or to, memory server {@code host}. */
+    public static int of(PageState state, int host) {
+        if (host < 0 || host >= MAX_HOSTS) {
+            throw new IllegalArgumentException("memory server index out of range 0-15: " + host);
+        }
+        return state.code() | host << HOST_SHIFT;
+    }
+
+    /** The same entry, planned for sub-host {@code host}. */
+    public static int plannedFor(int entry, int host) {
+        return (entry & ~HOST_MASK) | host << HOST_SHIFT | TO_SUB_HOST;
+    }
+
+    /**
+     * The entry of a local page that was just touched: no longer SAMPLED; and if it was in use at the last visit of the clock
+     * hand already, the hand is to leave it alone for the next {@code skips} visits, kept as its age.
+     */
+    public static int touched(int entry, int skips) {
+        if (!has(entry, SAMPLED)) {
+            return entry;
+        }
+        int kept = skips == 0 ? age(entry) : age(entry) == 0 ? skips : 0;
+        return withAge(entry & ~SAMPLED, kept);
+    }
+
+    public static int withAge(int entry, int age) {
+        return (entry & ~AGE_MASK) | Math.min(age, MAX_AGE) << AGE_SHIFT;
+    }
+}

@@ -1,0 +1,174 @@
+package org.splitmem.memory.page;
+
+import java.lang.invoke.MethodHandles;
+import java.lang.invoke.VarHandle;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.util.Objects;
+import java.util.concurrent.atomic.AtomicLong;
+import java.util.concurrent.atomic.AtomicLongArray;
+
+/**
+ * Where each page of one VM is: two bytes a page, in memory that outlives the daemon.
+ *
+ * <p>Any thread may read and step entries; every step is one atomic compare-and-set of the entry, so two threads can never
+ * both win a page. The counts by state follow each step, and are exact whenever no step is under way.
+ */
+public final class PageTable {
+    private static final int ENTRY_BYTES = 2;
+    private static final VarHandle PAIR = MethodHandles.byteBufferViewVarHandle(int[].class, ByteOrder.LITTLE_ENDIAN);
+    private static final int STATES = PageState.values().length;
+
+    private final ByteBuffer entries;
+    private final long pages;
+    private final AtomicLongArray byState = new AtomicLongArray(STATES);
+    private final AtomicLong incomingFromSource = new AtomicLong();
+    private final AtomicLongArray remoteByHost = new AtomicLongArray(PageEntry.MAX_HOSTS);
+
+    /**
+     * @param entries at least {@link #bytesFor} bytes of page-aligned memory; kept, and counted now
+     * @param pages pages of the VM, at most 2^29 (2 TiB)
+     */
+    public PageTable(ByteBuffer entries, long pages) {
+        if (pages <= 0 || bytesFor(pages) > entries.capacity()) {
+            throw new IllegalArgumentException(pages + " pages do not fit a table of " + entries.capacity() + " B");
+        }
+        this.entries = entries;
+        this.pages = pages;
+        recount();
+    }
+
+    /** Size of a table, whole pages. */
+    public static long bytesFor(long pages) {
+        long bytes = pages * ENTRY_BYTES;
+        return (bytes + Pages.SIZE - 1) / Pages.SIZE * Pages.SIZE;
+    }
+
+    private void recount() {
+        long[] states = new long[STATES];
+        long[] hosts = new long[PageEntry.MAX_HOSTS];
+        long fromSource = 0;
+        for (long page = 0; page < pages; page++) {
+            int entry = get(page);
+            states[PageEntry.state(entry).code()]++;
+            if (PageEntry.state(entry) == PageState.REMOTE) {
+                hosts[PageEntry.host(entry)]++;
+            }
+            fromSource += comesFromSource(entry) ? 1 : 0;
+        }
+        incomingFromSource.set(fromSource);
+        for (int i = 0; i < STATES; i++) {
+            byState.set(i, states[i]);
+        }
+        for (int i = 0; i < hosts.length; i++) {
+            remoteByHost.set(i, hosts[i]);
+        }
+    }
+
+    public long pages() {
+        return pages;
+    }
+
+    /** The entry of a page, see {@link PageEntry}. */
+    public int get(long page) {
+        Objects.checkIndex(page, pages);
+        int pair = (int) PAIR.getVolatile(entries, pairIndex(page));
+        return pair >>> shift(page) & 0xFFFF;
+    }
+
+    /** Replaces an entry if it is still {@code expected}. @return false if another thread was first */
+    public boolean step(long page, int expected, int next) {
+        Objects.checkIndex(page, pages);
+        int index = pairIndex(page);
+        int shift = shift(page);
+        int mask = 0xFFFF << shift;
+        int pair = (int) PAIR.getVolatile(entries, index);
+        while ((pair & mask) >>> shift == expected) {
+            int updated = (pair & ~mask) | next << shift;
+            int seen = (int) PAIR.compareAndExchange(entries, index, pair, updated);
+            if (seen == pair) {
+                count(expected, next);
+                return true;
+            }
+            pair = seen; // maybe only the neighbour moved
+        }
+        return false;
+    }
+
+    /** Sets and clears flags whatever else happens to the entry. @return the entry before */
+    public int flag(long page, int set, int clear) {
+        while (true) {
+            int entry = get(page);
+            int next = (entry & ~clear) | set;
+            if (entry == next || step(page, entry, next)) {
+                return entry;
+            }
+        }
+    }
+
+    /** Replaces an entry whatever it was. For phases in which this thread is the only writer. @return the entry before */
+    public int put(long page, int next) {
+        while (true) {
+            int entry = get(page);
+            if (step(page, entry, next)) {
+                return entry;
+            }
+        }
+    }
+
+    private void count(int before, int after) {
+        int from = PageEntry.state(before).code();
+        int to = PageEntry.state(after).code();
+        if (from != to) {
+            byState.decrementAndGet(from);
+            byState.incrementAndGet(to);
+        }
+        countRemote(before, -1);
+        countRemote(after, 1);
+        int fromSource = (comesFromSource(after) ? 1 : 0) - (comesFromSource(before) ? 1 : 0);
+        if (fromSource != 0) {
+            incomingFromSource.addAndGet(fromSource);
+        }
+    }
+
+    private static boolean comesFromSource(int entry) {
+        return PageEntry.state(entry) == PageState.INCOMING && PageEntry.has(entry, PageEntry.FROM_SOURCE);
+    }
+
+    private void countRemote(int entry, int delta) {
+        if (PageEntry.state(entry) == PageState.REMOTE) {
+            remoteByHost.addAndGet(PageEntry.host(entry), delta);
+        }
+    }
+
+    public long count(PageState state) {
+        return byState.get(state.code());
+    }
+
+    /** Pages whose authoritative copy is on memory server {@code host}; page-ins under way are not counted. */
+    public long countRemote(int host) {
+        return remoteByHost.get(host);
+    }
+
+    /** Pages that are still to come from a migration's source, those on their way included. */
+    public long awaitedFromSource() {
+        return count(PageState.AT_SOURCE) + incomingFromSource.get();
+    }
+
+    /** Pages that take up memory on this host. */
+    public long resident() {
+        return count(PageState.LOCAL)
+                + count(PageState.OUTGOING)
+                + count(PageState.PUNCHING)
+                + count(PageState.INCOMING)
+                + count(PageState.FILLING);
+    }
+
+    private static int pairIndex(long page) {
+        return (int) (page >>> 1 << 2);
+    }
+
+    private static int shift(long page) {
+        return (int) (page & 1) << 4;
+    }
+}

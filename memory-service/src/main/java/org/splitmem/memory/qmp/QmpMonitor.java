@@ -1,0 +1,179 @@
+package org.splitmem.memory.qmp;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import java.io.BufferedReader;
+import java.io.IOException;
+import java.net.UnixDomainSocketAddress;
+import java.nio.ByteBuffer;
+import java.nio.channels.Channels;
+import java.nio.channels.SocketChannel;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import java.util.concurrent.atomic.AtomicLong;
+import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** One connection to a QMP monitor. Any thread may execute; events come on the reading thread, which must not wait. */
+public final class QmpMonitor implements AutoCloseable {
+    private static final Logger log = LoggerFactory.getLogger(QmpMonitor.class);
+    private static final ObjectMapper JSON = new ObjectMapper();
+    private static final long ANSWER_S = 20;
+
+    private final SocketChannel channel;
+    private final BufferedReader reader;
+    private final Consumer<QmpEvent> events;
+    private final Runnable whenEnded;
+    private final AtomicLong ids = new AtomicLong();
+    private final ConcurrentHashMap<Long, CompletableFuture<JsonNode>> waiting = new ConcurrentHashMap<>();
+    private volatile @Nullable IOException ended;
+
+    private QmpMonitor(SocketChannel channel, Consumer<QmpEvent> events, Runnable whenEnded) {
+        this.whenEnded = whenEnded;
+        this.channel = channel;
+        this.reader = new BufferedReader(Channels.newReader(channel, StandardCharsets.UTF_8));
+        this.events = events;
+    }
+
+    /**
+     * Connects and negotiates.
+     *
+     * @param events called for each event on the reading thread, which must not wait
+     * @param whenEnded called once, when the connection has ended from either side
+     * @throws IOException if nobody listens, or it is not QMP
+     */
+    public static QmpMonitor connect(Path socket, String vm, Consumer<QmpEvent> events, Runnable whenEnded)
+            throws IOException {
+        SocketChannel channel = SocketChannel.open(UnixDomainSocketAddress.of(socket));
+        QmpMonitor monitor = new QmpMonitor(channel, events, whenEnded);
+        Thread thread = new Thread(monitor::read, "qmp-" + vm);
+        thread.setDaemon(true);
+        thread.start();
+        try {
+            monitor.execute("qmp_capabilities", JSON.createObjectNode());
+            return monitor;
+        } catch (IOException e) {
+            monitor.close();
+            throw e;
+        }
+    }
+
+    private void read() {
+        try {
+            String line;
+            while ((line = reader.readLine()) != null) {
+                dispatch(JSON.readTree(line));
+            }
+            end(new IOException("QEMU closed its monitor"));
+        } catch (IOException e) {
+            end(e);
+        } catch (RuntimeException e) {
+            log.error("handling of a QMP message failed", e);
+            end(new IOException("the monitor's reader failed: " + e.getMessage(), e));
+        }
+    }
+
+    private void dispatch(JsonNode message) {
+        if (message.has("event")) {
+            JsonNode at = message.path("timestamp");
+            long us = at.path("seconds").asLong() * 1_000_000L
+                    + at.path("microseconds").asLong();
+            events.accept(new QmpEvent(
+                    message.path("event").asText(),
+                    message.path("data").path("status").asText(""),
+                    us));
+        } else if (message.has("id")) {
+            CompletableFuture<JsonNode> answer =
+                    waiting.remove(message.path("id").asLong());
+            if (answer != null) {
+                answer.complete(message);
+            }
+        }
+    }
+
+    private void end(IOException why) {
+        ended = why;
+        waiting.values().forEach(answer -> answer.completeExceptionally(why));
+        waiting.clear();
+        whenEnded.run();
+    }
+
+    /** False once QEMU has closed the monitor. */
+    public boolean isOpen() {
+        return ended == null;
+    }
+
+    /** Sets a migration capability. @throws IOException if QEMU refuses or does not answer in time */
+    public void setMigrationCapability(String capability, boolean state) throws IOException {
+        var arguments = JSON.createObjectNode();
+        arguments
+                .putArray("capabilities")
+                .addObject()
+                .put("capability", capability)
+                .put("state", state);
+        execute("migrate-set-capabilities", arguments);
+    }
+
+    /** Cancels the migration that QEMU is doing; harmless if there is none. */
+    public void cancelMigration() throws IOException {
+        execute("migrate_cancel", JSON.createObjectNode());
+    }
+
+    /** True if the guest's vCPUs run. */
+    public boolean isRunning() throws IOException {
+        return execute("query-status", JSON.createObjectNode()).path("running").asBoolean();
+    }
+
+    private JsonNode execute(String command, JsonNode arguments) throws IOException {
+        long id = ids.incrementAndGet();
+        CompletableFuture<JsonNode> answer = new CompletableFuture<>();
+        waiting.put(id, answer);
+        var request = JSON.createObjectNode().put("execute", command).put("id", id);
+        request.set("arguments", arguments);
+        send(JSON.writeValueAsString(request) + "\n");
+        IOException gone = ended;
+        if (gone != null) {
+            throw new IOException(command + ": " + gone.getMessage(), gone);
+        }
+        try {
+            JsonNode message = answer.get(ANSWER_S, TimeUnit.SECONDS);
+            if (message.has("error")) {
+                throw new IOException(command + ": QEMU refused: "
+                        + message.path("error").path("desc").asText());
+            }
+            return message.path("return");
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new IOException(command + ": interrupted", e);
+        } catch (ExecutionException e) {
+            throw new IOException(command + ": " + e.getCause(), e);
+        } catch (TimeoutException e) {
+            throw new IOException(command + ": QEMU did not answer within " + ANSWER_S + " s", e);
+        } finally {
+            waiting.remove(id);
+        }
+    }
+
+    private synchronized void send(String text) throws IOException {
+        ByteBuffer bytes = ByteBuffer.wrap(text.getBytes(StandardCharsets.UTF_8));
+        while (bytes.hasRemaining()) {
+            channel.write(bytes);
+        }
+    }
+
+    @Override
+    public void close() {
+        try {
+            channel.close();
+        } catch (IOException e) {
+            log.debug("closing a monitor: {}", e.getMessage());
+        }
+    }
+}

@@ -1,0 +1,58 @@
+package org.splitmem.memory.remote;
+
+import java.io.IOException;
+import java.net.InetSocketAddress;
+import java.util.UUID;
+import org.splitmem.memory.linux.StreamSocket;
+import org.splitmem.memory.wire.ErrorCode;
+import org.splitmem.memory.wire.FrameSocket;
+import org.splitmem.memory.wire.FrameType;
+import org.splitmem.memory.wire.Hello;
+import org.splitmem.memory.wire.HelloCodec;
+import org.splitmem.memory.wire.PeerException;
+
+/**
+ * Where and as whom to connect to a peer's data port for one VM.
+ *
+ * @param host the peer's name, for people
+ * @param address of its data port; may be unresolved, then each connect resolves it anew
+ * @param token the VM's access token at that peer
+ * @param epoch the owner epoch to show
+ */
+public record Endpoint(String host, InetSocketAddress address, UUID vm, String token, long epoch, long pages) {
+    private static final int CONNECT_MS = 5_000;
+    private static final int HANDSHAKE_MS = 10_000;
+
+    /**
+     * Connects and shakes hands.
+     *
+     * @throws PeerException if the peer refuses: the code tells whether to try again makes sense
+     * @throws IOException if it cannot be reached, or does not answer within its time
+     */
+    public FrameSocket connect(Hello.Role role) throws IOException {
+        FrameSocket socket = new FrameSocket(StreamSocket.connect(resolved(), CONNECT_MS));
+        try {
+            socket.socket().setTimeouts(HANDSHAKE_MS, HANDSHAKE_MS);
+            socket.sendSmall(FrameType.HELLO, 0, HelloCodec.encode(new Hello(role, vm, token, epoch, pages)));
+            if (!socket.receive()) {
+                throw new PeerException(ErrorCode.BAD_FRAME, host + " closed the connection during the handshake");
+            }
+            if (socket.type() != FrameType.WELCOME) {
+                throw socket.bad("no WELCOME");
+            }
+            socket.socket().setTimeouts(0, 0);
+            return socket;
+        } catch (IOException e) {
+            socket.close();
+            throw e;
+        }
+    }
+
+    private InetSocketAddress resolved() {
+        return address.isUnresolved() ? new InetSocketAddress(address.getHostString(), address.getPort()) : address;
+    }
+
+    public Endpoint withEpoch(long newer) {
+        return new Endpoint(host, address, vm, token, newer, pages);
+    }
+}

@@ -1,0 +1,201 @@
+package org.splitmem.memory.remote;
+
+import java.io.IOException;
+import java.util.concurrent.locks.LockSupport;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+import org.splitmem.memory.page.Pages;
+import org.splitmem.memory.wire.FrameSocket;
+import org.splitmem.memory.wire.FrameType;
+import org.splitmem.memory.wire.Hello;
+import org.splitmem.memory.wire.PeerException;
+
+/**
+ * Page-ins from one peer: requests are pipelined and answered in order.
+ *
+ * <p>A lost connection is made again for as long as it takes, and every unanswered request is sent again: the faults of a
+ * peer that is away simply wait. Any thread may {@link #request}; pages arrive on the client's own thread.
+ */
+public final class PageInClient implements AutoCloseable {
+    private static final Logger log = LoggerFactory.getLogger(PageInClient.class);
+    /** Requests in flight; a further one waits. Far more than a VM has threads that can fault. */
+    static final int RING = 1024;
+
+    private static final long FIRST_RETRY_NS = 20_000_000L;
+    private static final long LAST_RETRY_NS = 1_000_000_000L;
+
+    private final Endpoint endpoint;
+    private final PageSink sink;
+    private final Thread receiver;
+
+    // The ring of unanswered requests; guarded by this.
+    private final long[] pageOf = new long[RING];
+    private final long[] askedNsOf = new long[RING];
+    private long head;
+    private long tail;
+    private @Nullable FrameSocket socket;
+    private volatile boolean closed;
+
+    public PageInClient(Endpoint endpoint, PageSink sink) {
+        this.endpoint = endpoint;
+        this.sink = sink;
+        this.receiver = new Thread(this::run, "page-in-" + endpoint.host());
+        receiver.setDaemon(true);
+    }
+
+    public void start() {
+        receiver.start();
+    }
+
+    public Endpoint endpoint() {
+        return endpoint;
+    }
+
+    /** Asks for a page. Waits only while {@value #RING} requests are unanswered. Allocates nothing. */
+    public synchronized void request(long page, long nowNs) {
+        try {
+            while (tail - head == RING && !closed) {
+                wait();
+            }
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new IllegalStateException("interrupted while waiting for " + endpoint.host(), e);
+        }
+        int slot = (int) (tail & (RING - 1));
+        pageOf[slot] = page;
+        askedNsOf[slot] = nowNs;
+        tail++;
+        FrameSocket s = socket;
+        if (s != null) {
+            try {
+                s.send(FrameType.PAGE_IN, page, 1, 0);
+            } catch (IOException e) {
+                s.socket().shutdown(); // the receiver notices, connects again and repeats the request
+            }
+        }
+    }
+
+    /**
+     * Whether a page may be asked for that nobody waits for. Half of the requests in flight are the guest's: a fault must never
+     * wait for room, because every other fault of the VM would wait behind it.
+     */
+    public synchronized boolean hasRoomToSpare() {
+        return tail - head < RING / 2;
+    }
+
+    /** Requests that are not answered yet. */
+    public synchronized long unanswered() {
+        return tail - head;
+    }
+
+    public synchronized boolean isConnected() {
+        return socket != null;
+    }
+
+    private void run() {
+        long retryNs = FIRST_RETRY_NS;
+        boolean reported = false;
+        while (!closed) {
+            try (FrameSocket s = endpoint.connect(Hello.Role.PAGE_IN)) {
+                try {
+                    repeatUnanswered(s);
+                    log.info("vm={} page-in connection to {} is up", endpoint.vm(), endpoint.host());
+                    retryNs = FIRST_RETRY_NS;
+                    reported = false;
+                    receiveAll(s);
+                } finally {
+                    forget(); // before it is closed: a request on a closed socket would end the pager
+                }
+            } catch (IOException e) {
+                if (!closed && !reported) {
+                    log.warn("vm={} page-ins from {} wait: {}", endpoint.vm(), endpoint.host(), e.getMessage());
+                    reported = true;
+                }
+            }
+            if (!closed) {
+                LockSupport.parkNanos(retryNs);
+                retryNs = Math.min(retryNs * 2, LAST_RETRY_NS);
+            }
+        }
+    }
+
+    private synchronized void repeatUnanswered(FrameSocket s) throws IOException {
+        if (closed) { // close() found no socket to shut down: nobody would end what is begun now
+            throw new IOException("closed while it was connecting");
+        }
+        for (long i = head; i < tail; i++) {
+            s.send(FrameType.PAGE_IN, pageOf[(int) (i & (RING - 1))], 1, 0);
+        }
+        socket = s;
+    }
+
+    private synchronized void forget() {
+        socket = null;
+        notifyAll();
+    }
+
+    private void receiveAll(FrameSocket s) throws IOException {
+        while (s.receive()) {
+            long page = oldest();
+            switch (s.type()) {
+                case PAGE_DATA -> receivePage(s, page);
+                case PAGE_ABSENT -> {
+                    checkAnswers(s, page);
+                    answered();
+                    sink.failed(page, endpoint.host() + " does not hold it");
+                }
+                default -> throw s.bad("no business on a page-in connection");
+            }
+        }
+    }
+
+    private void receivePage(FrameSocket s, long page) throws IOException {
+        s.checkLength(Pages.SIZE, Pages.SIZE);
+        checkAnswers(s, page);
+        s.socket().receive(sink.address(page), Pages.SIZE);
+        int crc32c = s.value();
+        sink.arrived(page, crc32c, answered());
+    }
+
+    private void checkAnswers(FrameSocket s, long page) throws PeerException {
+        if (page < 0 || s.rawPage() != page) {
+            throw s.bad("page " + s.rawPage() + " where page " + page + " was the oldest request");
+        }
+    }
+
+    private synchronized long oldest() {
+        return head == tail ? -1 : pageOf[(int) (head & (RING - 1))];
+    }
+
+    private synchronized long answered() {
+        long askedNs = askedNsOf[(int) (head & (RING - 1))];
+        head++;
+        notifyAll();
+        return askedNs;
+    }
+
+    /** Ends the connection; unanswered requests are forgotten. Returns when the receiving thread has ended. */
+    @Override
+    public void close() {
+        closed = true;
+        synchronized (this) {
+            if (socket != null) {
+                socket.socket().shutdown();
+            }
+            notifyAll();
+        }
+        LockSupport.unpark(receiver);
+        boolean interrupted = false;
+        while (receiver.isAlive() && Thread.currentThread() != receiver) {
+            try {
+                receiver.join();
+            } catch (InterruptedException e) {
+                interrupted = true;
+            }
+        }
+        if (interrupted) {
+            Thread.currentThread().interrupt();
+        }
+    }
+}

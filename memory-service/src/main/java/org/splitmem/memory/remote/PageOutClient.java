@@ -1,0 +1,223 @@
+package org.splitmem.memory.remote;
+
+import java.io.IOException;
+import java.util.function.LongPredicate;
+import org.jspecify.annotations.Nullable;
+import org.splitmem.memory.guest.GuestMemory;
+import org.splitmem.memory.linux.IoVector;
+import org.splitmem.memory.page.Pages;
+import org.splitmem.memory.wire.FrameSocket;
+import org.splitmem.memory.wire.FrameType;
+import org.splitmem.memory.wire.Hello;
+import org.splitmem.memory.wire.PeerException;
+import org.splitmem.memory.wire.RunList;
+
+/**
+ * Page-outs to one memory server, and drops of copies there that are stale.
+ *
+ * <p>Both go over one connection, in order: a drop that was asked for before a page-out of the same page can never delete
+ * the new copy. Calls are serialized; each may wait for the peer, at most for its time limit.
+ */
+public final class PageOutClient implements AutoCloseable {
+    private static final long ANSWER_MS = 30_000;
+    /** Drops that wait to be sent: some seconds' worth of page-ins. */
+    private static final int MAX_DROPS = 16_384;
+
+    private final Endpoint endpoint;
+    private final GuestMemory memory;
+    private final long[] drops = new long[MAX_DROPS]; // guarded by itself: the fault path adds while a page-out waits
+    private int dropCount; // guarded by drops
+    private final RunList sending = new RunList();
+    private final IoVector vector = new IoVector();
+    private @Nullable FrameSocket socket;
+    private volatile boolean mayHoldStale;
+    private int sequence;
+
+    public PageOutClient(Endpoint endpoint, GuestMemory memory) {
+        this.endpoint = endpoint;
+        this.memory = memory;
+    }
+
+    public Endpoint endpoint() {
+        return endpoint;
+    }
+
+    /** Notes that the server's copy of a page is stale. Never waits; without room the copy stays until {@link #reconcile}. */
+    public void drop(long page) {
+        synchronized (drops) {
+            if (dropCount == MAX_DROPS) {
+                mayHoldStale = true;
+            } else {
+                drops[dropCount++] = page;
+            }
+        }
+    }
+
+    /** True if the server may keep pages that are not its any more, and that only {@link #reconcile} can find. */
+    public boolean mayHoldStale() {
+        return mayHoldStale;
+    }
+
+    /** After a restart of this daemon nobody knows which drops were sent. */
+    public void suspectStale() {
+        mayHoldStale = true;
+    }
+
+    /** Sends the drops noted so far. @throws IOException if the peer is away: they are found again by reconcile */
+    public synchronized void flushDrops() throws IOException {
+        synchronized (drops) {
+            if (dropCount == 0) {
+                return;
+            }
+        }
+        FrameSocket s = connected();
+        try {
+            sendDrops(s);
+        } catch (IOException e) {
+            disconnect();
+            throw e;
+        }
+    }
+
+    private void sendDrops(FrameSocket s) throws IOException {
+        while (takeDrops()) {
+            sending.sendAs(FrameType.DROP, s, 0, 0);
+        }
+    }
+
+    /** Moves the newest drops to the list to send. @return false if there were none */
+    private boolean takeDrops() {
+        sending.clear();
+        synchronized (drops) {
+            while (dropCount > 0 && !sending.isFull()) {
+                sending.add(drops[--dropCount]);
+            }
+        }
+        return !sending.isEmpty();
+    }
+
+    /**
+     * Stores pages on the server; when it returns, the server has acknowledged them all.
+     *
+     * @param runs of pages that are in the RAM file
+     * @throws PeerException with code FULL if they do not fit the reservation: none may be taken as stored
+     */
+    public synchronized void store(RunList runs) throws IOException {
+        FrameSocket s = connected();
+        try {
+            sendDrops(s);
+            vector.clear();
+            int bytes = Math.toIntExact(runs.bytes() + Pages.toBytes(runs.pages()));
+            vector.add(s.header(FrameType.PAGES, 0, runs.runs(), bytes, 0), FrameSocket.HEADER_BYTES);
+            vector.add(runs.address(), runs.bytes());
+            for (int run = 0; run < runs.runs(); run++) {
+                memory.addTo(vector, runs.first(run), runs.count(run));
+            }
+            s.socket().sendAll(vector);
+            awaitFlushed(s);
+        } catch (IOException e) {
+            disconnect();
+            throw e;
+        }
+    }
+
+    private void awaitFlushed(FrameSocket s) throws IOException {
+        int expected = ++sequence;
+        s.send(FrameType.FLUSH, 0, 0, expected);
+        if (!s.receive() || s.type() != FrameType.FLUSHED || s.value() != expected) {
+            throw s.bad("no FLUSHED " + expected);
+        }
+    }
+
+    /**
+     * Drops every copy on the server that {@code stale} names: what a lost connection or a restart left behind.
+     *
+     * @return pages dropped
+     */
+    public synchronized long reconcile(LongPredicate stale) throws IOException {
+        FrameSocket s = connected();
+        try {
+            mayHoldStale = false;
+            return reconcile(s, stale);
+        } catch (IOException e) {
+            disconnect();
+            throw e;
+        }
+    }
+
+    private long reconcile(FrameSocket s, LongPredicate stale) throws IOException {
+        RunList held = new RunList();
+        long dropped = 0;
+        long next = 0;
+        while (next < memory.pages()) {
+            s.send(FrameType.LIST_HELD, next, 0, 0);
+            if (!s.receive() || s.type() != FrameType.HELD) {
+                throw s.bad("no HELD");
+            }
+            long listedTo = s.checkPage(0, memory.pages());
+            held.receive(s, memory.pages(), memory.pages());
+            if (listedTo <= next) {
+                throw s.bad("a list that ends at " + listedTo + " and began at " + next);
+            }
+            dropped += dropStale(s, held, stale);
+            next = listedTo;
+        }
+        return dropped;
+    }
+
+    private long dropStale(FrameSocket s, RunList held, LongPredicate stale) throws IOException {
+        long dropped = 0;
+        sending.clear();
+        for (int run = 0; run < held.runs(); run++) {
+            for (long page = held.first(run); page < held.first(run) + held.count(run); page++) {
+                if (stale.test(page)) {
+                    if (sending.isFull()) {
+                        sending.sendAs(FrameType.DROP, s, 0, 0);
+                        sending.clear();
+                    }
+                    sending.add(page);
+                    dropped++;
+                }
+            }
+        }
+        if (!sending.isEmpty()) {
+            sending.sendAs(FrameType.DROP, s, 0, 0);
+        }
+        return dropped;
+    }
+
+    /** Tells the server that the owner's epoch is the only valid one from now on. */
+    public synchronized void adopt(long epoch) throws IOException {
+        FrameSocket s = connected();
+        try {
+            s.send(FrameType.ADOPT, epoch, 0, 0);
+            awaitFlushed(s);
+        } catch (IOException e) {
+            disconnect();
+            throw e;
+        }
+    }
+
+    private FrameSocket connected() throws IOException {
+        FrameSocket s = socket;
+        if (s == null) {
+            s = endpoint.connect(Hello.Role.PAGE_OUT);
+            s.socket().setTimeouts(ANSWER_MS, ANSWER_MS);
+            socket = s;
+        }
+        return s;
+    }
+
+    private void disconnect() {
+        mayHoldStale = true; // what was sent last may not have arrived
+        if (socket != null) {
+            socket.close();
+            socket = null;
+        }
+    }
+
+    @Override
+    public synchronized void close() {
+        disconnect();
+    }
+}

@@ -1,0 +1,10 @@
+/**
+ * The owner's side of memory servers: page-ins, page-outs and drops.
+ *
+ * <p>Threads: a client has one receiving thread of its own; any thread may ask. A page-in and bulk data never share a
+ * connection. Imports: wire, guest, page, linux.
+ */
+@NullMarked
+package org.splitmem.memory.remote;
+
+import org.jspecify.annotations.NullMarked;

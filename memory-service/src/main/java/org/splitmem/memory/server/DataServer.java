@@ -1,0 +1,152 @@
+package org.splitmem.memory.server;
+
+import java.io.EOFException;
+import java.io.IOException;
+import java.net.InetSocketAddress;
+import java.net.SocketTimeoutException;
+import java.util.List;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.atomic.AtomicLong;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+import org.splitmem.memory.linux.ListeningSocket;
+import org.splitmem.memory.linux.StreamSocket;
+import org.splitmem.memory.wire.ErrorCode;
+import org.splitmem.memory.wire.FrameSocket;
+import org.splitmem.memory.wire.FrameType;
+import org.splitmem.memory.wire.Hello;
+import org.splitmem.memory.wire.HelloCodec;
+import org.splitmem.memory.wire.PeerException;
+
+/** The data port: accepts peers, shakes hands, and hands each connection to whom it is for. */
+public final class DataServer implements AutoCloseable {
+    private static final Logger log = LoggerFactory.getLogger(DataServer.class);
+    private static final long HANDSHAKE_MS = 10_000;
+    /** Connections at once; one more is refused. 200 VMs with 16 streams each, and room. */
+    private static final int MAX_CONNECTIONS = 4_096;
+
+    private final ListeningSocket listener;
+    private final List<ConnectionResolver> resolvers;
+    private final Set<FrameSocket> open = ConcurrentHashMap.newKeySet();
+    private final AtomicLong serial = new AtomicLong();
+    private final long handshakeMs;
+    private final Thread acceptor;
+    private volatile boolean closed;
+
+    /** Binds; {@link #start} accepts. */
+    public DataServer(InetSocketAddress address, List<ConnectionResolver> resolvers) throws IOException {
+        this(address, resolvers, HANDSHAKE_MS);
+    }
+
+    /** @param handshakeMs after which a peer that does not go on with its hand-shake is dropped */
+    DataServer(InetSocketAddress address, List<ConnectionResolver> resolvers, long handshakeMs) throws IOException {
+        this.handshakeMs = handshakeMs;
+        this.listener = ListeningSocket.tcp(address);
+        this.resolvers = List.copyOf(resolvers);
+        this.acceptor = new Thread(this::accept, "data-accept");
+    }
+
+    public void start() {
+        acceptor.start();
+    }
+
+    private void accept() {
+        while (!closed) {
+            try {
+                StreamSocket peer = listener.accept();
+                if (peer == null) {
+                    return;
+                }
+                FrameSocket socket = new FrameSocket(peer);
+                open.add(socket);
+                Thread thread = new Thread(() -> serve(socket), "data-" + serial.incrementAndGet());
+                thread.setDaemon(true);
+                thread.start();
+            } catch (IOException e) {
+                log.warn("the data port cannot accept: {}", e.getMessage());
+            }
+        }
+    }
+
+    private void serve(FrameSocket socket) {
+        String who = "unknown peer";
+        try (socket) {
+            try {
+                socket.socket().setTimeouts(handshakeMs, handshakeMs);
+                if (open.size() > MAX_CONNECTIONS) {
+                    throw new PeerException(ErrorCode.INTERNAL, "too many connections on this host");
+                }
+                Hello hello = shakeHands(socket);
+                if (hello == null) {
+                    return;
+                }
+                who = hello.role() + " of vm " + hello.vm();
+                ConnectionHandler handler = resolve(hello);
+                socket.send(FrameType.WELCOME, 0, 0, FrameSocket.VERSION);
+                socket.socket().setTimeouts(0, 0);
+                handler.serve(socket);
+            } catch (PeerException e) {
+                log.warn("connection ({}) refused: {}", who, e.getMessage());
+                refuse(socket, e);
+            }
+        } catch (EOFException e) {
+            log.debug("connection ({}) ended: {}", who, e.getMessage());
+        } catch (IOException e) {
+            if (!closed) {
+                log.warn("connection ({}) broke: {}", who, e.getMessage());
+            }
+        } catch (RuntimeException e) {
+            log.error("connection ({}) failed", who, e);
+        } finally {
+            open.remove(socket);
+        }
+    }
+
+    private @Nullable Hello shakeHands(FrameSocket socket) throws IOException {
+        try {
+            if (!socket.receive()) {
+                return null;
+            }
+            if (socket.type() != FrameType.HELLO) {
+                throw socket.bad("no HELLO before it");
+            }
+            return HelloCodec.decode(socket.receiveSmall());
+        } catch (SocketTimeoutException e) {
+            throw new PeerException(ErrorCode.BAD_FRAME, "no whole HELLO came within " + handshakeMs + " ms");
+        }
+    }
+
+    private ConnectionHandler resolve(Hello hello) throws PeerException {
+        for (ConnectionResolver resolver : resolvers) {
+            ConnectionHandler handler = resolver.resolve(hello);
+            if (handler != null) {
+                return handler;
+            }
+        }
+        throw new PeerException(
+                ErrorCode.UNKNOWN_VM,
+                "no memory of VM " + hello.vm() + " is kept or expected here under this token (role " + hello.role()
+                        + ")");
+    }
+
+    private static void refuse(FrameSocket socket, PeerException why) throws IOException {
+        String message = why.getMessage();
+        socket.sendError(why.code(), message == null ? "refused" : message);
+        socket.socket().drainAfterRefusal();
+    }
+
+    @Override
+    public void close() {
+        closed = true;
+        listener.shutdown();
+        open.forEach(socket -> socket.socket().shutdown());
+        try {
+            acceptor.join();
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
+        listener.close();
+    }
+}

@@ -1,0 +1,191 @@
+package org.splitmem.memory.server;
+
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.security.MessageDigest;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.UUID;
+import java.util.function.LongSupplier;
+import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+import org.splitmem.memory.page.Pages;
+import org.splitmem.memory.wire.ErrorCode;
+import org.splitmem.memory.wire.Hello;
+import org.splitmem.memory.wire.PeerException;
+
+/**
+ * All stores of this host, and the limit of what it lends: reservations are granted only while their sum stays within it
+ * and the host really has the memory. Any thread.
+ */
+public final class MemoryServer implements ConnectionResolver {
+    private static final Logger log = LoggerFactory.getLogger(MemoryServer.class);
+
+    /** A reservation was refused; the text says what there is and what was asked. */
+    public static final class NoRoomException extends Exception {
+        private static final long serialVersionUID = 1L;
+
+        NoRoomException(String message) {
+            super(message);
+        }
+    }
+
+    private final Path directory;
+    private final long lendLimitBytes;
+    private final LongSupplier availableBytes;
+    private final Map<UUID, PageStore> stores = new HashMap<>(); // guarded by this
+
+    /**
+     * @param directory where the stores are kept
+     * @param lendLimitBytes the most that may be reserved by all VMs together
+     * @param availableBytes what the host could give away now
+     */
+    public MemoryServer(Path directory, long lendLimitBytes, LongSupplier availableBytes) {
+        this.directory = directory;
+        this.lendLimitBytes = lendLimitBytes;
+        this.availableBytes = availableBytes;
+    }
+
+    /** Opens the stores that an earlier daemon left: their pages are the only copies there are. */
+    public synchronized void recover() throws IOException {
+        Files.createDirectories(directory);
+        try (Stream<Path> found = Files.list(directory)) {
+            for (Path store : (Iterable<Path>) found::iterator) {
+                if (!StoreRecord.isIn(store)) {
+                    deleteFiles(store); // made a moment before the daemon died: nothing was acknowledged
+                    continue;
+                }
+                StoreRecord record = StoreRecord.load(store);
+                PageStore opened = PageStore.open(store, record);
+                stores.put(record.vm(), opened);
+                log.info(
+                        "vm={} store of {} pages recovered, owner {}", record.vm(), opened.heldPages(), record.owner());
+            }
+        }
+    }
+
+    /**
+     * Reserves memory for one VM, or changes what is reserved.
+     *
+     * @throws NoRoomException if the limit or the memory does not allow it; nothing is changed then
+     */
+    public synchronized void reserve(StoreRecord wanted) throws IOException, NoRoomException {
+        PageStore existing = stores.get(wanted.vm());
+        if (existing != null) {
+            throw new NoRoomException("VM " + wanted.vm() + " has a reservation here already, made by "
+                    + existing.record().owner() + ": release it first");
+        }
+        long lent = lentBytes();
+        if (lent + wanted.reservedBytes() > lendLimitBytes) {
+            throw new NoRoomException("it lends at most " + lendLimitBytes + " B, of which " + lent
+                    + " B are reserved; asked for were " + wanted.reservedBytes() + " B");
+        }
+        long free = availableBytes.getAsLong() - (lent - heldBytes());
+        if (wanted.reservedBytes() > free) {
+            throw new NoRoomException("only " + Math.max(free, 0) + " B of its memory are free; asked for were "
+                    + wanted.reservedBytes() + " B");
+        }
+        PageStore store = PageStore.open(directory.resolve(wanted.vm().toString()), wanted);
+        stores.put(wanted.vm(), store);
+        log.info("vm={} reserved {} B for {}", wanted.vm(), wanted.reservedBytes(), wanted.owner());
+    }
+
+    /** Frees a VM's pages and reservation. @return false if there was none under this token */
+    public synchronized boolean release(UUID vm, String token) throws IOException {
+        PageStore store = stores.get(vm);
+        if (store == null || !sameToken(store.record().token(), token)) {
+            return false;
+        }
+        stores.remove(vm);
+        deleteFiles(store.directory());
+        store.retire();
+        log.info("vm={} released {} B", vm, store.record().reservedBytes());
+        return true;
+    }
+
+    /**
+     * Frees stores that no owner has ever adopted and that nobody uses: their migration died before its handover, and with it
+     * who would have released them.
+     */
+    public void releaseForsaken(long nowNs) {
+        List<PageStore> forsaken;
+        synchronized (this) {
+            forsaken = stores.values().stream().filter(s -> s.isForsaken(nowNs)).toList();
+        }
+        for (PageStore store : forsaken) {
+            try {
+                log.info(
+                        "vm={} its migration ended without a word from {}",
+                        store.record().vm(),
+                        store.record().owner());
+                release(store.record().vm(), store.record().token());
+            } catch (IOException e) {
+                log.error(
+                        "vm={} its store could not be freed: {}", store.record().vm(), e.getMessage());
+            }
+        }
+    }
+
+    private static void deleteFiles(Path directory) throws IOException {
+        try (Stream<Path> files = Files.list(directory)) {
+            for (Path file : (Iterable<Path>) files::iterator) {
+                Files.delete(file);
+            }
+        }
+        Files.delete(directory);
+    }
+
+    @Override
+    public synchronized @Nullable ConnectionHandler resolve(Hello hello) throws PeerException {
+        PageStore store = stores.get(hello.vm());
+        if (store == null
+                || hello.role() == Hello.Role.CONTROL
+                || !hello.shows(store.record().token())) {
+            return null;
+        }
+        store.checkEpoch(hello.epoch());
+        if (hello.pages() != store.pages()) {
+            throw new PeerException(
+                    ErrorCode.BAD_FRAME,
+                    "VM " + hello.vm() + " has " + store.pages() + " pages here, " + hello.pages() + " were named");
+        }
+        return socket -> {
+            if (!store.enter()) {
+                return;
+            }
+            try {
+                new StoreConnection(store, hello).serve(socket);
+            } finally {
+                store.leave();
+            }
+        };
+    }
+
+    /** In constant time, so that a token cannot be guessed digit by digit. */
+    private static boolean sameToken(String ours, String theirs) {
+        return MessageDigest.isEqual(ours.getBytes(StandardCharsets.UTF_8), theirs.getBytes(StandardCharsets.UTF_8));
+    }
+
+    public long lendLimitBytes() {
+        return lendLimitBytes;
+    }
+
+    /** Sum of all reservations. */
+    public synchronized long lentBytes() {
+        return stores.values().stream()
+                .mapToLong(s -> s.record().reservedBytes())
+                .sum();
+    }
+
+    /** Bytes of pages that are really kept. */
+    public synchronized long heldBytes() {
+        return stores.values().stream()
+                .mapToLong(s -> Pages.toBytes(s.heldPages()))
+                .sum();
+    }
+}

@@ -1,0 +1,237 @@
+package org.splitmem.memory.server;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.concurrent.atomic.AtomicLong;
+import org.splitmem.memory.guest.RamFile;
+import org.splitmem.memory.linux.LinuxException;
+import org.splitmem.memory.linux.Mman;
+import org.splitmem.memory.linux.Unistd;
+import org.splitmem.memory.linux.Windows;
+import org.splitmem.memory.page.Pages;
+import org.splitmem.memory.wire.ErrorCode;
+import org.splitmem.memory.wire.PeerException;
+import org.splitmem.memory.wire.RunList;
+
+/**
+ * The pages of one VM that this host keeps for another, within a reservation.
+ *
+ * <p>A page is held once its bytes and its checksum are in place; only then is it acknowledged. All of it lives in files of
+ * the memory directory, so it survives this daemon. Any thread; the owner never asks for a page while it drops it.
+ */
+final class PageStore {
+    /** A migration keeps its streams open, so a store without any has lost its migration. */
+    private static final long FORSAKEN_NS = 30_000_000_000L;
+
+    private final StoreRecord record;
+    private final Path directory;
+    private final long pages;
+    private final RamFile data;
+    private final RamFile heldFile;
+    private final RamFile crcFile;
+    private final HeldPages held;
+    private final Checksums checksums;
+    private final AtomicLong heldPages = new AtomicLong();
+    private final AtomicLong claimedPages = new AtomicLong();
+    private final AtomicLong epoch;
+    private volatile boolean adopted;
+    private int users; // guarded by this
+    private long unusedSinceNs = System.nanoTime(); // guarded by this
+    private boolean retired; // guarded by this
+
+    private PageStore(StoreRecord record, Path directory, RamFile data, RamFile heldFile, RamFile crcFile) {
+        this.record = record;
+        this.directory = directory;
+        this.pages = record.pages();
+        this.data = data;
+        this.heldFile = heldFile;
+        this.crcFile = crcFile;
+        this.held = new HeldPages(Mman.view(heldFile.address(), (int) heldFile.bytes()), pages);
+        this.checksums = new Checksums(crcFile.address(), pages);
+        this.epoch = new AtomicLong(record.epoch());
+        this.adopted = record.adopted();
+        heldPages.set(held.count());
+        claimedPages.set(heldPages.get());
+    }
+
+    /** Opens the store's files, making those that are not there yet. */
+    static PageStore open(Path directory, StoreRecord record) throws IOException {
+        Files.createDirectories(directory);
+        RamFile data = RamFile.open(directory.resolve("pages"), Pages.toBytes(record.pages()));
+        RamFile held = RamFile.open(directory.resolve("held"), HeldPages.bytesFor(record.pages()));
+        RamFile crc = RamFile.open(directory.resolve("crc"), Checksums.bytesFor(record.pages()));
+        PageStore store = new PageStore(record, directory, data, held, crc);
+        record.save(directory);
+        return store;
+    }
+
+    StoreRecord record() {
+        return record;
+    }
+
+    long pages() {
+        return pages;
+    }
+
+    long heldPages() {
+        return heldPages.get();
+    }
+
+    long epoch() {
+        return epoch.get();
+    }
+
+    /** From now on only this epoch, or a newer one, is the owner's. */
+    void adopt(long newer) throws IOException {
+        long before = epoch.getAndAccumulate(newer, Math::max);
+        if (newer < before) {
+            throw new PeerException(ErrorCode.STALE_EPOCH, staleEpoch(newer, before));
+        }
+        record.adoptedBy(newer).save(directory);
+        adopted = true;
+    }
+
+    void checkEpoch(long shown) throws PeerException {
+        if (shown < epoch.get()) {
+            throw new PeerException(ErrorCode.STALE_EPOCH, staleEpoch(shown, epoch.get()));
+        }
+    }
+
+    private String staleEpoch(long shown, long newest) {
+        return "VM " + record.vm() + " has a newer owner: epoch " + shown + " was shown, the newest is " + newest;
+    }
+
+    /**
+     * Makes room for pages that are about to arrive.
+     *
+     * @return how many of them are new here: for {@link #abandon} if they do not arrive
+     * @throws PeerException FULL if they do not fit the reservation; nothing is changed then
+     */
+    long admit(RunList runs) throws PeerException {
+        long added = 0;
+        for (int run = 0; run < runs.runs(); run++) {
+            for (long page = runs.first(run); page < runs.first(run) + runs.count(run); page++) {
+                if (!held.contains(page)) {
+                    added++;
+                }
+            }
+        }
+        if (claimedPages.addAndGet(added) > Pages.fromBytes(record.reservedBytes())) {
+            claimedPages.addAndGet(-added);
+            throw new PeerException(
+                    ErrorCode.FULL,
+                    "the reservation of VM " + record.vm() + " is full: " + record.reservedBytes() + " B are reserved, "
+                            + Pages.toBytes(claimedPages.get()) + " B are used; reserve more or use another sub-host");
+        }
+        return added;
+    }
+
+    /** Admitted pages did not arrive whole: frees what is not held, and the room. */
+    void abandon(RunList runs, long added) throws LinuxException {
+        for (int run = 0; run < runs.runs(); run++) {
+            for (long page = runs.first(run); page < runs.first(run) + runs.count(run); page++) {
+                if (!held.contains(page)) {
+                    Unistd.punchHole(data.fd(), Pages.toBytes(page), Pages.SIZE);
+                }
+            }
+        }
+        claimedPages.addAndGet(-added);
+    }
+
+    /**
+     * Writes admitted pages: bytes and checksums first, then they count as held.
+     *
+     * @param windows a view of the memory that {@code address} is the start of
+     * @param admitted what {@link #admit} answered: a page that is named twice takes room once
+     */
+    void store(RunList runs, long address, Windows windows, long admitted) throws LinuxException {
+        long added = 0;
+        long offset = 0;
+        for (int run = 0; run < runs.runs(); run++) {
+            long bytes = Pages.toBytes(runs.count(run));
+            Unistd.writeAt(data.fd(), address + offset, bytes, Pages.toBytes(runs.first(run)));
+            for (long page = runs.first(run); page < runs.first(run) + runs.count(run); page++) {
+                checksums.put(page, windows.crc32c(offset, Pages.SIZE));
+                if (held.add(page)) {
+                    added++;
+                }
+                offset += Pages.SIZE;
+            }
+        }
+        heldPages.addAndGet(added);
+        claimedPages.addAndGet(added - admitted);
+    }
+
+    boolean holds(long page) {
+        return held.contains(page);
+    }
+
+    int checksum(long page) {
+        return checksums.get(page);
+    }
+
+    /** In the daemon's mapping; only to be read while the page is held. */
+    long address(long page) {
+        return data.address() + Pages.toBytes(page);
+    }
+
+    long list(long from, RunList into) {
+        return held.list(from, into);
+    }
+
+    /** Frees the pages; those that are not held are passed over. */
+    void drop(RunList runs) throws LinuxException {
+        for (int run = 0; run < runs.runs(); run++) {
+            long dropped = 0;
+            for (long page = runs.first(run); page < runs.first(run) + runs.count(run); page++) {
+                if (held.remove(page)) {
+                    dropped++;
+                }
+            }
+            Unistd.punchHole(data.fd(), Pages.toBytes(runs.first(run)), Pages.toBytes(runs.count(run)));
+            heldPages.addAndGet(-dropped);
+            claimedPages.addAndGet(-dropped);
+        }
+    }
+
+    Path directory() {
+        return directory;
+    }
+
+    /** True if no owner has adopted it, and no connection has used it for a while. */
+    synchronized boolean isForsaken(long nowNs) {
+        return !adopted && users == 0 && nowNs - unusedSinceNs > FORSAKEN_NS;
+    }
+
+    /** A connection begins to use the store. @return false if it is retired */
+    synchronized boolean enter() {
+        if (retired) {
+            return false;
+        }
+        users++;
+        return true;
+    }
+
+    /** A connection ended. */
+    synchronized void leave() {
+        users--;
+        unusedSinceNs = System.nanoTime();
+        unmapIfUnused();
+    }
+
+    /** Its files are gone. The mapping goes with the last connection: unmapping under a thread would kill the JVM. */
+    synchronized void retire() throws LinuxException {
+        retired = true;
+        Unistd.punchHole(data.fd(), 0, data.bytes()); // the memory is free now, however long a connection lingers
+        unmapIfUnused();
+    }
+
+    private void unmapIfUnused() {
+        if (retired && users == 0) {
+            data.close();
+            heldFile.close();
+            crcFile.close();
+        }
+    }
+}

@@ -1,0 +1,49 @@
+package org.splitmem.memory.server;
+
+import com.fasterxml.jackson.annotation.JsonProperty;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.util.UUID;
+import org.splitmem.model.Json;
+
+/**
+ * What a store is for; kept beside its pages.
+ *
+ * @param vm whose pages
+ * @param token who shows it may read and write them
+ * @param epoch the newest owner epoch that was adopted
+ * @param pages pages of the whole VM
+ * @param reservedBytes the most it may keep
+ * @param owner name of the host that made the reservation, for people
+ * @param adopted whether an owner has taken it over from the migration that made it
+ */
+public record StoreRecord(
+        @JsonProperty(required = true) UUID vm,
+        @JsonProperty(required = true) String token,
+        @JsonProperty(required = true) long epoch,
+        @JsonProperty(required = true) long pages,
+        @JsonProperty(required = true) long reservedBytes,
+        @JsonProperty(required = true) String owner,
+        @JsonProperty(required = true) boolean adopted) {
+    private static final String FILE = "store.json";
+
+    StoreRecord adoptedBy(long newer) {
+        return new StoreRecord(vm, token, newer, pages, reservedBytes, owner, true);
+    }
+
+    void save(Path directory) throws IOException {
+        Path draft = directory.resolve(FILE + ".new");
+        Files.write(draft, Json.mapper().writeValueAsBytes(this));
+        Files.move(draft, directory.resolve(FILE), StandardCopyOption.ATOMIC_MOVE);
+    }
+
+    static boolean isIn(Path directory) {
+        return Files.exists(directory.resolve(FILE));
+    }
+
+    static StoreRecord load(Path directory) throws IOException {
+        return Json.mapper().readValue(Files.readAllBytes(directory.resolve(FILE)), StoreRecord.class);
+    }
+}

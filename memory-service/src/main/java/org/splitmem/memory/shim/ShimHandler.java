@@ -1,0 +1,24 @@
+package org.splitmem.memory.shim;
+
+import java.io.IOException;
+import java.util.UUID;
+import org.splitmem.memory.linux.Fd;
+
+/** What the daemon does for the shims. Called on the connections' threads. An IOException's text is told to QEMU. */
+public interface ShimHandler {
+    /** A RAM file for QEMU, and its length, 0 if QEMU decides. The descriptor becomes the server's. */
+    record Backend(Fd file, long bytes) {}
+
+    Backend open(UUID vm, int pid, int index) throws IOException;
+
+    /**
+     * QEMU has mapped a backend.
+     *
+     * @param uffd becomes the handler's
+     * @return the userfaultfd modes to register now
+     */
+    int mapped(UUID vm, int pid, int index, long hva, long bytes, Fd uffd) throws IOException;
+
+    /** The shim of a QEMU is ready for requests; all its backends were announced by {@link #mapped} before. */
+    void ready(ShimSession session) throws IOException;
+}

@@ -1,0 +1,39 @@
+package org.splitmem.memory.stream;
+
+import java.util.concurrent.locks.LockSupport;
+
+/** Spreads bytes over time for all streams of a migration together. Any thread. */
+public final class RateLimiter {
+    /** How far a burst may run ahead of the rate. */
+    private static final long BURST_NS = 10_000_000L;
+
+    private final double nsPerByte;
+    private long freeAtNs = System.nanoTime(); // guarded by this: when everything granted so far has passed
+
+    /** @param bytesPerSecond 0: no limit */
+    public RateLimiter(long bytesPerSecond) {
+        if (bytesPerSecond < 0) {
+            throw new IllegalArgumentException("a rate cannot be negative: " + bytesPerSecond);
+        }
+        this.nsPerByte = bytesPerSecond == 0 ? 0 : 1e9 / bytesPerSecond;
+    }
+
+    /** Waits until the bytes may be sent. */
+    public void acquire(long bytes) {
+        if (nsPerByte == 0) {
+            return;
+        }
+        long startNs = reserve(bytes, System.nanoTime());
+        long waitNs;
+        while ((waitNs = startNs - System.nanoTime()) > 0) {
+            LockSupport.parkNanos(waitNs);
+        }
+    }
+
+    /** @return when the bytes may go */
+    synchronized long reserve(long bytes, long nowNs) {
+        long startNs = Math.max(freeAtNs, nowNs - BURST_NS);
+        freeAtNs = startNs + (long) (bytes * nsPerByte);
+        return startNs;
+    }
+}

@@ -1,0 +1,275 @@
+package org.splitmem.memory.vm;
+
+import static org.splitmem.memory.page.PageState.REMOTE;
+
+import java.io.IOException;
+import java.util.BitSet;
+import java.util.concurrent.locks.LockSupport;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+import org.splitmem.memory.faultpoint.FaultPoint;
+import org.splitmem.memory.page.PageTable;
+import org.splitmem.memory.page.Pages;
+import org.splitmem.memory.remote.PageOutClient;
+import org.splitmem.memory.shim.ShimSession;
+import org.splitmem.memory.workingset.PageOuter;
+import org.splitmem.memory.workingset.WorkingSet;
+
+/**
+ * Keeps one paged VM within its budget: samples what it uses, sends the coldest pages out, pulls pages back when the budget
+ * grew. One thread per paged VM.
+ */
+final class Housekeeping implements AutoCloseable {
+    private static final Logger log = LoggerFactory.getLogger(Housekeeping.class);
+    private static final long SECOND_NS = 1_000_000_000L;
+    private static final long TICK_NS = 50_000_000L;
+    private static final long TICKS_PER_SECOND = SECOND_NS / TICK_NS;
+    /** While there is nothing to do but to sample now and then. A VM may be over its budget for this long before it is seen. */
+    private static final long QUIET_TICK_NS = 250_000_000L;
+    /** Within the budget the hand comes round once in this many seconds: a wake-up and a few faults for each GiB and second. */
+    private static final long QUIET_ROUND_S = 8192;
+
+    private static final long FAILED_PAUSE_NS = 1_000_000_000L;
+    private static final long LEAST_ROUND_S = 1;
+    /** Pages that the hand passes for each that is over the budget, and in a tick at least. */
+    private static final long SCAN_RATIO = 4;
+
+    private static final long LEAST_SCAN = 64;
+    /** At most one page in so many of the budget is kept free for arrivals. */
+    private static final long MOST_ROOM = 16;
+
+    private static final long PULL_BATCH = 256;
+    /** Ticks without a page from the source after which the rest is asked for. */
+    private static final int STALLED_TICKS = 20;
+    /** Ticks between two looks at whether memory servers keep stale pages. */
+    private static final int RECONCILE_TICKS = 40;
+    /** Ticks of pages that come back between two flushes of drops. */
+    private static final int DROP_TICKS = 4;
+
+    private final Vm vm;
+    private final Paging paging;
+    private final PageTable table;
+    private final PagingConfig config;
+    private final WorkingSet workingSet;
+    private final PageOuter pageOuter;
+    private final Thread thread;
+    private long pullHand;
+    private int tick;
+    private final BitSet adopted = new BitSet();
+    private long leftAtSource;
+    private int stalledTicks;
+    private long pageInsBefore;
+    private long sampledNs = System.nanoTime();
+    private volatile boolean closed;
+
+    Housekeeping(Vm vm, Paging paging, PagingConfig config) {
+        this.vm = vm;
+        this.paging = paging;
+        this.table = paging.table();
+        this.config = config;
+        this.workingSet = new WorkingSet(paging.memory(), table);
+        this.pageOuter = new PageOuter(
+                paging.memory(),
+                paging.qemu(),
+                table,
+                paging.stats(),
+                paging.arrivals().gate(),
+                vm::reached);
+        this.thread = new Thread(this::run, "housekeeping-" + vm.uuid());
+        thread.setDaemon(true);
+    }
+
+    void start() {
+        thread.start();
+    }
+
+    private void run() {
+        boolean quiet = false;
+        while (!closed) {
+            LockSupport.parkNanos(quiet ? QUIET_TICK_NS : TICK_NS);
+            try {
+                quiet = tick();
+            } catch (IOException e) {
+                if (!closed) {
+                    log.warn("vm={} housekeeping pauses: {}", vm.uuid(), e.getMessage());
+                    LockSupport.parkNanos(FAILED_PAUSE_NS);
+                }
+            } catch (RuntimeException e) {
+                log.error("vm={} housekeeping failed", vm.uuid(), e);
+                LockSupport.parkNanos(FAILED_PAUSE_NS);
+            }
+        }
+    }
+
+    /** @return true if nothing is to be done soon */
+    private boolean tick() throws IOException {
+        fetchFromSourceIfStalled();
+        if (vm.isOwner()) {
+            adoptStores(); // before the source ends its streams: a store that is neither adopted nor in use is freed
+        }
+        vm.settle();
+        if (!vm.mayPageOut()) {
+            return false; // not ours yet, or a migration counts on the page table
+        }
+        ShimSession shim = vm.session();
+        if (shim == null) {
+            return false; // QEMU is about to connect again, or about to end
+        }
+        long over = table.resident() - vm.budgetPages();
+        long excess = over + roomForArrivals();
+        if (excess > 0) {
+            reclaim(excess, shim);
+        } else {
+            sampleQuietly(shim);
+        }
+        if (over <= 0 && vm.isPulling()) {
+            pullBack(-over);
+        }
+        if (++tick % RECONCILE_TICKS == 0) {
+            paging.reconcile();
+        }
+        if (tick % DROP_TICKS == 0) {
+            for (PageOutClient out : paging.outs()) {
+                out.flushDrops();
+            }
+        }
+        return excess <= 0 && !vm.isPulling() && !paging.awaitsSource();
+    }
+
+    /** Pages to keep free for those that will have come until the next tick, if it is like the last: or the VM is always over. */
+    private long roomForArrivals() {
+        long pageIns = paging.stats().pageIns.sum();
+        long arrived = pageIns - pageInsBefore;
+        pageInsBefore = pageIns;
+        boolean isToBeWhole = vm.budgetPages() >= table.pages();
+        return isToBeWhole || vm.isPulling() ? 0 : Math.min(arrived, vm.budgetPages() / MOST_ROOM);
+    }
+
+    /** Within the budget: a little, once a second. */
+    private void sampleQuietly(ShimSession shim) throws IOException {
+        if (isNewSecond()) {
+            long pages = Math.min(config.samplePagesPerSecond(), ceilDiv(table.pages(), QUIET_ROUND_S));
+            workingSet.lookBack();
+            workingSet.sample(shim, pages);
+        }
+    }
+
+    private boolean isNewSecond() {
+        long nowNs = System.nanoTime();
+        if (nowNs - sampledNs < SECOND_NS) {
+            return false;
+        }
+        sampledNs = nowNs;
+        return true;
+    }
+
+    /**
+     * Sends out what the clock hand finds cold. The hand goes as far as the excess asks for: the fewer cold pages it finds, the
+     * larger that grows, and the faster it goes. A hand that always went fast would take from a guest that pages the time to touch
+     * what it uses, and then take that for cold. It comes round in less than {@link #LEAST_ROUND_S} only for a VM that is far over its
+     * budget: one that fetches faster than slow rounds find cold pages would outgrow it.
+     */
+    private void reclaim(long excess, ShimSession shim) throws IOException {
+        if (isNewSecond()) {
+            workingSet.lookBack();
+        }
+        boolean isFarOver = excess > vm.budgetPages() / MOST_ROOM * 2;
+        long inRounds = isFarOver ? Long.MAX_VALUE : table.pages() / LEAST_ROUND_S;
+        long perSecond = Math.min(config.pressurePagesPerSecond(), inRounds);
+        long left = Math.min(ceilDiv(perSecond, TICKS_PER_SECOND), Math.max(excess * SCAN_RATIO, LEAST_SCAN));
+        long wanted = excess;
+        while (left > 0 && wanted > 0 && !closed) {
+            int host = lenderWithRoom();
+            if (host < 0) {
+                return;
+            }
+            pageOuter.begin();
+            long most = wanted;
+            left -= workingSet.reclaim(shim, left, config.coldAge(), (page, entry) -> offer(page, entry, host, most));
+            wanted -= pageOuter.offered();
+            if (!pageOuter.isEmpty()) {
+                pageOuter.finish(host, paging.outs().get(host), shim);
+            }
+        }
+    }
+
+    private boolean offer(long page, int entry, int host, long most) {
+        if (pageOuter.isFull() || pageOuter.offered() >= most) {
+            return false;
+        }
+        pageOuter.offer(page, entry, host);
+        return true;
+    }
+
+    private static long ceilDiv(long a, long b) {
+        return (a + b - 1) / b;
+    }
+
+    /** The memory server with the most of its reservation left, or -1 if all are full. */
+    private int lenderWithRoom() {
+        int best = -1;
+        long most = 0;
+        for (int host = 0; host < paging.outs().size(); host++) {
+            long room = vm.reservedPages(host) - table.countRemote(host) - PULL_BATCH * 4;
+            if (room > most) {
+                most = room;
+                best = host;
+            }
+        }
+        return best;
+    }
+
+    /** Tells each memory server, until it has heard it, who the owner is: no older one is obeyed from then on. */
+    private void adoptStores() throws IOException {
+        for (int host = 0; host < paging.outs().size(); host++) {
+            if (!adopted.get(host)) {
+                paging.outs().get(host).adopt(vm.record().epoch());
+                adopted.set(host);
+                vm.reached(FaultPoint.ADOPTED);
+            }
+        }
+    }
+
+    /** The source pushes what is still there; if nothing comes any more, this side asks. */
+    private void fetchFromSourceIfStalled() {
+        long left = table.awaitedFromSource();
+        stalledTicks = left > 0 && left == leftAtSource ? stalledTicks + 1 : 0;
+        leftAtSource = left;
+        if (stalledTicks >= STALLED_TICKS && vm.isOwner()) {
+            paging.fetchFromSource(PULL_BATCH);
+            stalledTicks--; // go on at this pace for as long as it is needed
+        }
+    }
+
+    private void pullBack(long room) {
+        if (table.count(REMOTE) == 0) {
+            vm.pulled();
+            return;
+        }
+        long asked = paging.pullBack(pullHand, Math.min(room, PULL_BATCH * 4));
+        if (asked == 0) {
+            pullHand = 0;
+            if (room <= 0) {
+                vm.pulled();
+            }
+        }
+    }
+
+    @Nullable
+    Long workingSetBytes() {
+        long pages = workingSet.estimatePages();
+        return pages < 0 ? null : Pages.toBytes(pages);
+    }
+
+    @Override
+    public void close() {
+        closed = true;
+        LockSupport.unpark(thread);
+        try {
+            thread.join();
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
+    }
+}

@@ -1,0 +1,251 @@
+package org.splitmem.memory.vm;
+
+import static org.splitmem.memory.page.PageState.AT_SOURCE;
+import static org.splitmem.memory.page.PageState.INCOMING;
+import static org.splitmem.memory.page.PageState.LOCAL;
+import static org.splitmem.memory.page.PageState.REMOTE;
+import static org.splitmem.memory.page.PageState.ZERO;
+
+import java.io.IOException;
+import java.net.InetSocketAddress;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.UUID;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+import org.splitmem.memory.fault.Arrivals;
+import org.splitmem.memory.fault.ChunkSeal;
+import org.splitmem.memory.fault.FaultStats;
+import org.splitmem.memory.fault.PageInSources;
+import org.splitmem.memory.fault.Pager;
+import org.splitmem.memory.faultpoint.FaultPoints;
+import org.splitmem.memory.guest.GuestMemory;
+import org.splitmem.memory.guest.QemuMemory;
+import org.splitmem.memory.linux.LinuxException;
+import org.splitmem.memory.linux.NativeBlock;
+import org.splitmem.memory.page.PageEntry;
+import org.splitmem.memory.page.PageTable;
+import org.splitmem.memory.remote.Endpoint;
+import org.splitmem.memory.remote.PageInClient;
+import org.splitmem.memory.remote.PageOutClient;
+
+/** The machinery that pages one VM: its pager, and its connections to the memory servers and to a migration's source. */
+public final class Paging implements AutoCloseable {
+    private static final Logger log = LoggerFactory.getLogger(Paging.class);
+
+    private final UUID vm;
+    private final GuestMemory memory;
+    private final QemuMemory qemu;
+    private final PageTable table;
+    private final FaultStats stats = new FaultStats();
+    private final Arrivals arrivals;
+    private final PageInSources sources = new PageInSources();
+    private final List<PageOutClient> outs = new ArrayList<>();
+    private final Pager pager;
+    private final @Nullable ChunkSeal seal;
+
+    /**
+     * Wires the machinery; {@link #start} sets it to work.
+     *
+     * @param seal of an incoming VM, null for one at home
+     */
+    Paging(
+            VmRecord record,
+            GuestMemory memory,
+            QemuMemory qemu,
+            PageTable table,
+            PagingConfig config,
+            @Nullable ChunkSeal seal,
+            Pager.ChunkWanter wanter,
+            FaultPoints points)
+            throws LinuxException {
+        this.vm = record.uuid();
+        this.memory = memory;
+        this.qemu = qemu;
+        this.table = table;
+        this.seal = seal;
+        this.arrivals = new Arrivals(vm.toString(), memory, qemu, table, stats, points);
+        for (int i = 0; i < record.lenders().size(); i++) {
+            connect(i, endpoint(record, record.lenders().get(i)));
+        }
+        VmRecord.Lender source = record.source();
+        if (source != null) {
+            sources.setSource(new PageInClient(endpoint(record, source), arrivals.sinkFor(page -> {})));
+        }
+        this.pager = new Pager(vm.toString(), qemu, arrivals, sources, config.pager(), seal, wanter);
+    }
+
+    private Endpoint endpoint(VmRecord record, VmRecord.Lender lender) {
+        InetSocketAddress address = new InetSocketAddress(lender.address(), lender.dataPort());
+        return new Endpoint(lender.host(), address, vm, lender.token(), record.epoch(), memory.pages());
+    }
+
+    private void connect(int host, Endpoint endpoint) {
+        PageOutClient out = new PageOutClient(endpoint, memory);
+        outs.add(out);
+        sources.setHost(host, new PageInClient(endpoint, arrivals.sinkFor(out::drop)));
+    }
+
+    void start() {
+        for (int host = 0; host < outs.size(); host++) {
+            PageInClient client = sources.host(host);
+            if (client != null) {
+                client.start();
+            }
+        }
+        PageInClient source = sources.source();
+        if (source != null) {
+            source.start();
+        }
+        pager.start();
+    }
+
+    /** Brings the table of an earlier daemon to a state that is true, see {@link org.splitmem.memory.page.PageState}. */
+    void recover() throws LinuxException {
+        long repaired = 0;
+        for (long page = 0; page < memory.pages(); page++) {
+            int entry = table.get(page);
+            int next = recovered(page, entry);
+            if (next != entry) {
+                table.put(page, next);
+                repaired++;
+            }
+        }
+        outs.forEach(PageOutClient::suspectStale);
+        log.info("vm={} page table taken up again, {} steps that were under way settled", vm, repaired);
+    }
+
+    private int recovered(long page, int entry) throws LinuxException {
+        return switch (PageEntry.state(entry)) {
+            case ZERO, REMOTE, AT_SOURCE -> PageEntry.of(PageEntry.state(entry), PageEntry.host(entry));
+            case LOCAL, OUTGOING -> PageEntry.of(LOCAL);
+            case FILLING -> PageEntry.of(memory.hasData(page) ? LOCAL : ZERO);
+            case PUNCHING -> {
+                memory.punch(page, 1);
+                yield PageEntry.of(REMOTE, PageEntry.host(entry));
+            }
+            case INCOMING -> {
+                memory.punch(page, 1); // perhaps half written; its origin still has it
+                yield PageEntry.has(entry, PageEntry.FROM_SOURCE)
+                        ? PageEntry.of(AT_SOURCE)
+                        : PageEntry.of(REMOTE, PageEntry.host(entry));
+            }
+        };
+    }
+
+    /** Lets every thread that waits fault again: an earlier daemon may have taken its message to the grave. */
+    void wakeAll() {
+        qemu.wake(new NativeBlock(64), 0, memory.pages());
+    }
+
+    /** Drops what memory servers still keep although it is not theirs any more, where that can be. Not during page-outs. */
+    void reconcile() throws IOException {
+        for (int host = 0; host < outs.size(); host++) {
+            PageOutClient out = outs.get(host);
+            int server = host;
+            if (out.mayHoldStale()) {
+                long dropped = out.reconcile(page -> !mayBelongTo(page, server));
+                log.info(
+                        "vm={} dropped {} stale pages on {}",
+                        vm,
+                        dropped,
+                        out.endpoint().host());
+            }
+        }
+    }
+
+    private boolean mayBelongTo(long page, int host) {
+        int entry = table.get(page);
+        return switch (PageEntry.state(entry)) {
+            case REMOTE, OUTGOING, PUNCHING -> PageEntry.host(entry) == host;
+            case INCOMING -> PageEntry.has(entry, PageEntry.FROM_SOURCE) || PageEntry.host(entry) == host;
+            case ZERO, LOCAL, AT_SOURCE, FILLING -> false;
+        };
+    }
+
+    /** True while pages are still to come from the migration's source. */
+    boolean awaitsSource() {
+        return table.awaitedFromSource() > 0;
+    }
+
+    /** Ends the connection to the source, once nothing more comes from it. */
+    void forgetSource() {
+        PageInClient source = sources.takeSource();
+        if (source != null) {
+            source.close();
+        }
+    }
+
+    /** Asks the migration's source for pages that nobody waits for. */
+    void fetchFromSource(long most) {
+        PageInClient source = sources.source();
+        long asked = 0;
+        for (long page = 0; source != null && page < memory.pages() && asked < most; page++) {
+            int entry = table.get(page);
+            if (PageEntry.state(entry) == AT_SOURCE
+                    && source.hasRoomToSpare()
+                    && table.step(page, entry, PageEntry.of(INCOMING) | PageEntry.FROM_SOURCE)) {
+                source.request(page, Arrivals.NOBODY_WAITS);
+                asked++;
+            }
+        }
+    }
+
+    /** Asks for remote pages that nobody waits for. @return how many were asked for */
+    long pullBack(long from, long most) {
+        long asked = 0;
+        for (long page = from; page < memory.pages() && asked < most; page++) {
+            int entry = table.get(page);
+            PageInClient client = PageEntry.state(entry) == REMOTE ? sources.host(PageEntry.host(entry)) : null;
+            if (client != null
+                    && client.hasRoomToSpare()
+                    && table.step(page, entry, PageEntry.of(INCOMING, PageEntry.host(entry)))) {
+                client.request(page, Arrivals.NOBODY_WAITS);
+                asked++;
+            }
+        }
+        return asked;
+    }
+
+    public GuestMemory memory() {
+        return memory;
+    }
+
+    public QemuMemory qemu() {
+        return qemu;
+    }
+
+    public PageTable table() {
+        return table;
+    }
+
+    public FaultStats stats() {
+        return stats;
+    }
+
+    public Arrivals arrivals() {
+        return arrivals;
+    }
+
+    public @Nullable ChunkSeal seal() {
+        return seal;
+    }
+
+    /** Notes that a memory server's copy is stale. */
+    public void dropRemote(int host, long page) {
+        outs.get(host).drop(page);
+    }
+
+    public List<PageOutClient> outs() {
+        return outs;
+    }
+
+    /** Ends the machinery; faults wait from then on. The memory stays open. */
+    @Override
+    public void close() {
+        pager.close();
+        sources.closeAll();
+        outs.forEach(PageOutClient::close);
+    }
+}

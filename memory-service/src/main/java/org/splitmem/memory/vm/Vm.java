@@ -1,0 +1,500 @@
+package org.splitmem.memory.vm;
+
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+import java.util.UUID;
+import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+import org.splitmem.memory.fault.ChunkSeal;
+import org.splitmem.memory.fault.Pager;
+import org.splitmem.memory.faultpoint.FaultPoint;
+import org.splitmem.memory.faultpoint.FaultPoints;
+import org.splitmem.memory.guest.GuestMemory;
+import org.splitmem.memory.guest.QemuMemory;
+import org.splitmem.memory.linux.Fd;
+import org.splitmem.memory.linux.Unistd;
+import org.splitmem.memory.linux.Userfaultfd;
+import org.splitmem.memory.page.PageState;
+import org.splitmem.memory.page.PageTable;
+import org.splitmem.memory.page.Pages;
+import org.splitmem.memory.shim.ShimSession;
+
+/**
+ * One VM as this host knows it: its files, its connection to QEMU, and, while it is paged or migrates, its machinery.
+ *
+ * <p>Any thread; guarded by its own lock, which is never held while a peer or QEMU is waited for.
+ */
+public final class Vm {
+    private static final Logger log = LoggerFactory.getLogger(Vm.class);
+    /** What the userfaultfds of a paged VM watch for. */
+    static final int PAGED_MODES = Userfaultfd.REGISTER_MODE_MISSING | Userfaultfd.REGISTER_MODE_MINOR;
+
+    private final VmFiles files;
+    private final PagingConfig config;
+    private final Path qmpDirectory;
+    private final FaultPoints points;
+    private final Map<Integer, QemuMemory.Mapping> mappings = new TreeMap<>();
+    private VmRecord record;
+    private @Nullable ShimSession session;
+    private @Nullable Paging paging;
+    private @Nullable Housekeeping housekeeping;
+    private Pager.ChunkWanter wanter = chunk -> {};
+    private Runnable whenWhole = () -> {};
+    private Runnable whenTakenUp = () -> {};
+    private boolean migrating;
+    private boolean restarted;
+    private boolean stopped;
+    private boolean pulling;
+
+    Vm(Path directory, VmRecord record, PagingConfig config, Path qmpDirectory, FaultPoints points) throws IOException {
+        this.points = points;
+        this.qmpDirectory = qmpDirectory;
+        this.files = new VmFiles(directory);
+        this.record = record;
+        this.config = config;
+        files.save(record);
+    }
+
+    public UUID uuid() {
+        return record().uuid();
+    }
+
+    public String name() {
+        return record().name();
+    }
+
+    public synchronized VmRecord record() {
+        return record;
+    }
+
+    /** The daemon has come to a point at which it may die. */
+    public void reached(FaultPoint point) {
+        points.reached(point);
+    }
+
+    synchronized void save(VmRecord next) throws IOException {
+        files.save(next);
+        record = next;
+    }
+
+    public synchronized @Nullable ShimSession session() {
+        return session;
+    }
+
+    /** Where QEMU listens with the daemon's own monitor. */
+    public Path qmpSocket() {
+        return qmpDirectory.resolve(uuid() + ".sock");
+    }
+
+    /** The shim, for requests. @throws IOException if QEMU is not connected now */
+    public ShimSession requireSession() throws IOException {
+        ShimSession s = session();
+        if (s == null) {
+            throw new IOException("QEMU of VM " + name() + " is not connected to this daemon");
+        }
+        return s;
+    }
+
+    public synchronized @Nullable Paging paging() {
+        return paging;
+    }
+
+    // ---- QEMU comes
+
+    synchronized Fd openBackend(int index) throws IOException {
+        return files.openRam(index);
+    }
+
+    synchronized long backendBytes(int index) {
+        return index < record.backendBytes().size() ? record.backendBytes().get(index) : 0;
+    }
+
+    /** QEMU has mapped a backend. @return the modes to register */
+    synchronized int mapped(int pid, int index, long hva, long bytes, Fd uffd) throws IOException {
+        long expected = backendBytes(index);
+        if (expected != 0 && expected != bytes) {
+            throw new IOException("RAM backend " + index + " has " + bytes + " B here, but " + expected
+                    + " B were prepared: the domain XML differs from the source's");
+        }
+        QemuMemory.Mapping known = mappings.get(index);
+        if (known != null && record.pid() == pid && known.hva() == hva) {
+            uffd.close(); // announced again after a broken connection: ours is as good
+            return 0;
+        }
+        mappings.put(index, new QemuMemory.Mapping(hva, bytes, uffd));
+        if (index >= record.backendBytes().size()) {
+            List<Long> all = new ArrayList<>(record.backendBytes());
+            all.add(bytes);
+            save(record.withBackendBytes(all));
+        }
+        if (record.pid() != pid) {
+            save(record.withPid(pid));
+        }
+        log.info("vm={} backend {} of {} B mapped by QEMU {} ({})", uuid(), index, bytes, pid, record.phase());
+        boolean paged = record.phase() == VmRecord.Phase.INCOMING || record.phase() == VmRecord.Phase.PAGED;
+        if (!paged) {
+            return 0;
+        }
+        startPagingIfComplete();
+        return PAGED_MODES;
+    }
+
+    /** The shim can be asked from now on. */
+    void ready(ShimSession newSession) throws IOException {
+        ShimSession before;
+        boolean plain;
+        synchronized (this) {
+            before = session;
+            session = newSession;
+            plain = record.phase() == VmRecord.Phase.LOCAL && !migrating;
+        }
+        if (before != null) {
+            before.disconnect();
+        }
+        if (plain) { // an earlier daemon may have died in the middle of a migration
+            setModes(newSession, 0);
+            newSession.holdExit(false);
+            whenTakenUp.run();
+        }
+    }
+
+    /** It was found at the start of this daemon: an earlier one served it. */
+    synchronized void markRestarted() {
+        restarted = true;
+    }
+
+    /** Called when QEMU connects to this daemon after an earlier one served it; to be set before it does. */
+    synchronized void setWhenTakenUp(Runnable callback) {
+        whenTakenUp = callback;
+    }
+
+    private void startPagingIfComplete() throws IOException {
+        if (paging != null || mappings.size() < record.backendBytes().size()) {
+            return;
+        }
+        boolean incoming = record.phase() == VmRecord.Phase.INCOMING || record.source() != null;
+        Paging started = newPaging(incoming ? files.seal(record) : null, config);
+        if (restarted) {
+            started.recover();
+        }
+        started.start();
+        started.wakeAll();
+        paging = started;
+        housekeeping = new Housekeeping(this, started, config);
+        housekeeping.start();
+    }
+
+    private Paging newPaging(@Nullable ChunkSeal seal, PagingConfig how) throws IOException {
+        GuestMemory ram = requireMemory();
+        QemuMemory qemu = new QemuMemory(ram, List.copyOf(mappings.values()), record.pid());
+        return new Paging(record, ram, qemu, requireTable(), how, seal, wanter, points);
+    }
+
+    /** The RAM. @throws IOException if QEMU has not mapped it, so that its size is not known */
+    public GuestMemory requireMemory() throws IOException {
+        return files.memory(record());
+    }
+
+    /** Runs something that uses the RAM or the table on a thread that {@link #stop} does not end. */
+    public <E extends Exception> void using(Use<E> use) throws E, IOException {
+        files.enter();
+        try {
+            use.run();
+        } finally {
+            files.leave();
+        }
+    }
+
+    /** What is run by {@link #using}. */
+    public interface Use<E extends Exception> {
+        void run() throws E;
+    }
+
+    /** The page table, made if there is none. */
+    public PageTable requireTable() throws IOException {
+        return files.table(record());
+    }
+
+    // ---- migration: away from here
+
+    /**
+     * Takes a local VM under the daemon's eyes for a migration: a fresh page table, and a pager for its MINOR faults.
+     *
+     * @throws IOException if QEMU is not connected
+     */
+    public synchronized Paging watch() throws IOException {
+        requireSession();
+        if (paging != null) {
+            throw new IOException("VM " + name() + " is paged already");
+        }
+        files.discardTable();
+        Paging started = newPaging(null, config.watching());
+        started.start();
+        paging = started;
+        migrating = true;
+        return started;
+    }
+
+    /** Ends {@link #watch}: the VM is local again, and nothing of the daemon stands between it and its RAM. */
+    public void unwatch() throws IOException {
+        ShimSession shim = session();
+        try {
+            if (shim != null) {
+                setModes(shim, 0);
+            }
+        } catch (IOException e) {
+            log.warn("vm={} QEMU keeps asking this daemon about its RAM: {}", uuid(), e.getMessage());
+        }
+        endWatch();
+    }
+
+    private void endWatch() throws IOException {
+        Paging ended;
+        synchronized (this) {
+            ended = paging;
+            paging = null;
+            migrating = false;
+        }
+        if (ended != null) {
+            ended.close();
+        }
+        files.discardTable();
+    }
+
+    /** Changes what all userfaultfds of the VM watch for. */
+    public void setModes(ShimSession shim, int modes) throws IOException {
+        for (int backend = 0; backend < record().backendBytes().size(); backend++) {
+            shim.setModes(backend, modes);
+        }
+    }
+
+    /**
+     * The hypervisor is about to switch over: whatever happens to this daemon, the RAM must stay.
+     *
+     * @param how a new owner would reach its pages
+     */
+    public synchronized void leaving(VmRecord.Lender how) throws IOException {
+        save(record.reachedBy(VmRecord.Phase.LEAVING, how));
+    }
+
+    /** The guest runs on here: the hypervisor's migration failed. */
+    public void stays() throws IOException {
+        synchronized (this) {
+            if (record.phase() != VmRecord.Phase.LEAVING) {
+                return;
+            }
+            save(record.withoutSource().withPhase(VmRecord.Phase.LOCAL));
+        }
+        ShimSession shim = session();
+        if (shim != null) { // an earlier daemon may have left them set
+            setModes(shim, 0);
+            shim.holdExit(false);
+        }
+    }
+
+    /** It was handed over: from here on this host only keeps its pages for the new owner to fetch. */
+    public synchronized void left() throws IOException {
+        save(record.withPhase(VmRecord.Phase.LEFT));
+    }
+
+    /** Its new owner has every page: nothing here is of use any more once QEMU has exited. */
+    public void fetched() throws IOException {
+        endWatch();
+        synchronized (this) {
+            save(record.withoutSource());
+        }
+    }
+
+    // ---- migration: to here
+
+    /** Who asks the migration's source for a chunk; to be set before QEMU attaches. */
+    public synchronized void setChunkWanter(Pager.ChunkWanter asks) {
+        wanter = chunk -> asks.want(chunk);
+    }
+
+    /** Called on the housekeeping thread once every page has arrived from the source; to be set before QEMU attaches. */
+    public synchronized void setWhenWhole(Runnable callback) {
+        whenWhole = callback;
+    }
+
+    /** The guest runs here: this host is the owner. */
+    public synchronized void arrived() throws IOException {
+        if (record.phase() == VmRecord.Phase.INCOMING) {
+            save(record.withPhase(VmRecord.Phase.PAGED));
+        }
+    }
+
+    /** Whether all of it is here, it may all stay, and nothing is under way. */
+    private boolean isWhole(Paging p) {
+        PageTable t = p.table();
+        return mayPageOut()
+                && budgetPages() == t.pages()
+                && t.count(PageState.LOCAL) + t.count(PageState.ZERO) == t.pages();
+    }
+
+    /**
+     * Ends the paging of a VM that is whole here again: the kernel alone serves it from now on, and no daemon stands between.
+     *
+     * @param release told, before it is recorded, whose memory servers are no longer needed
+     * @return false if it goes on being paged
+     */
+    public boolean becomeLocal(Consumer<VmRecord> release) throws IOException {
+        Paging p = paging();
+        ShimSession shim = session();
+        Housekeeping h = housekeeping();
+        if (p == null || h == null || shim == null || !isWhole(p)) {
+            return false;
+        }
+        h.close();
+        if (!isWhole(p)) {
+            restartHousekeeping(p);
+            return false;
+        }
+        release.accept(record());
+        synchronized (this) { // first of all: a VM that is found LOCAL is left to the kernel when its shim connects
+            save(record.withoutLenders().withPhase(VmRecord.Phase.LOCAL));
+            housekeeping = null;
+        }
+        reached(FaultPoint.UNPAGED);
+        try {
+            setModes(shim, 0);
+        } finally {
+            p.close();
+            files.discardTable();
+            synchronized (this) {
+                paging = null;
+            }
+        }
+        log.info("vm={} is whole here: served by the kernel alone", uuid());
+        return true;
+    }
+
+    private synchronized void restartHousekeeping(Paging p) {
+        Housekeeping again = new Housekeeping(this, p, config);
+        again.start();
+        housekeeping = again;
+    }
+
+    // ---- paging
+
+    /** Called by housekeeping: what can be concluded is. */
+    void settle() throws IOException {
+        Paging p = paging();
+        if (p == null || record().source() == null || !mayPageOutLater(p)) {
+            return;
+        }
+        if (!p.awaitsSource()) {
+            reached(FaultPoint.WHOLE);
+            whenWhole.run(); // before the source is forgotten: the next daemon would not know whom to tell
+            p.forgetSource();
+            synchronized (this) {
+                save(record.withoutSource());
+            }
+            log.info("vm={} the last page has arrived from the source", uuid());
+        }
+    }
+
+    synchronized boolean isOwner() {
+        return record.phase() == VmRecord.Phase.PAGED;
+    }
+
+    private boolean mayPageOutLater(Paging p) {
+        ChunkSeal seal = p.seal();
+        return record().phase() == VmRecord.Phase.PAGED && (seal == null || seal.allOpen());
+    }
+
+    boolean mayPageOut() {
+        Paging p = paging();
+        synchronized (this) {
+            return p != null && !migrating && record.source() == null && mayPageOutLater(p);
+        }
+    }
+
+    public synchronized long budgetPages() {
+        long ram = Pages.fromBytes(record.ramBytes());
+        return record.budgetBytes() < 0 ? ram : Math.min(ram, Pages.fromBytes(record.budgetBytes()));
+    }
+
+    /** Changes the budget; housekeeping follows it. */
+    public synchronized void setBudget(long bytes) throws IOException {
+        boolean grows = bytes > Pages.toBytes(budgetPages());
+        save(record.withBudget(bytes));
+        pulling = grows;
+    }
+
+    synchronized boolean isPulling() {
+        return pulling;
+    }
+
+    synchronized void pulled() {
+        pulling = false;
+    }
+
+    synchronized long reservedPages(int host) {
+        return Pages.fromBytes(record.lenders().get(host).reservedBytes());
+    }
+
+    public @Nullable Long workingSetBytes() {
+        Housekeeping h = housekeeping();
+        return h == null ? null : h.workingSetBytes();
+    }
+
+    private synchronized @Nullable Housekeeping housekeeping() {
+        return housekeeping;
+    }
+
+    // ---- the end
+
+    /** True if its QEMU has exited. */
+    public boolean isQemuGone() {
+        int pid = record().pid();
+        return pid != 0 && !Unistd.processExists(pid);
+    }
+
+    /** True once this object serves no more: freed, or left to the next daemon. */
+    public synchronized boolean isStopped() {
+        return stopped;
+    }
+
+    /** Ends the machinery and frees everything of the VM on this host, its RAM included. */
+    void destroy() throws IOException {
+        stop();
+        files.delete();
+        VmFiles.deleteUnusedSocket(qmpSocket());
+    }
+
+    /** Ends the machinery and leaves everything else for the next daemon. */
+    void stop() {
+        Housekeeping h;
+        Paging p;
+        ShimSession s;
+        synchronized (this) {
+            h = housekeeping;
+            p = paging;
+            s = session;
+            stopped = true;
+            housekeeping = null;
+            paging = null;
+            session = null;
+        }
+        if (h != null) {
+            h.close();
+        }
+        if (p != null) {
+            p.close();
+        }
+        if (s != null) {
+            s.disconnect();
+        }
+        synchronized (this) {
+            mappings.values().forEach(mapping -> mapping.uffd().close());
+            mappings.clear();
+        }
+    }
+}

@@ -1,0 +1,171 @@
+package org.splitmem.memory.vm;
+
+import java.io.IOException;
+import java.net.UnixDomainSocketAddress;
+import java.nio.channels.SocketChannel;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+import org.splitmem.memory.fault.ChunkSeal;
+import org.splitmem.memory.guest.GuestMemory;
+import org.splitmem.memory.guest.RamFile;
+import org.splitmem.memory.linux.Fd;
+import org.splitmem.memory.linux.LinuxException;
+import org.splitmem.memory.linux.Mman;
+import org.splitmem.memory.page.PageTable;
+import org.splitmem.memory.page.Pages;
+
+/**
+ * One VM's directory: its record, its RAM and its page table; opened and mapped when they are first needed. Any thread.
+ */
+final class VmFiles {
+    private static final Logger log = LoggerFactory.getLogger(VmFiles.class);
+    private static final String TABLE = "table";
+    private static final String SEAL = "seal";
+
+    private final Path directory;
+
+    // Guarded by this.
+    private @Nullable GuestMemory memory;
+    private @Nullable PageTable table;
+    private @Nullable RamFile tableFile;
+    private @Nullable RamFile sealFile;
+    private final List<AutoCloseable> doomed = new ArrayList<>();
+    private int users;
+
+    VmFiles(Path directory) throws IOException {
+        this.directory = directory;
+        Files.createDirectories(directory);
+    }
+
+    void save(VmRecord record) throws IOException {
+        record.save(directory);
+    }
+
+    /** A descriptor of a RAM file, for QEMU; the caller's. */
+    Fd openRam(int backend) throws LinuxException {
+        return RamFile.openFd(ram(backend));
+    }
+
+    private Path ram(int backend) {
+        return directory.resolve("ram" + backend);
+    }
+
+    /** The RAM. @throws IOException if its size is not known yet */
+    synchronized GuestMemory memory(VmRecord record) throws IOException {
+        GuestMemory known = memory;
+        if (known != null) {
+            return known;
+        }
+        if (record.backendBytes().isEmpty()) {
+            throw new IOException("QEMU of VM " + record.name() + " has not mapped its RAM yet");
+        }
+        List<RamFile> files = new ArrayList<>();
+        for (int i = 0; i < record.backendBytes().size(); i++) {
+            files.add(RamFile.open(ram(i), record.backendBytes().get(i)));
+        }
+        GuestMemory opened = new GuestMemory(files);
+        memory = opened;
+        return opened;
+    }
+
+    /** The page table, made if there is none. */
+    synchronized PageTable table(VmRecord record) throws IOException {
+        PageTable known = table;
+        if (known != null) {
+            return known;
+        }
+        long pages = memory(record).pages();
+        RamFile file = RamFile.open(directory.resolve(TABLE), PageTable.bytesFor(pages));
+        tableFile = file;
+        PageTable opened = new PageTable(Mman.view(file.address(), Math.toIntExact(file.bytes())), pages);
+        table = opened;
+        return opened;
+    }
+
+    /** Which chunks of an incoming VM are open. */
+    synchronized ChunkSeal seal(VmRecord record) throws IOException {
+        long pages = memory(record).pages();
+        RamFile file =
+                RamFile.open(directory.resolve(SEAL), Pages.SIZE * (1 + ChunkSeal.chunksOf(pages) / (long) Pages.SIZE));
+        sealFile = file;
+        return new ChunkSeal(pages, Mman.view(file.address(), Math.toIntExact(file.bytes())));
+    }
+
+    /** A connection begins to use the mappings: until it leaves they stay, since an access after that would kill the JVM. */
+    synchronized void enter() {
+        users++;
+    }
+
+    synchronized void leave() throws IOException {
+        users--;
+        closeDoomed();
+    }
+
+    private void closeDoomed() throws IOException {
+        if (users > 0) {
+            return;
+        }
+        for (AutoCloseable mapping : doomed) {
+            try {
+                mapping.close();
+            } catch (Exception e) { // as AutoCloseable declares; closing a mapping throws nothing
+                throw new IOException("a mapping in " + directory + " could not be closed", e);
+            }
+        }
+        doomed.clear();
+    }
+
+    private void doom(@Nullable AutoCloseable mapping) {
+        if (mapping != null) {
+            doomed.add(mapping);
+        }
+    }
+
+    /** Forgets the table; it is unmapped once nobody uses it any more. */
+    synchronized void discardTable() throws IOException {
+        doom(tableFile);
+        doom(sealFile);
+        table = null;
+        tableFile = null;
+        sealFile = null;
+        Files.deleteIfExists(directory.resolve(TABLE));
+        Files.deleteIfExists(directory.resolve(SEAL));
+        closeDoomed();
+    }
+
+    /** Frees everything; what is mapped goes once nobody uses it any more. */
+    synchronized void delete() throws IOException {
+        GuestMemory opened = memory;
+        memory = null;
+        if (opened != null) {
+            opened.punch(0, opened.pages()); // free now, even if a QEMU that is just exiting still maps it
+            doom(opened);
+        }
+        discardTable();
+        delete(directory);
+    }
+
+    /** A QEMU that was killed leaves its monitor's socket. One on which somebody listens is of a newer QEMU of this VM. */
+    static void deleteUnusedSocket(Path socket) throws IOException {
+        try (SocketChannel listener = SocketChannel.open(UnixDomainSocketAddress.of(socket))) {
+            log.debug("{} is in use again: {}", socket, listener);
+        } catch (IOException nobodyListens) {
+            Files.deleteIfExists(socket);
+        }
+    }
+
+    static void delete(Path directory) throws IOException {
+        try (Stream<Path> files = Files.list(directory)) {
+            for (Path file : (Iterable<Path>) files::iterator) {
+                Files.delete(file);
+            }
+        }
+        Files.delete(directory);
+    }
+}

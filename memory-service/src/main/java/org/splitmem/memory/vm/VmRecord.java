@@ -1,0 +1,131 @@
+package org.splitmem.memory.vm;
+
+import com.fasterxml.jackson.annotation.JsonProperty;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.util.List;
+import java.util.UUID;
+import org.jspecify.annotations.Nullable;
+import org.splitmem.model.InvalidJsonException;
+import org.splitmem.model.Json;
+
+/**
+ * What a daemon must know of a VM to take it up again after a restart; kept beside its RAM, and as long.
+ *
+ * @param backendBytes of each RAM backend; empty until QEMU has mapped them
+ * @param epoch of ownership, shown to memory servers
+ * @param budgetBytes how much may be resident here; -1: all of it
+ * @param lenders the memory servers by index, as page table entries name them
+ * @param source while pages are still at the migration's source: how its new owner reaches them
+ * @param pid of QEMU, 0 if none has attached yet
+ */
+public record VmRecord(
+        @JsonProperty(required = true) UUID uuid,
+        @JsonProperty(required = true) String name,
+        @JsonProperty(required = true) Phase phase,
+        @JsonProperty(required = true) List<Long> backendBytes,
+        @JsonProperty(required = true) long epoch,
+        @JsonProperty(required = true) long budgetBytes,
+        @JsonProperty(required = true) List<Lender> lenders,
+        @Nullable Lender source,
+        @JsonProperty(required = true) int pid) {
+
+    /** How far a VM has come on this host. */
+    public enum Phase {
+        /** Whole here, served by the kernel alone. */
+        LOCAL,
+        /** Prepared for a migration that has not been handed over. */
+        INCOMING,
+        /** Paged by this daemon. */
+        PAGED,
+        /** The hypervisor is migrating it away: until the guest runs again, here or there, nobody knows whose it is. */
+        LEAVING,
+        /** Handed over to another host, which may still fetch pages. */
+        LEFT
+    }
+
+    /**
+     * Who keeps pages of this VM.
+     *
+     * @param address of its data port
+     * @param token to show there
+     * @param reservedBytes lent to us
+     */
+    public record Lender(
+            @JsonProperty(required = true) String host,
+            @JsonProperty(required = true) String address,
+            @JsonProperty(required = true) int dataPort,
+            @JsonProperty(required = true) String token,
+            @JsonProperty(required = true) long reservedBytes) {}
+
+    private static final String FILE = "vm.json";
+
+    public VmRecord {
+        backendBytes = List.copyOf(backendBytes);
+        lenders = List.copyOf(lenders);
+    }
+
+    /** A VM whose QEMU has just been started here. */
+    static VmRecord started(UUID uuid, String name, int pid) {
+        return new VmRecord(uuid, name, Phase.LOCAL, List.of(), 1, -1, List.of(), null, pid);
+    }
+
+    long ramBytes() {
+        return backendBytes.stream().mapToLong(Long::longValue).sum();
+    }
+
+    VmRecord withPhase(Phase next) {
+        return new VmRecord(uuid, name, next, backendBytes, epoch, budgetBytes, lenders, source, pid);
+    }
+
+    VmRecord withBackendBytes(List<Long> bytes) {
+        return new VmRecord(uuid, name, phase, bytes, epoch, budgetBytes, lenders, source, pid);
+    }
+
+    VmRecord withBudget(long bytes) {
+        return new VmRecord(uuid, name, phase, backendBytes, epoch, bytes, lenders, source, pid);
+    }
+
+    VmRecord withPid(int newPid) {
+        return new VmRecord(uuid, name, phase, backendBytes, epoch, budgetBytes, lenders, source, newPid);
+    }
+
+    VmRecord withoutSource() {
+        return new VmRecord(uuid, name, phase, backendBytes, epoch, budgetBytes, lenders, null, pid);
+    }
+
+    VmRecord reachedBy(Phase next, Lender how) {
+        return new VmRecord(uuid, name, next, backendBytes, epoch, budgetBytes, lenders, how, pid);
+    }
+
+    VmRecord withoutLenders() {
+        return new VmRecord(uuid, name, phase, backendBytes, epoch, budgetBytes, List.of(), source, pid);
+    }
+
+    /** True while another host may come to fetch its pages from here. */
+    public boolean mayBeFetchedFrom() {
+        return (phase == Phase.LEAVING || phase == Phase.LEFT) && source != null;
+    }
+
+    static boolean isIn(Path directory) {
+        return Files.exists(directory.resolve(FILE));
+    }
+
+    void save(Path directory) throws IOException {
+        Path draft = directory.resolve(FILE + ".new");
+        Files.write(draft, Json.writeBytes(this));
+        Files.move(draft, directory.resolve(FILE), StandardCopyOption.ATOMIC_MOVE);
+    }
+
+    /** Reads the record of a VM's directory. @throws IOException naming the file if it cannot be read or understood */
+    static VmRecord load(Path directory) throws IOException {
+        Path file = directory.resolve(FILE);
+        try {
+            return Json.read(Files.readAllBytes(file), VmRecord.class);
+        } catch (InvalidJsonException e) {
+            throw new IOException(file + " is damaged: " + e.getMessage(), e);
+        }
+    }
+}

@@ -1,0 +1,198 @@
+package org.splitmem.memory.vm;
+
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.UUID;
+import java.util.function.Consumer;
+import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+import org.splitmem.memory.faultpoint.FaultPoint;
+import org.splitmem.memory.faultpoint.FaultPoints;
+import org.splitmem.memory.linux.Fd;
+import org.splitmem.memory.shim.ShimHandler;
+import org.splitmem.memory.shim.ShimSession;
+
+/** All VMs of this host, and what happens when a QEMU attaches. Any thread. */
+public final class VmRegistry implements ShimHandler {
+    private static final Logger log = LoggerFactory.getLogger(VmRegistry.class);
+
+    private final Path directory;
+    private final PagingConfig config;
+    private final Path qmpDirectory;
+    private final FaultPoints points;
+    private final Map<UUID, Vm> vms = new HashMap<>(); // guarded by this
+
+    /**
+     * Knows no VM yet, see {@link #recover}.
+     *
+     * @param directory where the VMs' memory is kept
+     * @param qmpDirectory where their QEMUs listen for this daemon
+     */
+    public VmRegistry(Path directory, PagingConfig config, Path qmpDirectory) {
+        this(directory, config, qmpDirectory, FaultPoints.NONE);
+    }
+
+    /** With somebody who is told what this daemon comes to. */
+    public VmRegistry(Path directory, PagingConfig config, Path qmpDirectory, FaultPoints points) {
+        this.points = points;
+        this.qmpDirectory = qmpDirectory;
+        this.directory = directory;
+        this.config = config;
+    }
+
+    /**
+     * Takes up what an earlier daemon left: each VM waits for its shim to connect again. Those whose QEMU is gone are the
+     * upkeep's to free, like any other.
+     *
+     * @param found told of each VM, before its shim can connect
+     * @param takenUp told of each VM that is local when its shim has connected again
+     */
+    public synchronized void recover(Consumer<Vm> found, Consumer<Vm> takenUp) throws IOException {
+        Files.createDirectories(directory);
+        try (Stream<Path> all = Files.list(directory)) {
+            for (Path vmDirectory : (Iterable<Path>) all::iterator) {
+                if (!VmRecord.isIn(vmDirectory)) {
+                    VmFiles.delete(vmDirectory); // made a moment before the daemon died: no QEMU has seen it
+                    continue;
+                }
+                VmRecord record = VmRecord.load(vmDirectory);
+                Vm vm = new Vm(vmDirectory, record, config, qmpDirectory, points);
+                vm.markRestarted();
+                vm.setWhenTakenUp(() -> takenUp.accept(vm));
+                found.accept(vm);
+                vms.put(record.uuid(), vm);
+                log.info("vm={} ({}) found again; its QEMU was {}", record.uuid(), record.phase(), record.pid());
+            }
+        }
+    }
+
+    public synchronized @Nullable Vm find(UUID uuid) {
+        return vms.get(uuid);
+    }
+
+    /** By uuid or by name. */
+    public synchronized Optional<Vm> find(String uuidOrName) {
+        return vms.values().stream()
+                .filter(vm ->
+                        vm.uuid().toString().equals(uuidOrName) || vm.name().equals(uuidOrName))
+                .findFirst();
+    }
+
+    public synchronized List<Vm> all() {
+        return List.copyOf(vms.values());
+    }
+
+    /** Makes room for a VM that is about to migrate to this host. @throws IOException if it is here already */
+    public synchronized Vm prepare(VmRecord incoming) throws IOException {
+        Vm here = vms.get(incoming.uuid());
+        if (here != null) {
+            throw new IOException("VM " + incoming.uuid() + " is on this host already ("
+                    + here.record().phase() + ")");
+        }
+        Vm vm = new Vm(directory.resolve(incoming.uuid().toString()), incoming, config, qmpDirectory, points);
+        vms.put(incoming.uuid(), vm);
+        return vm;
+    }
+
+    /** Frees everything of a VM on this host. */
+    public void remove(Vm vm, String because) {
+        points.reached(FaultPoint.FREEING);
+        synchronized (this) {
+            if (!vms.remove(vm.uuid(), vm)) {
+                return;
+            }
+        }
+        log.info("vm={} freed: {}", vm.uuid(), because);
+        try {
+            vm.destroy();
+        } catch (IOException e) {
+            log.error("vm={} could not be freed whole: {}", vm.uuid(), e.getMessage());
+        }
+    }
+
+    // ---- what shims ask
+
+    @Override
+    public Backend open(UUID uuid, int pid, int index) throws IOException {
+        Vm vm = vmFor(uuid, pid);
+        return new Backend(vm.openBackend(index), vm.backendBytes(index));
+    }
+
+    private synchronized Vm vmFor(UUID uuid, int pid) throws IOException {
+        Vm known = vms.get(uuid);
+        if (known != null && known.record().pid() != pid && known.record().pid() != 0) {
+            if (!known.isQemuGone()) {
+                throw new IOException("VM " + uuid + " has a running QEMU already, process "
+                        + known.record().pid());
+            }
+            remove(known, "its QEMU " + known.record().pid() + " is gone");
+            known = null;
+        }
+        if (known == null) {
+            VmRecord started = VmRecord.started(uuid, QemuName.of(pid).orElse(uuid.toString()), pid);
+            known = new Vm(directory.resolve(uuid.toString()), started, config, qmpDirectory, points);
+            vms.put(uuid, known);
+            log.info("vm={} name={} starts here", uuid, started.name());
+        }
+        return known;
+    }
+
+    @Override
+    public int mapped(UUID uuid, int pid, int index, long hva, long bytes, Fd uffd) throws IOException {
+        return known(uuid).mapped(pid, index, hva, bytes, uffd);
+    }
+
+    @Override
+    public void ready(ShimSession session) throws IOException {
+        known(session.vm()).ready(session);
+        log.info("vm={} its shim is connected", session.vm());
+    }
+
+    private synchronized Vm known(UUID uuid) throws IOException {
+        Vm vm = vms.get(uuid);
+        if (vm == null) {
+            throw new IOException("no RAM of VM " + uuid + " is known here");
+        }
+        return vm;
+    }
+
+    /** Ends all machinery; the VMs' memory stays for the next daemon. */
+    public synchronized void stop() {
+        vms.values().forEach(Vm::stop);
+    }
+
+    /** The guest's name on QEMU's command line. */
+    static final class QemuName {
+        private QemuName() {}
+
+        static Optional<String> of(int pid) {
+            try {
+                byte[] raw = Files.readAllBytes(Path.of("/proc/" + pid + "/cmdline"));
+                return in(new String(raw, StandardCharsets.UTF_8).split("\0", -1));
+            } catch (IOException e) {
+                return Optional.empty();
+            }
+        }
+
+        static Optional<String> in(String[] arguments) {
+            for (int i = 0; i + 1 < arguments.length; i++) {
+                if (arguments[i].equals("-name")) {
+                    for (String part : arguments[i + 1].split(",", -1)) {
+                        if (part.startsWith("guest=")) {
+                            return Optional.of(part.substring("guest=".length()));
+                        }
+                    }
+                }
+            }
+            return Optional.empty();
+        }
+    }
+}

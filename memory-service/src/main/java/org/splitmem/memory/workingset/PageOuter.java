@@ -1,0 +1,201 @@
+package org.splitmem.memory.workingset;
+
+import static org.splitmem.memory.page.PageState.LOCAL;
+import static org.splitmem.memory.page.PageState.OUTGOING;
+import static org.splitmem.memory.page.PageState.PUNCHING;
+import static org.splitmem.memory.page.PageState.REMOTE;
+import static org.splitmem.memory.page.PageState.ZERO;
+
+import java.io.IOException;
+import org.splitmem.memory.fault.FaultStats;
+import org.splitmem.memory.faultpoint.FaultPoint;
+import org.splitmem.memory.faultpoint.FaultPoints;
+import org.splitmem.memory.guest.GuestMemory;
+import org.splitmem.memory.guest.MappingGate;
+import org.splitmem.memory.guest.QemuMemory;
+import org.splitmem.memory.linux.LinuxException;
+import org.splitmem.memory.linux.NativeBlock;
+import org.splitmem.memory.page.PageEntry;
+import org.splitmem.memory.page.PageState;
+import org.splitmem.memory.page.PageTable;
+import org.splitmem.memory.page.Pages;
+import org.splitmem.memory.remote.PageOutClient;
+import org.splitmem.memory.shim.ShimSession;
+import org.splitmem.memory.stream.ZeroPages;
+import org.splitmem.memory.wire.RunList;
+
+/**
+ * Moves cold pages to a memory server without ever losing a write: mark, wait for mappings under way, zap, read and send,
+ * wait for the acknowledgement, and only then free. A touch after the mark is a MINOR fault, by which the pager takes the
+ * page back.
+ *
+ * <p>Confined to one thread.
+ */
+public final class PageOuter {
+    private final GuestMemory memory;
+    private final QemuMemory qemu;
+    private final PageTable table;
+    private final FaultStats stats;
+    private final MappingGate gate;
+    private final FaultPoints points;
+    private final ZeroPages zeroPages;
+    private final RunList marked = new RunList();
+    private final RunList data = new RunList();
+    private final RunList zeroes = new RunList();
+    private final RunList punched = new RunList();
+    private final NativeBlock argument = new NativeBlock(64);
+
+    public PageOuter(
+            GuestMemory memory,
+            QemuMemory qemu,
+            PageTable table,
+            FaultStats stats,
+            MappingGate gate,
+            FaultPoints points) {
+        this.points = points;
+        this.memory = memory;
+        this.qemu = qemu;
+        this.table = table;
+        this.stats = stats;
+        this.gate = gate;
+        this.zeroPages = new ZeroPages(memory);
+    }
+
+    /** Begins a batch for one server. */
+    public void begin() {
+        marked.clear();
+    }
+
+    public boolean isFull() {
+        return marked.isFull() || marked.pages() >= RunList.MAX_PAGES;
+    }
+
+    public boolean isEmpty() {
+        return marked.isEmpty();
+    }
+
+    /** Pages in the batch. */
+    public long offered() {
+        return marked.pages();
+    }
+
+    /**
+     * Marks a page for the batch, unless its entry has moved.
+     *
+     * @param entry as just read, of a local page
+     */
+    public void offer(long page, int entry, int host) {
+        if (table.step(page, entry, PageEntry.of(OUTGOING, host))) {
+            marked.add(page);
+        }
+    }
+
+    /**
+     * Sends the batch and frees what the guest did not touch meanwhile.
+     *
+     * @return pages freed
+     * @throws IOException if the shim or the server did not do its part: all pages are local again then
+     */
+    public long finish(int host, PageOutClient server, ShimSession shim) throws IOException {
+        try {
+            gate.awaitMappers(); // a mapper that comes later sees OUTGOING, and cancels
+            zap(shim);
+            sortOutZeroes(host);
+            points.reached(FaultPoint.PAGES_MARKED);
+            if (!data.isEmpty()) {
+                server.store(data);
+            }
+        } catch (IOException e) {
+            takeBack(host);
+            throw e;
+        }
+        points.reached(FaultPoint.PAGES_STORED);
+        long freed = free(data, host, PageEntry.of(REMOTE, host), server);
+        stats.pageOuts.add(freed);
+        return freed + free(zeroes, host, PageEntry.of(ZERO), server);
+    }
+
+    private void zap(ShimSession shim) throws IOException {
+        for (int backend = 0; backend < memory.backends(); backend++) {
+            int which = backend;
+            int[] next = {0};
+            shim.zap(backend, consumer -> {
+                for (; next[0] < marked.runs(); next[0]++) {
+                    if (!addPart(which, next[0], consumer)) {
+                        return true;
+                    }
+                }
+                return false;
+            });
+        }
+    }
+
+    /** Adds the part of a run that lies in a backend. @return false if it did not fit the request */
+    private boolean addPart(int backend, int run, ShimSession.RangeConsumer consumer) {
+        long first = Math.max(marked.first(run), memory.firstPage(backend));
+        long end = Math.min(marked.first(run) + marked.count(run), memory.endPage(backend));
+        return first >= end
+                || consumer.add(Pages.toBytes(first - memory.firstPage(backend)), Pages.toBytes(end - first));
+    }
+
+    /** Pages that are all zero need no server. Only now: until the zap the guest could write. */
+    private void sortOutZeroes(int host) {
+        data.clear();
+        zeroes.clear();
+        for (int run = 0; run < marked.runs(); run++) {
+            for (long page = marked.first(run); page < marked.first(run) + marked.count(run); page++) {
+                if (table.get(page) != PageEntry.of(OUTGOING, host)) {
+                    continue; // touched: the pager took it back
+                }
+                if (!zeroPages.isZero(page)) {
+                    data.add(page);
+                } else {
+                    zeroes.add(page);
+                }
+            }
+        }
+    }
+
+    private void takeBack(int host) {
+        for (int run = 0; run < marked.runs(); run++) {
+            for (long page = marked.first(run); page < marked.first(run) + marked.count(run); page++) {
+                table.step(page, PageEntry.of(OUTGOING, host), PageEntry.of(LOCAL));
+            }
+        }
+    }
+
+    private long free(RunList runs, int host, int after, PageOutClient server) throws LinuxException {
+        boolean stored = PageEntry.state(after) == PageState.REMOTE;
+        long freed = 0;
+        punched.clear();
+        for (int run = 0; run < runs.runs(); run++) {
+            for (long page = runs.first(run); page < runs.first(run) + runs.count(run); page++) {
+                if (table.step(page, PageEntry.of(OUTGOING, host), PageEntry.of(PUNCHING, host))) {
+                    if (punched.isFull()) {
+                        freed += punch(after);
+                    }
+                    punched.add(page);
+                } else if (stored) {
+                    server.drop(page); // touched: the copy there is stale
+                }
+            }
+        }
+        return freed + punch(after);
+    }
+
+    private long punch(int after) throws LinuxException {
+        points.reached(FaultPoint.PAGES_PUNCHING);
+        for (int run = 0; run < punched.runs(); run++) {
+            memory.punch(punched.first(run), punched.count(run));
+            points.reached(FaultPoint.PAGES_PUNCHED);
+            for (long page = punched.first(run); page < punched.first(run) + punched.count(run); page++) {
+                table.put(page, after);
+            }
+            // Faults that found PUNCHING were left waiting.
+            qemu.wake(argument, punched.first(run), punched.count(run));
+        }
+        long pages = punched.pages();
+        punched.clear();
+        return pages;
+    }
+}

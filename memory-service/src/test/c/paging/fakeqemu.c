@@ -1,0 +1,216 @@
+/*
+ * A process that does to its RAM what QEMU does, with the real shim in LD_PRELOAD, and then uses it like a guest: for tests
+ * of the daemon. It knows what every byte of its RAM must be.
+ *
+ * Commands, one a line on stdin, each answered by one line on stdout that begins with "ok", or "bad" if RAM is wrong:
+ *   map BYTES                 a further RAM backend; its pages follow those of the one before
+ *   fill FROM COUNT VERSION   writes pages; VERSION 0 is all zero
+ *   verify FROM COUNT         every byte of these pages
+ *   believe FROM COUNT VERSION   from now on these pages are expected to have this content
+ *   read PAGE                 its first 64 bits, in hexadecimal
+ *   churn THREADS OPS SEED FROM COUNT WRITES   random accesses in parallel: each verifies a page, WRITES % also rewrite it
+ *   save FILE, load FILE      what each page is expected to have, for another process to go on with
+ *   exit
+ */
+#define _GNU_SOURCE
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+enum { PAGE = 4096, WORDS = PAGE / 8, MAX_BACKENDS = 8, MAX_PAGES = 1 << 20, MAX_THREADS = 64 };
+
+static struct {
+    volatile uint64_t *words;
+    long first, pages;
+} backends[MAX_BACKENDS];
+
+static int backend_count;
+static long page_count;
+
+/* What each page must contain; a page is used by one thread at a time. */
+static uint32_t versions[MAX_PAGES];
+
+static volatile uint64_t *page_at(long page)
+{
+    int b = 0;
+
+    while (page >= backends[b].first + backends[b].pages)
+        b++;
+    return backends[b].words + (page - backends[b].first) * WORDS;
+}
+
+/* splitmix64, by Sebastiano Vigna; the same function is in GuestContent.java */
+static uint64_t mix(uint64_t x)
+{
+    x += 0x9e3779b97f4a7c15u;
+    x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9u;
+    x = (x ^ (x >> 27)) * 0x94d049bb133111ebu;
+    return x ^ (x >> 31);
+}
+
+static uint64_t word_of(long page, uint32_t version, int i)
+{
+    return version == 0 ? 0 : mix((((uint64_t)version << 32) | (uint64_t)page) * WORDS + (uint64_t)i);
+}
+
+static void write_page(long page, uint32_t version)
+{
+    volatile uint64_t *w = page_at(page);
+
+    for (int i = 0; i < WORDS; i++)
+        w[i] = word_of(page, version, i);
+    versions[page] = version;
+}
+
+static bool verify_page(long page, char *said, size_t size)
+{
+    volatile uint64_t *w = page_at(page);
+
+    for (int i = 0; i < WORDS; i++) {
+        uint64_t found = w[i], expected = word_of(page, versions[page], i);
+        if (found != expected) {
+            snprintf(said, size, "bad page %ld word %d version %u: %016llx, expected %016llx, now %016llx", page, i,
+                     versions[page], (unsigned long long)found, (unsigned long long)expected, (unsigned long long)w[i]);
+            return false;
+        }
+    }
+    return true;
+}
+
+static void map(size_t bytes)
+{
+    int fd = memfd_create("memory-backend-memfd", MFD_CLOEXEC);
+    void *p;
+
+    if (fd < 0 || ftruncate(fd, (off_t)bytes) != 0) {
+        printf("bad memfd_create or ftruncate\n");
+        return;
+    }
+    p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    if (p == MAP_FAILED) {
+        printf("bad mmap\n");
+        return;
+    }
+    backends[backend_count].words = p;
+    backends[backend_count].first = page_count;
+    backends[backend_count].pages = (long)(bytes / PAGE);
+    page_count += (long)(bytes / PAGE);
+    printf("ok %d\n", backend_count++);
+}
+
+struct churn {
+    pthread_t thread;
+    int index, threads, writes;
+    long ops, from, count;
+    uint64_t random;
+    char said[256];
+};
+
+static uint64_t next_random(struct churn *c)
+{
+    return mix(c->random++);
+}
+
+/* Thread i of n owns every n-th page: neighbours in the page table belong to different threads. */
+static void *churn_thread(void *argument)
+{
+    struct churn *c = argument;
+    long own = c->count / c->threads;
+
+    for (long op = 0; op < c->ops; op++) {
+        long page = c->from + (long)(next_random(c) % (uint64_t)own) * c->threads + c->index;
+        if (!verify_page(page, c->said, sizeof c->said))
+            return NULL;
+        if (next_random(c) % 100 < (uint64_t)c->writes)
+            write_page(page, (uint32_t)(next_random(c) % 20 == 0 ? 0 : next_random(c)));
+    }
+    return NULL;
+}
+
+static void churn(const char *line)
+{
+    static struct churn threads[MAX_THREADS];
+    int n, writes;
+    long ops, from, count;
+    unsigned long long seed;
+
+    if (sscanf(line, "churn %d %ld %llu %ld %ld %d", &n, &ops, &seed, &from, &count, &writes) != 6 || n > MAX_THREADS) {
+        printf("bad command\n");
+        return;
+    }
+    for (int i = 0; i < n; i++) {
+        threads[i] = (struct churn){.index = i, .threads = n, .writes = writes, .ops = ops, .from = from, .count = count};
+        threads[i].random = mix(seed * MAX_THREADS + (uint64_t)i);
+        pthread_create(&threads[i].thread, NULL, churn_thread, &threads[i]);
+    }
+    const char *said = "ok";
+    for (int i = 0; i < n; i++) {
+        pthread_join(threads[i].thread, NULL);
+        if (threads[i].said[0] != '\0')
+            said = threads[i].said;
+    }
+    printf("%s\n", said);
+}
+
+static void over_pages(const char *line, const char *verb)
+{
+    long from = 0, count = 0, version = 0;
+    char said[256] = "ok";
+
+    sscanf(line, "%*s %ld %ld %ld", &from, &count, &version);
+    for (long page = from; page < from + count; page++) {
+        if (strcmp(verb, "fill") == 0)
+            write_page(page, (uint32_t)version);
+        else if (strcmp(verb, "believe") == 0)
+            versions[page] = (uint32_t)version;
+        else if (!verify_page(page, said, sizeof said))
+            break;
+    }
+    printf("%s\n", said);
+}
+
+/* The part of a guest's state that migrates outside of its RAM. */
+static void transfer(const char *line, bool out)
+{
+    char path[200];
+    FILE *file = NULL;
+    size_t done = 0;
+
+    if (sscanf(line, "%*s %199s", path) == 1)
+        file = fopen(path, out ? "w" : "r");
+    if (file != NULL) {
+        done = out ? fwrite(versions, sizeof versions[0], (size_t)page_count, file)
+                   : fread(versions, sizeof versions[0], (size_t)page_count, file);
+        if (fclose(file) != 0)
+            done = 0;
+    }
+    printf("%s\n", done == (size_t)page_count ? "ok" : "bad file");
+}
+
+int main(void)
+{
+    char line[256], verb[32];
+
+    setvbuf(stdin, NULL, _IONBF, 0);
+    setvbuf(stdout, NULL, _IOLBF, 0);
+    while (fgets(line, sizeof line, stdin) != NULL && sscanf(line, "%31s", verb) == 1) {
+        if (strcmp(verb, "exit") == 0)
+            return 0;
+        if (strcmp(verb, "map") == 0)
+            map(strtoul(line + 4, NULL, 10));
+        else if (strcmp(verb, "read") == 0)
+            printf("ok %016llx\n", (unsigned long long)*page_at(strtol(line + 5, NULL, 10)));
+        else if (strcmp(verb, "churn") == 0)
+            churn(line);
+        else if (strcmp(verb, "save") == 0 || strcmp(verb, "load") == 0)
+            transfer(line, verb[0] == 's');
+        else
+            over_pages(line, verb);
+    }
+    return 0;
+}

@@ -1,0 +1,298 @@
+package org.splitmem.memory.control;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.IOException;
+import java.net.URI;
+import java.net.http.HttpClient;
+import java.net.http.HttpRequest;
+import java.net.http.HttpResponse;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.util.List;
+import java.util.UUID;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.RegisterExtension;
+import org.splitmem.memory.config.DaemonConfig;
+import org.splitmem.memory.testing.MemoryDirectory;
+import org.splitmem.memory.testing.Ports;
+import org.splitmem.memory.vm.TestVms;
+import org.splitmem.memory.vm.VmRecord;
+import org.splitmem.memory.vm.VmRegistry;
+import org.splitmem.model.ErrorBody;
+import org.splitmem.model.HostInfo;
+import org.splitmem.model.Json;
+
+/** The control API on a real Unix socket and a real TCP port, over a daemon's real objects. */
+class ControlServerTest {
+    private static final String KEY = TestControl.KEY;
+    private static final UUID VM = TestVms.UUID_OF_VM;
+
+    @RegisterExtension
+    final MemoryDirectory directory = new MemoryDirectory();
+
+    private final HttpClient http = HttpClient.newHttpClient();
+    private TestControl control;
+    private DaemonConfig config;
+    private VmRegistry vms;
+
+    @BeforeEach
+    void start() throws Exception {
+        control = new TestControl(directory, Ports.free().getPort(), 30_000);
+        config = control.config();
+        vms = control.vms();
+    }
+
+    @AfterEach
+    void end() throws Exception {
+        control.close();
+    }
+
+    private HttpResponse<String> ask(String method, String path, byte[] body, String authorization) throws Exception {
+        HttpRequest.Builder request = HttpRequest.newBuilder(
+                        URI.create("http://127.0.0.1:" + config.controlPort() + path))
+                .method(method, HttpRequest.BodyPublishers.ofByteArray(body));
+        if (!authorization.isEmpty()) {
+            request.header("Authorization", authorization);
+        }
+        return http.send(request.build(), HttpResponse.BodyHandlers.ofString());
+    }
+
+    private HttpResponse<String> ask(String method, String path, String body) throws Exception {
+        return ask(method, path, body.getBytes(StandardCharsets.UTF_8), "Bearer " + KEY);
+    }
+
+    private HttpResponse<String> get(String path) throws Exception {
+        return ask("GET", path, "");
+    }
+
+    private static void assertError(HttpResponse<String> answer, int status, String code) throws Exception {
+        assertThat(answer.statusCode()).as(answer.body()).isEqualTo(status);
+        ErrorBody error = Json.read(answer.body().getBytes(StandardCharsets.UTF_8), ErrorBody.class);
+        assertThat(error.error().code()).isEqualTo(code);
+        assertThat(error.error().message()).isNotBlank();
+    }
+
+    /** One request on the Unix socket, without a key. @return the whole answer, headers included */
+    private String askLocally(String method, String path) throws IOException {
+        String request = method + " " + path + " HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+        return TestControl.send(control.addresses().get(0), request, false);
+    }
+
+    @Test
+    void withoutTheKeyNobodyIsServedOverTcp() throws Exception {
+        for (String path : List.of("/v1/host", "/v1/vms", "/metrics", "/healthz", "/nothing")) {
+            for (String shown : List.of("", "Bearer wrong", "Bearer " + KEY + "x", KEY, "Basic " + KEY)) {
+                assertError(ask("GET", path, new byte[0], shown), 401, "unauthorized");
+            }
+        }
+    }
+
+    @Test
+    void onTheUnixSocketTheFilesModeDecides() throws Exception {
+        assertThat(PosixFilePermissions.toString(Files.getPosixFilePermissions(config.controlSocket())))
+                .isEqualTo("rw-rw----");
+        assertThat(askLocally("GET", "/v1/host")).startsWith("HTTP/1.1 200").contains("\"name\":\"h1\"");
+        assertThat(askLocally("GET", "/healthz")).startsWith("HTTP/1.1 200").endsWith("ok\n");
+    }
+
+    @Test
+    void theHostTellsAboutItself() throws Exception {
+        HttpResponse<String> answer = get("/v1/host");
+
+        assertThat(answer.statusCode()).isEqualTo(200);
+        HostInfo info = Json.read(answer.body().getBytes(StandardCharsets.UTF_8), HostInfo.class);
+        assertThat(info.name()).isEqualTo("h1");
+        assertThat(info.protocol()).isEqualTo(1);
+        assertThat(info.lendLimitBytes()).isEqualTo(1L << 30);
+        assertThat(info.vms()).isZero();
+    }
+
+    @Test
+    void aPeerThatIsAwayIsListedAsUnreachable() throws Exception {
+        String answer = get("/v1/hosts").body();
+
+        assertThat(answer)
+                .contains("\"name\":\"h1\"")
+                .contains("\"name\":\"h2\"")
+                .contains("\"reachable\":false");
+    }
+
+    @Test
+    void whatIsNotThereIsSaidAsSuch() throws Exception {
+        assertError(get("/v1/vms/nobody"), 404, "vm-not-found");
+        assertError(get("/v1/migrations/none"), 404, "migration-not-found");
+        assertError(ask("DELETE", "/v1/migrations/none", ""), 404, "migration-not-found");
+        assertError(ask("POST", "/v1/vms/nobody/migrations", "{\"destination\":\"h2\"}"), 404, "vm-not-found");
+        for (String path : List.of("/", "/v1", "/v1/", "/v2/host", "/v1/host/", "/v1/hosts/h1", "/metrics/x")) {
+            assertError(get(path), 404, "not-found");
+        }
+        assertError(ask("PUT", "/v1/host", ""), 404, "not-found");
+        assertThat(get("/v1/vms").body()).isEqualTo("[]");
+        assertThat(get("/v1/migrations").body()).isEqualTo("[]");
+    }
+
+    @Test
+    void aBodyThatIsNotUnderstoodIsRefused() throws Exception {
+        vms.prepare(TestVms.record("db1", VmRecord.Phase.LOCAL, 1 << 20));
+        for (String body : List.of(
+                "",
+                "{",
+                "[]",
+                "null",
+                "{\"destination\":\"h2\",\"force\":true}",
+                "{\"destination\":{}}",
+                "{\"destination\":\"\"}",
+                "{\"destination\":\"h2\",\"streams\":65}",
+                "{\"destination\":\"h2\",\"budgetBytes\":-1}")) {
+            assertThat(ask("POST", "/v1/vms/db1/migrations", body).statusCode())
+                    .as(body)
+                    .isEqualTo(400);
+        }
+        assertError(ask("PUT", "/v1/vms/db1/budget", "{\"byte\":5}"), 400, "invalid-json");
+        assertThat(ask("POST", "/v1/reservations", "{\"vm\":\"x\"}").statusCode())
+                .isEqualTo(400);
+        assertThat(ask("DELETE", "/v1/reservations/x?token=t", "").statusCode()).isEqualTo(400);
+        assertThat(ask("DELETE", "/v1/reservations/" + VM, "").statusCode()).isEqualTo(400);
+    }
+
+    @Test
+    void aBodyOverOneMiBIsRefused() throws Exception {
+        byte[] body = new byte[(1 << 20) + 1];
+
+        HttpResponse<String> answer = ask("POST", "/v1/reservations", body, "Bearer " + KEY);
+
+        assertError(answer, 413, "body-too-large");
+        assertThat(get("/healthz").statusCode()).isEqualTo(200);
+    }
+
+    @Test
+    void aVmIsFoundByItsNameAndItsUuid() throws Exception {
+        vms.prepare(TestVms.record("db1", VmRecord.Phase.LOCAL, 64 << 20));
+
+        assertThat(get("/v1/vms/db1").body())
+                .contains("\"uuid\":\"" + VM + "\"")
+                .contains("\"ramBytes\":67108864");
+        assertThat(get("/v1/vms/" + VM).statusCode()).isEqualTo(200);
+        assertError(ask("PUT", "/v1/vms/db1/budget", "{\"bytes\":33554432}"), 409, "vm-local");
+        assertError(ask("POST", "/v1/vms/db1/migrations", "{\"destination\":\"h2\"}"), 409, "vm-not-attached");
+    }
+
+    @Test
+    void aBudgetBelowTheLeastIsRefused() throws Exception {
+        vms.prepare(TestVms.record("db1", VmRecord.Phase.PAGED, 64 << 20));
+
+        assertError(ask("PUT", "/v1/vms/db1/budget", "{\"bytes\":4096}"), 400, "budget-too-small");
+        assertThat(ask("PUT", "/v1/vms/db1/budget", "{\"bytes\":33554432}").statusCode())
+                .isEqualTo(200);
+    }
+
+    @Test
+    void aBudgetLetsBackWhatIsNotThereOfTheRam() {
+        assertThat(Endpoints.growth(100, 1000, 30)).isEqualTo(70);
+        assertThat(Endpoints.growth(5000, 1000, 30)).isEqualTo(970);
+        assertThat(Endpoints.growth(20, 1000, 30)).isZero();
+    }
+
+    @Test
+    void memoryIsReservedAndReleasedWithTheToken() throws Exception {
+        String reservation = """
+                {"vm":"%s","token":"%s","epoch":1,"pages":1000,"bytes":%d,"owner":"h2"}""";
+        String good = reservation.formatted(VM, "t".repeat(64), 1 << 20);
+
+        assertThat(ask("POST", "/v1/reservations", good).statusCode()).isEqualTo(204);
+        assertError(ask("POST", "/v1/reservations", good), 507, "no-room");
+        assertError(
+                ask("POST", "/v1/reservations", reservation.formatted(UUID.randomUUID(), "t", 2L << 30)),
+                507,
+                "no-room");
+        ask("DELETE", "/v1/reservations/" + VM + "?token=wrong", "");
+        assertThat(get("/v1/host").body()).contains("\"lentBytes\":1048576");
+        assertThat(ask("DELETE", "/v1/reservations/" + VM + "?token=" + "t".repeat(64), "")
+                        .statusCode())
+                .isEqualTo(204);
+        assertThat(get("/v1/host").body()).contains("\"lentBytes\":0");
+    }
+
+    @Test
+    void metricsHaveTheNamesOfTheManual() throws Exception {
+        vms.prepare(TestVms.record("db1", VmRecord.Phase.LOCAL, 64 << 20));
+
+        String metrics = get("/metrics").body();
+
+        for (String name : List.of(
+                "splitmem_lend_limit_bytes",
+                "splitmem_lent_bytes",
+                "splitmem_held_bytes",
+                "splitmem_vm_ram_bytes",
+                "splitmem_vm_budget_bytes",
+                "splitmem_vm_resident_bytes",
+                "splitmem_vm_zero_bytes",
+                "splitmem_vm_remote_bytes",
+                "splitmem_vm_page_ins_total",
+                "splitmem_vm_page_outs_total",
+                "splitmem_vm_zero_fills_total",
+                "splitmem_vm_minor_faults_total",
+                "splitmem_vm_lost_pages_total",
+                "splitmem_vm_page_in_seconds",
+                "jvm_memory_used_bytes")) {
+            assertThat(metrics)
+                    .contains("\n" + name + (name.startsWith("splitmem_vm") || name.startsWith("jvm") ? "{" : " "));
+        }
+        assertThat(metrics).contains("name=\"db1\"");
+    }
+
+    @Test
+    void metricsOfAVmEndWithIt() throws Exception {
+        vms.prepare(TestVms.record("db1", VmRecord.Phase.LOCAL, 64 << 20));
+        get("/metrics");
+        vms.remove(vms.all().get(0), "the test wants it");
+
+        assertThat(get("/metrics").body()).doesNotContain("db1");
+    }
+
+    @Test
+    void theHooksErrorsAreOneLineOfPlainText() throws Exception {
+        String torn = "<domain type='kvm'><name>x</name><uuid>" + VM + "</uuid> libsplitmem-shim.so";
+        String coming = """
+                <domain type='kvm' xmlns:qemu='http://libvirt.org/schemas/domain/qemu/1.0'>
+                  <name>x</name><uuid>%1$s</uuid><memory unit='MiB'>64</memory>
+                  <memoryBacking><source type='memfd'/><access mode='shared'/></memoryBacking>
+                  <qemu:commandline>
+                    <qemu:env name='LD_PRELOAD' value='/usr/lib/splitmem/libsplitmem-shim.so'/>
+                    <qemu:env name='SPLITMEM_VM' value='%1$s'/>
+                  </qemu:commandline>
+                </domain>""".formatted(VM);
+        for (HttpResponse<String> answer : List.of(
+                ask("POST", "/v1/hooks/qemu/migrate/begin?guest=x", torn),
+                ask("POST", "/v1/hooks/qemu/migrate/begin?guest=x", coming), // that nobody prepared anything for
+                ask("POST", "/v1/hooks/qemu/migrate/begin", torn),
+                ask("GET", "/v1/hooks/qemu/migrate/begin?guest=x", ""))) {
+            assertThat(answer.statusCode()).isGreaterThanOrEqualTo(400);
+            assertThat(answer.headers().firstValue("Content-Type").orElse("")).startsWith("text/plain");
+            assertThat(answer.body().strip()).isNotEmpty();
+            assertThat(answer.body().strip().lines()).hasSize(1);
+        }
+    }
+
+    @Test
+    void theHookLetsPassWhatIsNoneOfItsBusiness() throws Exception {
+        String plain = "<domain type='kvm'><name>x</name><uuid>" + VM + "</uuid><memory>1024</memory></domain>";
+        for (String call : List.of("prepare/begin", "start/begin", "migrate/begin", "reconnect/begin")) {
+            HttpResponse<String> answer = ask("POST", "/v1/hooks/qemu/" + call + "?guest=x", plain);
+
+            assertThat(answer.statusCode()).as(call).isEqualTo(200);
+            assertThat(answer.body()).as(call).isEmpty();
+        }
+    }
+
+    @Test
+    void availableMemoryIsTheKernelsEstimate() {
+        assertThat(HostFacts.availableBytes(List.of("MemTotal:  100 kB", "MemAvailable:   24 kB")))
+                .isEqualTo(24 * 1024);
+        assertThat(HostFacts.availableBytes(List.of("MemTotal:  100 kB"))).isZero();
+    }
+}

@@ -1,0 +1,114 @@
+package org.splitmem.memory.control;
+
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.net.SocketAddress;
+import java.net.UnixDomainSocketAddress;
+import java.nio.ByteBuffer;
+import java.nio.channels.Channels;
+import java.nio.channels.SocketChannel;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import org.splitmem.memory.config.DaemonConfig;
+import org.splitmem.memory.migration.MigrationConfig;
+import org.splitmem.memory.migration.MigrationService;
+import org.splitmem.memory.migration.PeerHosts;
+import org.splitmem.memory.migration.PendingReleases;
+import org.splitmem.memory.server.MemoryServer;
+import org.splitmem.memory.testing.MemoryDirectory;
+import org.splitmem.memory.testing.Ports;
+import org.splitmem.memory.vm.TestVms;
+import org.splitmem.memory.vm.VmRegistry;
+
+/** The control API of host h1 on a real Unix socket and a real TCP port, over a daemon's real objects. */
+final class TestControl implements AutoCloseable {
+    static final String KEY = "0123456789abcdef0123456789abcdef";
+
+    private final DaemonConfig config;
+    private final VmRegistry vms;
+    private final ControlServer server;
+
+    /**
+     * Starts it.
+     *
+     * @param peerPort of the control API of its only peer, h2
+     */
+    TestControl(MemoryDirectory directory, int peerPort, long idleMs) throws Exception {
+        Path file = directory.resolve("splitmem.conf");
+        Files.writeString(file, """
+                host.name = h1
+                control.socket = %1$s/control.sock
+                control.address = 127.0.0.1
+                control.port = %2$d
+                peers = h1@127.0.0.1, h2@127.0.0.1:%3$d
+                memory.lend-limit = 1GiB
+                """.formatted(directory.path(), Ports.free().getPort(), peerPort));
+        config = DaemonConfig.load(file);
+        HostFacts facts = new HostFacts();
+        HttpPeers peers = new HttpPeers(config.peers(), config.dataPort(), KEY);
+        vms = new VmRegistry(directory.resolve("vms"), TestVms.config(), directory.path());
+        vms.recover(vm -> {}, vm -> {});
+        MemoryServer memoryServer =
+                new MemoryServer(directory.resolve("stores"), config.lendLimitBytes(), facts::availableBytes);
+        memoryServer.recover();
+        MigrationService migrations = new MigrationService(
+                vms,
+                peers,
+                new MigrationConfig(4, 0, 3, 100, 4096, 8),
+                new PeerHosts.Peer("h1", "127.0.0.1", 7780),
+                new PendingReleases(directory.resolve("releases.json"), peers));
+        server = new ControlServer(config, KEY, vms, migrations, memoryServer, peers, facts, idleMs);
+        server.start();
+    }
+
+    DaemonConfig config() {
+        return config;
+    }
+
+    VmRegistry vms() {
+        return vms;
+    }
+
+    /** Both ways in: the Unix socket, and the TCP port. */
+    List<SocketAddress> addresses() {
+        return List.of(
+                UnixDomainSocketAddress.of(config.controlSocket()),
+                new InetSocketAddress(InetAddress.getLoopbackAddress(), config.controlPort()));
+    }
+
+    /** The head of a request that may be asked for on either. */
+    static String head(String method, String path, int length) {
+        return method + " " + path + " HTTP/1.1\r\nHost: x\r\nConnection: close\r\nAuthorization: Bearer " + KEY
+                + "\r\nContent-Length: " + length + "\r\n\r\n";
+    }
+
+    /** Sends these bytes. @return everything that came back until the other side hung up */
+    static String send(SocketAddress to, byte[] bytes, boolean thenClose) throws IOException {
+        try (SocketChannel channel = SocketChannel.open(to)) {
+            ByteBuffer all = ByteBuffer.wrap(bytes);
+            while (all.hasRemaining()) {
+                channel.write(all);
+            }
+            if (thenClose) {
+                channel.shutdownOutput();
+            }
+            ByteArrayOutputStream answer = new ByteArrayOutputStream();
+            Channels.newInputStream(channel).transferTo(answer);
+            return answer.toString(StandardCharsets.UTF_8);
+        }
+    }
+
+    static String send(SocketAddress to, String text, boolean thenClose) throws IOException {
+        return send(to, text.getBytes(StandardCharsets.US_ASCII), thenClose);
+    }
+
+    @Override
+    public void close() throws IOException {
+        server.close();
+        vms.stop();
+    }
+}

@@ -1,0 +1,96 @@
+package org.splitmem.memory.migration;
+
+import java.io.IOException;
+import java.util.List;
+import java.util.Set;
+import java.util.UUID;
+import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.CountDownLatch;
+
+/** Other hosts that say yes, unless they are told to refuse; remembers what was asked. */
+final class FakePeers implements PeerHosts {
+    private final Set<String> names;
+    private final List<String> asked = new CopyOnWriteArrayList<>();
+    private final CountDownLatch answer = new CountDownLatch(1);
+    private volatile String refusing = "";
+    private volatile String waiting = "";
+
+    FakePeers(String... names) {
+        this.names = Set.of(names);
+    }
+
+    /** From now on this host refuses everything. */
+    void refuse(String name) {
+        refusing = name;
+    }
+
+    /** From now on this host answers only after {@link #answer}. */
+    void waitAt(String name) {
+        waiting = name;
+    }
+
+    void answer() {
+        answer.countDown();
+    }
+
+    List<String> asked() {
+        return asked;
+    }
+
+    private void ask(String what, Peer peer) throws IOException {
+        asked.add(what + " " + peer.name());
+        if (peer.name().equals(waiting)) {
+            await();
+        }
+        if (peer.name().equals(refusing)) {
+            throw new IOException("host " + peer.name() + " refused: no room");
+        }
+    }
+
+    private void await() throws IOException {
+        try {
+            answer.await();
+        } catch (InterruptedException e) {
+            throw new IOException("interrupted while waiting for " + waiting, e);
+        }
+    }
+
+    @Override
+    public Peer find(String name) throws IOException {
+        if (!names.contains(name)) {
+            throw new IOException("host " + name + " is not among the peers of splitmem.conf");
+        }
+        return new Peer(name, "127.0.0.1", 7780);
+    }
+
+    @Override
+    public void reserve(Peer peer, Reservation reservation) throws IOException {
+        ask("reserve", peer);
+    }
+
+    @Override
+    public void release(Peer peer, UUID vm, String token) throws IOException {
+        ask("release", peer);
+    }
+
+    @Override
+    public void prepareIncoming(Peer peer, Incoming incoming) throws IOException {
+        ask("prepare", peer);
+    }
+
+    @Override
+    public void cancelIncoming(Peer peer, UUID vm, String token) throws IOException {
+        ask("cancel", peer);
+    }
+
+    @Override
+    public void arrived(Peer source, UUID vm, String token) throws IOException {
+        ask("arrived", source);
+    }
+
+    @Override
+    public Fate fate(Peer source, UUID vm, String token) throws IOException {
+        ask("fate", source);
+        return Fate.UNKNOWN;
+    }
+}

@@ -1,0 +1,142 @@
+package org.splitmem.memory.migration;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.catchThrowableOfType;
+
+import java.io.IOException;
+import java.util.List;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.RegisterExtension;
+import org.splitmem.memory.shim.FakeShim;
+import org.splitmem.memory.testing.Await;
+import org.splitmem.memory.testing.MemoryDirectory;
+import org.splitmem.memory.vm.TestVms;
+import org.splitmem.memory.vm.Vm;
+import org.splitmem.memory.vm.VmRecord;
+import org.splitmem.memory.vm.VmRegistry;
+import org.splitmem.model.MigrationInfo;
+import org.splitmem.model.MigrationPhase;
+import org.splitmem.model.MigrationRequest;
+import org.splitmem.model.SubHostShare;
+
+/** Migrations that do not come to anything: the VM stays, and nothing stays reserved. */
+class MigrationServiceTest {
+    private static final MigrationRequest SPLIT = new MigrationRequest(
+            "h2", 32L << 20, List.of(new SubHostShare("h3", null), new SubHostShare("h4", null)), null, null, null);
+
+    @RegisterExtension
+    final MemoryDirectory directory = new MemoryDirectory();
+
+    private final FakePeers peers = new FakePeers("h2", "h3", "h4");
+    private MigrationService migrations;
+    private VmRegistry vms;
+    private FakeShim shim;
+    private Vm vm;
+
+    @BeforeEach
+    void start() throws IOException {
+        vms = new VmRegistry(directory.resolve("vms"), TestVms.config(), directory.path());
+        vms.recover(found -> {}, takenUp -> {});
+        shim = new FakeShim(TestVms.UUID_OF_VM);
+        vm = vms.prepare(TestVms.record("db1", VmRecord.Phase.LOCAL, 64L << 20));
+        vms.ready(shim.session());
+        migrations = new MigrationService(
+                vms,
+                peers,
+                new MigrationConfig(4, 0, 3, 100, 4096, 8),
+                new PeerHosts.Peer("h1", "127.0.0.1", 7780),
+                new PendingReleases(directory.resolve("releases.json"), peers));
+    }
+
+    @AfterEach
+    void end() {
+        peers.answer();
+        shim.close();
+        vms.stop();
+    }
+
+    private MigrationInfo awaitAborted(String id) throws Exception {
+        Await.until(
+                "it is over", () -> migrations.find(id).orElseThrow().phase().isOver());
+        MigrationInfo info = migrations.find(id).orElseThrow();
+        assertThat(info.phase()).isEqualTo(MigrationPhase.ABORTED);
+        return info;
+    }
+
+    @Test
+    void aHostThatRefusesEndsTheMigrationAndNothingStaysReserved() throws Exception {
+        for (String host : List.of("h3", "h4", "h2")) {
+            peers.refuse(host);
+            int before = peers.asked().size();
+
+            MigrationInfo info = awaitAborted(migrations.start(vm, SPLIT).id());
+
+            assertThat(info.reason()).contains(host + " refused");
+            List<String> asked = peers.asked().subList(before, peers.asked().size());
+            for (String reserved : List.of("h3", "h4")) {
+                assertThat(asked.contains("release " + reserved))
+                        .as(asked.toString())
+                        .isEqualTo(asked.contains("reserve " + reserved));
+            }
+            assertThat(asked.contains("cancel h2")).isEqualTo(asked.contains("prepare h2"));
+            assertThat(vm.record().phase()).isEqualTo(VmRecord.Phase.LOCAL);
+            assertThat(vm.paging()).isNull();
+        }
+    }
+
+    @Test
+    void anAbortWhileMemoryIsReservedIsWhatEndsIt() throws Exception {
+        peers.waitAt("h3");
+        peers.refuse("h4");
+        String id = migrations.start(vm, SPLIT).id();
+        Await.until("h3 is asked", () -> peers.asked().contains("reserve h3"));
+
+        migrations.abort(id, "aborted by the test");
+        peers.answer();
+
+        assertThat(awaitAborted(id).reason()).isEqualTo("aborted by the test");
+        assertThat(peers.asked()).contains("release h3");
+        assertThat(vm.record().phase()).isEqualTo(VmRecord.Phase.LOCAL);
+    }
+
+    @Test
+    void aVmMigratesOnlyOnceAtATime() throws Exception {
+        peers.waitAt("h3");
+        peers.refuse("h4");
+        String first = migrations.start(vm, SPLIT).id();
+
+        RefusedException refusal = catchThrowableOfType(
+                RefusedException.class,
+                () -> migrations.start(vm, new MigrationRequest("h4", null, List.of(), null, null, null)));
+
+        assertThat(refusal).isNotNull();
+        assertThat(refusal.code()).isEqualTo("vm-migrating");
+        assertThat(refusal).hasMessageContaining("to h2").hasMessageContaining(first);
+        assertThat(migrations.find(first).orElseThrow().phase()).isEqualTo(MigrationPhase.PLANNED);
+        assertThat(migrations.list()).hasSize(1);
+        migrations.abort(first, "the test is over");
+        peers.answer();
+        awaitAborted(first);
+    }
+
+    private boolean isExpectedAfter(long seconds) {
+        migrations.sweep(System.nanoTime() + TimeUnit.SECONDS.toNanos(seconds));
+        return migrations.isExpected(TestVms.UUID_OF_VM);
+    }
+
+    @Test
+    void aVmWhoseSourceNeverComesIsNotExpectedForEver() throws Exception {
+        vms.remove(vm, "it is to come here");
+        VmRecord.Lender source = new VmRecord.Lender("h2", "127.0.0.1", 7780, "token", 64L << 20);
+        migrations.prepare(new PeerHosts.Incoming(
+                TestVms.UUID_OF_VM, "db1", "m1", List.of(64L << 20), 6, 64L << 20, List.of(), source));
+
+        assertThat(isExpectedAfter(0)).isTrue();
+        assertThat(isExpectedAfter(31)).isFalse();
+        assertThat(vms.all()).isEmpty();
+        assertThat(directory.resolve("vms/" + TestVms.UUID_OF_VM)).doesNotExist();
+    }
+}

@@ -1,0 +1,62 @@
+package org.splitmem.memory.migration;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.nio.file.Path;
+import java.util.UUID;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.splitmem.memory.migration.PendingReleases.Kept;
+
+class PendingReleasesTest {
+    private static final UUID VM = UUID.fromString("6d1f0000-0000-4000-8000-000000000001");
+    private static final PendingReleases.Release AT_H3 = new PendingReleases.Release(Kept.STORE, "h3", VM, "token");
+    private static final PendingReleases.Release AT_H1 = new PendingReleases.Release(Kept.SOURCE, "h1", VM, "token");
+
+    @TempDir
+    private Path directory;
+
+    @Test
+    void aHostIsToldOnce() throws Exception {
+        FakePeers peers = new FakePeers("h3");
+        PendingReleases releases = new PendingReleases(directory.resolve("releases.json"), peers);
+        releases.add(AT_H3);
+
+        releases.attempt(System.nanoTime());
+        releases.attempt(System.nanoTime());
+
+        assertThat(peers.asked()).containsExactly("release h3");
+    }
+
+    @Test
+    void aSourceThatIsNotThroughIsToldAgainLater() throws Exception {
+        FakePeers peers = new FakePeers("h1");
+        peers.refuse("h1");
+        PendingReleases releases = new PendingReleases(directory.resolve("releases.json"), peers);
+        releases.add(AT_H1);
+        long nowNs = System.nanoTime();
+
+        releases.attempt(nowNs);
+        releases.attempt(nowNs + 1_000_000_000L);
+        releases.attempt(nowNs + 6_000_000_000L);
+
+        assertThat(peers.asked()).containsExactly("arrived h1", "arrived h1");
+    }
+
+    @Test
+    void aHostThatIsAwayIsToldByTheNextDaemon() throws Exception {
+        FakePeers away = new FakePeers("h3");
+        away.refuse("h3");
+        PendingReleases releases = new PendingReleases(directory.resolve("releases.json"), away);
+        releases.add(AT_H3);
+        releases.attempt(System.nanoTime());
+        FakePeers back = new FakePeers("h3");
+
+        new PendingReleases(directory.resolve("releases.json"), back).attempt(System.nanoTime());
+
+        assertThat(back.asked()).containsExactly("release h3");
+        FakePeers later = new FakePeers("h3");
+        new PendingReleases(directory.resolve("releases.json"), later).attempt(System.nanoTime());
+        assertThat(later.asked()).isEmpty();
+    }
+}

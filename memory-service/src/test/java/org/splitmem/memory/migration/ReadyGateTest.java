@@ -1,0 +1,84 @@
+package org.splitmem.memory.migration;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+import org.splitmem.model.MigrationPhase;
+
+class ReadyGateTest {
+    private static final long AT_ONCE = 1;
+    private static final long SECOND_NS = 1_000_000_000L;
+
+    private final Signals signals = new Signals();
+    private final Progress progress = new Progress();
+    private volatile MigrationPhase phase = MigrationPhase.PRECOPY;
+    private final ReadyGate gate = new ReadyGate(signals, progress, () -> phase);
+
+    @BeforeEach
+    void plan() {
+        progress.planned(1000, 0);
+    }
+
+    /** A hundred pages a second. */
+    private void sent(long pages) {
+        progress.sent(pages, pages * SECOND_NS / 100);
+    }
+
+    @ParameterizedTest
+    @EnumSource(
+            value = MigrationPhase.class,
+            names = {"READY", "SWITCHOVER"})
+    void itIsOpenOnceTheRemainderIsSmall(MigrationPhase open) {
+        phase = open;
+
+        assertThat(gate.await(false, AT_ONCE)).isTrue();
+        assertThat(gate.await(true, AT_ONCE)).isTrue();
+    }
+
+    @ParameterizedTest
+    @EnumSource(
+            value = MigrationPhase.class,
+            names = {"PLANNED", "HANDOVER", "DONE", "ABORTED"})
+    void itIsClosedBeforeThatAndAfterwards(MigrationPhase closed) {
+        sent(1000);
+        phase = closed;
+
+        assertThat(gate.await(true, AT_ONCE)).isFalse();
+    }
+
+    @Test
+    void itIsNearlyOpenInTheLastMomentsOfARound() {
+        sent(900);
+        assertThat(gate.await(true, AT_ONCE)).isFalse();
+
+        sent(950);
+
+        assertThat(gate.await(true, AT_ONCE)).isTrue();
+        assertThat(gate.await(false, AT_ONCE)).isFalse();
+    }
+
+    @Test
+    void whoWaitsIsLetThroughWhenItOpens() throws Exception {
+        CompletableFuture<Boolean> waiting = CompletableFuture.supplyAsync(() -> gate.await(false, 60 * SECOND_NS));
+
+        phase = MigrationPhase.READY;
+        signals.changed();
+
+        assertThat(waiting.get(10, TimeUnit.SECONDS)).isTrue();
+    }
+
+    @Test
+    void whoWaitsIsSentAwayWhenTheMigrationEnds() throws Exception {
+        CompletableFuture<Boolean> waiting = CompletableFuture.supplyAsync(() -> gate.await(true, 60 * SECOND_NS));
+
+        phase = MigrationPhase.ABORTED;
+        signals.changed();
+
+        assertThat(waiting.get(10, TimeUnit.SECONDS)).isFalse();
+    }
+}

@@ -1,0 +1,99 @@
+package org.splitmem.memory.page;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.util.List;
+import org.junit.jupiter.api.Test;
+
+class PageEntryTest {
+    private static final List<Integer> FLAGS = List.of(
+            PageEntry.SAMPLED,
+            PageEntry.DIRTY,
+            PageEntry.TO_SUB_HOST,
+            PageEntry.SENT,
+            PageEntry.FROM_SOURCE,
+            PageEntry.UNANNOUNCED);
+
+    @Test
+    void everyStateHostAgeAndFlagFitsBesideTheOthers() {
+        for (PageState state : PageState.values()) {
+            for (int host = 0; host < PageEntry.MAX_HOSTS; host++) {
+                for (int age = 0; age <= PageEntry.MAX_AGE; age++) {
+                    for (int flag : FLAGS) {
+                        int entry = PageEntry.withAge(PageEntry.of(state, host) | flag, age);
+
+                        assertThat(entry).isBetween(0, 0xFFFF);
+                        assertThat(PageEntry.state(entry)).isEqualTo(state);
+                        assertThat(PageEntry.host(entry)).isEqualTo(host);
+                        assertThat(PageEntry.age(entry)).isEqualTo(age);
+                        for (int other : FLAGS) {
+                            assertThat(PageEntry.has(entry, other)).isEqualTo(other == flag);
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    @Test
+    void theNumbersOfStatesAreThoseOnDisk() {
+        assertThat(List.of(PageState.values()).stream().map(PageState::code)).containsExactly(0, 1, 2, 3, 4, 5, 6, 7);
+        assertThat(PageState.values())
+                .containsExactly(
+                        PageState.ZERO,
+                        PageState.LOCAL,
+                        PageState.REMOTE,
+                        PageState.AT_SOURCE,
+                        PageState.OUTGOING,
+                        PageState.INCOMING,
+                        PageState.PUNCHING,
+                        PageState.FILLING);
+        assertThat(PageEntry.of(PageState.ZERO))
+                .as("a fresh file is a table of zero pages")
+                .isZero();
+    }
+
+    @Test
+    void aHostOutOfRangeIsRefused() {
+        assertThatThrownBy(() -> PageEntry.of(PageState.REMOTE, 16)).hasMessageContaining("16");
+        assertThatThrownBy(() -> PageEntry.of(PageState.REMOTE, -1)).hasMessageContaining("-1");
+    }
+
+    @Test
+    void planningForASubHostKeepsEverythingElse() {
+        int entry = PageEntry.withAge(PageEntry.of(PageState.LOCAL, 15) | PageEntry.DIRTY, 5);
+
+        int planned = PageEntry.plannedFor(entry, 6);
+
+        assertThat(PageEntry.host(planned)).isEqualTo(6);
+        assertThat(PageEntry.state(planned)).isEqualTo(PageState.LOCAL);
+        assertThat(PageEntry.age(planned)).isEqualTo(5);
+        assertThat(PageEntry.has(planned, PageEntry.TO_SUB_HOST)).isTrue();
+        assertThat(PageEntry.has(planned, PageEntry.DIRTY)).isTrue();
+    }
+
+    @Test
+    void anAgeStaysAtItsMost() {
+        assertThat(PageEntry.age(PageEntry.withAge(0, 99))).isEqualTo(PageEntry.MAX_AGE);
+    }
+
+    @Test
+    void aTouchClearsTheSampling() {
+        int sampled = PageEntry.of(PageState.LOCAL) | PageEntry.SAMPLED;
+
+        assertThat(PageEntry.touched(sampled, 0)).isEqualTo(PageEntry.of(PageState.LOCAL));
+        assertThat(PageEntry.touched(PageEntry.of(PageState.LOCAL), 7)).isEqualTo(PageEntry.of(PageState.LOCAL));
+    }
+
+    @Test
+    void onlyAPageInUseAtTwoVisitsIsLeftAlone() {
+        int sampled = PageEntry.of(PageState.LOCAL) | PageEntry.SAMPLED;
+
+        int hot = PageEntry.touched(sampled, 7);
+        int once = PageEntry.touched(PageEntry.withAge(sampled, 3), 7);
+
+        assertThat(PageEntry.age(hot)).isEqualTo(7);
+        assertThat(PageEntry.age(once)).isZero();
+    }
+}

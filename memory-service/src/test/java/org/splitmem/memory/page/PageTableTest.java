@@ -1,0 +1,218 @@
+package org.splitmem.memory.page;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.nio.ByteBuffer;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Random;
+import java.util.concurrent.CountDownLatch;
+import org.junit.jupiter.api.Test;
+import org.splitmem.memory.testing.SeededTest;
+
+class PageTableTest {
+    private static ByteBuffer file(long pages) {
+        return ByteBuffer.allocateDirect((int) PageTable.bytesFor(pages));
+    }
+
+    @Test
+    void aFreshTableIsAllZeroPages() {
+        PageTable table = new PageTable(file(1001), 1001);
+
+        assertThat(table.count(PageState.ZERO)).isEqualTo(1001);
+        assertThat(table.resident()).isZero();
+        assertThat(table.get(1000)).isZero();
+    }
+
+    @Test
+    void aTableTakesTwoBytesAPage() {
+        assertThat(PageTable.bytesFor(536_870_912)).isEqualTo(1L << 30);
+        assertThat(PageTable.bytesFor(1)).isEqualTo(4096);
+        assertThat(PageTable.bytesFor(2049)).isEqualTo(8192);
+    }
+
+    @Test
+    void aStepFromAnotherEntryThanExpectedDoesNothing() {
+        PageTable table = new PageTable(file(10), 10);
+        int local = PageEntry.of(PageState.LOCAL);
+
+        assertThat(table.step(3, local, PageEntry.of(PageState.OUTGOING, 1))).isFalse();
+
+        assertThat(table.get(3)).isZero();
+        assertThat(table.count(PageState.ZERO)).isEqualTo(10);
+        assertThat(table.step(3, 0, local)).isTrue();
+        assertThat(table.get(2)).isZero();
+        assertThat(table.get(3)).isEqualTo(local);
+    }
+
+    @Test
+    void aFlagIsSetAndClearedWhateverTheState() {
+        PageTable table = new PageTable(file(10), 10);
+        table.put(5, PageEntry.of(PageState.REMOTE, 9));
+
+        int before = table.flag(5, PageEntry.DIRTY | PageEntry.SENT, 0);
+        table.flag(5, 0, PageEntry.DIRTY);
+
+        assertThat(before).isEqualTo(PageEntry.of(PageState.REMOTE, 9));
+        assertThat(table.get(5)).isEqualTo(PageEntry.of(PageState.REMOTE, 9) | PageEntry.SENT);
+        assertThat(table.countRemote(9)).isEqualTo(1);
+    }
+
+    @Test
+    void pagesOutsideTheVmAreRefused() {
+        PageTable table = new PageTable(file(10), 10);
+
+        assertThatThrownBy(() -> table.get(10)).isInstanceOf(IndexOutOfBoundsException.class);
+        assertThatThrownBy(() -> table.get(-1)).isInstanceOf(IndexOutOfBoundsException.class);
+        assertThatThrownBy(() -> table.step(10, 0, 1)).isInstanceOf(IndexOutOfBoundsException.class);
+        assertThatThrownBy(() -> table.put(1L << 33, 1)).isInstanceOf(IndexOutOfBoundsException.class);
+    }
+
+    @Test
+    void aTableThatIsTooSmallIsRefused() {
+        assertThatThrownBy(() -> new PageTable(file(10), 100_000)).hasMessageContaining("100000 pages");
+        assertThatThrownBy(() -> new PageTable(file(10), 0)).isInstanceOf(IllegalArgumentException.class);
+    }
+
+    /** The counts, looked at page by page. */
+    private static void assertCountsMatch(PageTable table) {
+        long[] states = new long[8];
+        long[] remote = new long[PageEntry.MAX_HOSTS];
+        long fromSource = 0;
+        for (long page = 0; page < table.pages(); page++) {
+            int entry = table.get(page);
+            states[PageEntry.state(entry).code()]++;
+            if (PageEntry.state(entry) == PageState.REMOTE) {
+                remote[PageEntry.host(entry)]++;
+            }
+            boolean incoming = PageEntry.state(entry) == PageState.INCOMING;
+            if (incoming && PageEntry.has(entry, PageEntry.FROM_SOURCE)) {
+                fromSource++;
+            }
+        }
+        for (PageState state : PageState.values()) {
+            assertThat(table.count(state)).as(state.toString()).isEqualTo(states[state.code()]);
+        }
+        for (int host = 0; host < remote.length; host++) {
+            assertThat(table.countRemote(host)).as("host " + host).isEqualTo(remote[host]);
+        }
+        assertThat(table.awaitedFromSource()).isEqualTo(states[PageState.AT_SOURCE.code()] + fromSource);
+        assertThat(table.resident())
+                .isEqualTo(table.pages()
+                        - states[PageState.ZERO.code()]
+                        - states[PageState.REMOTE.code()]
+                        - states[PageState.AT_SOURCE.code()]);
+    }
+
+    @SeededTest(runs = 20)
+    void theCountsFollowEveryStep(long seed) {
+        Random random = new Random(seed);
+        int pages = 1 + random.nextInt(300);
+        ByteBuffer file = file(pages);
+        PageTable table = new PageTable(file, pages);
+        int[] model = new int[pages];
+        for (int i = 0; i < 5_000; i++) {
+            int page = random.nextInt(pages);
+            int next = random.nextInt(1 << 16);
+            switch (random.nextInt(3)) {
+                case 0 -> {
+                    int expected = random.nextBoolean() ? model[page] : random.nextInt(1 << 16);
+                    boolean fits = expected == model[page];
+                    assertThat(table.step(page, expected, next)).isEqualTo(fits);
+                    model[page] = fits ? next : model[page];
+                }
+                case 1 -> {
+                    assertThat(table.put(page, next)).isEqualTo(model[page]);
+                    model[page] = next;
+                }
+                default -> {
+                    int clear = random.nextInt(1 << 16) & 0xFF80;
+                    int set = random.nextInt(1 << 16) & 0xFF80;
+                    assertThat(table.flag(page, set, clear)).isEqualTo(model[page]);
+                    model[page] = (model[page] & ~clear) | set;
+                }
+            }
+        }
+
+        for (int page = 0; page < pages; page++) {
+            assertThat(table.get(page)).isEqualTo(model[page]);
+        }
+        assertCountsMatch(table);
+        assertCountsMatch(new PageTable(file, pages)); // as the next daemon finds it
+    }
+
+    @Test
+    void threadsThatStepNeighboursLoseNoUpdate() throws Exception {
+        int pages = 8;
+        int perThread = 20_000;
+        PageTable table = new PageTable(file(pages), pages);
+        CountDownLatch start = new CountDownLatch(1);
+        List<Thread> threads = new ArrayList<>();
+        for (int t = 0; t < pages; t++) {
+            int page = t;
+            Thread thread = new Thread(() -> {
+                await(start);
+                for (int i = 0; i < perThread; i++) { // each counts in its own entry; none may be lost to a neighbour
+                    int entry = table.get(page);
+                    if (!table.step(page, entry, (entry + 1) & 0xFFFF)) {
+                        throw new IllegalStateException("another thread stepped page " + page);
+                    }
+                }
+            });
+            threads.add(thread);
+            thread.start();
+        }
+
+        start.countDown();
+
+        for (Thread thread : threads) {
+            thread.join();
+        }
+        for (int page = 0; page < pages; page++) {
+            assertThat(table.get(page)).isEqualTo(perThread);
+        }
+        assertCountsMatch(table);
+    }
+
+    @Test
+    void onlyOneOfManyThreadsWinsAStep() throws Exception {
+        int pages = 20_000;
+        PageTable table = new PageTable(file(pages), pages);
+        CountDownLatch start = new CountDownLatch(1);
+        long[] won = new long[4];
+        List<Thread> threads = new ArrayList<>();
+        for (int t = 0; t < won.length; t++) {
+            int me = t;
+            Thread thread = new Thread(() -> {
+                await(start);
+                for (long page = 0; page < pages; page++) {
+                    if (table.step(page, 0, PageEntry.of(PageState.REMOTE, me))) {
+                        won[me]++;
+                    }
+                }
+            });
+            threads.add(thread);
+            thread.start();
+        }
+
+        start.countDown();
+
+        for (Thread thread : threads) {
+            thread.join();
+        }
+        for (int host = 0; host < won.length; host++) {
+            assertThat(table.countRemote(host)).isEqualTo(won[host]);
+        }
+        assertThat(table.count(PageState.REMOTE)).isEqualTo(pages);
+        assertCountsMatch(table);
+    }
+
+    private static void await(CountDownLatch latch) {
+        try {
+            latch.await();
+        } catch (InterruptedException e) {
+            throw new IllegalStateException(e);
+        }
+    }
+}

@@ -1,0 +1,309 @@
+package org.splitmem.memory.server;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.catchThrowableOfType;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.UUID;
+import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.RegisterExtension;
+import org.splitmem.memory.guest.GuestMemory;
+import org.splitmem.memory.page.Pages;
+import org.splitmem.memory.remote.Endpoint;
+import org.splitmem.memory.remote.PageInClient;
+import org.splitmem.memory.remote.PageOutClient;
+import org.splitmem.memory.remote.PageSink;
+import org.splitmem.memory.testing.Await;
+import org.splitmem.memory.testing.GuestContent;
+import org.splitmem.memory.testing.Lender;
+import org.splitmem.memory.testing.MemoryDirectory;
+import org.splitmem.memory.testing.TestMemory;
+import org.splitmem.memory.wire.ErrorCode;
+import org.splitmem.memory.wire.FrameSocket;
+import org.splitmem.memory.wire.Hello;
+import org.splitmem.memory.wire.PeerException;
+import org.splitmem.memory.wire.RunList;
+
+/** A memory server and its clients over TCP. */
+class MemoryServerTest {
+    private static final UUID VM = UUID.fromString("6d1f0000-0000-4000-8000-000000000001");
+    private static final long PAGES = 1000;
+    private static final long RESERVED = Pages.toBytes(600);
+
+    @RegisterExtension
+    final MemoryDirectory directory = new MemoryDirectory();
+
+    private Lender h2;
+    private GuestMemory memory;
+    private PageOutClient out;
+
+    @BeforeEach
+    void start() throws Exception {
+        h2 = new Lender("h2", directory.resolve("h2")).reserve(VM, PAGES, RESERVED);
+        memory = TestMemory.of(directory.path(), 300, 700);
+        GuestContent.write(memory, 0, PAGES, 1);
+        out = new PageOutClient(endpoint(), memory);
+    }
+
+    @AfterEach
+    void end() {
+        out.close();
+        h2.close();
+        memory.close();
+    }
+
+    private Endpoint endpoint() {
+        return h2.endpoint(VM, 1, PAGES);
+    }
+
+    private static RunList runs(long from, long count) {
+        RunList runs = new RunList();
+        runs.add(from, count);
+        return runs;
+    }
+
+    /** Fetches a page into the memory, over what is there. */
+    private void fetch(long from, long count) throws Exception {
+        BlockingQueue<String> done = new LinkedBlockingQueue<>();
+        PageSink sink = new PageSink() {
+            @Override
+            public long address(long page) {
+                return memory.address(page);
+            }
+
+            @Override
+            public void arrived(long page, int crc32c, long askedNs) {
+                done.add(page + " " + GuestContent.matches(memory, page, 1));
+            }
+
+            @Override
+            public void failed(long page, String reason) {
+                done.add(page + " " + reason);
+            }
+        };
+        try (PageInClient in = new PageInClient(endpoint(), sink)) {
+            in.start();
+            for (long page = from; page < from + count; page++) {
+                in.request(page, 0);
+                assertThat(done.poll(10, TimeUnit.SECONDS)).isEqualTo(page + " true");
+            }
+        }
+    }
+
+    @Test
+    void pagesComeBackAsTheyWereStoredAlsoAcrossBackends() throws Exception {
+        out.store(runs(100, 400));
+        GuestContent.write(memory, 0, PAGES, 2);
+
+        fetch(100, 400);
+
+        assertThat(h2.server().heldBytes()).isEqualTo(Pages.toBytes(400));
+    }
+
+    @Test
+    void aReservationThatIsFullStoresNothingOfAFrame() throws Exception {
+        out.store(runs(0, 300));
+        out.store(runs(300, 290));
+
+        PeerException refusal = catchThrowableOfType(PeerException.class, () -> out.store(runs(590, 11)));
+
+        assertThat(refusal.code()).isEqualTo(ErrorCode.FULL);
+        assertThat(refusal).hasMessageContaining("2457600 B are reserved").hasMessageContaining("2416640 B are used");
+        assertThat(h2.server().heldBytes()).isEqualTo(Pages.toBytes(590));
+        out.store(runs(590, 10));
+        out.store(runs(0, 500)); // pages that are there already need no room
+        assertThat(h2.server().heldBytes()).isEqualTo(RESERVED);
+    }
+
+    private PeerException refusal(Endpoint endpoint, Hello.Role role) {
+        return catchThrowableOfType(PeerException.class, () -> {
+            try (FrameSocket s = endpoint.connect(role)) {
+                throw new AssertionError("welcome, " + s.peer());
+            }
+        });
+    }
+
+    @Test
+    void aWrongTokenIsRefusedAsIfTheVmWereUnknown() {
+        Endpoint e = endpoint();
+
+        PeerException refusal =
+                refusal(new Endpoint("h2", e.address(), VM, "0".repeat(64), 1, PAGES), Hello.Role.PAGE_IN);
+
+        assertThat(refusal.code()).isEqualTo(ErrorCode.UNKNOWN_VM);
+        assertThat(refusal).hasMessageContaining(VM.toString()).hasMessageContaining("PAGE_IN");
+    }
+
+    @Test
+    void anUnknownVmIsRefused() {
+        PeerException refusal = refusal(h2.endpoint(UUID.randomUUID(), 1, PAGES), Hello.Role.PAGE_OUT);
+
+        assertThat(refusal.code()).isEqualTo(ErrorCode.UNKNOWN_VM);
+    }
+
+    @Test
+    void anotherNumberOfPagesIsRefused() {
+        PeerException refusal = refusal(h2.endpoint(VM, 1, PAGES + 1), Hello.Role.STREAM);
+
+        assertThat(refusal.code()).isEqualTo(ErrorCode.BAD_FRAME);
+        assertThat(refusal).hasMessageContaining("1000 pages here, 1001 were named");
+    }
+
+    @Test
+    void anOlderOwnerIsRefusedOnceANewerCame() throws Exception {
+        out.store(runs(0, 1));
+        try (PageOutClient newer = new PageOutClient(h2.endpoint(VM, 2, PAGES), memory)) {
+            newer.adopt(2);
+
+            PeerException open = catchThrowableOfType(PeerException.class, () -> out.store(runs(1, 1)));
+            PeerException later = refusal(endpoint(), Hello.Role.PAGE_IN);
+
+            assertThat(open.code()).isEqualTo(ErrorCode.STALE_EPOCH);
+            assertThat(later.code()).isEqualTo(ErrorCode.STALE_EPOCH);
+            assertThat(later).hasMessageContaining("epoch 1 was shown, the newest is 2");
+            newer.store(runs(1, 1));
+        }
+        h2.goAway();
+        h2.comeBack();
+        assertThat(refusal(endpoint(), Hello.Role.PAGE_IN).code()).isEqualTo(ErrorCode.STALE_EPOCH);
+    }
+
+    @Test
+    void aStoreSurvivesItsDaemon() throws Exception {
+        out.store(runs(10, 200));
+        out.close();
+        h2.goAway();
+        GuestContent.write(memory, 0, PAGES, 2);
+
+        h2.comeBack();
+
+        assertThat(h2.server().lentBytes()).isEqualTo(RESERVED);
+        assertThat(h2.server().heldBytes()).isEqualTo(Pages.toBytes(200));
+        fetch(10, 200);
+    }
+
+    @Test
+    void droppedPagesAreFreedInMemoryToo() throws Exception {
+        Path pages = directory.resolve("h2").resolve(VM.toString()).resolve("pages");
+        out.store(runs(0, 500));
+        assertThat(MemoryDirectory.allocatedBytes(pages)).isEqualTo(Pages.toBytes(500));
+
+        for (long page = 100; page < 400; page++) {
+            out.drop(page);
+        }
+        out.flushDrops();
+
+        Await.until("they are dropped", () -> h2.server().heldBytes() == Pages.toBytes(200));
+        Await.until("they are freed", () -> MemoryDirectory.allocatedBytes(pages) == Pages.toBytes(200));
+        out.store(runs(500, 400)); // the room is free too
+    }
+
+    @Test
+    void aReleasedStoreIsGone() throws Exception {
+        out.store(runs(0, 100));
+
+        assertThat(h2.server().release(VM, "another token")).isFalse();
+        assertThat(h2.server().release(VM, Lender.TOKEN)).isTrue();
+
+        assertThat(h2.server().lentBytes()).isZero();
+        assertThat(directory.resolve("h2").resolve(VM.toString())).doesNotExist();
+        out.close();
+        assertThat(refusal(endpoint(), Hello.Role.PAGE_IN).code()).isEqualTo(ErrorCode.UNKNOWN_VM);
+        h2.reserve(VM, PAGES, RESERVED);
+    }
+
+    @Test
+    void aStoreThatWasNeverAcknowledgedIsClearedAway() throws Exception {
+        Path half = Files.createDirectories(
+                directory.resolve("h2").resolve(UUID.randomUUID().toString()));
+        Files.createFile(half.resolve("pages"));
+        h2.goAway();
+
+        h2.comeBack();
+
+        assertThat(half).doesNotExist();
+        assertThat(h2.server().lentBytes()).isEqualTo(RESERVED);
+    }
+
+    private boolean isLent(long afterSeconds) {
+        h2.server().releaseForsaken(System.nanoTime() + TimeUnit.SECONDS.toNanos(afterSeconds));
+        return h2.server().lentBytes() > 0;
+    }
+
+    @Test
+    void aStoreWhoseMigrationDiedIsFreed() throws Exception {
+        out.store(runs(0, 1));
+        assertThat(isLent(3600)).as("while its migration is connected").isTrue();
+
+        out.close();
+
+        assertThat(isLent(0)).as("until its migration had time to come back").isTrue();
+        Await.until("it is freed", () -> !isLent(31));
+        assertThat(directory.resolve("h2").resolve(VM.toString())).doesNotExist();
+    }
+
+    @Test
+    void aStoreThatAnOwnerAdoptedIsKeptHoweverLongTheOwnerIsAway() throws Exception {
+        out.adopt(1);
+        out.store(runs(0, 1));
+        out.close();
+        h2.goAway();
+        h2.comeBack();
+
+        assertThat(isLent(TimeUnit.DAYS.toSeconds(30))).isTrue();
+    }
+
+    private MemoryServer server(long limit, long available) throws IOException {
+        MemoryServer server = new MemoryServer(directory.resolve("limits"), limit, () -> available);
+        server.recover();
+        return server;
+    }
+
+    private static StoreRecord record(UUID vm, long bytes) {
+        return new StoreRecord(vm, Lender.TOKEN, 1, PAGES, bytes, "h1", false);
+    }
+
+    @Test
+    void noMoreIsLentThanTheLimit() throws Exception {
+        MemoryServer server = server(1000 * 4096, Long.MAX_VALUE / 2);
+        server.reserve(record(UUID.randomUUID(), 600 * 4096));
+
+        assertThatThrownBy(() -> server.reserve(record(UUID.randomUUID(), 401 * 4096)))
+                .isInstanceOf(MemoryServer.NoRoomException.class)
+                .hasMessageContaining("at most 4096000 B")
+                .hasMessageContaining("2457600 B are reserved")
+                .hasMessageContaining("1642496 B");
+
+        server.reserve(record(UUID.randomUUID(), 400 * 4096));
+        assertThat(server.lentBytes()).isEqualTo(1000 * 4096);
+    }
+
+    @Test
+    void noMoreIsLentThanTheHostHas() throws Exception {
+        MemoryServer server = server(Long.MAX_VALUE / 2, 1000 * 4096);
+        server.reserve(record(UUID.randomUUID(), 600 * 4096)); // promised, though nothing of it is used yet
+
+        assertThatThrownBy(() -> server.reserve(record(UUID.randomUUID(), 401 * 4096)))
+                .isInstanceOf(MemoryServer.NoRoomException.class)
+                .hasMessageContaining("only 1638400 B");
+    }
+
+    @Test
+    void aVmHasOneReservationOnAHost() throws Exception {
+        MemoryServer server = server(Long.MAX_VALUE / 2, Long.MAX_VALUE / 2);
+        server.reserve(record(VM, 4096));
+
+        assertThatThrownBy(() -> server.reserve(record(VM, 4096)))
+                .isInstanceOf(MemoryServer.NoRoomException.class)
+                .hasMessageContaining("made by h1");
+        assertThat(server.lentBytes()).isEqualTo(4096);
+    }
+}

@@ -1,0 +1,81 @@
+package org.splitmem.memory.server;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.catchThrowableOfType;
+
+import java.io.IOException;
+import java.net.InetSocketAddress;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.UUID;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+import org.splitmem.memory.linux.StreamSocket;
+import org.splitmem.memory.remote.Endpoint;
+import org.splitmem.memory.testing.Ports;
+import org.splitmem.memory.wire.ErrorCode;
+import org.splitmem.memory.wire.FrameSocket;
+import org.splitmem.memory.wire.FrameType;
+import org.splitmem.memory.wire.Hello;
+import org.splitmem.memory.wire.HelloCodec;
+import org.splitmem.memory.wire.PeerException;
+import org.splitmem.memory.wire.RawFrame;
+
+/** Peers that stop in the middle of their hand-shake on the data port. */
+class StalledPeersTest {
+    private static final byte[] HELLO = RawFrame.of(FrameType.HELLO)
+            .payload(HelloCodec.encode(new Hello(Hello.Role.PAGE_IN, UUID.randomUUID(), "token", 1, 1)))
+            .bytes();
+
+    private final InetSocketAddress address = Ports.free();
+    private final List<FrameSocket> peers = new ArrayList<>();
+    private DataServer server;
+
+    @AfterEach
+    void end() {
+        peers.forEach(FrameSocket::close);
+        server.close();
+    }
+
+    private void serve(long handshakeMs) throws IOException {
+        server = new DataServer(address, List.of(), handshakeMs);
+        server.start();
+    }
+
+    private FrameSocket sayPartOfHello(int bytes) throws IOException {
+        FrameSocket peer = new FrameSocket(StreamSocket.connect(address, 5_000));
+        peers.add(peer);
+        peer.socket().setTimeouts(10_000, 10_000);
+        if (bytes > 0) {
+            RawFrame.send(peer.socket(), Arrays.copyOf(HELLO, bytes));
+        }
+        return peer;
+    }
+
+    @Test
+    void theyAreTold() throws Exception {
+        serve(200);
+        for (int bytes : new int[] {0, 1, 31, 32, 40, HELLO.length - 1}) {
+            FrameSocket peer = sayPartOfHello(bytes);
+
+            PeerException refusal = catchThrowableOfType(PeerException.class, peer::receive);
+
+            assertThat(refusal).as("after " + bytes + " B").isNotNull();
+            assertThat(refusal).hasMessageContaining("no whole HELLO came within 200 ms");
+        }
+    }
+
+    @Test
+    void theyKeepNobodyWaiting() throws Exception {
+        serve(60_000);
+        for (int i = 0; i < 30; i++) {
+            sayPartOfHello(i);
+        }
+        Endpoint other = new Endpoint("h2", address, UUID.randomUUID(), "token", 1, 1);
+
+        PeerException refusal = catchThrowableOfType(PeerException.class, () -> other.connect(Hello.Role.PAGE_IN));
+
+        assertThat(refusal.code()).isEqualTo(ErrorCode.UNKNOWN_VM);
+    }
+}

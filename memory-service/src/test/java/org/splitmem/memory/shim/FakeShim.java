@@ -1,0 +1,71 @@
+package org.splitmem.memory.shim;
+
+import java.io.IOException;
+import java.util.List;
+import java.util.UUID;
+import java.util.concurrent.CopyOnWriteArrayList;
+import org.splitmem.memory.linux.NativeBlock;
+import org.splitmem.memory.linux.SocketPair;
+
+/** The other end of a {@link ShimSession}: does nothing, says that it did, and remembers what was asked. */
+public final class FakeShim implements AutoCloseable {
+    /** A range that was zapped, in bytes from the start of its backend. */
+    public record Zap(int backend, long offset, long length) {}
+
+    private final SocketPair pair;
+    private final ShimSession session;
+    private final List<Zap> zaps = new CopyOnWriteArrayList<>();
+    private final List<Integer> requests = new CopyOnWriteArrayList<>();
+
+    public FakeShim(UUID vm) throws IOException {
+        pair = SocketPair.open();
+        pair.far().setTimeouts(0, 0);
+        session = new ShimSession(vm, (int) ProcessHandle.current().pid(), pair.near());
+        Thread thread = new Thread(this::serve, "fake-shim");
+        thread.setDaemon(true);
+        thread.start();
+    }
+
+    private void serve() {
+        ShimMessage message = new ShimMessage();
+        try {
+            while (true) {
+                message.receive(pair.far());
+                requests.add(message.type());
+                int backend = message.arg();
+                if (message.type() == ShimMessage.ZAP) {
+                    takeRanges(backend, (int) message.b());
+                }
+                message.set(ShimMessage.DONE, message.seq(), 0, 0, 0, 0).send(pair.far(), null);
+            }
+        } catch (IOException e) { // the test is over
+            pair.far().shutdown();
+        }
+    }
+
+    private void takeRanges(int backend, int count) throws IOException {
+        NativeBlock ranges = new NativeBlock(count * 16);
+        pair.far().receive(ranges.address(), ranges.size());
+        for (int i = 0; i < count; i++) {
+            zaps.add(new Zap(backend, ranges.getLong(i * 16), ranges.getLong(i * 16 + 8)));
+        }
+    }
+
+    public ShimSession session() {
+        return session;
+    }
+
+    public List<Zap> zaps() {
+        return zaps;
+    }
+
+    /** Types of the requests so far. */
+    public List<Integer> requests() {
+        return requests;
+    }
+
+    @Override
+    public void close() {
+        pair.near().shutdown();
+    }
+}

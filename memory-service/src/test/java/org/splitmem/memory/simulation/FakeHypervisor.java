@@ -1,0 +1,179 @@
+package org.splitmem.memory.simulation;
+
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.UUID;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * libvirt's and QEMU's part of a migration: starts a QEMU at the destination, stops the vCPUs, sends the device state, and
+ * decides where the guest goes on.
+ */
+final class FakeHypervisor {
+    /** Where it fails by itself. */
+    enum Failure {
+        NONE,
+        /** QEMU does not start at the destination. */
+        START,
+        /** While the guest runs. */
+        ACTIVE,
+        /** The vCPUs have stopped, and that the disks are drained was not said. */
+        STOPPED,
+        /** The device state is sent, and being loaded. */
+        LOADING,
+        /** QEMU at the source is through; at the destination it does not resume. */
+        COMPLETED
+    }
+
+    /** Looks at a QEMU that loads and loads, by whoever watches it. */
+    private static final int PATIENCE = 300;
+    /** It was ready when the hypervisor was asked. */
+    private static final long READY_NS = 1_000_000_000L;
+
+    private final Simulation simulation;
+    private final Path program;
+    private final UUID vm;
+    private final List<Long> backends;
+    private final Failure failure;
+    private final long pages;
+    private final SimQemu atSource;
+    private @Nullable SimQemu atDestination;
+    private volatile boolean cancelled;
+    private volatile boolean completed;
+    private boolean stopped;
+    private int looksInVain;
+
+    FakeHypervisor(
+            Simulation simulation, Path program, UUID vm, List<Long> backends, SimQemu atSource, Failure failure) {
+        this.simulation = simulation;
+        this.program = program;
+        this.vm = vm;
+        this.backends = backends;
+        this.atSource = atSource;
+        this.failure = failure;
+        this.pages = backends.stream().mapToLong(Long::longValue).sum() / 4096;
+        atSource.monitor().whenCancelled(this::cancel);
+    }
+
+    private synchronized void cancel() {
+        cancelled = !completed;
+    }
+
+    /** @return the QEMU that the guest runs in from now on, of the two */
+    SimQemu migrate(String guestCommand) throws Exception {
+        String refusal = tryIt();
+        SimQemu there = atDestination;
+        if (refusal == null && there != null) {
+            there.monitor().resume();
+            there.run(guestCommand);
+            atSource.exit();
+            return there;
+        }
+        giveUp(guestCommand);
+        return atSource;
+    }
+
+    /** @return why it failed, or null if the guest may resume at the destination */
+    private @Nullable String tryIt() throws Exception {
+        if (failure == Failure.START || !hooksAgree()) {
+            return "QEMU does not start at the destination";
+        }
+        atSource.monitor().migration("setup");
+        atSource.monitor().migration("active");
+        if (!atSource.monitor().ignoresShared() || failure == Failure.ACTIVE || cancelled) {
+            return "it failed while the guest ran";
+        }
+        atSource.pause();
+        stopped = true;
+        atSource.monitor().stop();
+        if (failure == Failure.STOPPED || cancelled) {
+            return "it failed once the vCPUs had stopped";
+        }
+        atSource.monitor().migration("pre-switchover");
+        atSource.monitor().migration("device");
+        return load();
+    }
+
+    /** What the hook asks of the daemons before the stream, and QEMU's start. */
+    private boolean hooksAgree() throws Exception {
+        SimHost source = simulation.host(Role.SOURCE);
+        SimHost destination = simulation.host(Role.DESTINATION);
+        try {
+            SimDaemon there = destination.daemon();
+            if (!there.call(() -> there.migrations().isExpected(vm))) {
+                return false;
+            }
+            startThere(destination);
+            SimDaemon now = destination.daemon();
+            now.call(() -> {
+                now.migrations().qemuStarted(vm);
+                return true;
+            });
+            SimDaemon here = source.daemon();
+            return here.call(() -> here.migrations().awaitReady(vm, false, READY_NS));
+        } catch (IOException | AssertionError e) {
+            return false; // a daemon has died, or refused
+        }
+    }
+
+    private void startThere(SimHost destination) throws Exception {
+        destination.attaching().readLock().lock();
+        try {
+            atDestination = new SimQemu(program, vm, destination, backends);
+            simulation.opened(destination, atDestination);
+        } finally {
+            destination.attaching().readLock().unlock();
+        }
+    }
+
+    /** The device state: a little RAM is looked at before the guest runs, as device models do. */
+    private @Nullable String load() throws Exception {
+        SimQemu there = atDestination;
+        if (there == null) {
+            return "no QEMU at the destination";
+        }
+        Path state = simulation.directory().resolve("device-state");
+        atSource.process().run("save " + state);
+        there.process().run("load " + state);
+        there.process().begin("verify " + pages / 3 + " 8");
+        if (failure == Failure.LOADING) {
+            return "the device state could not be loaded";
+        }
+        // Nobody waits for a hypervisor for ever: whoever asked for the migration cancels it.
+        simulation.await("the device state is loaded", () -> there.process().hasAnswered() || cancelled || isStuck());
+        if (cancelled || !there.process().hasAnswered()) {
+            return "it was cancelled while the device state was loaded";
+        }
+        there.process().end();
+        synchronized (this) {
+            if (cancelled) {
+                return "it was cancelled at the last moment";
+            }
+            completed = true;
+        }
+        atSource.monitor().migration("completed");
+        return failure == Failure.COMPLETED ? "the guest could not be resumed" : null;
+    }
+
+    /** The daemon that had begun to tell the destination is another's, and that one does not know of it. */
+    private boolean isStuck() {
+        boolean another =
+                simulation.hasDied(Role.SOURCE) && simulation.host(Role.SOURCE).isUp();
+        return another && ++looksInVain > PATIENCE;
+    }
+
+    private void giveUp(String guestCommand) throws Exception {
+        SimQemu there = atDestination;
+        if (there != null) {
+            there.close();
+        }
+        if (!completed) {
+            atSource.monitor().migration(cancelled ? "cancelled" : "failed");
+        }
+        if (stopped) {
+            atSource.monitor().resume();
+            atSource.run(guestCommand);
+        }
+    }
+}

@@ -1,0 +1,166 @@
+package org.splitmem.memory.simulation;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import java.io.BufferedReader;
+import java.io.IOException;
+import java.net.StandardProtocolFamily;
+import java.net.UnixDomainSocketAddress;
+import java.nio.ByteBuffer;
+import java.nio.channels.Channels;
+import java.nio.channels.ServerSocketChannel;
+import java.nio.channels.SocketChannel;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
+
+/** The QMP monitor of a fake QEMU: answers what the daemon asks, and says what the fake hypervisor has it say. */
+final class FakeMonitor implements AutoCloseable {
+    private static final ObjectMapper JSON = new ObjectMapper();
+
+    private final Path path;
+    private final ServerSocketChannel listener;
+    private final Set<SocketChannel> clients = ConcurrentHashMap.newKeySet();
+    private volatile Runnable whenCancelled = () -> {};
+    private volatile boolean ignoresShared;
+    private volatile boolean running;
+    private volatile boolean hasRun;
+
+    FakeMonitor(Path path) throws IOException {
+        this.path = path;
+        Files.deleteIfExists(path);
+        listener = ServerSocketChannel.open(StandardProtocolFamily.UNIX);
+        listener.bind(UnixDomainSocketAddress.of(path));
+        start(this::accept);
+    }
+
+    private static void start(Runnable task) {
+        Thread thread = new Thread(task, "fake-monitor");
+        thread.setDaemon(true);
+        thread.start();
+    }
+
+    private void accept() {
+        try {
+            while (true) {
+                SocketChannel client = listener.accept();
+                start(() -> serve(client));
+            }
+        } catch (IOException e) {
+            closeAll(); // QEMU has ended
+        }
+    }
+
+    private void serve(SocketChannel client) {
+        try (client) {
+            send(client, "{\"QMP\": {\"version\": {}, \"capabilities\": []}}");
+            clients.add(client);
+            BufferedReader lines = new BufferedReader(Channels.newReader(client, StandardCharsets.UTF_8));
+            String line;
+            while ((line = lines.readLine()) != null) {
+                JsonNode request = JSON.readTree(line);
+                ObjectNode answer =
+                        JSON.createObjectNode().put("id", request.path("id").asLong());
+                answer.set("return", execute(request));
+                send(client, JSON.writeValueAsString(answer));
+            }
+        } catch (IOException e) {
+            clients.remove(client); // the daemon has ended
+        }
+    }
+
+    private ObjectNode execute(JsonNode request) {
+        ObjectNode result = JSON.createObjectNode();
+        switch (request.path("execute").asText()) {
+            case "query-status" -> result.put("running", running);
+            case "migrate-set-capabilities" ->
+                ignoresShared = request.at("/arguments/capabilities/0/state").asBoolean();
+            case "migrate_cancel" -> whenCancelled.run();
+            default -> {} // qmp_capabilities
+        }
+        return result;
+    }
+
+    private static void send(SocketChannel client, String text) throws IOException {
+        synchronized (client) {
+            ByteBuffer bytes = ByteBuffer.wrap((text + "\n").getBytes(StandardCharsets.UTF_8));
+            while (bytes.hasRemaining()) {
+                client.write(bytes);
+            }
+        }
+    }
+
+    void migration(String status) {
+        event("MIGRATION", JSON.createObjectNode().put("status", status));
+    }
+
+    void stop() {
+        running = false;
+        event("STOP", JSON.createObjectNode());
+    }
+
+    void resume() {
+        running = true;
+        hasRun = true;
+        event("RESUME", JSON.createObjectNode());
+    }
+
+    private void event(String name, ObjectNode data) {
+        long us = System.currentTimeMillis() * 1000;
+        ObjectNode event = JSON.createObjectNode().put("event", name);
+        event.set("data", data);
+        event.putObject("timestamp").put("seconds", us / 1_000_000).put("microseconds", us % 1_000_000);
+        for (SocketChannel client : List.copyOf(clients)) {
+            try {
+                send(client, event.toString());
+            } catch (IOException e) {
+                clients.remove(client);
+            }
+        }
+    }
+
+    void whenCancelled(Runnable callback) {
+        whenCancelled = callback;
+    }
+
+    /** Whether RAM would be left out of a migration. */
+    boolean ignoresShared() {
+        return ignoresShared;
+    }
+
+    /** False for a QEMU that has only been started to receive a migration. */
+    boolean hasRun() {
+        return hasRun;
+    }
+
+    boolean isRunning() {
+        return running;
+    }
+
+    /** The daemon's ends of all connections are gone. */
+    void cut() {
+        closeAll();
+    }
+
+    private void closeAll() {
+        for (SocketChannel client : List.copyOf(clients)) {
+            clients.remove(client);
+            try {
+                client.close();
+            } catch (IOException e) {
+                throw new AssertionError(e);
+            }
+        }
+    }
+
+    @Override
+    public void close() throws IOException {
+        listener.close();
+        closeAll();
+        Files.deleteIfExists(path);
+    }
+}

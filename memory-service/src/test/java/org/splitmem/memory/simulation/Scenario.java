@@ -1,0 +1,199 @@
+package org.splitmem.memory.simulation;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.function.Consumer;
+import org.splitmem.memory.migration.RefusedException;
+import org.splitmem.memory.page.Pages;
+import org.splitmem.memory.vm.Vm;
+import org.splitmem.memory.vm.VmRecord;
+import org.splitmem.model.Handover;
+import org.splitmem.model.MigrationInfo;
+import org.splitmem.model.MigrationPhase;
+import org.splitmem.model.MigrationRequest;
+import org.splitmem.model.SubHostShare;
+
+/**
+ * A VM's life in a simulation: it is filled, migrates while its guest writes, is paged where it has come to, and is gathered
+ * again; in the end nothing of it is left anywhere else.
+ *
+ * @param seed of what the guest does
+ * @param backends bytes of each
+ * @param filledPages of all
+ * @param budgetBytes at the destination
+ */
+record Scenario(
+        long seed,
+        int subHosts,
+        List<Long> backends,
+        long filledPages,
+        long budgetBytes,
+        int streams,
+        Handover handover,
+        FakeHypervisor.Failure failure) {
+    private static final long MIB = 1L << 20;
+    /** By then whoever waits for a dead peer has given up. */
+    private static final long MUCH_LATER_NS = 40_000_000_000L;
+
+    /** 28 MiB, nearly all of it in use, of which 16 MiB may be at the destination. */
+    static Scenario plain() {
+        return new Scenario(1, 1, List.of(28 * MIB), 6_800, 16 * MIB, 2, Handover.HYBRID, FakeHypervisor.Failure.NONE);
+    }
+
+    Scenario failing(FakeHypervisor.Failure how) {
+        return new Scenario(seed, subHosts, backends, filledPages, budgetBytes, streams, handover, how);
+    }
+
+    /** @return true if the guest has come to the destination */
+    boolean run(Path directory, Path program, Consumer<Simulation> events) throws Exception {
+        try (Simulation sim = new Simulation(directory, subHosts)) {
+            SimQemu qemu = start(sim, program);
+            events.accept(sim);
+            boolean ready = migrate(sim);
+            SimQemu there = ready
+                    ? new FakeHypervisor(sim, program, Simulation.VM, backends, qemu, failure).migrate(guest())
+                    : qemu;
+            if (there == qemu) {
+                staysAtHome(sim, qemu);
+            } else {
+                livesOn(sim, there);
+            }
+            sim.requireMigrationsOver();
+            return there != qemu;
+        }
+    }
+
+    private String guest() {
+        return "churn 3 40 " + seed + "%d 0 " + filledPages + " 40";
+    }
+
+    /** What fits its budget, so that the rest gets cold. */
+    private String guestInLittle() {
+        return "churn 3 40 " + seed + "%d 0 " + Pages.fromBytes(budgetBytes) / 2 + " 40";
+    }
+
+    private long pages() {
+        return Pages.fromBytes(ramBytes());
+    }
+
+    private long ramBytes() {
+        return backends.stream().mapToLong(Long::longValue).sum();
+    }
+
+    private SimQemu start(Simulation sim, Path program) throws Exception {
+        SimHost source = sim.host(Role.SOURCE);
+        SimQemu qemu = new SimQemu(program, Simulation.VM, source, backends);
+        sim.opened(source, qemu);
+        sim.await(
+                "the shim is connected",
+                () -> vm(source).map(vm -> vm.session() != null).orElse(false));
+        qemu.process().run("fill 0 " + filledPages + " 1");
+        qemu.monitor().resume();
+        qemu.run(guest());
+        return qemu;
+    }
+
+    private static Optional<Vm> vm(SimHost host) throws IOException {
+        return Optional.ofNullable(host.daemon().vms().find(Simulation.VM));
+    }
+
+    /** @return true once the hypervisor may be asked */
+    private boolean migrate(Simulation sim) throws Exception {
+        SimHost source = sim.host(Role.SOURCE);
+        Vm vm = vm(source).orElseThrow();
+        List<SubHostShare> shares = new ArrayList<>();
+        for (SimHost host : sim.subHosts()) {
+            shares.add(new SubHostShare(host.name(), null));
+        }
+        MigrationRequest request =
+                new MigrationRequest(sim.host(Role.DESTINATION).name(), budgetBytes, shares, streams, null, handover);
+        SimDaemon daemon = source.daemon();
+        try {
+            daemon.call(() -> daemon.migrations().start(vm, request));
+        } catch (IOException e) {
+            assertThat(daemon.isDead()).as(e.getMessage()).isTrue();
+        }
+        sim.await("it is ready, or will never be", () -> daemon.isDead() || isAt(daemon, MigrationPhase.READY));
+        return !daemon.isDead() && daemon.migrations().list().get(0).phase() == MigrationPhase.READY;
+    }
+
+    private static boolean isAt(SimDaemon daemon, MigrationPhase least) {
+        return daemon.migrations().list().stream().allMatch(m -> m.phase().compareTo(least) >= 0);
+    }
+
+    // ---- afterwards
+
+    private void staysAtHome(Simulation sim, SimQemu qemu) throws Exception {
+        sim.awaitRestarts();
+        SimHost source = sim.host(Role.SOURCE);
+        sim.await("the VM is at home, and its migration over", () -> {
+            giveUp(source.daemon());
+            return phase(source) == VmRecord.Phase.LOCAL && isAt(source.daemon(), MigrationPhase.DONE);
+        });
+        sim.await("QEMU sends RAM again when it migrates", () -> !qemu.monitor().ignoresShared());
+        sim.await("nothing is left elsewhere", MUCH_LATER_NS, () -> sim.isCleanBut(source));
+        sim.awaitRestarts();
+        assertThat(sim.owners()).containsExactly(source.name());
+        assertThat(qemu.monitor().isRunning()).isTrue();
+        assertThat(source.daemon().migrations().list()).allMatch(m -> m.phase() == MigrationPhase.ABORTED);
+        qemu.pause();
+        qemu.process().run("verify 0 " + pages());
+    }
+
+    /** Whoever asked for the migration gives up once the hypervisor has failed. */
+    private static void giveUp(SimDaemon daemon) throws Exception {
+        for (MigrationInfo info : daemon.migrations().list()) {
+            if (!info.phase().isOver()) {
+                try {
+                    daemon.call(() -> daemon.migrations().abort(info.id(), "the hypervisor failed"));
+                } catch (RefusedException e) { // a daemon that lost its QEMU because it was just killed
+                    assertThat(daemon.isDead()).as(e.getMessage()).isTrue();
+                }
+            }
+        }
+    }
+
+    private static VmRecord.Phase phase(SimHost host) throws IOException {
+        return vm(host).map(vm -> vm.record().phase()).orElse(VmRecord.Phase.LEFT);
+    }
+
+    private void livesOn(Simulation sim, SimQemu qemu) throws Exception {
+        SimHost destination = sim.host(Role.DESTINATION);
+        SimHost source = sim.host(Role.SOURCE);
+        qemu.pause();
+        qemu.process().run("verify 0 " + pages());
+        qemu.run(guestInLittle());
+        sim.awaitRestarts();
+        sim.await(
+                "it is within its budget",
+                () -> destination.isUp()
+                        && phase(destination) == VmRecord.Phase.PAGED
+                        && vm(destination).map(this::isWithinBudget).orElse(false));
+        sim.await(
+                "the source has nothing any more",
+                () -> source.isUp() && vm(source).isEmpty());
+        qemu.pause();
+        qemu.process().run("verify 0 " + pages());
+        sim.awaitRestarts();
+        sim.await("its budget has grown", () -> {
+            vm(destination).orElseThrow().setBudget(ramBytes());
+            return destination.isUp();
+        });
+        sim.await("it is whole again", () -> destination.isUp() && phase(destination) == VmRecord.Phase.LOCAL);
+        sim.awaitRestarts();
+        sim.await("nothing is left elsewhere", () -> sim.isCleanBut(destination));
+        assertThat(sim.owners()).containsExactly(destination.name());
+        assertThat(qemu.monitor().isRunning()).isTrue();
+        qemu.process().run("verify 0 " + pages());
+    }
+
+    private boolean isWithinBudget(Vm vm) {
+        var paging = vm.paging();
+        return paging != null && paging.table().resident() <= Pages.fromBytes(budgetBytes);
+    }
+}

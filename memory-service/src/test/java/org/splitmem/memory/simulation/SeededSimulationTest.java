@@ -1,0 +1,75 @@
+package org.splitmem.memory.simulation;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Random;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.extension.RegisterExtension;
+import org.splitmem.memory.faultpoint.FaultPoint;
+import org.splitmem.memory.testing.Gcc;
+import org.splitmem.memory.testing.MemoryDirectory;
+import org.splitmem.memory.testing.SeededTest;
+import org.splitmem.model.Handover;
+
+/** Migrations of which chance decides everything: sizes, what the guest writes, who dies or gives up, and when. */
+@Tag("root")
+class SeededSimulationTest {
+    private static final long MIB = 1L << 20;
+
+    @RegisterExtension
+    final MemoryDirectory directory = new MemoryDirectory();
+
+    private Path program = Path.of("");
+
+    @BeforeEach
+    void compile() throws Exception {
+        program = Gcc.compile("paging/fakeqemu.c", directory.resolve("fakeqemu"));
+    }
+
+    @SeededTest(runs = 10)
+    void whateverHappensNothingIsLostAndNothingIsLeft(long seed) throws Exception {
+        Random random = new Random(seed);
+        Scenario scenario = scenario(random, seed);
+
+        boolean came = scenario.run(directory.resolve("sim"), program, sim -> {
+            for (int events = 1 + random.nextInt(3); events > 0; events--) {
+                sim.at(any(random, FaultPoint.values()), event(random, sim));
+            }
+        });
+
+        if (scenario.failure() != FakeHypervisor.Failure.NONE) {
+            assertThat(came).isFalse();
+        }
+    }
+
+    private static Scenario scenario(Random random, long seed) {
+        long first = (16 + random.nextInt(20)) * MIB;
+        List<Long> backends = random.nextBoolean() ? List.of(first + 8 * MIB) : List.of(first, 8 * MIB);
+        long pages = (first + 8 * MIB) / 4096;
+        return new Scenario(
+                seed,
+                1 + random.nextInt(3),
+                backends,
+                pages / 2 + random.nextInt((int) pages / 2),
+                16 * MIB + random.nextInt(8) * MIB,
+                1 + random.nextInt(4),
+                any(random, Handover.values()),
+                random.nextInt(4) > 0 ? FakeHypervisor.Failure.NONE : any(random, FakeHypervisor.Failure.values()));
+    }
+
+    private static Simulation.Event event(Random random, Simulation sim) {
+        Role role = any(random, Role.values());
+        return switch (random.nextInt(6)) {
+            case 0 -> sim.resetting(role);
+            case 1 -> sim.aborting();
+            default -> sim.killing(role);
+        };
+    }
+
+    private static <T> T any(Random random, T[] of) {
+        return of[random.nextInt(of.length)];
+    }
+}

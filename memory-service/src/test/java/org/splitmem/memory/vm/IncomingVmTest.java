@@ -1,0 +1,155 @@
+package org.splitmem.memory.vm;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.util.Queue;
+import java.util.concurrent.ConcurrentLinkedQueue;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.RegisterExtension;
+import org.splitmem.memory.fault.ChunkSeal;
+import org.splitmem.memory.guest.GuestMemory;
+import org.splitmem.memory.linux.NativeBlock;
+import org.splitmem.memory.page.PageEntry;
+import org.splitmem.memory.page.PageState;
+import org.splitmem.memory.remote.PageOutClient;
+import org.splitmem.memory.testing.Await;
+import org.splitmem.memory.testing.GuestContent;
+import org.splitmem.memory.testing.MemoryDirectory;
+import org.splitmem.memory.wire.RunList;
+
+/** A VM that arrives by a migration: its faults wait for their chunk, and then for the source. */
+@Tag("root")
+class IncomingVmTest {
+    private static final long PAGES = ChunkSeal.CHUNK_PAGES + 512;
+
+    @RegisterExtension
+    final MemoryDirectory directory = new MemoryDirectory();
+
+    private Machine machine;
+
+    @AfterEach
+    void end() {
+        machine.close();
+    }
+
+    private void start() throws Exception {
+        machine = new Machine(directory.path(), PAGES)
+                .withLenders("h2")
+                .incoming()
+                .start();
+    }
+
+    private void open(int chunk) {
+        ChunkSeal seal = machine.paging().seal();
+        assertThat(seal).isNotNull();
+        seal.open(chunk);
+        machine.paging().qemu().wake(new NativeBlock(64), ChunkSeal.firstPage(chunk), ChunkSeal.length(chunk, PAGES));
+    }
+
+    /** Puts a page's content on a host that keeps pages, past the daemon. */
+    private void keepAt(org.splitmem.memory.testing.Lender host, long from, long count, int version) throws Exception {
+        GuestMemory memory = machine.paging().memory();
+        GuestContent.write(memory, from, count, version);
+        RunList runs = new RunList();
+        runs.add(from, count);
+        try (PageOutClient client = new PageOutClient(host.endpoint(Machine.VM, 1, PAGES), memory)) {
+            client.store(runs);
+        }
+        memory.punch(from, count);
+    }
+
+    @Test
+    void faultsWaitUntilTheirChunkIsOpenAndAskForItOnce() throws Exception {
+        machine = new Machine(directory.path(), PAGES).withLenders("h2").incoming();
+        Queue<Integer> wanted = new ConcurrentLinkedQueue<>();
+        machine.startWith(vm -> vm.setChunkWanter(wanted::add));
+
+        machine.guest().begin("verify " + ChunkSeal.CHUNK_PAGES + " 20");
+
+        Await.until("the chunk is asked for", () -> !wanted.isEmpty());
+        assertThat(machine.guest().hasAnswered()).isFalse();
+        open(1);
+        machine.guest().end();
+        assertThat(wanted).containsExactly(1);
+    }
+
+    @Test
+    void pagesWrittenBeforeQemuCameAreThere() throws Exception {
+        start();
+        GuestContent.write(machine.paging().memory(), 0, 300, 5);
+        for (long page = 0; page < 300; page++) {
+            machine.table().put(page, PageEntry.of(PageState.LOCAL));
+        }
+        machine.guest().run("believe 0 300 5");
+
+        machine.guest().begin("verify 0 400");
+        open(0);
+
+        machine.guest().end();
+    }
+
+    @Test
+    void pagesLeftAtTheSourceAreFetchedFromThereAndEndTheDependence() throws Exception {
+        start();
+        keepAt(machine.source(), 0, 200, 8);
+        keepAt(machine.lender(0), 200, 100, 8);
+        for (long page = 0; page < 300; page++) {
+            machine.table()
+                    .put(page, page < 200 ? PageEntry.of(PageState.AT_SOURCE) : PageEntry.of(PageState.REMOTE, 0));
+        }
+        machine.guest().run("believe 0 300 8");
+        open(0);
+        open(1);
+        machine.vm().arrived();
+
+        machine.guest().run("verify 0 400");
+
+        Await.until("the source is forgotten", () -> machine.vm().record().source() == null);
+        assertThat(machine.vm().record().phase()).isEqualTo(VmRecord.Phase.PAGED);
+        assertThat(machine.paging().stats().lost.sum()).isZero();
+    }
+
+    @Test
+    void aRestartLeavesChunksOpenOrSealedAsTheyWere() throws Exception {
+        start();
+        keepAt(machine.lender(0), 0, 100, 8);
+        for (long page = 0; page < 100; page++) {
+            machine.table().put(page, PageEntry.of(PageState.REMOTE, 0));
+        }
+        machine.guest().run("believe 0 100 8");
+        open(0);
+
+        machine.stopDaemon();
+        machine.startDaemon();
+        machine.awaitShim();
+
+        machine.guest().run("verify 0 200");
+        assertThat(machine.paging().seal().isSealed(ChunkSeal.CHUNK_PAGES)).isTrue();
+        machine.guest().begin("verify " + ChunkSeal.CHUNK_PAGES + " 10");
+        open(1);
+        machine.guest().end();
+    }
+
+    @Test
+    void aRestartBeforeTheLastPageCameGoesOnFetching() throws Exception {
+        start();
+        keepAt(machine.source(), 0, 200, 8);
+        for (long page = 0; page < 200; page++) {
+            machine.table().put(page, PageEntry.of(PageState.AT_SOURCE));
+        }
+        machine.guest().run("believe 0 200 8");
+        open(0);
+        open(1);
+        machine.vm().arrived();
+        machine.guest().run("verify 0 50");
+
+        machine.stopDaemon();
+        machine.startDaemon();
+        machine.awaitShim();
+
+        machine.guest().run("verify 0 200");
+        Await.until("the source is forgotten", () -> machine.vm().record().source() == null);
+    }
+}

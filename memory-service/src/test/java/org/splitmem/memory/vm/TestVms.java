@@ -1,0 +1,36 @@
+package org.splitmem.memory.vm;
+
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.UUID;
+import org.splitmem.memory.fault.Pager;
+import org.splitmem.memory.faultpoint.FaultPoints;
+import org.splitmem.memory.shim.FakeShim;
+
+/** VMs in any phase, without a QEMU. */
+public final class TestVms {
+    public static final UUID UUID_OF_VM = UUID.fromString("6d1f0000-0000-4000-8000-000000000001");
+
+    private TestVms() {}
+
+    public static PagingConfig config() {
+        return new PagingConfig(new Pager.Tuning(16, 16, 16, 7), 1024, 131_072, 2);
+    }
+
+    public static VmRecord record(String name, VmRecord.Phase phase, long ramBytes) {
+        List<Long> backends = ramBytes == 0 ? List.of() : List.of(ramBytes);
+        return new VmRecord(UUID_OF_VM, name, phase, backends, 5, -1, List.of(), null, 0);
+    }
+
+    public static Vm vm(Path directory, VmRecord record) throws IOException {
+        return new Vm(directory, record, config(), directory, FaultPoints.NONE);
+    }
+
+    /** Its QEMU is connected, as far as the daemon can see. */
+    public static Vm attached(Path directory, VmRecord record, FakeShim shim) throws IOException {
+        Vm vm = vm(directory, record);
+        vm.ready(shim.session());
+        return vm;
+    }
+}
