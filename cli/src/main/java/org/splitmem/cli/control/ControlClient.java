@@ -1,0 +1,117 @@
+package org.splitmem.cli.control;
+
+import java.io.IOException;
+import java.net.SocketTimeoutException;
+import java.net.URLEncoder;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+import org.splitmem.model.BudgetRequest;
+import org.splitmem.model.ErrorBody;
+import org.splitmem.model.HostStatus;
+import org.splitmem.model.InvalidJsonException;
+import org.splitmem.model.Json;
+import org.splitmem.model.MigrationInfo;
+import org.splitmem.model.MigrationRequest;
+import org.splitmem.model.VmInfo;
+
+/**
+ * Asks the splitmemd of this host.
+ *
+ * <p>Each method throws {@link ControlException} if splitmemd refuses, and {@link DaemonUnreachableException} if it cannot be asked or its
+ * answer cannot be read.
+ */
+public final class ControlClient {
+    private static final Duration TIMEOUT = Duration.ofSeconds(60);
+
+    private final UnixHttp http;
+
+    /** A client for the daemon at this socket; does not connect yet. */
+    public ControlClient(Path socket) {
+        this(socket, TIMEOUT);
+    }
+
+    ControlClient(Path socket, Duration timeout) {
+        this.http = new UnixHttp(socket, timeout);
+    }
+
+    /** This host and every peer. */
+    public List<HostStatus> hosts() {
+        return List.of(ask("GET", "/v1/hosts", null, HostStatus[].class));
+    }
+
+    public List<VmInfo> vms() {
+        return List.of(ask("GET", "/v1/vms", null, VmInfo[].class));
+    }
+
+    /** @param vm uuid or name */
+    public VmInfo vm(String vm) {
+        return ask("GET", "/v1/vms/" + encode(vm), null, VmInfo.class);
+    }
+
+    /** @param vm uuid or name */
+    public VmInfo setBudget(String vm, long bytes) {
+        return ask("PUT", "/v1/vms/" + encode(vm) + "/budget", new BudgetRequest(bytes), VmInfo.class);
+    }
+
+    /**
+     * Starts a migration.
+     *
+     * @param vm uuid or name
+     */
+    public MigrationInfo migrate(String vm, MigrationRequest request) {
+        return ask("POST", "/v1/vms/" + encode(vm) + "/migrations", request, MigrationInfo.class);
+    }
+
+    public List<MigrationInfo> migrations() {
+        return List.of(ask("GET", "/v1/migrations", null, MigrationInfo[].class));
+    }
+
+    public MigrationInfo migration(String id) {
+        return ask("GET", "/v1/migrations/" + encode(id), null, MigrationInfo.class);
+    }
+
+    /** Gives a migration up; refused with status 409 after handover. */
+    public MigrationInfo abort(String id) {
+        return ask("DELETE", "/v1/migrations/" + encode(id), null, MigrationInfo.class);
+    }
+
+    private <T> T ask(String method, String target, @Nullable Object body, Class<T> type) {
+        try {
+            UnixHttp.Answer answer = http.send(method, target, body == null ? null : Json.writeBytes(body));
+            if (answer.status() >= 400) {
+                throw refusal(answer);
+            }
+            return Json.read(answer.body(), type);
+        } catch (SocketTimeoutException e) {
+            throw new DaemonUnreachableException("splitmemd at " + http.socket() + ": " + e.getMessage(), e);
+        } catch (IOException e) {
+            throw new DaemonUnreachableException(
+                    "cannot talk to splitmemd at " + http.socket() + ": " + e.getMessage()
+                            + ": see 'systemctl status splitmemd', or choose another socket by --socket",
+                    e);
+        } catch (InvalidJsonException e) {
+            throw new DaemonUnreachableException(
+                    "splitmemd at " + http.socket() + " answers in another way than this program knows ("
+                            + e.getMessage() + "): install the same version of both",
+                    new IOException(e));
+        }
+    }
+
+    private static ControlException refusal(UnixHttp.Answer answer) {
+        try {
+            ErrorBody.Detail error = Json.read(answer.body(), ErrorBody.class).error();
+            return new ControlException(answer.status(), error.code(), error.message());
+        } catch (InvalidJsonException e) {
+            // From the HTTP server itself, not from splitmemd's own code.
+            return new ControlException(
+                    answer.status(), "http", "splitmemd answered with HTTP status " + answer.status());
+        }
+    }
+
+    private static String encode(String segment) {
+        return URLEncoder.encode(segment, StandardCharsets.UTF_8).replace("+", "%20");
+    }
+}

@@ -1,0 +1,40 @@
+package org.splitmem.cli;
+
+import java.io.ByteArrayInputStream;
+import java.io.PrintWriter;
+import java.io.StringWriter;
+import java.nio.charset.StandardCharsets;
+import java.time.Duration;
+import org.splitmem.cli.migration.FakeHypervisor;
+import org.splitmem.cli.migration.MigrationRun;
+
+/** Runs commands in this process. */
+final class Cli {
+    static final MigrationRun.Pace QUICK =
+            new MigrationRun.Pace(Duration.ofMillis(2), Duration.ofSeconds(5), Duration.ofMillis(50));
+
+    private final StringWriter out = new StringWriter();
+    private final StringWriter err = new StringWriter();
+    final FakeHypervisor hypervisor = new FakeHypervisor();
+    String input = "";
+    int columns;
+
+    int run(String... args) {
+        return new Splitmem(new Surroundings(
+                        new ByteArrayInputStream(input.getBytes(StandardCharsets.UTF_8)),
+                        new PrintWriter(out, true),
+                        new PrintWriter(err, true),
+                        columns,
+                        uri -> hypervisor,
+                        QUICK))
+                .execute(args);
+    }
+
+    String out() {
+        return out.toString();
+    }
+
+    String err() {
+        return err.toString();
+    }
+}

@@ -1,0 +1,65 @@
+package org.splitmem.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+class CommandLineTest {
+    private final Cli cli = new Cli();
+
+    @ParameterizedTest
+    @ValueSource(strings = {"prepare", "migrate", "abort", "migrations", "vms", "show", "hosts", "budget"})
+    void everyCommandHasHelp(String command) {
+        assertThat(cli.run(command, "--help")).isZero();
+
+        assertThat(cli.out()).startsWith("Usage: splitmem " + command).contains("--json", "--socket", "Exit status:");
+    }
+
+    @Test
+    void helpListsTheCommands() {
+        assertThat(cli.run("--help")).isZero();
+
+        assertThat(cli.out()).contains("prepare", "migrate", "abort", "migrations", "vms", "show", "hosts", "budget");
+    }
+
+    @Test
+    void itKnowsItsVersion() {
+        assertThat(cli.run("--version")).isZero();
+
+        assertThat(cli.out()).startsWith("splitmem ");
+    }
+
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = '|',
+            value = {
+                "''                                          | Missing command; there are: prepare, migrate",
+                "frobnicate                                  | frobnicate",
+                "show                                        | Missing required parameter: 'NAME'",
+                "migrate vm1                                 | Missing required option: '--to=HOST'",
+                "migrate vm1 --to h2 --budget 5XB            | unknown unit 'XB'",
+                "migrate vm1 --to h2 --bandwidth 10G         | write bits as 10Gbit",
+                "migrate vm1 --to h2 --sub-host h3=          | '' is not a size",
+                "migrate vm1 --to h2 --sub-host h3=0         | bytes must be at least 1: 0",
+                "migrate vm1 --to h2 --sub-host h2           | h2 is named twice in the plan",
+                "migrate vm1 --to h2 --streams 65            | streams must be 1-64: 65",
+                "migrate vm1 --to h2 --handover now          | --handover",
+                "budget vm1 -1                               | -1",
+                "vms --jso                                   | --jso",
+            })
+    void aWrongCommandLineIsOneLineAndStatusTwo(String line, String complaint) {
+        String[] args = line.isEmpty() ? new String[0] : line.split(" ");
+
+        assertThat(cli.run(args)).isEqualTo(2);
+
+        assertThat(cli.err())
+                .hasLineCount(1)
+                .startsWith("splitmem: ")
+                .contains(complaint)
+                .endsWith(" --help')\n");
+        assertThat(cli.out()).isEmpty();
+    }
+}

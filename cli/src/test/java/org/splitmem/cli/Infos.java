@@ -1,0 +1,86 @@
+package org.splitmem.cli;
+
+import java.util.List;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+import org.splitmem.model.FaultCounts;
+import org.splitmem.model.Handover;
+import org.splitmem.model.HostInfo;
+import org.splitmem.model.HostStatus;
+import org.splitmem.model.LatencyUs;
+import org.splitmem.model.MigrationInfo;
+import org.splitmem.model.MigrationPhase;
+import org.splitmem.model.PagePlacement;
+import org.splitmem.model.SubHostShare;
+import org.splitmem.model.VmInfo;
+import org.splitmem.model.VmState;
+
+/** Records as splitmemd would answer them. */
+public final class Infos {
+    public static final String UUID = "6d1f0000-0000-0000-0000-000000000001";
+    private static final long MIB = 1 << 20;
+
+    private Infos() {}
+
+    public static MigrationInfo migration(MigrationPhase phase) {
+        return migration(phase, null);
+    }
+
+    public static MigrationInfo migration(MigrationPhase phase, @Nullable String reason) {
+        return migration(phase, reason, 156 * MIB);
+    }
+
+    /** In PRECOPY, with so much left of what moves at 118 MiB/s. */
+    public static MigrationInfo precopy(long bytesRemaining) {
+        return migration(MigrationPhase.PRECOPY, null, bytesRemaining);
+    }
+
+    private static MigrationInfo migration(MigrationPhase phase, @Nullable String reason, long bytesRemaining) {
+        boolean done = phase == MigrationPhase.DONE;
+        return new MigrationInfo(
+                "m1",
+                UUID,
+                "vm1",
+                phase,
+                "h1",
+                "h2",
+                List.of(new SubHostShare("h3", 384 * MIB)),
+                128 * MIB,
+                Handover.HYBRID,
+                2,
+                400 * MIB,
+                done ? 400 * MIB : 400 * MIB - bytesRemaining,
+                done ? 0 : bytesRemaining,
+                118 * MIB,
+                10 * MIB,
+                done ? null : 72L,
+                1_700_000_000_000L,
+                phase.isOver() ? 1_700_000_012_300L : null,
+                done ? 82.4 : null,
+                reason,
+                new PagePlacement(8192, Map.of("h3", 93696L), 29184));
+    }
+
+    public static VmInfo vm() {
+        return new VmInfo(
+                UUID,
+                "vm1",
+                VmState.SPLIT,
+                512 * MIB,
+                128 * MIB,
+                120 * MIB,
+                100 * MIB,
+                32 * MIB,
+                Map.of("h3", 200 * MIB, "h2", 92 * MIB),
+                new FaultCounts(9503, 222, 17, 41313, 64),
+                new LatencyUs(9503, 25.4, 61, 1300, 2_000_000),
+                3);
+    }
+
+    public static List<HostStatus> hosts() {
+        var info = new HostInfo("h2", "0.1.0", 1, "6.18.0", 64 * MIB, 16 * MIB, 8 * MIB, 1024 * MIB, 2);
+        return List.of(
+                new HostStatus("h2", "10.78.0.2:7779", true, info, null),
+                new HostStatus("h3", "10.78.0.3:7779", false, null, "connection refused"));
+    }
+}

@@ -1,0 +1,148 @@
+package org.splitmem.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.IOException;
+import java.util.List;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.splitmem.cli.FakeDaemon.Reply;
+import org.splitmem.model.Json;
+import org.splitmem.model.MigrationPhase;
+import org.splitmem.model.VmInfo;
+
+class QueryCommandsTest {
+    private final Cli cli = new Cli();
+    private FakeDaemon daemon;
+
+    @BeforeEach
+    void start() throws IOException {
+        daemon = new FakeDaemon()
+                .on("GET /v1/vms", Reply.ok(List.of(Infos.vm())))
+                .on("GET /v1/vms/vm1", Reply.ok(Infos.vm()))
+                .on("GET /v1/vms/vm2", Reply.error(404, "vm-not-found", "no VM vm2\n  on this host"))
+                .on("PUT /v1/vms/vm1/budget", Reply.ok(Infos.vm()))
+                .on("GET /v1/hosts", Reply.ok(Infos.hosts()))
+                .on(
+                        "GET /v1/migrations",
+                        Reply.ok(List.of(
+                                Infos.migration(MigrationPhase.PRECOPY),
+                                Infos.migration(MigrationPhase.ABORTED, "h3 died"))))
+                .on("DELETE /v1/migrations/m1", Reply.ok(Infos.migration(MigrationPhase.ABORTED, "asked to")));
+    }
+
+    @AfterEach
+    void stop() throws IOException {
+        daemon.close();
+    }
+
+    private int run(String... args) {
+        String[] all = new String[args.length + 2];
+        System.arraycopy(args, 0, all, 0, args.length);
+        all[args.length] = "--socket";
+        all[args.length + 1] = daemon.socket().toString();
+        return cli.run(all);
+    }
+
+    @Test
+    void vmsAreATable() {
+        assertThat(run("vms")).isZero();
+
+        assertThat(cli.out().lines())
+                .hasSize(2)
+                .last()
+                .asString()
+                .matches("vm1 +" + Infos.UUID
+                        + " +split +512.0 MiB +128.0 MiB +120.0 MiB +292.0 MiB +100.0 MiB +32.0 MiB +9503");
+    }
+
+    @Test
+    void programsGetTheRecordsThemselves() {
+        assertThat(run("--json", "vms")).isZero();
+        assertThat(run("show", "vm1", "--json")).isZero();
+
+        assertThat(cli.out().lines())
+                .hasSize(2)
+                .allMatch(line -> Json.read(line, VmInfo.class).equals(Infos.vm()));
+    }
+
+    @Test
+    void showTellsWhereTheMemoryIsAndHowLongPageInsTake() {
+        assertThat(run("show", "vm1")).isZero();
+
+        assertThat(cli.out().lines())
+                .contains(
+                        "state         split, epoch 3",
+                        "resident      120.0 MiB (23%)",
+                        "on h2         92.0 MiB (18%)",
+                        "on h3         200.0 MiB (39%)",
+                        "zero          100.0 MiB (20%)",
+                        "working set   32.0 MiB (6%)",
+                        "page-ins      9503, of which 64 read ahead",
+                        "page-outs     222",
+                        "page-in time  50% 25 us, 90% 61 us, 99% 1.3 ms, longest 2.0 s");
+    }
+
+    @Test
+    void hostsThatAreAwayAreListedWithTheReason() {
+        assertThat(run("hosts")).isZero();
+
+        assertThat(cli.out().lines()).hasSize(3);
+        assertThat(cli.out())
+                .containsPattern("h2 +10.78.0.2:7779 +1.0 GiB +64.0 MiB +16.0 MiB +8.0 MiB +2 +0.1.0 +6.18.0 +ok")
+                .contains("not reachable: connection refused");
+    }
+
+    @Test
+    void migrationsShowTheReasonOfTheirEnd() {
+        assertThat(run("migrations")).isZero();
+
+        assertThat(cli.out())
+                .containsPattern("m1 +vm1 +precopy +h1 +h2 +244.0 MiB +400.0 MiB +118.0 MiB/s +1:12")
+                .containsPattern("m1 +vm1 +aborted .* - +- +h3 died");
+    }
+
+    @Test
+    void budgetIsGivenAsASize() {
+        assertThat(run("budget", "vm1", "128MiB")).isZero();
+
+        assertThat(daemon.requests()).containsExactly("PUT /v1/vms/vm1/budget {\"bytes\":134217728}");
+        assertThat(cli.out()).isEqualTo("vm1: budget 128.0 MiB, resident 120.0 MiB\n");
+    }
+
+    @Test
+    void abortTakesTheNameOfTheVmOrTheId() {
+        assertThat(run("abort", "vm1")).isZero();
+        assertThat(run("abort", "m1")).isZero();
+        assertThat(run("abort", "vm7")).isEqualTo(1);
+
+        assertThat(daemon.requests())
+                .filteredOn("DELETE /v1/migrations/m1"::equals)
+                .hasSize(2);
+        assertThat(cli.out()).contains("migration m1 of vm1 aborted; the VM runs on at h1");
+        assertThat(cli.err()).contains("no migration with the id vm7, nor a running one of a VM vm7");
+    }
+
+    @Test
+    void aRefusalIsOneLineAndStatusOne() {
+        assertThat(run("show", "vm2")).isEqualTo(1);
+
+        assertThat(cli.err()).isEqualTo("splitmem: no VM vm2 on this host\n");
+        assertThat(cli.out()).isEmpty();
+    }
+
+    @Test
+    void onlyVerboseShowsWhereAnErrorCameFrom() {
+        assertThat(run("show", "vm2", "--verbose")).isEqualTo(1);
+
+        assertThat(cli.err()).contains("at org.splitmem.cli.control.");
+    }
+
+    @Test
+    void aMissingDaemonIsOneLineAndStatusOne() {
+        assertThat(cli.run("vms", "--socket", "/nowhere/s")).isEqualTo(1);
+
+        assertThat(cli.err()).hasLineCount(1).startsWith("splitmem: cannot talk to splitmemd at /nowhere/s: ");
+    }
+}
