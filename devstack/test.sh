@@ -1,0 +1,117 @@
+#!/usr/bin/env bash
+# Everything that has to pass, from a fresh machine to the verdict: N passed, N failed.
+#
+# usage: test.sh [--nightly] [--only PATTERN]
+#   1. build and check: mvn verify, which compiles, checks formats and dependencies, and runs the unit tests, also those in C
+#   2. the tests that need root, and the system tests: real guests on virtual hosts, see system-tests/
+#
+#   --nightly        30 split migrations, of guests up to 4 GiB, instead of a few small ones: an hour more
+#   --only PATTERN   build, then run only tests whose class matches, of whatever kind: OneToOneTest, 'Abort*', PlanTest#the*
+#
+# Installs Debian packages that are missing. Complete output goes to target/test/*.log; of system tests that fail, the daemons'
+# logs and the guests' consoles are kept in system-tests/target/system-tests/. The virtual hosts are taken down at the end, also
+# after Ctrl-C; their directory is /var/lib/splitmem-test, or $SPLITMEM_DEVSTACK_STATE.
+
+set -euo pipefail
+
+HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+export SPLITMEM_DEVSTACK_STATE=${SPLITMEM_DEVSTACK_STATE:-/var/lib/splitmem-test}
+# shellcheck source=lib.sh
+. "$HERE/lib.sh"
+
+OUTPUT=$REPOSITORY/target/test
+HOSTS=5 # as in the system tests' Cluster
+PASSED=0 FAILED=0 SKIPPED=0
+
+parse() {
+  NIGHTLY=no ONLY=""
+  while (($#)); do
+    case $1 in
+      --nightly) NIGHTLY=yes ;;
+      --only) ONLY=${2:?--only needs a pattern}; shift ;;
+      -h | --help) usage; exit 0 ;;
+      *) die "unknown option '$1' (see --help)" ;;
+    esac
+    shift
+  done
+}
+
+install_tools() {
+  local packages=(gcc libc6-dev make)
+  command -v mvn >/dev/null || packages+=(maven)
+  command -v javac >/dev/null || packages+=(default-jdk-headless)
+  install_packages "${packages[@]}"
+}
+
+# step NAME MAVEN-ARGUMENTS...: one run of Maven. Failed tests do not end it; what they are is read from the reports.
+step() {
+  local name=$1 log=$OUTPUT/$1.log started status=0
+  shift
+  started=$(now)
+  say "== $name: mvn $* (whole output: $log)"
+  find "$REPOSITORY" -path '*/target/surefire-reports/*' -delete
+  (cd "$REPOSITORY" && mvn -B -ntp -Dstyle.color=never -Dmaven.test.failure.ignore=true "$@") 2>&1 |
+    tee "$log" | grep --line-buffered -E '^\[ERROR\]|^[0-9:]{8} |Tests run:.*(Time|FAIL)' || status=${PIPESTATUS[0]}
+  count "$name" "$status"
+  say "== $name took $(elapsed "$started") s"
+}
+
+# count NAME STATUS: adds up the reports. A build that failed without a failed test is a failure, too.
+count() {
+  local name=$1 status=$2 tests failed skipped
+  read -r tests failed skipped < <(test_totals "$REPOSITORY")
+  if ((status != 0 && failed == 0)); then
+    warn "$name failed, but no test did: see $OUTPUT/$name.log"
+    failed=1 tests=$((tests + 1))
+  fi
+  PASSED=$((PASSED + tests - failed - skipped)) FAILED=$((FAILED + failed)) SKIPPED=$((SKIPPED + skipped))
+}
+
+# As far as it goes without a test: so that what cannot be set up is told once, and packages are installed without a time limit.
+set_up_hosts() {
+  local started
+  started=$(now)
+  "$HERE/guest/build-guest.sh" "$STATE/guest" >/dev/null
+  "$HERE/cluster.sh" up "$HOSTS"
+  say "== virtual hosts took $(elapsed "$started") s"
+}
+
+# The verdict is the last line, whatever happened.
+take_down() {
+  local status=$?
+  trap - EXIT INT TERM
+  "$HERE/cluster.sh" down || true
+  if ((status != 0 && FAILED == 0)); then FAILED=1; fi
+  say "$PASSED passed, $FAILED failed"
+  exit "$status"
+}
+
+main() {
+  local started checks=(-Dspotless.check.skip -Dcheckstyle.skip) options=()
+  parse "$@"
+  need_root
+  started=$(now)
+  mkdir -p "$OUTPUT" "$STATE"
+  take_lock "$STATE/test.lock"
+  trap take_down EXIT
+  trap 'exit 130' INT TERM
+  install_tools
+  "$HERE/cluster.sh" down # what a crash left
+  if [[ $NIGHTLY == yes ]]; then options+=(-Dsplitmem.nightly=true); fi
+  if [[ -n $ONLY ]]; then
+    "$HERE/build.sh" >/dev/null
+    set_up_hosts
+    step chosen-tests -Psystem "${checks[@]}" "${options[@]}" -Dtest="$ONLY" -Dsurefire.failIfNoSpecifiedTests=false package
+  else
+    step build-and-unit-tests verify
+    if [[ -x $DISTRIBUTION/bin/splitmemd ]]; then
+      set_up_hosts
+      step root-and-system-tests -Psystem "${checks[@]}" "${options[@]}" '-Dtests.groups=root | system' package
+    fi
+  fi
+  say "== all of it took $(elapsed "$started") s"
+  if ((SKIPPED)); then say "== $SKIPPED skipped"; fi
+  ((FAILED == 0))
+}
+
+main "$@"
