@@ -53,6 +53,7 @@ step() {
   (cd "$REPOSITORY" && mvn -B -ntp -Dstyle.color=never -Dmaven.test.failure.ignore=true "$@") 2>&1 |
     tee "$log" | grep --line-buffered -E '^\[ERROR\]|^[0-9:]{8} |Tests run:.*(Time|FAIL)' || status=${PIPESTATUS[0]}
   count "$name" "$status"
+  awk '/^\[ERROR\] (Failures|Errors): *$/ { told = 1 } /^\[[A-Z]+\] Tests run:/ { told = 0 } told' "$log" # whole messages
   say "== $name took $(elapsed "$started") s"
 }
 

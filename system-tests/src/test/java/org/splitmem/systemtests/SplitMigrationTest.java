@@ -50,9 +50,7 @@ final class SplitMigrationTest {
                 .sum();
 
         assertThat(done.pages().main() + lent + done.pages().zero()).isEqualTo(pages);
-        // Pages that the guest writes for the first time while it is copied go to the main host, too, and may have to
-        // leave it again.
-        assertThat(done.pages().main()).isLessThanOrEqualTo(plan.budgetBytes() / 4096 * 17 / 16);
+        assertThat(done.pages().main()).isLessThanOrEqualTo(plan.budgetBytes() / 4096);
         assertThat(done.downtimeMs()).isPositive();
         if (plan.budgetPercent() < 60) { // of which the guest uses 60 %
             assertThat(lent).isPositive();

@@ -20,6 +20,7 @@ final class DirtyPages {
     private final PageTable table;
     private final DirtyTracker tracker;
     private final PlacementList placements = new PlacementList();
+    private LatePages late = LatePages.allToMain();
 
     DirtyPages(GuestMemory memory, PageTable table, DirtyTracker tracker) {
         this.memory = memory;
@@ -36,8 +37,13 @@ final class DirtyPages {
         });
     }
 
-    /** Starts write tracking, and makes every page that takes up memory dirty: what is written from now on is found. */
-    void arm() throws LinuxException {
+    /**
+     * Starts write tracking, and makes every page that takes up memory dirty: what is written from now on is found.
+     *
+     * @param homes of pages that nobody has planned
+     */
+    void arm(LatePages homes) throws LinuxException {
+        late = homes;
         tracker.scan(0, memory.pages(), (page, count) -> {});
         forEachDataPage(page -> makeLocal(page, DIRTY));
     }
@@ -59,8 +65,12 @@ final class DirtyPages {
 
     private void makeLocal(long page, int flags) {
         int entry = table.get(page);
+        boolean isNew = PageEntry.state(entry) == PageState.ZERO;
         while (!table.step(page, entry, (entry & ~7) | PageState.LOCAL.code() | flags)) {
             entry = table.get(page);
+        }
+        if (isNew) {
+            late.place(table, page);
         }
     }
 

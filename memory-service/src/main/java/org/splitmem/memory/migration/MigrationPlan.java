@@ -25,8 +25,18 @@ final class MigrationPlan {
         this.subHostPages = subHostPages.clone();
     }
 
+    /**
+     * Plans every local page as the task wants it.
+     *
+     * @return where pages go that become local later
+     */
+    static LatePages make(MigrationTask task, PageTable table) {
+        of(task, table).assign(table);
+        return LatePages.after(Pages.fromBytes(task.budgetBytes()), task.subHostPages(), table);
+    }
+
     /** What is written after the plan arrives at the main host on top of it: room is left for that, if the sub-hosts allow. */
-    static MigrationPlan of(MigrationTask task, PageTable table) {
+    private static MigrationPlan of(MigrationTask task, PageTable table) {
         long budget = Pages.fromBytes(task.budgetBytes());
         long room = Arrays.stream(task.subHostPages()).sum();
         long least = Math.max(0, table.count(LOCAL) - room);
@@ -71,7 +81,8 @@ final class MigrationPlan {
         }
     }
 
-    private static void plan(PageTable table, long page, int host) {
+    /** Plans one page for a sub-host. */
+    static void plan(PageTable table, long page, int host) {
         int entry = table.get(page);
         while (!table.step(page, entry, PageEntry.plannedFor(entry, host))) {
             entry = table.get(page); // the pager noted a touch

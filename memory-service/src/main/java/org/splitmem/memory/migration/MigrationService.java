@@ -114,10 +114,10 @@ public final class MigrationService implements ConnectionResolver {
                     .findFirst()
                     .orElse(null);
         }
-        if (known.phase().isOver() || running == null) {
+        if (running == null) {
             return known;
         }
-        if (!running.abort(reason)) {
+        if (!running.abort(reason) && !running.phase().isOver()) { // it may have ended just now
             throw new RefusedException(
                     Kind.CONFLICT,
                     "handed-over",

@@ -112,8 +112,8 @@ final class OutgoingMigration {
 
     private void enter(MigrationPhase next, String because) {
         log.info("vm={} migration={} {} -> {}: {}", vm.uuid(), task.id(), phase, next, because);
-        phase = next;
         report.entered(next, because);
+        phase = next;
         signals.changed();
     }
 
@@ -127,13 +127,13 @@ final class OutgoingMigration {
         DirtyPages dirty = new DirtyPages(memory, table, tracker);
         monitor = QmpMonitor.connect(vm.qmpSocket(), vm.uuid().toString(), signals::onQmp, signals::qemuGone);
         connect(memory);
-        plan(dirty, memory, table);
+        LatePages late = plan(dirty, memory, table);
         vm.reached(FaultPoint.PLANNED);
         // The kernel alone answers the guest from here on. It takes modes off only all together; nothing is remote, so
         // nothing can go wrong in between.
         vm.setModes(vm.requireSession(), 0);
         vm.setModes(vm.requireSession(), REGISTER_MODE_WP);
-        dirty.arm();
+        dirty.arm(late);
         progress.planned(dirty.count(), System.nanoTime());
         sender = new RoundSender(memory, table, groups);
         rounds(dirty, sender);
@@ -167,22 +167,22 @@ final class OutgoingMigration {
     }
 
     /** Which pages are hot is worth knowing only if some have to go elsewhere. */
-    private void plan(DirtyPages dirty, GuestMemory memory, PageTable table) throws IOException {
+    private LatePages plan(DirtyPages dirty, GuestMemory memory, PageTable table) throws IOException {
         dirty.adopt();
         if (task.lenders().isEmpty()) {
-            return;
+            return LatePages.allToMain();
         }
         vm.setModes(vm.requireSession(), REGISTER_MODE_MINOR | REGISTER_MODE_WP);
         HotSet hot = new HotSet(memory, table);
         hot.sample(vm.requireSession(), config.sampleWindows(), config.sampleWindowMs() * 1_000_000L);
         checkAbort();
-        MigrationPlan.of(task, table).assign(table);
         log.info(
                 "vm={} migration={} working set {} pages of {}",
                 vm.uuid(),
                 task.id(),
                 hot.touchedPages(),
                 memory.pages());
+        return MigrationPlan.make(task, table);
     }
 
     private void rounds(DirtyPages dirty, RoundSender rounds) throws IOException {
@@ -361,6 +361,7 @@ final class OutgoingMigration {
         signals.await(() -> link.hasArrived() || signals.hasArrived(), Long.MAX_VALUE);
         vm.reached(FaultPoint.ARRIVED);
         progress.finished();
+        report.downtime(signals.stoppedUs(), link.resumedUs()); // QEMU may have ended here before this word came
         closeLinks();
         vm.fetched();
         enter(MigrationPhase.DONE, "the last page has arrived");

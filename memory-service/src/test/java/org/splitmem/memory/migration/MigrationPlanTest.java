@@ -70,6 +70,35 @@ class MigrationPlanTest {
         assertThat(countForMain(table)).isEqualTo(100);
     }
 
+    @Test
+    void pagesWrittenAfterThePlanFillHalfOfTheMainHostsRoomAndThenTheSubHosts() {
+        PageTable table = tableOf(100, page -> 0);
+        for (long page = 60; page < 100; page++) {
+            table.put(page, PageEntry.of(PageState.ZERO));
+        }
+        new MigrationPlan(40, new long[] {35, 40}).assign(table);
+        LatePages late = LatePages.after(60, new long[] {35, 40}, table); // room for 20 is left at the main host
+
+        for (long page = 60; page < 100; page++) {
+            table.put(page, PageEntry.of(PageState.LOCAL));
+            late.place(table, page);
+        }
+
+        assertThat(countForMain(table)).isEqualTo(40 + 10);
+    }
+
+    @Test
+    void pagesThatNobodyHasRoomForGoToTheMainHost() {
+        PageTable table = tableOf(10, page -> 0); // nowhere is room but for 3 pages
+        LatePages late = LatePages.after(10, new long[] {3}, table);
+
+        for (long page = 0; page < 10; page++) {
+            late.place(table, page);
+        }
+
+        assertThat(countForMain(table)).isEqualTo(7);
+    }
+
     @SeededTest(runs = 200)
     void everyPageGetsExactlyOnePlaceAndNoLimitIsExceeded(long seed) {
         Random random = new Random(seed);

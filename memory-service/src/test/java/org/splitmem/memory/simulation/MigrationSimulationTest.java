@@ -2,7 +2,9 @@ package org.splitmem.memory.simulation;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.io.IOException;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Tag;
@@ -10,9 +12,13 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.RegisterExtension;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
+import org.splitmem.memory.faultpoint.FaultPoint;
+import org.splitmem.memory.testing.Await;
 import org.splitmem.memory.testing.Gcc;
 import org.splitmem.memory.testing.MemoryDirectory;
 import org.splitmem.model.Handover;
+import org.splitmem.model.MigrationInfo;
+import org.splitmem.model.MigrationPhase;
 
 /** Whole migrations between simulated hosts on which nothing dies. */
 @Tag("root")
@@ -48,6 +54,28 @@ class MigrationSimulationTest {
                 FakeHypervisor.Failure.NONE);
 
         assertThat(scenario.run(directory.resolve("sim"), program, sim -> {})).isTrue();
+    }
+
+    /** libvirt ends the source's QEMU at once when the guest runs there; the destination's word of it may come later. */
+    @Test
+    void theDowntimeIsKnownAlsoIfTheSourcesQemuEndsFirst() throws Exception {
+        List<MigrationInfo> migrations = new ArrayList<>();
+
+        Scenario.plain().run(directory.resolve("sim"), program, sim -> {
+            sim.at(
+                    FaultPoint.RUNNING,
+                    at -> Await.until("the source knows", () -> only(sim).phase() == MigrationPhase.HANDOVER));
+            sim.at(FaultPoint.UNPAGED, at -> migrations.add(only(sim)));
+        });
+
+        assertThat(migrations).singleElement().satisfies(one -> {
+            assertThat(one.phase()).isEqualTo(MigrationPhase.DONE);
+            assertThat(one.downtimeMs()).isPositive();
+        });
+    }
+
+    private static MigrationInfo only(Simulation sim) throws IOException {
+        return sim.host(Role.SOURCE).daemon().migrations().list().get(0);
     }
 
     @ParameterizedTest
