@@ -137,7 +137,7 @@ public final class MemoryService implements Callable<Integer> {
             shims.start();
             control.start();
             CountDownLatch asked = shutdownSignal();
-            Thread upkeep = startUpkeep(migrations, server, asked);
+            Thread upkeep = startUpkeep(migrations, server, peers, asked);
             log.info("splitmemd {} is ready", facts.version());
             asked.await();
             upkeep.join();
@@ -165,12 +165,13 @@ public final class MemoryService implements Callable<Integer> {
         }
     }
 
-    private static Thread startUpkeep(MigrationService migrations, MemoryServer server, CountDownLatch asked) {
+    private static Thread startUpkeep(
+            MigrationService migrations, MemoryServer server, PeerHosts peers, CountDownLatch asked) {
         Thread upkeep = new Thread(
                 () -> {
                     try {
                         while (!asked.await(SWEEP_MS, TimeUnit.MILLISECONDS)) {
-                            sweep(migrations, server);
+                            sweep(migrations, server, peers);
                         }
                     } catch (InterruptedException e) {
                         Thread.currentThread().interrupt();
@@ -182,10 +183,11 @@ public final class MemoryService implements Callable<Integer> {
         return upkeep;
     }
 
-    private static void sweep(MigrationService migrations, MemoryServer server) {
+    private static void sweep(MigrationService migrations, MemoryServer server, PeerHosts peers) {
         try {
             migrations.sweep(System.nanoTime());
-            server.releaseForsaken(System.nanoTime());
+            server.releaseForsaken(
+                    System.nanoTime(), store -> peers.wantsStores(peers.find(store.owner()), store.vm()));
         } catch (RuntimeException e) {
             log.error("upkeep failed", e);
         }

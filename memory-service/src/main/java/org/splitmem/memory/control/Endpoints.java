@@ -244,6 +244,9 @@ final class Endpoints {
         if (call.is("GET", "outgoing", "*", "fate")) {
             return Answer.json(migrations.fate(uuid(call.segment(1)), call.query("token")));
         }
+        if (call.is("GET", "outgoing", "*", "wants-stores")) {
+            return Answer.json(migrations.wantsStores(uuid(call.segment(1))));
+        }
         if (call.is("POST", "outgoing", "*", "ready")) {
             return makeReady(
                     uuid(call.segment(1)),

@@ -91,6 +91,12 @@ public final class HttpPeers implements PeerHosts {
         return Json.read(answer, Fate.class);
     }
 
+    @Override
+    public boolean wantsStores(Peer source, UUID vm) throws IOException {
+        return Json.read(
+                call(source.name(), "GET", "/v1/outgoing/" + vm + "/wants-stores", null, SHORT_WAIT), Boolean.class);
+    }
+
     /** How far the migration of another host's VM to here is. */
     enum Readiness {
         READY,

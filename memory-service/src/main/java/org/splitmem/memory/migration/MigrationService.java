@@ -310,6 +310,19 @@ public final class MigrationService implements ConnectionResolver {
         return vm.record().phase() == VmRecord.Phase.LEFT ? PeerHosts.Fate.LEFT : PeerHosts.Fate.UNKNOWN;
     }
 
+    /**
+     * Whether what sub-hosts keep for a migration of a VM from here may still be needed: while it goes on, and until its new
+     * owner, which has adopted the stores by then, has told that it has every page.
+     */
+    public boolean wantsStores(UUID uuid) {
+        synchronized (this) {
+            if (outgoing.containsKey(uuid)) {
+                return true;
+            }
+        }
+        return keptFor(vms.find(uuid)) != null;
+    }
+
     private static void checkPages(Hello hello, Vm vm) throws PeerException {
         try {
             long pages = vm.requireMemory().pages();

@@ -108,25 +108,43 @@ public final class MemoryServer implements ConnectionResolver {
         return true;
     }
 
+    /** The hosts that have made reservations here. */
+    public interface Owners {
+        /**
+         * Whether a VM's store may still be needed.
+         *
+         * @throws IOException if that host does not answer
+         */
+        boolean want(StoreRecord store) throws IOException;
+    }
+
     /**
-     * Frees stores that no owner has ever adopted and that nobody uses: their migration died before its handover, and with it
-     * who would have released them.
+     * Frees stores that no owner has ever adopted, that nobody uses, and that the host does not want any more which has made the
+     * reservation: their migration died before its handover, and with it who would have released them. A host that does not
+     * answer may come back with a guest that needs its pages. Waits for answers.
      */
-    public void releaseForsaken(long nowNs) {
+    public void releaseForsaken(long nowNs, Owners owners) {
         List<PageStore> forsaken;
         synchronized (this) {
             forsaken = stores.values().stream().filter(s -> s.isForsaken(nowNs)).toList();
         }
         for (PageStore store : forsaken) {
             try {
+                if (owners.want(store.record())) {
+                    store.keepForAWhile();
+                    continue;
+                }
                 log.info(
                         "vm={} its migration ended without a word from {}",
                         store.record().vm(),
                         store.record().owner());
                 release(store.record().vm(), store.record().token());
             } catch (IOException e) {
-                log.error(
-                        "vm={} its store could not be freed: {}", store.record().vm(), e.getMessage());
+                store.keepForAWhile();
+                log.warn(
+                        "vm={} nobody uses its store, and it is kept for now: {}",
+                        store.record().vm(),
+                        e.getMessage());
             }
         }
     }

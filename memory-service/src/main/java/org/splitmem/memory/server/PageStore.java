@@ -204,6 +204,11 @@ final class PageStore {
         return !adopted && users == 0 && nowNs - unusedSinceNs > FORSAKEN_NS;
     }
 
+    /** Somebody may come back to it: it is not forsaken for another while. */
+    synchronized void keepForAWhile() {
+        unusedSinceNs = System.nanoTime();
+    }
+
     /** A connection begins to use the store. @return false if it is retired */
     synchronized boolean enter() {
         if (retired) {

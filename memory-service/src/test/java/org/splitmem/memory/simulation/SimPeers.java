@@ -97,4 +97,10 @@ final class SimPeers implements PeerHosts {
         SimDaemon to = at(source);
         return ask(source.name(), () -> to.migrations().fate(vm, token), to);
     }
+
+    @Override
+    public boolean wantsStores(Peer source, UUID vm) throws IOException {
+        SimDaemon to = at(source);
+        return ask(source.name(), () -> to.migrations().wantsStores(vm), to);
+    }
 }
