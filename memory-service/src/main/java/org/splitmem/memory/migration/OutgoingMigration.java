@@ -182,7 +182,7 @@ final class OutgoingMigration {
                 task.id(),
                 hot.touchedPages(),
                 memory.pages());
-        return MigrationPlan.make(task, table);
+        return MigrationPlan.make(task, table, hot.touchedPages());
     }
 
     private void rounds(DirtyPages dirty, RoundSender rounds) throws IOException {
