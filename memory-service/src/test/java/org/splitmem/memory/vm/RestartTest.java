@@ -5,10 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.util.Random;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.extension.RegisterExtension;
 import org.splitmem.memory.guest.RamFile;
 import org.splitmem.memory.linux.Mman;
 import org.splitmem.memory.page.PageEntry;
@@ -17,27 +14,14 @@ import org.splitmem.memory.page.PageTable;
 import org.splitmem.memory.page.Pages;
 import org.splitmem.memory.testing.Await;
 import org.splitmem.memory.testing.GuestContent;
-import org.splitmem.memory.testing.MemoryDirectory;
 import org.splitmem.memory.testing.SeededTest;
 
 /** The daemon ends under a running guest and another takes its place: nothing may be lost, whatever was under way. */
-@Tag("root")
-class RestartTest {
+class RestartTest extends MachineTest {
     private static final long PAGES = 1024;
 
-    @RegisterExtension
-    final MemoryDirectory directory = new MemoryDirectory();
-
-    private Machine machine;
-
-    @AfterEach
-    void end() {
-        machine.close();
-    }
-
-    private Machine machine(String... lenders) throws Exception {
-        machine = new Machine(directory.path(), PAGES);
-        return machine.withLenders(lenders);
+    RestartTest() {
+        super(PAGES);
     }
 
     private void restart() throws Exception {
