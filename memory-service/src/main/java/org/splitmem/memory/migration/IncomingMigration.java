@@ -7,6 +7,7 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import org.splitmem.memory.fault.ChunkSeal;
 import org.splitmem.memory.faultpoint.FaultPoint;
+import org.splitmem.memory.guest.QemuMemory;
 import org.splitmem.memory.linux.NativeBlock;
 import org.splitmem.memory.page.PageEntry;
 import org.splitmem.memory.page.PageState;
@@ -46,7 +47,7 @@ final class IncomingMigration {
     private final String id;
     private final PlacementList placements = new PlacementList();
     private final RunList runs = new RunList();
-    private final NativeBlock argument = new NativeBlock(64);
+    private final NativeBlock argument = QemuMemory.newArgument();
 
     private boolean givenUp; // the control connection's thread's
     // Guarded by this.

@@ -43,7 +43,7 @@ public final class PageOuter {
     private final RunList data = new RunList();
     private final RunList zeroes = new RunList();
     private final RunList punched = new RunList();
-    private final NativeBlock argument = new NativeBlock(64);
+    private final NativeBlock argument = QemuMemory.newArgument();
 
     public PageOuter(
             GuestMemory memory,
