@@ -15,6 +15,7 @@ import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import org.splitmem.memory.page.Pages;
+import org.splitmem.memory.record.RecordFile;
 import org.splitmem.memory.wire.ErrorCode;
 import org.splitmem.memory.wire.Hello;
 import org.splitmem.memory.wire.PeerException;
@@ -57,7 +58,7 @@ public final class MemoryServer implements ConnectionResolver {
         try (Stream<Path> found = Files.list(directory)) {
             for (Path store : (Iterable<Path>) found::iterator) {
                 if (!StoreRecord.isIn(store)) {
-                    deleteFiles(store); // made a moment before the daemon died: nothing was acknowledged
+                    RecordFile.deleteDirectory(store); // made a moment before the daemon died: nothing was acknowledged
                     continue;
                 }
                 StoreRecord record = StoreRecord.load(store);
@@ -102,7 +103,7 @@ public final class MemoryServer implements ConnectionResolver {
             return false;
         }
         stores.remove(vm);
-        deleteFiles(store.directory());
+        RecordFile.deleteDirectory(store.directory());
         store.retire();
         log.info("vm={} released {} B", vm, store.record().reservedBytes());
         return true;
@@ -129,15 +130,6 @@ public final class MemoryServer implements ConnectionResolver {
                         "vm={} its store could not be freed: {}", store.record().vm(), e.getMessage());
             }
         }
-    }
-
-    private static void deleteFiles(Path directory) throws IOException {
-        try (Stream<Path> files = Files.list(directory)) {
-            for (Path file : (Iterable<Path>) files::iterator) {
-                Files.delete(file);
-            }
-        }
-        Files.delete(directory);
     }
 
     @Override

@@ -4,12 +4,10 @@ import com.fasterxml.jackson.annotation.JsonProperty;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
 import java.util.List;
 import java.util.UUID;
 import org.jspecify.annotations.Nullable;
-import org.splitmem.model.InvalidJsonException;
-import org.splitmem.model.Json;
+import org.splitmem.memory.record.RecordFile;
 
 /**
  * What a daemon must know of a VM to take it up again after a restart; kept beside its RAM, and as long.
@@ -72,7 +70,7 @@ public record VmRecord(
         return new VmRecord(uuid, name, Phase.LOCAL, List.of(), 1, -1, List.of(), null, pid);
     }
 
-    long ramBytes() {
+    public long ramBytes() {
         return backendBytes.stream().mapToLong(Long::longValue).sum();
     }
 
@@ -114,18 +112,11 @@ public record VmRecord(
     }
 
     void save(Path directory) throws IOException {
-        Path draft = directory.resolve(FILE + ".new");
-        Files.write(draft, Json.writeBytes(this));
-        Files.move(draft, directory.resolve(FILE), StandardCopyOption.ATOMIC_MOVE);
+        RecordFile.save(directory.resolve(FILE), this);
     }
 
     /** Reads the record of a VM's directory. @throws IOException naming the file if it cannot be read or understood */
     static VmRecord load(Path directory) throws IOException {
-        Path file = directory.resolve(FILE);
-        try {
-            return Json.read(Files.readAllBytes(file), VmRecord.class);
-        } catch (InvalidJsonException e) {
-            throw new IOException(file + " is damaged: " + e.getMessage(), e);
-        }
+        return RecordFile.load(directory.resolve(FILE), VmRecord.class);
     }
 }
