@@ -61,7 +61,8 @@ public final class VmRegistry implements ShimHandler {
         try (Stream<Path> all = Files.list(directory)) {
             for (Path vmDirectory : (Iterable<Path>) all::iterator) {
                 if (!VmRecord.isIn(vmDirectory)) {
-                    RecordFile.deleteDirectory(vmDirectory); // made a moment before the daemon died: no QEMU has seen it
+                    RecordFile.deleteDirectory(
+                            vmDirectory); // made a moment before the daemon died: no QEMU has seen it
                     continue;
                 }
                 VmRecord record = VmRecord.load(vmDirectory);
