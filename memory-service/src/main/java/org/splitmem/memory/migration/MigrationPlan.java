@@ -35,7 +35,7 @@ final class MigrationPlan {
         return LatePages.after(Pages.fromBytes(task.budgetBytes()), task.subHostPages(), table);
     }
 
-    /** What is written after the plan arrives at the main host on top of it: room is left for that, if the sub-hosts allow. */
+    /** Some of what is written after the plan comes to the main host on top of it: room is left for that, if the sub-hosts allow. */
     private static MigrationPlan of(MigrationTask task, PageTable table) {
         long budget = Pages.fromBytes(task.budgetBytes());
         long room = Arrays.stream(task.subHostPages()).sum();
