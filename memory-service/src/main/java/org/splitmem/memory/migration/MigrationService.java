@@ -166,7 +166,7 @@ public final class MigrationService implements ConnectionResolver {
     /** The source gave up. Does nothing for another token, or once the VM runs here. */
     public void cancel(UUID uuid, String token) {
         IncomingMigration migration = incoming(uuid);
-        if (migration != null && migration.token().equals(token)) {
+        if (migration != null && Hello.isSameToken(migration.token(), token)) {
             discard(migration, "its source gave up the migration");
         }
     }
@@ -271,7 +271,7 @@ public final class MigrationService implements ConnectionResolver {
      */
     public void arrived(UUID uuid, String token) throws RefusedException {
         OutgoingMigration migration = outgoing(uuid);
-        if (migration != null && migration.task().source().token().equals(token)) {
+        if (migration != null && Hello.isSameToken(migration.task().source().token(), token)) {
             if (!migration.arrived()) {
                 throw new RefusedException(
                         Kind.CONFLICT,
@@ -282,7 +282,7 @@ public final class MigrationService implements ConnectionResolver {
         }
         Vm vm = vms.find(uuid);
         VmRecord.Lender how = keptFor(vm);
-        if (vm != null && how != null && how.token().equals(token)) {
+        if (vm != null && how != null && Hello.isSameToken(how.token(), token)) {
             vms.remove(vm, "its new owner has every page");
         }
     }
@@ -292,7 +292,7 @@ public final class MigrationService implements ConnectionResolver {
         OutgoingMigration running = outgoing(uuid);
         Vm vm = vms.find(uuid);
         VmRecord.Lender how = keptFor(vm);
-        if (running != null || vm == null || how == null || !how.token().equals(token)) {
+        if (running != null || vm == null || how == null || !Hello.isSameToken(how.token(), token)) {
             return PeerHosts.Fate.UNKNOWN;
         }
         return vm.record().phase() == VmRecord.Phase.LEFT ? PeerHosts.Fate.LEFT : PeerHosts.Fate.UNKNOWN;

@@ -1,10 +1,8 @@
 package org.splitmem.memory.server;
 
 import java.io.IOException;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.security.MessageDigest;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -99,7 +97,7 @@ public final class MemoryServer implements ConnectionResolver {
     /** Frees a VM's pages and reservation. @return false if there was none under this token */
     public synchronized boolean release(UUID vm, String token) throws IOException {
         PageStore store = stores.get(vm);
-        if (store == null || !sameToken(store.record().token(), token)) {
+        if (store == null || !Hello.isSameToken(store.record().token(), token)) {
             return false;
         }
         stores.remove(vm);
@@ -156,11 +154,6 @@ public final class MemoryServer implements ConnectionResolver {
                 store.leave();
             }
         };
-    }
-
-    /** In constant time, so that a token cannot be guessed digit by digit. */
-    private static boolean sameToken(String ours, String theirs) {
-        return MessageDigest.isEqual(ours.getBytes(StandardCharsets.UTF_8), theirs.getBytes(StandardCharsets.UTF_8));
     }
 
     public long lendLimitBytes() {
