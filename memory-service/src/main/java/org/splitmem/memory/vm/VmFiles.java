@@ -91,8 +91,7 @@ final class VmFiles {
     /** Which chunks of an incoming VM are open. */
     synchronized ChunkSeal seal(VmRecord record) throws IOException {
         long pages = memory(record).pages();
-        RamFile file =
-                RamFile.open(directory.resolve(SEAL), Pages.SIZE * (1 + ChunkSeal.chunksOf(pages) / (long) Pages.SIZE));
+        RamFile file = RamFile.open(directory.resolve(SEAL), Pages.roundUp(ChunkSeal.chunksOf(pages) + 1));
         sealFile = file;
         return new ChunkSeal(pages, Mman.view(file.address(), Math.toIntExact(file.bytes())));
     }

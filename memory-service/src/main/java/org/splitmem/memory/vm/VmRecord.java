@@ -58,6 +58,9 @@ public record VmRecord(
             @JsonProperty(required = true) String token,
             @JsonProperty(required = true) long reservedBytes) {}
 
+    /** The least budget that a VM can run with. */
+    public static final long LEAST_BUDGET_BYTES = 16L << 20;
+
     private static final String FILE = "vm.json";
 
     public VmRecord {
@@ -70,6 +73,7 @@ public record VmRecord(
         return new VmRecord(uuid, name, Phase.LOCAL, List.of(), 1, -1, List.of(), null, pid);
     }
 
+    /** Of all backends; 0 until QEMU has mapped them. */
     public long ramBytes() {
         return backendBytes.stream().mapToLong(Long::longValue).sum();
     }
