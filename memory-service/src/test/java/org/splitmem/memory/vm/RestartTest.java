@@ -1,11 +1,13 @@
 package org.splitmem.memory.vm;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.util.Random;
 import org.junit.jupiter.api.Test;
+import org.splitmem.memory.faultpoint.FaultPoint;
 import org.splitmem.memory.guest.RamFile;
 import org.splitmem.memory.linux.Mman;
 import org.splitmem.memory.page.PageEntry;
@@ -121,6 +123,28 @@ class RestartTest extends MachineTest {
         assertStates(table, 640, PAGES, PageState.ZERO);
         machine.guest().run("verify 0 " + PAGES);
         assertThat(machine.paging().stats().lost.sum()).isZero();
+    }
+
+    /** No memory server has such a page: it must not be looked for on one. */
+    @Test
+    void aPageOfZerosWhosePageOutIsCutOffIsStillThere() throws Exception {
+        machine("h2").start();
+        machine.guest().run("verify 0 64"); // reading fills them
+        Await.until("the fill is noted", () -> machine.count(PageState.LOCAL) == 64);
+
+        assertThatThrownBy(() -> machine.pageOut(0, 64, 0, RestartTest::dieWhenPunched))
+                .isInstanceOf(IllegalStateException.class);
+        restart();
+
+        assertStates(machine.table(), 0, PAGES, PageState.ZERO);
+        machine.guest().run("verify 0 64");
+        assertThat(machine.paging().stats().lost.sum()).isZero();
+    }
+
+    private static void dieWhenPunched(FaultPoint point) {
+        if (point == FaultPoint.PAGES_PUNCHED) {
+            throw new IllegalStateException("the daemon dies here");
+        }
     }
 
     private RamFile open(String name, long bytes) throws Exception {
