@@ -72,10 +72,6 @@ final class IncomingMigration {
         return source.token();
     }
 
-    String id() {
-        return id;
-    }
-
     // ---- the source's connections
 
     void serveStream(FrameSocket socket) throws IOException {

@@ -69,9 +69,9 @@ public final class MemoryServer implements ConnectionResolver {
     }
 
     /**
-     * Reserves memory for one VM, or changes what is reserved.
+     * Reserves memory for one VM.
      *
-     * @throws NoRoomException if the limit or the memory does not allow it; nothing is changed then
+     * @throws NoRoomException if the limit or the memory does not allow it, or the VM has a reservation here; nothing is changed then
      */
     public synchronized void reserve(StoreRecord wanted) throws IOException, NoRoomException {
         PageStore existing = stores.get(wanted.vm());
