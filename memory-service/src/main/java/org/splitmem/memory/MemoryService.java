@@ -130,7 +130,8 @@ public final class MemoryService implements Callable<Integer> {
         vms.recover(migrations::found, migrations::takenUp);
         try (DataServer data = networked ? dataServer(config, server, migrations) : null;
                 ShimServer shims = new ShimServer(config.shimSocket(), Users.idsOf(config.shimUsers()), vms);
-                ControlServer control = new ControlServer(config, key, vms, migrations, server, peers, facts)) {
+                ControlServer control =
+                        new ControlServer(config, key, vms, migrations, server, peers, facts, ControlServer.IDLE_MS)) {
             if (data != null) {
                 data.start();
             }

@@ -12,7 +12,7 @@ import org.jspecify.annotations.Nullable;
  * @param zeroBytes how much was never written or is all zero, and therefore nowhere
  * @param workingSetBytes estimate of what it uses; absent until there is one
  * @param remoteBytes what each sub-host keeps, by name
- * @param pageInUs from the guest's touch to its answer, for pages that were fetched
+ * @param pageInUs from reading a fault to its answer, for pages that were fetched in the last one to two minutes
  * @param epoch of ownership, one more with each migration; memory servers obey only the newest
  */
 public record VmInfo(

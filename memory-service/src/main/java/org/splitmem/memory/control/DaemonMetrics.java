@@ -93,7 +93,7 @@ final class DaemonMetrics {
             Tags quantile = tags.and("quantile", Double.toString(q / 100));
             meters.add(Gauge.builder("splitmem_vm_page_in_seconds", vm, v -> pageInSeconds(v, q))
                     .tags(quantile)
-                    .description("Time from a fault to its answer, since the VM is paged here")
+                    .description("Time from a fault to its answer, in the last one to two minutes")
                     .register(registry));
         }
         return meters;

@@ -12,6 +12,7 @@ import org.splitmem.memory.migration.RefusedException;
 import org.splitmem.memory.server.MemoryServer;
 import org.splitmem.memory.server.StoreRecord;
 import org.splitmem.memory.vm.Vm;
+import org.splitmem.memory.vm.VmRecord;
 import org.splitmem.memory.vm.VmRegistry;
 import org.splitmem.memory.wire.FrameSocket;
 import org.splitmem.model.BudgetRequest;
@@ -23,7 +24,6 @@ import org.splitmem.model.VmInfo;
 
 /** What the control API can be asked. Any thread. */
 final class Endpoints {
-    private static final long LEAST_BUDGET = 16L << 20;
     /** How long a question for readiness may wait: shorter than who asks, and a hung peer of theirs, is waited for. */
     private static final long READY_WAIT_NS = 5_000_000_000L;
 
@@ -147,11 +147,11 @@ final class Endpoints {
     }
 
     private void setBudget(Vm vm, long bytes) throws ApiException, IOException {
-        if (bytes < LEAST_BUDGET) {
+        if (bytes < VmRecord.LEAST_BUDGET_BYTES) {
             throw new ApiException(
                     400,
                     "budget-too-small",
-                    "a budget of " + bytes + " B is less than " + LEAST_BUDGET
+                    "a budget of " + bytes + " B is less than " + VmRecord.LEAST_BUDGET_BYTES
                             + " B, the least that a VM can run with");
         }
         switch (vm.record().phase()) {

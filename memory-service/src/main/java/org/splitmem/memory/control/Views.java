@@ -23,7 +23,7 @@ final class Views {
     static VmInfo of(Vm vm) {
         VmRecord record = vm.record();
         Paging paging = vm.paging();
-        long ram = record.backendBytes().stream().mapToLong(Long::longValue).sum();
+        long ram = record.ramBytes();
         PageTable table = paging == null || record.phase() == VmRecord.Phase.LOCAL ? null : paging.table();
         return new VmInfo(
                 vm.uuid().toString(),

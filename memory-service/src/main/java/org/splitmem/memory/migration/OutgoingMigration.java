@@ -41,7 +41,6 @@ import org.splitmem.model.MigrationPhase;
  */
 final class OutgoingMigration {
     private static final Logger log = LoggerFactory.getLogger(OutgoingMigration.class);
-    static final String IGNORE_SHARED = "x-ignore-shared";
     /** While ready, a round follows the last one after this pause. */
     private static final long READY_PAUSE_NS = 200_000_000L;
     /** A round that leaves more than this part of what the one before left no longer helps. */
@@ -137,7 +136,7 @@ final class OutgoingMigration {
         progress.planned(dirty.count(), System.nanoTime());
         sender = new RoundSender(memory, table, groups);
         rounds(dirty, sender);
-        monitor.setMigrationCapability(IGNORE_SHARED, true);
+        monitor.ignoreShared(true);
         enter(MigrationPhase.READY, progress.remainingBytes() + " B remain after round " + progress.round());
         vm.reached(FaultPoint.READY);
         staySmall(dirty, sender);
@@ -383,10 +382,10 @@ final class OutgoingMigration {
         try {
             QmpMonitor qmp = monitor;
             if (qmp != null && qmp.isOpen()) {
-                qmp.setMigrationCapability(IGNORE_SHARED, false);
+                qmp.ignoreShared(false);
             }
         } catch (IOException e) {
-            log.warn("vm={} {} stays set in QEMU: {}", vm.uuid(), IGNORE_SHARED, e.getMessage());
+            log.warn("vm={} x-ignore-shared stays set in QEMU: {}", vm.uuid(), e.getMessage());
         }
         releaseQemu();
         closeLinks();

@@ -39,7 +39,6 @@ final class RoundSender implements AutoCloseable {
     private final List<StreamGroup> groups;
     private final ExecutorService workers;
     private final LongAdder sentPages = new LongAdder();
-    private final LongAdder zeroPages = new LongAdder();
 
     RoundSender(GuestMemory memory, PageTable table, List<StreamGroup> groups) {
         this.memory = memory;
@@ -189,7 +188,6 @@ final class RoundSender implements AutoCloseable {
         }
 
         private void takeZero(long page, int before) throws IOException {
-            zeroPages.increment();
             setState(page, PageState.ZERO);
             if (PageEntry.has(before, SENT)) { // an older, non-zero copy is there
                 if (voided.isFull()) {

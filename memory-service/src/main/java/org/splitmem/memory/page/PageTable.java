@@ -40,8 +40,7 @@ public final class PageTable {
 
     /** Size of a table, whole pages. */
     public static long bytesFor(long pages) {
-        long bytes = pages * ENTRY_BYTES;
-        return (bytes + Pages.SIZE - 1) / Pages.SIZE * Pages.SIZE;
+        return Pages.roundUp(pages * ENTRY_BYTES);
     }
 
     private void recount() {

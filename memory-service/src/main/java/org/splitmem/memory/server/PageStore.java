@@ -78,10 +78,6 @@ final class PageStore {
         return heldPages.get();
     }
 
-    long epoch() {
-        return epoch.get();
-    }
-
     /** From now on only this epoch, or a newer one, is the owner's. */
     void adopt(long newer) throws IOException {
         long before = epoch.getAndAccumulate(newer, Math::max);

@@ -23,7 +23,6 @@ import org.splitmem.memory.faultpoint.FaultPoints;
 import org.splitmem.memory.guest.GuestMemory;
 import org.splitmem.memory.guest.QemuMemory;
 import org.splitmem.memory.linux.LinuxException;
-import org.splitmem.memory.linux.NativeBlock;
 import org.splitmem.memory.page.PageEntry;
 import org.splitmem.memory.page.PageTable;
 import org.splitmem.memory.remote.Endpoint;
@@ -136,7 +135,7 @@ public final class Paging implements AutoCloseable {
 
     /** Lets every thread that waits fault again: an earlier daemon may have taken its message to the grave. */
     void wakeAll() {
-        qemu.wake(new NativeBlock(64), 0, memory.pages());
+        qemu.wake(QemuMemory.newArgument(), 0, memory.pages());
     }
 
     /** Drops what memory servers still keep although it is not theirs any more, where that can be. Not during page-outs. */

@@ -4,12 +4,10 @@ import com.fasterxml.jackson.annotation.JsonProperty;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
 import java.util.List;
 import java.util.UUID;
 import org.jspecify.annotations.Nullable;
-import org.splitmem.model.InvalidJsonException;
-import org.splitmem.model.Json;
+import org.splitmem.memory.record.RecordFile;
 
 /**
  * What a daemon must know of a VM to take it up again after a restart; kept beside its RAM, and as long.
@@ -60,6 +58,9 @@ public record VmRecord(
             @JsonProperty(required = true) String token,
             @JsonProperty(required = true) long reservedBytes) {}
 
+    /** The least budget that a VM can run with. */
+    public static final long LEAST_BUDGET_BYTES = 16L << 20;
+
     private static final String FILE = "vm.json";
 
     public VmRecord {
@@ -72,7 +73,8 @@ public record VmRecord(
         return new VmRecord(uuid, name, Phase.LOCAL, List.of(), 1, -1, List.of(), null, pid);
     }
 
-    long ramBytes() {
+    /** Of all backends; 0 until QEMU has mapped them. */
+    public long ramBytes() {
         return backendBytes.stream().mapToLong(Long::longValue).sum();
     }
 
@@ -114,18 +116,11 @@ public record VmRecord(
     }
 
     void save(Path directory) throws IOException {
-        Path draft = directory.resolve(FILE + ".new");
-        Files.write(draft, Json.writeBytes(this));
-        Files.move(draft, directory.resolve(FILE), StandardCopyOption.ATOMIC_MOVE);
+        RecordFile.save(directory.resolve(FILE), this);
     }
 
     /** Reads the record of a VM's directory. @throws IOException naming the file if it cannot be read or understood */
     static VmRecord load(Path directory) throws IOException {
-        Path file = directory.resolve(FILE);
-        try {
-            return Json.read(Files.readAllBytes(file), VmRecord.class);
-        } catch (InvalidJsonException e) {
-            throw new IOException(file + " is damaged: " + e.getMessage(), e);
-        }
+        return RecordFile.load(directory.resolve(FILE), VmRecord.class);
     }
 }
