@@ -124,7 +124,7 @@ final class OutgoingMigration {
         GuestMemory memory = paging.memory();
         PageTable table = paging.table();
         tracker = new DirtyTracker(memory, paging.qemu());
-        DirtyPages dirty = new DirtyPages(memory, table, tracker);
+        DirtyPages dirty = new DirtyPages(memory, table, tracker::log);
         monitor = QmpMonitor.connect(vm.qmpSocket(), vm.uuid().toString(), signals::onQmp, signals::qemuGone);
         connect(memory);
         LatePages late = plan(dirty, memory, table);
@@ -191,7 +191,7 @@ final class OutgoingMigration {
             progress.round(round);
             long startNs = System.nanoTime();
             round(dirty, rounds);
-            long found = dirty.scanAll();
+            long found = dirty.scanAll(this::isCut);
             progress.dirty(found, System.nanoTime() - startNs);
             log.info(
                     "vm={} migration={} round {}: {} pages sent so far, {} written meanwhile, {} ms",
@@ -238,7 +238,7 @@ final class OutgoingMigration {
     private void staySmall(DirtyPages dirty, RoundSender rounds) throws IOException {
         long lastNs = System.nanoTime();
         while (!signals.await(() -> hypervisorBegan() || mustStop(), READY_PAUSE_NS)) {
-            long found = dirty.scanAll();
+            long found = dirty.scanAll(this::isCut);
             progress.dirty(found, System.nanoTime() - lastNs);
             lastNs = System.nanoTime();
             round(dirty, rounds);
@@ -264,7 +264,7 @@ final class OutgoingMigration {
         vm.leaving(task.source());
         vm.requireSession().holdExit(true);
         vm.reached(FaultPoint.LEAVING);
-        DirtyPages dirty = new DirtyPages(vm.requireMemory(), vm.requireTable(), Objects.requireNonNull(tracker));
+        DirtyPages dirty = new DirtyPages(vm.requireMemory(), vm.requireTable(), Objects.requireNonNull(tracker)::log);
         awaitSwitchover();
         long startNs = System.nanoTime();
         vm.reached(FaultPoint.LAST_SCAN);
