@@ -42,8 +42,7 @@ public final class Pagemap {
      * armed ones counts as written; other masks would miss pages that were zapped after they were written.
      *
      * @param regions room for the runs, a multiple of {@link PageRegion#SIZE}
-     * @param rearm whether a write to them after this is to be found by the next call: then KVM drops what it has mapped
-     *     of the whole range
+     * @param rearm whether a write to them after this is to be found by the next call
      * @return number of runs stored; {@link #walkEnd} tells where the scan stopped
      */
     public static int written(

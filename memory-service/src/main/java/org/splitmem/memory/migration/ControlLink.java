@@ -23,6 +23,7 @@ final class ControlLink implements AutoCloseable {
     private final Runnable changed;
     private final Thread reader;
     private final Object sending = new Object();
+    private boolean allTold; // the migration's thread's
 
     // Guarded by this.
     private final Queue<Integer> wanted = new ArrayDeque<>();
@@ -121,6 +122,14 @@ final class ControlLink implements AutoCloseable {
     /** To follow the last chunk: answered once all of them are open. */
     void sendAllTold() throws IOException {
         socket.send(FrameType.FLUSH, 0, 0, 0);
+        allTold = true;
+    }
+
+    /** The guest runs there although some chunks could not be told: the destination asks for its fate once this has ended. */
+    void endUnlessAllTold() {
+        if (!allTold) {
+            socket.socket().shutdown();
+        }
     }
 
     /** True once the destination has opened every chunk: only then it takes pushed pages by their state. */

@@ -50,12 +50,14 @@ final class SwitchOver {
 
     /** @return pages found dirty by the last scan */
     long run(Handover handover) throws IOException {
+        long startNs = System.nanoTime();
         boolean complete = handover == Handover.COMPLETE;
         long found = scanAll(!complete);
         if (complete) {
             sendAll();
         }
         control.sendAllTold();
+        log.info("last scan: {} pages dirty, told after {} us", found, (System.nanoTime() - startNs) / 1_000);
         return found;
     }
 

@@ -18,6 +18,7 @@ import org.junit.jupiter.params.provider.EnumSource;
 import org.splitmem.memory.faultpoint.FaultPoint;
 import org.splitmem.memory.testing.Gcc;
 import org.splitmem.memory.testing.MemoryDirectory;
+import org.splitmem.model.Handover;
 
 /** The daemon of each host dies at each point at which something is half done, and another takes its place. */
 @Tag("root")
@@ -54,17 +55,34 @@ class FaultPointsTest {
         Parallel.run(all);
     }
 
+    /** One thread has told its chunk, another one may be in the middle of its own. */
+    @ParameterizedTest
+    @EnumSource
+    void nothingIsLostOrLeftIfADaemonDiesBetweenTwoChunks(Role role) throws Exception {
+        Scenario twoChunks = new Scenario(
+                3,
+                1,
+                List.of(100L << 20, 40L << 20),
+                34_000,
+                96L << 20,
+                2,
+                Handover.HYBRID,
+                FakeHypervisor.Failure.NONE);
+
+        dies(role, FaultPoint.TOLD_DIRTY, twoChunks);
+    }
+
     private boolean dies(Role role, FaultPoint point) throws Exception {
+        return dies(role, point, scenario(point));
+    }
+
+    private boolean dies(Role role, FaultPoint point, Scenario scenario) throws Exception {
         AtomicReference<Simulation> simulated = new AtomicReference<>();
-        boolean came = scenario(point)
-                .run(
-                        directory.resolve(
-                                String.valueOf(List.of(FaultPoint.values()).indexOf(point))),
-                        program,
-                        sim -> {
-                            simulated.set(sim);
-                            sim.at(point, sim.killing(role));
-                        });
+        boolean came = scenario.run(
+                directory.resolve(String.valueOf(List.of(FaultPoint.values()).indexOf(point))), program, sim -> {
+                    simulated.set(sim);
+                    sim.at(point, sim.killing(role));
+                });
 
         assertThat(simulated.get().happened()).as("the point was come to").contains(point);
         if (role == Role.SOURCE && point.compareTo(FaultPoint.READY) <= 0) {
