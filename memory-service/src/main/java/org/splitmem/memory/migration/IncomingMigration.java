@@ -97,7 +97,8 @@ final class IncomingMigration {
                 control = null;
                 aloneSinceNs = System.nanoTime();
             }
-            if (!isOwner() && !givenUp && vm.record().pid() != 0) {
+            if (!givenUp
+                    && vm.record().pid() != 0) { // also if the guest runs here: it may have needed a few chunks only
                 startOrphan();
             }
         }

@@ -123,7 +123,7 @@ final class OutgoingMigration {
         GuestMemory memory = paging.memory();
         PageTable table = paging.table();
         tracker = new DirtyTracker(memory, paging.qemu());
-        DirtyPages dirty = new DirtyPages(memory, table, tracker);
+        DirtyPages dirty = new DirtyPages(memory, table, tracker::log);
         monitor = QmpMonitor.connect(vm.qmpSocket(), vm.uuid().toString(), signals::onQmp, signals::qemuGone);
         connect(memory);
         LatePages late = plan(dirty, memory, table);
@@ -190,7 +190,7 @@ final class OutgoingMigration {
             progress.round(round);
             long startNs = System.nanoTime();
             round(dirty, rounds);
-            long found = dirty.scanAll();
+            long found = dirty.scanAll(this::isCut);
             progress.dirty(found, System.nanoTime() - startNs);
             log.info(
                     "vm={} migration={} round {}: {} pages sent so far, {} written meanwhile, {} ms",
@@ -237,7 +237,7 @@ final class OutgoingMigration {
     private void staySmall(DirtyPages dirty, RoundSender rounds) throws IOException {
         long lastNs = System.nanoTime();
         while (!signals.await(() -> hypervisorBegan() || mustStop(), READY_PAUSE_NS)) {
-            long found = dirty.scanAll();
+            long found = dirty.scanAll(this::isCut);
             progress.dirty(found, System.nanoTime() - lastNs);
             lastNs = System.nanoTime();
             round(dirty, rounds);
@@ -263,20 +263,18 @@ final class OutgoingMigration {
         vm.leaving(task.source());
         vm.requireSession().holdExit(true);
         vm.reached(FaultPoint.LEAVING);
-        DirtyPages dirty = new DirtyPages(vm.requireMemory(), vm.requireTable(), Objects.requireNonNull(tracker));
+        DirtyPages dirty = new DirtyPages(vm.requireMemory(), vm.requireTable(), Objects.requireNonNull(tracker)::log);
         awaitSwitchover();
-        long startNs = System.nanoTime();
         vm.reached(FaultPoint.LAST_SCAN);
         SwitchOver last = new SwitchOver(
                 dirty, requireControl(), requireSender(), vm.requireMemory().pages(), vm::reached);
-        long left = last.run(task.handover());
-        log.info(
-                "vm={} migration={} last scan: {} pages dirty, told after {} us",
-                vm.uuid(),
-                task.id(),
-                left,
-                (System.nanoTime() - startNs) / 1_000);
-        releaseQemu(); // its RAM is in our files, and what was written is known
+        try {
+            last.run(task.handover());
+        } catch (IOException e) { // the guest may run there already, if it needed no more than was told
+            signals.abort(String.valueOf(e.getMessage()));
+            log.warn("vm={} migration={} not all dirty sets could be told", vm.uuid(), task.id(), e);
+        }
+        releaseQemu(); // its RAM is in our files, and what was written is known, or all of it counts as written
         vm.reached(FaultPoint.QEMU_RELEASED);
         report.placed(vm.requireTable());
         awaitResume();
@@ -356,6 +354,7 @@ final class OutgoingMigration {
         ControlLink link = requireControl();
         vm.reached(FaultPoint.HANDOVER);
         vm.left();
+        link.endUnlessAllTold();
         vm.reached(FaultPoint.LEFT);
         signals.await(() -> link.hasArrived() || signals.hasArrived(), Long.MAX_VALUE);
         vm.reached(FaultPoint.ARRIVED);

@@ -161,9 +161,8 @@ final class RoundSender implements AutoCloseable {
             long from;
             while (!cut.getAsBoolean() && (from = group.nextChunk(CHUNK_PAGES)) < table.pages()) {
                 long end = Math.min(from + CHUNK_PAGES, table.pages());
-                for (long page = from; page < end; page++) {
-                    int entry = table.get(page);
-                    if (PageEntry.has(entry, DIRTY) && planned(entry) == group.index()) {
+                for (long page = from; (page = table.next(page, end, DIRTY)) < end; page++) {
+                    if (planned(table.get(page)) == group.index()) {
                         take(page);
                     }
                 }

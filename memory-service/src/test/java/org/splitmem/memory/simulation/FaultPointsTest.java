@@ -12,6 +12,7 @@ import java.util.concurrent.atomic.AtomicReference;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.splitmem.memory.faultpoint.FaultPoint;
+import org.splitmem.model.Handover;
 
 /** The daemon of each host dies at each point at which something is half done, and another takes its place. */
 class FaultPointsTest extends SimulationTest {
@@ -37,10 +38,31 @@ class FaultPointsTest extends SimulationTest {
         Parallel.run(all);
     }
 
+    /** One thread has told its chunk, another one may be in the middle of its own. */
+    @ParameterizedTest
+    @EnumSource
+    void nothingIsLostOrLeftIfADaemonDiesBetweenTwoChunks(Role role) throws Exception {
+        Scenario twoChunks = new Scenario(
+                3,
+                1,
+                List.of(100L << 20, 40L << 20),
+                34_000,
+                96L << 20,
+                2,
+                Handover.HYBRID,
+                FakeHypervisor.Failure.NONE);
+
+        dies(role, FaultPoint.TOLD_DIRTY, twoChunks);
+    }
+
     private boolean dies(Role role, FaultPoint point) throws Exception {
+        return dies(role, point, scenario(point));
+    }
+
+    private boolean dies(Role role, FaultPoint point, Scenario scenario) throws Exception {
         AtomicReference<Simulation> simulated = new AtomicReference<>();
         String number = String.valueOf(List.of(FaultPoint.values()).indexOf(point));
-        boolean came = run(number, scenario(point), sim -> {
+        boolean came = run(number, scenario, sim -> {
             simulated.set(sim);
             sim.at(point, sim.killing(role));
         });
