@@ -98,8 +98,7 @@ public final class HttpPeers implements PeerHosts {
 
     @Override
     public boolean wantsStores(Peer source, UUID vm) throws IOException {
-        return Json.read(
-                call(source.name(), "GET", "/v1/outgoing/" + vm + "/wants-stores", null, SHORT_WAIT), Boolean.class);
+        return Json.read(call(source.name(), "GET", "/v1/outgoing/" + vm + "/wants-stores", null), Boolean.class);
     }
 
     /** How far the migration of another host's VM to here is. */

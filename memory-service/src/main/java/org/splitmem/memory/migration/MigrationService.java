@@ -289,12 +289,12 @@ public final class MigrationService implements ConnectionResolver {
 
     /** What became of a VM that was leaving this host, for its destination, which lost touch with this daemon. */
     public PeerHosts.Fate fate(UUID uuid, String token) {
-        OutgoingMigration running = outgoing(uuid);
         Vm vm = vms.find(uuid);
         VmRecord.Lender how = keptFor(vm);
-        if (running != null || vm == null || how == null || !Hello.isSameToken(how.token(), token)) {
+        if (vm == null || how == null || !Hello.isSameToken(how.token(), token)) {
             return PeerHosts.Fate.UNKNOWN;
         }
+        // Also while its migration goes on here: a destination that was told, and died before it took note, asks again.
         return vm.record().phase() == VmRecord.Phase.LEFT ? PeerHosts.Fate.LEFT : PeerHosts.Fate.UNKNOWN;
     }
 
@@ -303,12 +303,7 @@ public final class MigrationService implements ConnectionResolver {
      * owner, which has adopted the stores by then, has told that it has every page.
      */
     public boolean wantsStores(UUID uuid) {
-        synchronized (this) {
-            if (outgoing.containsKey(uuid)) {
-                return true;
-            }
-        }
-        return keptFor(vms.find(uuid)) != null;
+        return outgoing(uuid) != null || keptFor(vms.find(uuid)) != null;
     }
 
     /** The RAM that a peer wants to talk of. @throws PeerException if it is of another size than the peer thinks */

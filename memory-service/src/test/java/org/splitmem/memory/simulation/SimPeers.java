@@ -80,7 +80,6 @@ final class SimPeers implements PeerHosts {
 
     @Override
     public boolean wantsStores(Peer source, UUID vm) throws IOException {
-        SimDaemon to = at(source);
-        return ask(source.name(), () -> to.migrations().wantsStores(vm), to);
+        return ask(source, daemon -> daemon.migrations().wantsStores(vm));
     }
 }
