@@ -265,7 +265,8 @@ public final class MigrationService implements ConnectionResolver {
     }
 
     /**
-     * The destination of a migration from here has every page. Does nothing for another token.
+     * The destination of a migration from here has every page, or its QEMU there has ended: nothing is kept for it any more.
+     * Does nothing for another token.
      *
      * @throws RefusedException if it is not recorded here in time: it has to be said again
      */
@@ -273,18 +274,23 @@ public final class MigrationService implements ConnectionResolver {
         OutgoingMigration migration = outgoing(uuid);
         if (migration != null && Hello.isSameToken(migration.task().source().token(), token)) {
             if (!migration.arrived()) {
-                throw new RefusedException(
-                        Kind.CONFLICT,
-                        "still-leaving",
-                        "migration " + migration.task().id() + " is not over yet");
+                throw stillLeaving(uuid);
             }
             return;
         }
         Vm vm = vms.find(uuid);
         VmRecord.Lender how = keptFor(vm);
         if (vm != null && how != null && Hello.isSameToken(how.token(), token)) {
+            if (vm.record().phase() == VmRecord.Phase.LEAVING) { // it may run here: see decideFate
+                throw stillLeaving(uuid);
+            }
             vms.remove(vm, "its new owner has every page");
         }
+    }
+
+    private static RefusedException stillLeaving(UUID uuid) {
+        return new RefusedException(
+                Kind.CONFLICT, "still-leaving", "VM " + uuid + " has not left this host for good yet");
     }
 
     /** What became of a VM that was leaving this host, for its destination, which lost touch with this daemon. */
