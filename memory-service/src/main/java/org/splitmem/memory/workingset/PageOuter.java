@@ -110,7 +110,7 @@ public final class PageOuter {
             throw e;
         }
         points.reached(FaultPoint.PAGES_STORED);
-        long freed = free(data, host, PageEntry.of(REMOTE, host), server);
+        long freed = free(data, host, PageEntry.pagedOut(host), server);
         stats.pageOuts.add(freed);
         return freed + free(zeroes, host, PageEntry.of(ZERO), server);
     }

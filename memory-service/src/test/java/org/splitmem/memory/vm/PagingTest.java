@@ -11,6 +11,7 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.RegisterExtension;
+import org.splitmem.memory.fault.FaultStats;
 import org.splitmem.memory.fault.Pager;
 import org.splitmem.memory.guest.RamFile;
 import org.splitmem.memory.linux.Mman;
@@ -79,6 +80,8 @@ class PagingTest {
                 "the last page-in is counted",
                 () -> machine.paging().stats().pageIns.sum() == PAGES);
         assertThat(machine.count(PageState.LOCAL)).isEqualTo(PAGES);
+        FaultStats stats = machine.paging().stats();
+        assertThat(stats.refaults.sum()).isPositive().isEqualTo(PAGES - stats.readAheadPages.sum());
     }
 
     @Test
