@@ -10,8 +10,7 @@ package org.splitmem.model;
  * @param readAheadPages pages fetched with a neighbour, before they were touched
  * @param refaults pages that the guest touched after page-out had taken them for cold
  */
-public record FaultCounts(
-        long pageIns, long pageOuts, long zeroFills, long minor, long readAheadPages, long refaults) {
+public record FaultCounts(long pageIns, long pageOuts, long zeroFills, long minor, long readAheadPages, long refaults) {
     public static final FaultCounts NONE = new FaultCounts(0, 0, 0, 0, 0, 0);
 
     public FaultCounts {

@@ -3,7 +3,6 @@ package org.splitmem.memory.workingset;
 import static org.splitmem.memory.page.PageState.LOCAL;
 import static org.splitmem.memory.page.PageState.OUTGOING;
 import static org.splitmem.memory.page.PageState.PUNCHING;
-import static org.splitmem.memory.page.PageState.REMOTE;
 import static org.splitmem.memory.page.PageState.ZERO;
 
 import java.io.IOException;
