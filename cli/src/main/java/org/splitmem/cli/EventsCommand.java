@@ -59,6 +59,7 @@ final class EventsCommand implements Runnable {
             throw new CommandFailedException("--timeout is at least 1, not " + timeoutSeconds);
         }
         System.setProperty("slf4j.provider", SILENT_LOGS);
+        System.setProperty("slf4j.internal.verbosity", "WARN"); // else it tells that it obeys
         Duration patience = Duration.ofSeconds(timeoutSeconds);
         try (EventReader reader = new EventReader(brokers, topics, patience, Map.of(), splitmem.err()::println)) {
             if (!reader.hasTopics()) {
