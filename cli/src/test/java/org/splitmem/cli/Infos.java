@@ -7,6 +7,7 @@ import org.splitmem.model.FaultCounts;
 import org.splitmem.model.Handover;
 import org.splitmem.model.HostInfo;
 import org.splitmem.model.HostStatus;
+import org.splitmem.model.LatencyHistogram;
 import org.splitmem.model.LatencyUs;
 import org.splitmem.model.MigrationInfo;
 import org.splitmem.model.MigrationPhase;
@@ -72,8 +73,9 @@ public final class Infos {
                 100 * MIB,
                 32 * MIB,
                 Map.of("h3", 200 * MIB, "h2", 92 * MIB),
-                new FaultCounts(9503, 222, 17, 41313, 64),
+                new FaultCounts(9503, 222, 17, 41313, 64, 31),
                 new LatencyUs(9503, 25.4, 61, 1300, 2_000_000),
+                LatencyHistogram.NONE,
                 3);
     }
 

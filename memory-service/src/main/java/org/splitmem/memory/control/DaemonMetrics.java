@@ -88,6 +88,14 @@ final class DaemonMetrics {
                 s -> s.pageOutsCancelled.sum());
         counter(meters, tags, "splitmem_vm_zero_fills_total", "Pages filled with zeros", vm, s -> s.zeroFills.sum());
         counter(meters, tags, "splitmem_vm_minor_faults_total", "Touches seen by sampling", vm, s -> s.minor.sum());
+        counter(meters, tags, "splitmem_vm_refaults_total", "Touches of pages sent out", vm, s -> s.refaults.sum());
+        counter(
+                meters,
+                tags,
+                "splitmem_vm_stalls_total",
+                "Page-ins that took more than 100 ms",
+                vm,
+                s -> s.pageInLatency().stalls());
         counter(meters, tags, "splitmem_vm_lost_pages_total", "Pages that cannot be had", vm, s -> s.lost.sum());
         for (double q : new double[] {50, 90, 99}) {
             Tags quantile = tags.and("quantile", Double.toString(q / 100));

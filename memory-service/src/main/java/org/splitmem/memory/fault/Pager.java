@@ -231,6 +231,9 @@ public final class Pager implements AutoCloseable {
         }
         sources.of(incoming).request(page, nowNs);
         if (PageEntry.state(entry) == PageState.REMOTE) {
+            if (PageEntry.wasPagedOut(entry)) {
+                stats.refaults.increment();
+            }
             readAhead(page, entry);
         }
         return true;

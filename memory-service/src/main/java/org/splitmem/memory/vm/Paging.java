@@ -117,7 +117,11 @@ public final class Paging implements AutoCloseable {
 
     private int recovered(long page, int entry) throws LinuxException {
         return switch (PageEntry.state(entry)) {
-            case ZERO, REMOTE, AT_SOURCE -> PageEntry.of(PageEntry.state(entry), PageEntry.host(entry));
+            case ZERO, AT_SOURCE -> PageEntry.of(PageEntry.state(entry), PageEntry.host(entry));
+            case REMOTE ->
+                PageEntry.wasPagedOut(entry)
+                        ? PageEntry.pagedOut(PageEntry.host(entry))
+                        : PageEntry.of(REMOTE, PageEntry.host(entry));
             case LOCAL, OUTGOING -> PageEntry.of(LOCAL);
             case FILLING -> PageEntry.of(memory.hasData(page) ? LOCAL : ZERO);
             case PUNCHING -> {

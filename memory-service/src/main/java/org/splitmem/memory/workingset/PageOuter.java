@@ -4,7 +4,6 @@ import static org.splitmem.memory.page.PageState.FILLING;
 import static org.splitmem.memory.page.PageState.LOCAL;
 import static org.splitmem.memory.page.PageState.OUTGOING;
 import static org.splitmem.memory.page.PageState.PUNCHING;
-import static org.splitmem.memory.page.PageState.REMOTE;
 import static org.splitmem.memory.page.PageState.ZERO;
 
 import java.io.IOException;
@@ -111,7 +110,7 @@ public final class PageOuter {
             throw e;
         }
         points.reached(FaultPoint.PAGES_STORED);
-        long freed = free(data, host, PageEntry.of(PUNCHING, host), PageEntry.of(REMOTE, host), server);
+        long freed = free(data, host, PageEntry.of(PUNCHING, host), PageEntry.pagedOut(host), server);
         stats.pageOuts.add(freed);
         // Not PUNCHING: the next daemon would take a page for the server's that no server has.
         return freed + free(zeroes, host, PageEntry.of(FILLING), PageEntry.of(ZERO), server);

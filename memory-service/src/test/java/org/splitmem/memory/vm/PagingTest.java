@@ -8,6 +8,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Random;
 import org.junit.jupiter.api.Test;
+import org.splitmem.memory.fault.FaultStats;
 import org.splitmem.memory.fault.Pager;
 import org.splitmem.memory.guest.RamFile;
 import org.splitmem.memory.linux.Mman;
@@ -64,6 +65,8 @@ class PagingTest extends MachineTest {
                 "the last page-in is counted",
                 () -> machine.paging().stats().pageIns.sum() == PAGES);
         assertThat(machine.count(PageState.LOCAL)).isEqualTo(PAGES);
+        FaultStats stats = machine.paging().stats();
+        assertThat(stats.refaults.sum()).isPositive().isEqualTo(PAGES - stats.readAheadPages.sum());
     }
 
     @Test
