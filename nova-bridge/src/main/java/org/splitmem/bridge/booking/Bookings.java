@@ -55,8 +55,13 @@ public final class Bookings {
 
     /** Nothing is booked for the VM any more. */
     public void release(UUID instance) throws ServiceException {
+        releaseConsumer(Consumers.of(instance));
+    }
+
+    /** As {@link #release}, for a VM of which nothing else is known. */
+    public void releaseConsumer(UUID consumer) throws ServiceException {
         try {
-            change(instance, new Owner("", ""), now -> Map.of());
+            changeConsumer(consumer, new Owner("", ""), now -> Map.of());
         } catch (NoCapacityException e) {
             throw new ServiceException(Kind.CONFLICT, "", "Placement has no capacity for nothing: " + e.text());
         }
@@ -71,7 +76,11 @@ public final class Bookings {
     /** Reads, changes and writes until nobody else was in between. */
     private void change(UUID instance, Owner owner, UnaryOperator<Map<String, Long>> how)
             throws ServiceException, NoCapacityException {
-        UUID consumer = Consumers.of(instance);
+        changeConsumer(Consumers.of(instance), owner, how);
+    }
+
+    private void changeConsumer(UUID consumer, Owner owner, UnaryOperator<Map<String, Long>> how)
+            throws ServiceException, NoCapacityException {
         String last = "";
         for (int attempt = 0; attempt < TRIES; attempt++) {
             Claims now = placement.claims(consumer);
@@ -84,7 +93,7 @@ public final class Bookings {
             }
             try {
                 placement.replace(consumer, claims(wanted, now, owner));
-                log.info("instance={} booked {} (before: {})", instance, wanted, before);
+                log.info("consumer={} booked {} (before: {})", consumer, wanted, before);
                 return;
             } catch (ConcurrentUpdateException e) {
                 last = String.valueOf(e.getMessage());
@@ -97,7 +106,9 @@ public final class Bookings {
             }
         }
         throw new ServiceException(
-                Kind.CONFLICT, "", "Placement: no luck in " + TRIES + " tries to book for " + instance + ": " + last);
+                Kind.CONFLICT,
+                "",
+                "Placement: no luck in " + TRIES + " tries to book for consumer " + consumer + ": " + last);
     }
 
     /** Somebody else's consumer is never touched, even if its uuid is ours. */
