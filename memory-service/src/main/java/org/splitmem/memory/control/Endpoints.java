@@ -94,7 +94,10 @@ final class Endpoints {
                 lent,
                 server.heldBytes(),
                 Math.max(0, room),
-                vms.all().size());
+                vms.all().size(),
+                config.failureDomain().isEmpty() ? null : config.failureDomain(),
+                facts.linkBytesPerSecond(config.controlAddress()),
+                facts.loadPercent());
     }
 
     /** Asks all peers at once: one that does not answer costs its time limit, not the sum of all. */
