@@ -40,9 +40,13 @@ configure_nova() { # NAME
   printf 'Host *\n StrictHostKeyChecking no\n UserKnownHostsFile /dev/null\n LogLevel ERROR\n' >"$ssh/config"
 }
 
+# nova-compute reads its configuration and our driver only when it starts.
 start_compute() { # NAME
-  local name=$1
+  local name=$1 seen=$HOSTS/$1/nova-seen now
   configure_nova "$name"
+  now=$(cat "$HOSTS/$name/etc-nova/nova.conf" "$PYTHON_TREE"/splitmem_nova/*.py "$NOVA_VIRT"/splitmem/*.py | md5sum)
+  if [[ $(cat "$seen" 2>/dev/null) != "$now" ]]; then stop_process "$name.nova-compute" 60; fi
+  printf '%s\n' "$now" >"$seen"
   if ! is_running "$name.sshd"; then
     start_in_host "$name" sshd /usr/sbin/sshd -D -e -f /dev/null -h "$STATE/hostkey" -o ListenAddress="$(host_address "$name")" \
       -o PidFile=none -o StrictModes=no -o "Subsystem=sftp internal-sftp"
@@ -63,10 +67,12 @@ computes_are_up() {
 
 # A new host has to be mapped to its cell before it gets servers.
 await_computes() {
-  local name
+  local name service
   wait_for 180 "nova-compute on all hosts (logs: $LOGS/host*/nova-compute.log)" computes_are_up || die "not all computes came up"
   nova_manage cell_v2 discover_hosts
   for name in $(known_hosts); do
-    is_running "$name.nova-compute" || die "nova-compute of $name has ended, see $LOGS/$name/nova-compute.log"
+    for service in nova-compute sshd; do
+      is_running "$name.$service" || die "$service of $name has ended, see $LOGS/$name/$service.log"
+    done
   done
 }

@@ -152,11 +152,12 @@ EOF
   done
 }
 
-# Placement is told that a host has $SPLITMEM_AIO_HOST_MEMORY MiB for guests, whatever this machine has.
-reserved_memory() {
+# Placement is told that a host has $SPLITMEM_AIO_HOST_MEMORY MiB for guests, whatever this machine has. libvirt's figure is the
+# one that Nova subtracts from; on virtual machines with hot-plugged memory it is not that of /proc/meminfo.
+reserved_memory() { # NAME
   local total
-  total=$(awk '$1 == "MemTotal:" { print int($2 / 1024) }' /proc/meminfo)
-  ((total > HOST_MEMORY)) || die "a host is to have $HOST_MEMORY MiB, but this machine has $total"
+  total=$(in_host "$1" virsh -q -c qemu:///system nodeinfo | awk '$1 == "Memory" { print int($3 / 1024) }')
+  ((total > HOST_MEMORY)) || die "a host is to have $HOST_MEMORY MiB, but libvirt says that this machine has $total"
   printf '%s\n' $((total - HOST_MEMORY))
 }
 
@@ -169,7 +170,7 @@ host = $name
 my_ip = $address
 compute_driver = splitmem.driver.SplitMemLibvirtDriver
 state_path = /var/lib/nova
-reserved_host_memory_mb = $(reserved_memory)
+reserved_host_memory_mb = $(reserved_memory "$name")
 reserved_host_disk_mb = 1024
 ram_allocation_ratio = 1.0
 shutdown_timeout = 2

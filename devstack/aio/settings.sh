@@ -34,7 +34,7 @@ host_address() { # NAME
 further_directories() { # NAME
   [[ $1 != controller ]] || return 0
   printf '%s\n' "/etc/nova:$HOSTS/$1/etc-nova" "/var/lib/nova:$HOSTS/$1/lib-nova" "/root/.ssh:$HOSTS/$1/ssh" \
-    "$NOVA_PACKAGE/virt:$NOVA_VIRT"
+    "/run/sshd:$HOSTS/$1/run-sshd" "$NOVA_PACKAGE/virt:$NOVA_VIRT"
 }
 
 # The databases, and with them the passwords in them, are made once and kept in the cache.

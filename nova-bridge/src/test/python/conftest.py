@@ -1,6 +1,7 @@
 """Tests of the Nova driver: python3 -m pytest nova-bridge/src/test/python, with Nova installed; nothing is asked over a network."""
 import http.server
 import json
+import os
 import pathlib
 import socketserver
 import sys
@@ -11,8 +12,14 @@ import pytest
 MAIN = pathlib.Path(__file__).resolve().parents[2] / 'main' / 'python'
 REPOSITORY = MAIN.parents[3]
 sys.path.insert(0, str(MAIN))
+os.environ['OS_NOVA_DISABLE_EVENTLET_PATCHING'] = '1'  # our servers run in real threads
 
+import libvirt  # noqa: E402
+from nova.virt.libvirt import guest as libvirt_guest  # noqa: E402
+from nova.virt.libvirt import migration as libvirt_migrate  # noqa: E402
 from splitmem_nova import client  # noqa: E402
+
+libvirt_guest.libvirt = libvirt_migrate.libvirt = libvirt  # as Nova does when it connects to libvirt
 
 UUID = '6d1f0000-0000-0000-0000-000000000001'
 
