@@ -15,6 +15,8 @@
 #                             restart splitmemd, libvirtd or nova-compute of a host, or a service of the controller
 #   stop HOST SERVICE [--kill]
 #   log HOST [SERVICE]        log of nova-compute (default), splitmemd, libvirtd, nova-api, ...
+#   bandwidth RATE|off        limit each host's link, both directions (500mbit, 1gbit, ...)
+#   prove [split|abort|plain] boot servers, migrate them through Nova's API, and check every byte of them (default: all proofs)
 #   console SERVER            what the server's guest has written where the server is now
 #
 #   $SPLITMEM_AIO_STATE       all files of the cloud (default /var/lib/splitmem-aio)
@@ -36,7 +38,7 @@ SPLITMEM_DEVSTACK_STATE=${SPLITMEM_AIO_STATE:-/var/lib/splitmem-aio}
 # shellcheck disable=SC2034 # for the parts
 HOST_PREFIX=host SUBNET=10.79.0 WITH_DAEMON=yes HOST_MEMORY=${SPLITMEM_AIO_HOST_MEMORY:-6144}
 for part in cluster/process cluster/namespace cluster/network cluster/libvirt cluster/daemon cluster/hosts \
-  aio/settings aio/config aio/database aio/controller aio/compute aio/tenant; do
+  aio/settings aio/config aio/database aio/controller aio/compute aio/tenant aio/prove; do
   # shellcheck source=/dev/null
   . "$HERE/$part.sh"
 done
@@ -58,6 +60,7 @@ cmd_up() {
   install_openstack
   mkdir -p "$STATE"
   take_lock "$STATE/lock"
+  # shellcheck disable=SC2153 # HOSTS is set by a part
   mkdir -p "$RUN" "$HOSTS" "$LOGS" # only now: a down may have been at work
   create_password
   printf '%s\n' "${SPLITMEM_AIO_LEND:-4GiB}" >"$LEND_FILE"
@@ -150,6 +153,19 @@ cmd_openstack() {
   openstack_client "$@"
 }
 
+cmd_bandwidth() {
+  check_bandwidth "${1:?bandwidth RATE|off}"
+  need_host "$CONTROLLER"
+  take_lock "$STATE/lock"
+  set_bandwidth "$1"
+}
+
+cmd_prove() {
+  need_host "$CONTROLLER"
+  create_password
+  prove "$@"
+}
+
 cmd_exec() {
   need_host "${1:-}"
   (($# > 1)) || die "exec HOST COMMAND..."
@@ -212,7 +228,7 @@ main() {
   refuse_inside
   (($# == 0)) || shift
   case $command in
-    up | down | status | openstack | exec | virsh | restart | stop | log | console) "cmd_$command" "$@" ;;
+    up | down | status | openstack | exec | virsh | restart | stop | log | console | bandwidth | prove) "cmd_$command" "$@" ;;
     -h | --help | help) usage ;;
     "") usage >&2; exit 2 ;;
     *) die "no command '$command' (see --help)" ;;
