@@ -16,7 +16,8 @@
 #   stop HOST SERVICE [--kill]
 #   log HOST [SERVICE]        log of nova-compute (default), splitmemd, libvirtd, nova-api, ...
 #   bandwidth RATE|off        limit each host's link, both directions (500mbit, 1gbit, ...)
-#   prove [split|abort|plain] boot servers, migrate them through Nova's API, and check every byte of them (default: all proofs)
+#   prove [NAME...]           boot servers, migrate them through Nova's API, and check every byte of them: split, abort, plain,
+#                             resize, killed (default: all)
 #   console SERVER            what the server's guest has written where the server is now
 #
 #   $SPLITMEM_AIO_STATE       all files of the cloud (default /var/lib/splitmem-aio)

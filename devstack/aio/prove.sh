@@ -164,11 +164,82 @@ prove_plain() {
   delete_server
 }
 
-# prove [NAME...]: split, abort, plain; all of them by default.
+server_action() { # WHAT STATUS BODY
+  local started answer
+  started=$(now)
+  answer=$(api POST "/servers/$SERVER/action" "$3")
+  [[ $answer != *'"code"'* ]] || die "Nova refuses to $1: $answer"
+  wait_for 20 "Nova to begin to $1" server_is_busy "$2" || die "Nova has not begun to $1"
+  wait_for 240 "the server to be $2" settled || die "no end of $1"
+  [[ $(server_field status) == "$2" ]] || die "$1 ended as $(server_field status): $(server_field fault | cut -c1-600)"
+  say "  $1: $2 on $(server_host) after $(elapsed "$started") s"
+}
+
+server_is_busy() { [[ $(server_field OS-EXT-STS:task_state) != null || $(server_field status) == "$1" ]]; } # STATUS
+settled() { [[ $(server_field OS-EXT-STS:task_state) == null ]]; }
+flavor_id() { api GET /flavors/detail | jq -r ".flavors[] | select(.name == \"$1\") | .id"; } # NAME
+
+prove_resize() {
+  local split host
+  say "== a server becomes a split one by a resize, and is rebooted and shelved"
+  boot plain.small host1
+  split=$(flavor_id split.small)
+  server_action "resize to split.small" VERIFY_RESIZE "{\"resize\":{\"flavorRef\":\"$split\"}}"
+  check "splitmemd has its RAM" test "$(daemon_vm "$(server_host)" .state)" == LOCAL
+  server_action "revert" ACTIVE '{"revertResize":null}'
+  check "it is an ordinary one again" test "$(daemon_vm "$(server_host)" .error.code)" == vm-not-found
+  server_action "resize to split.small" VERIFY_RESIZE "{\"resize\":{\"flavorRef\":\"$split\"}}"
+  server_action "confirm" ACTIVE '{"confirmResize":null}'
+  check "splitmemd has its RAM" test "$(daemon_vm "$(server_host)" .state)" == LOCAL
+  server_action "reboot hard" ACTIVE '{"reboot":{"type":"HARD"}}'
+  check "splitmemd has its RAM" test "$(daemon_vm "$(server_host)" .state)" == LOCAL
+  server_action "shelve" SHELVED_OFFLOADED '{"shelve":null}'
+  server_action "unshelve" ACTIVE '{"unshelve":null}'
+  host=$(server_host)
+  check "splitmemd has its RAM" test "$(daemon_vm "$host" .state)" == LOCAL
+  check "every byte is right" verified_from "$host"
+  delete_server
+  check "splitmemd has forgotten it" wait_for 30 "splitmemd to forget it" nobody_knows "$host"
+}
+
+nobody_knows() { # HOST
+  [[ $( (in_host "$1" curl -sS --unix-socket /run/splitmem/splitmemd.sock http://splitmemd/v1/vms) | jq length) == 0 ]]
+}
+
+prove_killed() {
+  local started id
+  say "== nova-compute is killed while it migrates a split server"
+  boot split.small host1
+  set_bandwidth 20mbit
+  started=$(now)
+  live_migrate host2
+  wait_for 60 "the migration to copy" copying
+  id=$(running_migration | cut -d ' ' -f 1)
+  stop_process host1.nova-compute 60 KILL
+  say "  $(elapsed "$started") s: nova-compute killed; splitmemd: $(last_phase host1)"
+  start_nova_compute host1
+  wait_for 90 "the split migration to be aborted" is_aborted host1
+  set_bandwidth off
+  wait_for 90 "the server to be ACTIVE" server_is ACTIVE
+  say "  $(elapsed "$started") s: ACTIVE on $(server_host), Nova's migration $(migration_status "$id"), splitmemd: $(last_phase host1)"
+  check "it runs at host1" test "$(server_host)" == host1
+  check "it is whole" test "$(daemon_vm host1 .state)" == LOCAL
+  check "every byte is right" verified_from host1
+  check "no memory stays lent" wait_for 30 "all reservations to be gone" nothing_lent
+  delete_server
+}
+
+last_phase() { # HOST
+  (in_host "$1" curl -sS --unix-socket /run/splitmem/splitmemd.sock http://splitmemd/v1/migrations) | jq -r '.[0].phase'
+}
+
+is_aborted() { [[ $(last_phase "$1") == ABORTED ]]; } # HOST
+
+# prove [NAME...]: all of them by default.
 prove() {
   local name
-  (($#)) || set -- split abort plain
-  for name in "$@"; do declare -F "prove_$name" >/dev/null || die "there is no proof '$name': split, abort, plain"; done
+  (($#)) || set -- split abort plain resize killed
+  for name in "$@"; do declare -F "prove_$name" >/dev/null || die "there is no proof '$name': split, abort, plain, resize, killed"; done
   TOKEN=$( (openstack_client token issue -f value -c id) )
   trap 'set_bandwidth off; delete_server' EXIT
   for name in "$@"; do "prove_$name"; done
