@@ -17,6 +17,7 @@ import org.splitmem.model.FaultCounts;
 import org.splitmem.model.Handover;
 import org.splitmem.model.HostInfo;
 import org.splitmem.model.Json;
+import org.splitmem.model.LatencyHistogram;
 import org.splitmem.model.LatencyUs;
 import org.splitmem.model.MigrationInfo;
 import org.splitmem.model.MigrationPhase;
@@ -126,6 +127,7 @@ public final class FakeHosts implements AutoCloseable {
                                 bytes,
                                 FaultCounts.NONE,
                                 LatencyUs.NONE,
+                                LatencyHistogram.NONE,
                                 1));
     }
 
