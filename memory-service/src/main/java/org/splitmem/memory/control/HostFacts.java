@@ -41,17 +41,20 @@ public final class HostFacts {
     }
 
     /** Runnable processes per CPU in the last minute, times 100; null if the kernel does not say. */
-    @Nullable Integer loadPercent() {
+    @Nullable
+    Integer loadPercent() {
         try {
             String oneMinute = Files.readString(LOADAVG).split(" ", 2)[0];
-            return (int) (Double.parseDouble(oneMinute) * 100 / Runtime.getRuntime().availableProcessors());
+            return (int)
+                    (Double.parseDouble(oneMinute) * 100 / Runtime.getRuntime().availableProcessors());
         } catch (IOException | NumberFormatException e) {
             return null;
         }
     }
 
     /** Speed of the network interface that has an address; null if it does not tell one, as virtual ones do. */
-    @Nullable Long linkBytesPerSecond(String address) {
+    @Nullable
+    Long linkBytesPerSecond(String address) {
         try {
             NetworkInterface card =
                     address.isEmpty() ? null : NetworkInterface.getByInetAddress(InetAddress.getByName(address));
@@ -59,7 +62,8 @@ public final class HostFacts {
                 return null;
             }
             long megabits = Long.parseLong(
-                    Files.readString(NETWORK.resolve(card.getName()).resolve("speed")).strip());
+                    Files.readString(NETWORK.resolve(card.getName()).resolve("speed"))
+                            .strip());
             return megabits > 0 ? megabits * 125_000 : null;
         } catch (IOException | NumberFormatException e) {
             return null;
