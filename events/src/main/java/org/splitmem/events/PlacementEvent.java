@@ -19,7 +19,7 @@ import org.jspecify.annotations.Nullable;
  * @param allocations all that the consumer holds; of a plan, what it is to hold; none after a release
  * @param projectId the instance's
  * @param userId the instance's
- * @param reason why: cold-start, migration, finished, aborted, expired, reconciled, deleted, ...
+ * @param reason why: placed, planned, completed, undone, released, reconciled
  * @param explanation how the plan was chosen, a sentence each; only of a plan
  */
 public record PlacementEvent(
@@ -73,8 +73,8 @@ public record PlacementEvent(
      * The event that tells it.
      *
      * @param type one of the four
-     * @param occasion what makes the id unique for this instance: for a plan the migration's id, for a release the generation that
-     *     the consumer had last; for a booking and a change the new generation serves, and this is not looked at
+     * @param occasion what makes the id unique for this instance: for a plan the migration's id; otherwise the moment, since
+     *     Placement counts generations anew when a consumer that was released books again
      */
     public Event event(String type, String occasion, Instant time) {
         boolean numbered = type.equals(BOOKED) || type.equals(CHANGED);
@@ -83,7 +83,9 @@ public record PlacementEvent(
         }
         String kind = type.substring(Topic.PLACEMENT.type("").length());
         // A booking and a change are the same step of the consumer, whoever calls it what.
-        String id = numbered ? consumer + "/generation/" + generation : consumer + "/" + kind + "/" + occasion;
+        String id = numbered
+                ? consumer + "/generation/" + generation + "/" + occasion
+                : consumer + "/" + kind + "/" + occasion;
         return Event.of(id, type, SOURCE, time, instanceUuid, this);
     }
 }

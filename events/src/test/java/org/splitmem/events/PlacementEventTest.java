@@ -57,10 +57,10 @@ class PlacementEventTest {
 
     @Test
     void aStepOfTheConsumerHasOneIdWhoeverTellsIt() {
-        var one = data(4, List.of()).event(PlacementEvent.BOOKED, "", NOW);
+        var one = data(4, List.of()).event(PlacementEvent.BOOKED, "x", NOW);
         var other = data(4, List.of()).event(PlacementEvent.CHANGED, "x", NOW.plusSeconds(1));
 
-        assertThat(one.id()).isEqualTo(other.id()).isEqualTo(Samples.uuid(9) + "/generation/4");
+        assertThat(one.id()).isEqualTo(other.id()).isEqualTo(Samples.uuid(9) + "/generation/4/x");
         assertThat(one.source()).isEqualTo(other.source());
         assertThat(data(null, List.of())
                         .event(PlacementEvent.RELEASED, "4", NOW)

@@ -1,6 +1,9 @@
 package org.splitmem.bridge;
 
 import ch.qos.logback.classic.Level;
+import io.micrometer.core.instrument.MeterRegistry;
+import io.micrometer.prometheusmetrics.PrometheusConfig;
+import io.micrometer.prometheusmetrics.PrometheusMeterRegistry;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Clock;
@@ -25,7 +28,6 @@ import org.splitmem.bridge.migration.Chooser;
 import org.splitmem.bridge.migration.Follower;
 import org.splitmem.bridge.migration.MigrationService;
 import org.splitmem.bridge.migration.Reconciler;
-import org.splitmem.bridge.migration.Telemetry;
 import org.splitmem.bridge.migration.VmPlacements;
 import org.splitmem.bridge.placement.PlacementClient;
 import org.splitmem.bridge.rest.Access;
@@ -35,6 +37,9 @@ import org.splitmem.bridge.store.Database;
 import org.splitmem.bridge.store.MigrationStore;
 import org.splitmem.bridge.store.StoreException;
 import org.splitmem.bridge.store.VmStore;
+import org.splitmem.bridge.telemetry.EventFeed;
+import org.splitmem.events.publish.EventPublisher;
+import org.splitmem.events.publish.PublisherConfig;
 import org.splitmem.model.config.ConfigException;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
@@ -55,6 +60,7 @@ public final class NovaBridge implements Callable<Integer> {
     private static final Logger log = LoggerFactory.getLogger(NovaBridge.class);
     private static final int EXIT_FAILED = 1;
     private static final long END_S = 20;
+    private static final int LOOPS = 3;
     private static final CountDownLatch ENDED = new CountDownLatch(1);
 
     @Option(
@@ -83,6 +89,7 @@ public final class NovaBridge implements Callable<Integer> {
             config.keystoneWithPassword();
             config.clusterKey();
             config.databasePassword();
+            config.kafkaProperties();
             if (checkOnly) {
                 System.out.println(configFile + " is valid");
                 return 0;
@@ -108,10 +115,13 @@ public final class NovaBridge implements Callable<Integer> {
         OwnToken token = new OwnToken(config.keystoneWithPassword(), config.endpoints(), clock);
         PlacementClient placement = new PlacementClient(token, config.placementTimeout());
         Bookings bookings = new Bookings(placement);
-        BridgeMetrics metrics = new BridgeMetrics(Telemetry.NONE);
-        ScheduledExecutorService loops = Executors.newScheduledThreadPool(2, task -> new Thread(task, "loop"));
-        try (Database database = database(config);
+        PrometheusMeterRegistry registry = new PrometheusMeterRegistry(PrometheusConfig.DEFAULT);
+        ScheduledExecutorService loops = Executors.newScheduledThreadPool(LOOPS, task -> new Thread(task, "loop"));
+        try (EventFeed events =
+                        events(config, registry, clock); // the last to be closed: the others tell until their end
+                Database database = database(config);
                 Daemons daemons = new Daemons(config.hosts(), config.clusterKey(), config.daemonTimeout())) {
+            BridgeMetrics metrics = new BridgeMetrics(registry, events.telemetry());
             MigrationStore store = new MigrationStore(
                     database, config.name(), config.rhythm().lease().toMillis());
             VmStore vms = new VmStore(database);
@@ -122,12 +132,7 @@ public final class NovaBridge implements Callable<Integer> {
             VmPlacements placements =
                     new VmPlacements(store, vms, chooser, bookings, daemons, follower, metrics, clock);
             Reconciler reconciler = new Reconciler(placement, bookings, daemons, store, vms, metrics, clock);
-            TokenValidator tokens = new TokenValidator(
-                    config.keystone().url(),
-                    config.keystone().limit(),
-                    token,
-                    config.policy().service(),
-                    clock);
+            TokenValidator tokens = tokens(config, token, clock);
             ApiServer.Parts parts = new ApiServer.Parts(
                     migrations,
                     placements,
@@ -146,6 +151,9 @@ public final class NovaBridge implements Callable<Integer> {
                     "reconciliation",
                     config.rhythm().reconcile().toMillis(),
                     () -> metrics.reconciled(reconciler.round(), clock.millis()));
+            if (events.isOn()) {
+                repeat(loops, "paging events", config.events().interval().toMillis(), () -> events.sample(daemons));
+            }
             try (ApiServer server = new ApiServer(config.address(), config.port(), parts)) {
                 CountDownLatch asked = shutdownSignal();
                 server.start();
@@ -164,6 +172,31 @@ public final class NovaBridge implements Callable<Integer> {
     private static Database database(BridgeConfig config) throws ConfigException {
         BridgeConfig.Store store = config.store();
         return new Database(store.url(), store.user(), config.databasePassword(), store.connections());
+    }
+
+    private static EventFeed events(BridgeConfig config, MeterRegistry registry, Clock clock)
+            throws ConfigException, IOException {
+        BridgeConfig.Events events = config.events();
+        if (events.brokers().isEmpty()) {
+            return EventFeed.off();
+        }
+        PublisherConfig publisher = new PublisherConfig(
+                events.brokers(),
+                events.mode(),
+                events.spoolDirectory(),
+                PublisherConfig.DEFAULT_SPOOL_BYTES,
+                PublisherConfig.DEFAULT_FORCE_INTERVAL,
+                config.kafkaProperties());
+        return EventFeed.to(new EventPublisher(publisher, registry), events.interval(), clock);
+    }
+
+    private static TokenValidator tokens(BridgeConfig config, OwnToken token, Clock clock) {
+        return new TokenValidator(
+                config.keystone().url(),
+                config.keystone().limit(),
+                token,
+                config.policy().service(),
+                clock);
     }
 
     private interface Work {

@@ -37,31 +37,55 @@ public final class Bookings {
         this.placement = placement;
     }
 
+    /**
+     * One atomic change of what is booked.
+     *
+     * @param generation of the consumer after it; if nothing is booked any more, the one it had last. 0 if there never was one
+     */
+    public record Step(Map<String, Long> before, Map<String, Long> after, long generation) {
+        public Step {
+            before = Map.copyOf(before);
+            after = Map.copyOf(after);
+        }
+
+        /** False if it was booked like that before. */
+        public boolean isChange() {
+            return !before.equals(after);
+        }
+
+        private static Step of(Claims now, Map<String, Long> before, Map<String, Long> after) {
+            long last = now.generation() == null ? 0 : now.generation();
+            // Placement makes a consumer with generation 0, and adds one with every write.
+            boolean written = !after.isEmpty() && !after.equals(before);
+            return new Step(before, after, written ? last + 1 : last);
+        }
+    }
+
     /** What is booked for a VM now, by host. */
     public Map<String, Long> of(UUID instance) throws ServiceException {
         return byHost(placement.claims(Consumers.of(instance)));
     }
 
     /** @throws NoCapacityException if a host has no room; the old booking stays */
-    public void set(UUID instance, Owner owner, Map<String, Long> booking)
+    public Step set(UUID instance, Owner owner, Map<String, Long> booking)
             throws ServiceException, NoCapacityException {
-        change(instance, owner, now -> booking);
+        return change(instance, owner, now -> booking);
     }
 
     /** Adds to what is booked: both sides of a migration. @throws NoCapacityException if a host has no room; the old booking stays */
-    public void add(UUID instance, Owner owner, Map<String, Long> more) throws ServiceException, NoCapacityException {
-        change(instance, owner, now -> union(now, more));
+    public Step add(UUID instance, Owner owner, Map<String, Long> more) throws ServiceException, NoCapacityException {
+        return change(instance, owner, now -> union(now, more));
     }
 
     /** Nothing is booked for the VM any more. */
-    public void release(UUID instance) throws ServiceException {
-        releaseConsumer(Consumers.of(instance));
+    public Step release(UUID instance) throws ServiceException {
+        return releaseConsumer(Consumers.of(instance));
     }
 
     /** As {@link #release}, for a VM of which nothing else is known. */
-    public void releaseConsumer(UUID consumer) throws ServiceException {
+    public Step releaseConsumer(UUID consumer) throws ServiceException {
         try {
-            changeConsumer(consumer, new Owner("", ""), now -> Map.of());
+            return changeConsumer(consumer, new Owner("", ""), now -> Map.of());
         } catch (NoCapacityException e) {
             throw new ServiceException(Kind.CONFLICT, "", "Placement has no capacity for nothing: " + e.text());
         }
@@ -74,12 +98,12 @@ public final class Bookings {
     }
 
     /** Reads, changes and writes until nobody else was in between. */
-    private void change(UUID instance, Owner owner, UnaryOperator<Map<String, Long>> how)
+    private Step change(UUID instance, Owner owner, UnaryOperator<Map<String, Long>> how)
             throws ServiceException, NoCapacityException {
-        changeConsumer(Consumers.of(instance), owner, how);
+        return changeConsumer(Consumers.of(instance), owner, how);
     }
 
-    private void changeConsumer(UUID consumer, Owner owner, UnaryOperator<Map<String, Long>> how)
+    private Step changeConsumer(UUID consumer, Owner owner, UnaryOperator<Map<String, Long>> how)
             throws ServiceException, NoCapacityException {
         String last = "";
         for (int attempt = 0; attempt < TRIES; attempt++) {
@@ -89,12 +113,12 @@ public final class Bookings {
             Map<String, Long> wanted = new TreeMap<>(how.apply(before));
             wanted.values().removeIf(mb -> mb == 0);
             if (wanted.equals(before)) {
-                return;
+                return Step.of(now, before, wanted);
             }
             try {
                 placement.replace(consumer, claims(wanted, now, owner));
                 log.info("consumer={} booked {} (before: {})", consumer, wanted, before);
-                return;
+                return Step.of(now, before, wanted);
             } catch (ConcurrentUpdateException e) {
                 last = String.valueOf(e.getMessage());
                 pause(attempt);

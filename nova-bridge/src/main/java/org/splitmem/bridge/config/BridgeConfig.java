@@ -1,6 +1,7 @@
 package org.splitmem.bridge.config;
 
 import java.io.IOException;
+import java.io.Reader;
 import java.net.URI;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -9,9 +10,12 @@ import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Properties;
 import java.util.Set;
+import java.util.TreeMap;
 import org.splitmem.bridge.daemon.HostAddress;
 import org.splitmem.bridge.keystone.KeystoneConfig;
+import org.splitmem.events.cloud.ContentMode;
 import org.splitmem.model.config.ConfigException;
 import org.splitmem.model.config.Settings;
 
@@ -37,6 +41,7 @@ public record BridgeConfig(
         Policy policy,
         Store store,
         Rhythm rhythm,
+        Events events,
         String logLevel,
         Map<String, String> effective) {
 
@@ -63,7 +68,19 @@ public record BridgeConfig(
      */
     public record Rhythm(Duration follow, Duration reconcile, Duration lease) {}
 
+    /**
+     * What is told to Kafka.
+     *
+     * @param brokers empty: nothing
+     * @param propertiesFile further properties of Kafka's client; empty: none
+     * @param interval between paging events of a VM, and at least between two that tell of a migration's progress
+     */
+    public record Events(
+            String brokers, String propertiesFile, Path spoolDirectory, ContentMode mode, Duration interval) {}
+
     private static final Set<String> LEVELS = Set.of("error", "warn", "info", "debug", "trace");
+    private static final Map<String, ContentMode> MODES =
+            Map.of("binary", ContentMode.BINARY, "structured", ContentMode.STRUCTURED);
     private static final Set<String> INTERFACES = Set.of("public", "internal", "admin");
     private static final int DEFAULT_DAEMON_PORT = 7779;
 
@@ -108,6 +125,7 @@ public record BridgeConfig(
                         millis(s, "follow.interval-ms", 1000),
                         Duration.ofSeconds(s.integer("reconcile.interval-s", 30, 1, 3600)),
                         millis(s, "follow.lease-ms", 15_000)),
+                events(s),
                 level(s),
                 Map.of());
         s.checkAllTaken();
@@ -129,6 +147,7 @@ public record BridgeConfig(
                 policy,
                 store,
                 rhythm,
+                events,
                 logLevel,
                 values);
     }
@@ -148,6 +167,19 @@ public record BridgeConfig(
                 s.text("keystone.region", ""),
                 interfaceName,
                 millis(s, "keystone.timeout-ms", 10_000));
+    }
+
+    private static Events events(Settings s) throws ConfigException {
+        String mode = s.text("kafka.mode", "binary");
+        if (!MODES.containsKey(mode)) {
+            throw s.wrong("kafka.mode", mode, "binary or structured");
+        }
+        return new Events(
+                s.text("kafka.brokers", ""),
+                s.text("kafka.properties-file", ""),
+                s.path("kafka.spool-directory", "/var/lib/splitmem/bridge/events"),
+                MODES.getOrDefault(mode, ContentMode.BINARY),
+                Duration.ofSeconds(s.integer("telemetry.interval-seconds", 10, 1, 3600)));
     }
 
     private static Duration millis(Settings s, String key, int otherwise) throws ConfigException {
@@ -239,6 +271,26 @@ public record BridgeConfig(
      */
     public String clusterKey() throws ConfigException {
         return secret("cluster.key-file", clusterKeyFile);
+    }
+
+    /**
+     * What is added to the settings of Kafka's client; empty if there is no file. May hold secrets.
+     *
+     * @throws ConfigException if the file cannot be read
+     */
+    public Map<String, String> kafkaProperties() throws ConfigException {
+        if (events.propertiesFile().isEmpty()) {
+            return Map.of();
+        }
+        Properties properties = new Properties();
+        try (Reader in = Files.newBufferedReader(Path.of(events.propertiesFile()))) {
+            properties.load(in);
+        } catch (IOException | IllegalArgumentException e) {
+            throw new ConfigException("kafka.properties-file " + events.propertiesFile() + " cannot be read: " + e);
+        }
+        Map<String, String> all = new TreeMap<>();
+        properties.stringPropertyNames().forEach(key -> all.put(key, properties.getProperty(key)));
+        return all;
     }
 
     /**

@@ -25,7 +25,7 @@ final class Booker {
     }
 
     /** A plan whose memory is booked. */
-    record Booked(Plan plan, Map<String, Long> booking) {}
+    record Booked(Plan plan, Map<String, Long> booking, Bookings.Step step) {}
 
     /**
      * Chooses and books.
@@ -48,8 +48,8 @@ final class Booker {
             Plan plan = chooser.choose(vm, main, source, specs, givenUp, holders);
             Map<String, Long> booking = Chooser.booking(plan, vm, main);
             try {
-                bookings.set(vm.instance(), owner(vm), Bookings.union(kept, booking));
-                return new Booked(plan, booking);
+                Bookings.Step step = bookings.set(vm.instance(), owner(vm), Bookings.union(kept, booking));
+                return new Booked(plan, booking, step);
             } catch (NoCapacityException e) {
                 last = e.text();
             }

@@ -1,6 +1,7 @@
 package org.splitmem.bridge.migration;
 
 import java.util.Map;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import org.splitmem.bridge.booking.Bookings;
@@ -20,11 +21,15 @@ final class Books {
         this.telemetry = telemetry;
     }
 
-    /** @param cause as {@link Telemetry} tells it */
-    void settle(Vm vm, Map<String, Long> booking, String cause) {
+    /**
+     * Sets it and tells it.
+     *
+     * @param migration that it is done for; absent outside of one
+     * @param cause as {@link Telemetry} tells it
+     */
+    void settle(Vm vm, @Nullable String migration, Map<String, Long> booking, String cause) {
         try {
-            bookings.set(vm.instance(), Booker.owner(vm), booking);
-            telemetry.placementChanged(vm, booking, cause);
+            telemetry.placementChanged(vm, migration, bookings.set(vm.instance(), Booker.owner(vm), booking), cause);
         } catch (ServiceException | NoCapacityException e) {
             log.warn(
                     "instance={} {} could not be booked now, reconciliation will do it: {}",

@@ -113,6 +113,8 @@ public final class Follower {
     }
 
     private void heard(Migration migration, MigrationInfo info) throws ServiceException {
+        telemetry.migrationRead(
+                info); // before anything is written down: what dies in between is told again by the next
         Progress progress = progress(info);
         if (info.phase() == MigrationPhase.ABORTED) {
             store.progress(migration.id(), progress, info.reason(), clock.millis());
@@ -173,14 +175,14 @@ public final class Follower {
             return;
         }
         vms.put(new PlacedVm(migration.vm().on(migration.destination()), migration.targetSide(), now));
-        books.settle(migration.vm().on(migration.destination()), migration.targetSide(), "completed");
+        books.settle(migration.vm().on(migration.destination()), migration.id(), migration.targetSide(), "completed");
         ended(migration.id());
     }
 
     /** Ends it with the VM at its source. Whoever else ended it first has said why. */
     void giveUp(Migration migration, Status how, @Nullable String reason) {
         if (store.end(migration.id(), migration.status(), how, reason, clock.millis())) {
-            books.settle(migration.vm(), migration.sourceSide(), "undone");
+            books.settle(migration.vm(), migration.id(), migration.sourceSide(), "undone");
             ended(migration.id());
         }
     }

@@ -131,10 +131,11 @@ public final class MigrationService {
                 throw new RefusedException(Kind.CONFLICT, "migration-over", "the plan took too long and was given up");
             }
             log.info("migration={} planned: {}", planning.id(), booked.plan().summary());
-            telemetry.placementChanged(planning.vm(), Bookings.union(sourceSide, booked.booking()), "planned");
+            telemetry.planned(planning.vm().on(destination), planning.id(), booked.plan(), booked.booking());
+            telemetry.placementChanged(planning.vm(), planning.id(), booked.step(), "planned");
         } catch (RefusedException | ServiceException | RuntimeException e) {
             if (store.end(planning.id(), Status.PLANNING, Status.FAILED, e.getMessage(), clock.millis())) {
-                books.settle(planning.vm(), sourceSide, "undone");
+                books.settle(planning.vm(), planning.id(), sourceSide, "undone");
             }
             throw e;
         }
@@ -182,6 +183,7 @@ public final class MigrationService {
         try {
             MigrationInfo info = daemons.migrate(migration.source(), migration.instance(), request(migration));
             store.taken(id, info.id(), Follower.progress(info), clock.millis());
+            telemetry.migrationRead(info);
         } catch (ServiceException e) {
             if (!e.isDoubtful()) {
                 follower.giveUp(find(id), Status.FAILED, e.text());

@@ -23,6 +23,7 @@ import org.splitmem.bridge.store.Migration;
 import org.splitmem.bridge.store.MigrationStore;
 import org.splitmem.bridge.store.PlacedVm;
 import org.splitmem.bridge.store.Status;
+import org.splitmem.bridge.store.Vm;
 import org.splitmem.bridge.store.VmStore;
 
 /**
@@ -169,15 +170,17 @@ public final class Reconciler {
                     || !bookings.of(instance).equals(now)) {
                 return true;
             }
+            Bookings.Step step;
             if (wanted.isEmpty()) {
-                bookings.release(instance);
+                step = bookings.release(instance);
                 forget(instance, migration, placed);
             } else {
-                bookings.set(instance, owner(placed, migration), wanted);
+                step = bookings.set(instance, owner(placed, migration), wanted);
             }
             log.warn("instance={} booking corrected: was {}, is {}", instance, now, wanted);
-            if (placed != null) {
-                telemetry.placementChanged(placed.vm(), wanted, "reconciled");
+            Vm vm = placed != null ? placed.vm() : migration == null ? null : migration.vm();
+            if (vm != null) {
+                telemetry.placementChanged(vm, migration == null ? null : migration.id(), step, "reconciled");
             }
             return true;
         } catch (ServiceException | NoCapacityException e) {

@@ -1,28 +1,36 @@
 package org.splitmem.bridge.migration;
 
 import java.util.Map;
+import org.jspecify.annotations.Nullable;
+import org.splitmem.bridge.booking.Bookings;
+import org.splitmem.bridge.plan.Plan;
 import org.splitmem.bridge.store.Migration;
 import org.splitmem.bridge.store.Vm;
+import org.splitmem.model.MigrationInfo;
 
 /** Hears of what happens. Called after the fact, on the thread that did it; must return at once and must not fail. */
 public interface Telemetry {
-    /** Nobody listens. */
-    Telemetry NONE = new Telemetry() {
-        @Override
-        public void migrationChanged(Migration migration) {}
-
-        @Override
-        public void placementChanged(Vm vm, Map<String, Long> booking, String cause) {}
-    };
-
     /** A migration's status has changed, or its daemon's phase. */
     void migrationChanged(Migration migration);
 
+    /** The source's daemon has said how a migration is; by several threads, so not always the latest last. */
+    void migrationRead(MigrationInfo info);
+
     /**
-     * What is booked for a VM has changed.
+     * Sub-hosts were chosen for a VM, or none were needed, and booked.
      *
-     * @param booking in MB, by host; empty: nothing any more
+     * @param vm on the host that it is to run on
+     * @param migration id of the bridge's migration; absent if the VM is about to start
+     * @param booking what is booked by the plan, in MB by host
+     */
+    void planned(Vm vm, @Nullable String migration, Plan plan, Map<String, Long> booking);
+
+    /**
+     * What is booked for a VM was set.
+     *
+     * @param migration id of the bridge's migration that it was set for; absent outside of one
+     * @param step may be no change
      * @param cause placed, planned, completed, undone, released or reconciled
      */
-    void placementChanged(Vm vm, Map<String, Long> booking, String cause);
+    void placementChanged(Vm vm, @Nullable String migration, Bookings.Step step, String cause);
 }

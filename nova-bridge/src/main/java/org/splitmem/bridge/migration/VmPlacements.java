@@ -79,12 +79,13 @@ public final class VmPlacements {
             try {
                 tellHost(vm, split, booked.booking());
             } catch (ServiceException e) {
-                new Books(bookings, telemetry).settle(vm, before, "undone");
+                new Books(bookings, telemetry).settle(vm, null, before, "undone");
                 throw e;
             }
             vms.put(new PlacedVm(vm, booked.booking(), clock.millis()));
             log.info("instance={} placed: {}", vm.instance(), booked.plan().summary());
-            telemetry.placementChanged(vm, booked.booking(), "placed");
+            telemetry.planned(vm, null, booked.plan(), booked.booking());
+            telemetry.placementChanged(vm, null, booked.step(), "placed");
             return new Placement(vm, split, split ? booked.booking() : Map.of());
         } catch (ServiceException e) {
             throw RefusedException.upstream(e);
@@ -112,15 +113,16 @@ public final class VmPlacements {
             return;
         }
         endPlans(instance, "the VM is gone");
+        Bookings.Step step;
         try {
-            bookings.release(instance);
+            step = bookings.release(instance);
         } catch (ServiceException e) {
             throw RefusedException.upstream(e);
         }
         vms.delete(instance);
         if (placed.isPresent()) {
             Vm vm = placed.get().vm();
-            telemetry.placementChanged(vm, Map.of(), "released");
+            telemetry.placementChanged(vm, null, step, "released");
             takeBack(vm);
         }
     }

@@ -6,29 +6,38 @@ import io.micrometer.core.instrument.Timer;
 import io.micrometer.core.instrument.binder.jvm.JvmMemoryMetrics;
 import io.micrometer.core.instrument.binder.jvm.JvmThreadMetrics;
 import io.micrometer.core.instrument.binder.system.ProcessorMetrics;
-import io.micrometer.prometheusmetrics.PrometheusConfig;
 import io.micrometer.prometheusmetrics.PrometheusMeterRegistry;
 import java.time.Duration;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
+import org.jspecify.annotations.Nullable;
+import org.splitmem.bridge.booking.Bookings;
 import org.splitmem.bridge.migration.Chooser;
 import org.splitmem.bridge.migration.Reconciler;
 import org.splitmem.bridge.migration.Telemetry;
+import org.splitmem.bridge.plan.Plan;
 import org.splitmem.bridge.store.Migration;
 import org.splitmem.bridge.store.Vm;
+import org.splitmem.model.MigrationInfo;
 
 /** What /metrics tells; names and meanings are listed in docs/BRIDGE-API.md. Any thread. */
 public final class BridgeMetrics implements Telemetry, Chooser.Timing {
-    private final PrometheusMeterRegistry registry = new PrometheusMeterRegistry(PrometheusConfig.DEFAULT);
+    private final PrometheusMeterRegistry registry;
     private final Telemetry next;
     private final Timer planning;
     private final Counter corrections;
     private final Counter uncorrected;
     private final AtomicLong reconciledAtMs = new AtomicLong();
 
-    /** @param next hears of the same */
-    public BridgeMetrics(Telemetry next) {
+    /**
+     * Adds its own to what others have registered.
+     *
+     * @param registry all that /metrics tells
+     * @param next hears of the same
+     */
+    public BridgeMetrics(PrometheusMeterRegistry registry, Telemetry next) {
+        this.registry = registry;
         this.next = next;
         this.planning = Timer.builder("splitmem.bridge.planning")
                 .description("Time to choose sub-hosts, once all facts are there")
@@ -86,7 +95,17 @@ public final class BridgeMetrics implements Telemetry, Chooser.Timing {
     }
 
     @Override
-    public void placementChanged(Vm vm, Map<String, Long> booking, String cause) {
-        next.placementChanged(vm, booking, cause);
+    public void migrationRead(MigrationInfo info) {
+        next.migrationRead(info);
+    }
+
+    @Override
+    public void planned(Vm vm, @Nullable String migration, Plan plan, Map<String, Long> booking) {
+        next.planned(vm, migration, plan, booking);
+    }
+
+    @Override
+    public void placementChanged(Vm vm, @Nullable String migration, Bookings.Step step, String cause) {
+        next.placementChanged(vm, migration, step, cause);
     }
 }

@@ -87,6 +87,7 @@ class BridgeConfigTest {
                 "keystone.url = k:5000      | keystone.url = k:5000    | http://controller:5000",
                 "keystone.interface = inner | keystone.interface       | internal",
                 "log.level = loud           | log.level = loud         | one of",
+                "kafka.mode = text          | kafka.mode = text        | binary or structured",
                 "colour = red               | unknown key colour       | http.port",
             })
     void aWrongSettingIsNamed(String line, String what, String allowed) {

@@ -8,7 +8,9 @@ import java.time.ZoneOffset;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.TreeMap;
 import java.util.UUID;
+import org.jspecify.annotations.Nullable;
 import org.splitmem.bridge.booking.Bookings;
 import org.splitmem.bridge.booking.Consumers;
 import org.splitmem.bridge.daemon.Daemons;
@@ -16,11 +18,13 @@ import org.splitmem.bridge.daemon.FakeHosts;
 import org.splitmem.bridge.http.FixedCredentials;
 import org.splitmem.bridge.placement.FakePlacement;
 import org.splitmem.bridge.placement.PlacementClient;
+import org.splitmem.bridge.plan.Plan;
 import org.splitmem.bridge.store.Database;
 import org.splitmem.bridge.store.Migration;
 import org.splitmem.bridge.store.MigrationStore;
 import org.splitmem.bridge.store.Vm;
 import org.splitmem.bridge.store.VmStore;
+import org.splitmem.model.MigrationInfo;
 
 /** Three hosts, Placement and a database, and as many bridges as a test wants; time passes when it is told to. */
 public final class Cloud extends Clock implements AutoCloseable {
@@ -48,6 +52,24 @@ public final class Cloud extends Clock implements AutoCloseable {
         placement.claim(Consumers.of(VM), "SPLITMEM", "h1", 256);
     }
 
+    private final class Told implements Telemetry {
+        @Override
+        public void migrationChanged(Migration m) {
+            told.add(m.status().word() + " " + m.progress().phase());
+        }
+
+        @Override
+        public void migrationRead(MigrationInfo info) {}
+
+        @Override
+        public void planned(Vm vm, @Nullable String migration, Plan plan, Map<String, Long> booking) {}
+
+        @Override
+        public void placementChanged(Vm vm, @Nullable String migration, Bookings.Step step, String cause) {
+            told.add(cause + " " + new TreeMap<>(step.after()));
+        }
+    }
+
     /** A bridge. */
     public final class Bridge {
         public final MigrationStore store;
@@ -59,7 +81,7 @@ public final class Cloud extends Clock implements AutoCloseable {
         public final Daemons daemons;
         public final PlacementClient client;
 
-        Bridge(String name) {
+        Bridge(String name, Telemetry telemetry) {
             Cloud c = Cloud.this;
             client = new PlacementClient(new FixedCredentials(placement.url()), Duration.ofSeconds(5));
             Bookings bookings = new Bookings(client);
@@ -67,17 +89,6 @@ public final class Cloud extends Clock implements AutoCloseable {
             store = new MigrationStore(database, name, 15_000);
             vms = new VmStore(database);
             Chooser chooser = new Chooser(client, daemons, store, ns -> {});
-            Telemetry telemetry = new Telemetry() {
-                @Override
-                public void migrationChanged(Migration m) {
-                    told.add(m.status().word() + " " + m.progress().phase());
-                }
-
-                @Override
-                public void placementChanged(Vm vm, Map<String, Long> booking, String cause) {
-                    told.add(cause + " " + booking);
-                }
-            };
             follower = new Follower(store, vms, bookings, daemons, telemetry, c);
             migrations = new MigrationService(store, vms, chooser, bookings, daemons, follower, telemetry, c);
             placements = new VmPlacements(store, vms, chooser, bookings, daemons, follower, telemetry, c);
@@ -86,12 +97,17 @@ public final class Cloud extends Clock implements AutoCloseable {
     }
 
     public Bridge bridge(String name) {
-        Bridge bridge = new Bridge(name);
+        return bridge(name, new Told());
+    }
+
+    /** A bridge that tells somebody else. */
+    public Bridge bridge(String name, Telemetry telemetry) {
+        Bridge bridge = new Bridge(name, telemetry);
         daemons.add(bridge.daemons);
         return bridge;
     }
 
-    static PlanInput onHost(String host) {
+    public static PlanInput onHost(String host) {
         return new PlanInput(new Vm(VM, "db1", host, 512, 256, "project", "user"), SPECS);
     }
 
@@ -99,7 +115,7 @@ public final class Cloud extends Clock implements AutoCloseable {
         return placement.claimsOf(Consumers.of(VM));
     }
 
-    void pass(Duration time) {
+    public void pass(Duration time) {
         now = now.plus(time);
     }
 

@@ -12,6 +12,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.github.tomakehurst.wiremock.junit5.WireMockExtension;
+import io.micrometer.prometheusmetrics.PrometheusConfig;
+import io.micrometer.prometheusmetrics.PrometheusMeterRegistry;
 import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
@@ -29,7 +31,7 @@ import org.splitmem.bridge.config.BridgeConfig;
 import org.splitmem.bridge.http.FixedCredentials;
 import org.splitmem.bridge.keystone.TokenValidator;
 import org.splitmem.bridge.migration.Cloud;
-import org.splitmem.bridge.migration.Telemetry;
+import org.splitmem.bridge.telemetry.Silent;
 import org.splitmem.model.Json;
 import org.splitmem.model.MigrationPhase;
 
@@ -67,7 +69,7 @@ class ApiTest {
                 Clock.systemUTC());
         BridgeConfig.Policy policy = new BridgeConfig.Policy(
                 Set.of("reader", "admin", "service"), Set.of("admin", "service"), Set.of("service"));
-        BridgeMetrics metrics = new BridgeMetrics(Telemetry.NONE);
+        BridgeMetrics metrics = new BridgeMetrics(new PrometheusMeterRegistry(PrometheusConfig.DEFAULT), new Silent());
         server = new ApiServer(
                 "127.0.0.1",
                 0,

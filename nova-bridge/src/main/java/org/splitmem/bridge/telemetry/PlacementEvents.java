@@ -1,0 +1,89 @@
+package org.splitmem.bridge.telemetry;
+
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+import org.jspecify.annotations.Nullable;
+import org.splitmem.bridge.booking.Bookings;
+import org.splitmem.bridge.booking.Consumers;
+import org.splitmem.bridge.plan.Plan;
+import org.splitmem.bridge.store.Vm;
+import org.splitmem.events.Event;
+import org.splitmem.events.PlacementEvent;
+import org.splitmem.events.PlacementEvent.Allocation;
+import org.splitmem.events.PlacementEvent.Mode;
+
+/** Events of plans and bookings. Pure. */
+final class PlacementEvents {
+    private PlacementEvents() {}
+
+    /** @param vm on the host that it is to run on */
+    static Event planned(Vm vm, @Nullable String migration, Plan plan, Map<String, Long> booking, Instant at) {
+        List<String> explanation = new ArrayList<>();
+        explanation.add(plan.summary());
+        explanation.addAll(plan.explanation());
+        explanation.removeIf(String::isBlank);
+        Mode mode = plan.outcome() == Plan.Outcome.SPLIT ? Mode.SPLIT : Mode.WHOLE;
+        String occasion = migration == null ? "start/" + at.toEpochMilli() : migration;
+        return data(vm, migration, null, mode, booking, "planned", explanation)
+                .event(PlacementEvent.PLANNED, occasion, at);
+    }
+
+    /** @param step a change */
+    static Event changed(Vm vm, @Nullable String migration, Bookings.Step step, String cause, Instant at) {
+        String moment = Long.toString(at.toEpochMilli());
+        if (step.after().isEmpty()) {
+            return data(vm, migration, null, null, Map.of(), cause, null)
+                    .event(PlacementEvent.RELEASED, step.generation() + "/" + moment, at);
+        }
+        String type = step.before().isEmpty() ? PlacementEvent.BOOKED : PlacementEvent.CHANGED;
+        int generation = Math.toIntExact(step.generation());
+        return data(vm, migration, generation, mode(vm, step.after()), step.after(), cause, null)
+                .event(type, moment, at);
+    }
+
+    /** Absent while both sides of a migration are booked, of which one is whole. */
+    private static @Nullable Mode mode(Vm vm, Map<String, Long> booking) {
+        if (!booking.containsKey(vm.host())) {
+            return Mode.SPLIT;
+        }
+        return booking.size() == 1 ? Mode.WHOLE : null;
+    }
+
+    private static PlacementEvent data(
+            Vm vm,
+            @Nullable String migration,
+            @Nullable Integer generation,
+            @Nullable Mode mode,
+            Map<String, Long> booking,
+            String cause,
+            @Nullable List<String> explanation) {
+        List<Allocation> allocations = new ArrayList<>();
+        new TreeMap<>(booking).forEach((host, mb) -> {
+            if (mb > 0) {
+                allocations.add(new Allocation(host, mb));
+            }
+        });
+        return new PlacementEvent(
+                vm.instance().toString(),
+                orAbsent(vm.name()),
+                Consumers.of(vm.instance()).toString(),
+                generation,
+                migration,
+                orAbsent(vm.host()),
+                mode,
+                vm.ramMb(),
+                vm.mainMb(),
+                allocations,
+                orAbsent(vm.projectId()),
+                orAbsent(vm.userId()),
+                cause,
+                explanation);
+    }
+
+    private static @Nullable String orAbsent(String text) {
+        return text.isBlank() ? null : text;
+    }
+}

@@ -1,0 +1,187 @@
+package org.splitmem.bridge.telemetry;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.splitmem.bridge.migration.Cloud.VM;
+import static org.splitmem.bridge.migration.Cloud.onHost;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.networknt.schema.JsonSchemaFactory;
+import com.networknt.schema.SpecVersion;
+import io.micrometer.core.instrument.MeterRegistry;
+import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
+import java.io.InputStream;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.CopyOnWriteArrayList;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.splitmem.bridge.migration.Cloud;
+import org.splitmem.bridge.store.Migration;
+import org.splitmem.events.Event;
+import org.splitmem.events.Topic;
+import org.splitmem.events.publish.EventPublisher;
+import org.splitmem.events.publish.PublisherConfig;
+import org.splitmem.model.Json;
+import org.splitmem.model.MigrationPhase;
+
+class EventFeedTest {
+    private static final Duration INTERVAL = Duration.ofSeconds(10);
+
+    @TempDir
+    Path directory;
+
+    private final List<Event> told = new CopyOnWriteArrayList<>();
+    private Cloud cloud;
+    private Cloud.Bridge bridge;
+
+    @BeforeEach
+    void begin() throws Exception {
+        cloud = new Cloud();
+        bridge = cloud.bridge("bridge-1", new EventTelemetry(told::add, INTERVAL, cloud));
+    }
+
+    @AfterEach
+    void end() throws Exception {
+        cloud.close();
+        for (Event event : told) {
+            try (InputStream in = Topic.class.getResourceAsStream(event.topic().schemaResource())) {
+                JsonNode schema = Json.mapper().readTree(in);
+                assertThat(JsonSchemaFactory.getInstance(SpecVersion.VersionFlag.V202012)
+                                .getSchema(schema)
+                                .validate(event.data()))
+                        .as("%s", event.data())
+                        .isEmpty();
+            }
+        }
+    }
+
+    private List<String> kinds(Topic topic) {
+        return told.stream()
+                .filter(event -> event.topic() == topic)
+                .map(event -> event.kind()
+                        + event.data().path("phase").asText()
+                        + event.data().path("reason").asText())
+                .toList();
+    }
+
+    private Migration started() throws Exception {
+        Migration planned = bridge.migrations.plan(onHost("h1"), "h2");
+        return bridge.migrations.start(planned.id());
+    }
+
+    @Test
+    void aMigrationAndItsBookingsAreToldWhole() throws Exception {
+        Migration migration = started();
+        cloud.hosts.phase("h1", MigrationPhase.PRECOPY, null);
+        bridge.follower.step();
+        cloud.hosts.phase("h1", MigrationPhase.DONE, null);
+        bridge.follower.step();
+
+        assertThat(kinds(Topic.MIGRATION))
+                .containsExactly(
+                        "phasePLANNED",
+                        "phasePRECOPY",
+                        "phaseREADY",
+                        "phaseSWITCHOVER",
+                        "phaseHANDOVER",
+                        "outcomeDONE");
+        assertThat(kinds(Topic.PLACEMENT)).containsExactly("plannedplanned", "changedplanned", "changedcompleted");
+        assertThat(told.stream().filter(event -> event.topic() == Topic.PLACEMENT))
+                .allSatisfy(event ->
+                        assertThat(event.data().path("migrationId").asText()).isEqualTo(migration.id()));
+        assertThat(told.get(0).data().path("explanation")).isNotEmpty();
+        assertThat(told).extracting(Event::id).doesNotHaveDuplicates();
+    }
+
+    @Test
+    void whoTakesOverTellsTheSameAgain() throws Exception {
+        started();
+        cloud.hosts.phase("h1", MigrationPhase.PRECOPY, null);
+        bridge.follower.step();
+        List<String> first = told.stream()
+                .filter(event -> event.topic() == Topic.MIGRATION)
+                .map(Event::id)
+                .toList();
+        told.clear();
+
+        Cloud.Bridge other = cloud.bridge("bridge-2", new EventTelemetry(told::add, INTERVAL, cloud));
+        cloud.pass(Duration.ofSeconds(20)); // the lease has run out
+        other.follower.step();
+
+        assertThat(first).hasSize(2);
+        assertThat(told).extracting(Event::id).containsExactlyElementsOf(first);
+    }
+
+    @Test
+    void aMigrationThatItsDaemonForgotIsToldToItsEnd() throws Exception {
+        started();
+        cloud.hosts.phase("h1", MigrationPhase.PRECOPY, null);
+        bridge.follower.step();
+        cloud.hosts.forgetMigrations("h1");
+
+        bridge.follower.step();
+
+        assertThat(kinds(Topic.MIGRATION)).hasSize(3).last().asString().startsWith("outcomeABORTEDsplitmemd on h1");
+        assertThat(kinds(Topic.PLACEMENT)).last().isEqualTo("changedundone");
+    }
+
+    @Test
+    void aConsumerThatIsMadeAnewGivesNewIds() throws Exception {
+        bridge.placements.release(VM, null);
+        for (int i = 0; i < 2; i++) {
+            cloud.pass(Duration.ofMinutes(1));
+            bridge.placements.place(onHost("h1"));
+            bridge.placements.release(VM, "h1");
+        }
+
+        assertThat(kinds(Topic.PLACEMENT))
+                .containsExactly(
+                        "plannedplanned",
+                        "bookedplaced",
+                        "releasedreleased",
+                        "plannedplanned",
+                        "bookedplaced",
+                        "releasedreleased");
+        assertThat(told).extracting(Event::id).doesNotHaveDuplicates();
+    }
+
+    @Test
+    void whatIsBookedAlreadyIsNotTold() throws Exception {
+        bridge.placements.place(onHost("h1"));
+
+        assertThat(kinds(Topic.PLACEMENT)).containsExactly("plannedplanned");
+    }
+
+    @Test
+    void pagingIsSampledIntoTheSpoolThoughKafkaIsAwayAndAHostIsSilent() throws Exception {
+        cloud.hosts.runsSplit("h1", VM, 512, Map.of("h3", 256L));
+        cloud.hosts.mood("h2", org.splitmem.bridge.daemon.FakeHosts.Mood.DOWN);
+        MeterRegistry registry = new SimpleMeterRegistry();
+        EventPublisher publisher = new EventPublisher(PublisherConfig.of("127.0.0.1:1", directory), registry);
+        try (EventFeed feed = EventFeed.to(publisher, INTERVAL, cloud)) {
+            feed.sample(bridge.daemons);
+            cloud.pass(INTERVAL);
+            feed.sample(bridge.daemons);
+
+            assertThat(feed.isOn()).isTrue();
+            assertThat(registry.get("splitmem_events_published_total")
+                            .tag("topic", Topic.PAGING.kafkaName())
+                            .counter()
+                            .count())
+                    .isEqualTo(1);
+        }
+        assertThat(registry.getMeters()).isEmpty();
+    }
+
+    @Test
+    void withoutBrokersNothingIsTold() throws Exception {
+        try (EventFeed off = EventFeed.off()) {
+            assertThat(off.isOn()).isFalse();
+            assertThat(off.telemetry()).isInstanceOf(Silent.class);
+        }
+    }
+}
