@@ -24,6 +24,7 @@ import picocli.CommandLine.Spec;
             PrepareCommand.class,
             MigrateCommand.class,
             AbortCommand.class,
+            CompleteCommand.class,
             MigrationsCommand.class,
             VmsCommand.class,
             ShowCommand.class,

@@ -29,6 +29,7 @@ class QueryCommandsTest {
                         Reply.ok(List.of(
                                 Infos.migration(MigrationPhase.PRECOPY),
                                 Infos.migration(MigrationPhase.ABORTED, "h3 died"))))
+                .on("POST /v1/migrations/m1/complete", Reply.ok(Infos.migration(MigrationPhase.PRECOPY)))
                 .on("DELETE /v1/migrations/m1", Reply.ok(Infos.migration(MigrationPhase.ABORTED, "asked to")));
     }
 
@@ -121,6 +122,19 @@ class QueryCommandsTest {
                 .filteredOn("DELETE /v1/migrations/m1"::equals)
                 .hasSize(2);
         assertThat(cli.out()).contains("migration m1 of vm1 aborted; the VM runs on at h1");
+        assertThat(cli.err()).contains("no migration with the id vm7, nor a running one of a VM vm7");
+    }
+
+    @Test
+    void completeTakesTheNameOfTheVmOrTheId() {
+        assertThat(run("complete", "vm1")).isZero();
+        assertThat(run("complete", "m1")).isZero();
+        assertThat(run("complete", "vm7")).isEqualTo(1);
+
+        assertThat(daemon.requests())
+                .filteredOn("POST /v1/migrations/m1/complete"::equals)
+                .hasSize(2);
+        assertThat(cli.out()).contains("migration m1 of vm1 is precopy, in round 2; no further one");
         assertThat(cli.err()).contains("no migration with the id vm7, nor a running one of a VM vm7");
     }
 

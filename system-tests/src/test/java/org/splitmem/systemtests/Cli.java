@@ -69,6 +69,10 @@ final class Cli {
         return Json.read(require("abort", which), MigrationInfo.class);
     }
 
+    MigrationInfo complete(String which) {
+        return Json.read(require("complete", which), MigrationInfo.class);
+    }
+
     /** Starts a migration of a guest that is here; the caller closes the job. */
     Job startMigration(Guest guest, String to, String... options) {
         return start(migrateArguments(guest, to, options));

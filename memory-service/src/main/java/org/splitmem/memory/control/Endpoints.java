@@ -208,12 +208,15 @@ final class Endpoints {
                     .orElseThrow(() -> new ApiException(
                             404, "migration-not-found", "no migration " + call.segment(1) + " on this host")));
         }
-        if (call.is("DELETE", "migrations", "*")) {
-            try {
+        try {
+            if (call.is("DELETE", "migrations", "*")) {
                 return Answer.json(migrations.abort(call.segment(1), OPERATOR));
-            } catch (RefusedException e) {
-                throw ApiException.of(e);
             }
+            if (call.is("POST", "migrations", "*", "complete")) {
+                return Answer.json(migrations.complete(call.segment(1)));
+            }
+        } catch (RefusedException e) {
+            throw ApiException.of(e);
         }
         throw unknown(call);
     }

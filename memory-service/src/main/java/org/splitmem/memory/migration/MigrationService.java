@@ -105,25 +105,56 @@ public final class MigrationService implements ConnectionResolver {
 
     /** Aborts. @throws RefusedException if there is no such migration, or it was handed over */
     public MigrationInfo abort(String id, String reason) throws RefusedException {
-        MigrationInfo known = find(id).orElseThrow(() ->
-                new RefusedException(Kind.NOT_FOUND, "migration-not-found", "no migration " + id + " on this host"));
-        OutgoingMigration running;
-        synchronized (this) {
-            running = outgoing.values().stream()
-                    .filter(m -> m.task().id().equals(id))
-                    .findFirst()
-                    .orElse(null);
-        }
+        MigrationInfo known = require(id);
+        OutgoingMigration running = running(id);
         if (running == null) {
             return known;
         }
         if (!running.abort(reason) && !running.phase().isOver()) { // it may have ended just now
-            throw new RefusedException(
-                    Kind.CONFLICT,
-                    "handed-over",
-                    "migration " + id + " was handed over: the guest runs on " + known.destination() + " already");
+            throw handedOver(known);
         }
         return running.report().info();
+    }
+
+    /**
+     * Lets pre-copy end with its current round, however much is dirty then. Asking again changes nothing.
+     *
+     * @throws RefusedException if there is no such migration, it was handed over, or it is over
+     */
+    public MigrationInfo complete(String id) throws RefusedException {
+        MigrationInfo known = require(id);
+        OutgoingMigration running = running(id);
+        if (running != null && running.complete()) {
+            log.info("vm={} migration={} is to be ready after its current round", known.vm(), id);
+            return running.report().info();
+        }
+        MigrationInfo now = require(id);
+        if (now.phase().isOver()) {
+            throw new RefusedException(
+                    Kind.CONFLICT,
+                    "migration-over",
+                    "migration " + id + " is over already: it ended as " + now.phase());
+        }
+        throw handedOver(known);
+    }
+
+    private MigrationInfo require(String id) throws RefusedException {
+        return find(id).orElseThrow(() ->
+                new RefusedException(Kind.NOT_FOUND, "migration-not-found", "no migration " + id + " on this host"));
+    }
+
+    private synchronized @Nullable OutgoingMigration running(String id) {
+        return outgoing.values().stream()
+                .filter(m -> m.task().id().equals(id))
+                .findFirst()
+                .orElse(null);
+    }
+
+    private static RefusedException handedOver(MigrationInfo known) {
+        return new RefusedException(
+                Kind.CONFLICT,
+                "handed-over",
+                "migration " + known.id() + " was handed over: the guest runs on " + known.destination() + " already");
     }
 
     // ---- to here

@@ -122,6 +122,26 @@ class MigrationServiceTest {
         awaitAborted(first);
     }
 
+    @Test
+    void completingIsForMigrationsThatAreNotOver() throws Exception {
+        peers.waitAt("h3");
+        peers.refuse("h4");
+        String id = migrations.start(vm, SPLIT).id();
+
+        assertThat(migrations.complete(id).id()).isEqualTo(id);
+        assertThat(migrations.complete(id).phase()).isEqualTo(MigrationPhase.PLANNED);
+        peers.answer();
+        awaitAborted(id);
+
+        assertThat(catchThrowableOfType(RefusedException.class, () -> migrations.complete(id)))
+                .hasMessageContaining("it ended as ABORTED")
+                .extracting(RefusedException::code)
+                .isEqualTo("migration-over");
+        assertThat(catchThrowableOfType(RefusedException.class, () -> migrations.complete("m7")))
+                .extracting(RefusedException::code)
+                .isEqualTo("migration-not-found");
+    }
+
     private boolean isExpectedAfter(long seconds) {
         migrations.sweep(System.nanoTime() + TimeUnit.SECONDS.toNanos(seconds));
         return migrations.isExpected(TestVms.UUID_OF_VM);
