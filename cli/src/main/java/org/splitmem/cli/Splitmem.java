@@ -30,6 +30,7 @@ import picocli.CommandLine.Spec;
             ShowCommand.class,
             HostsCommand.class,
             BudgetCommand.class,
+            SplitCommand.class,
         },
         scope = ScopeType.INHERIT,
         mixinStandardHelpOptions = true,

@@ -23,6 +23,7 @@ class QueryCommandsTest {
                 .on("GET /v1/vms/vm1", Reply.ok(Infos.vm()))
                 .on("GET /v1/vms/vm2", Reply.error(404, "vm-not-found", "no VM vm2\n  on this host"))
                 .on("PUT /v1/vms/vm1/budget", Reply.ok(Infos.vm()))
+                .on("POST /v1/vms/vm1/split", Reply.ok(Infos.vm()))
                 .on("GET /v1/hosts", Reply.ok(Infos.hosts()))
                 .on(
                         "GET /v1/migrations",
@@ -110,6 +111,18 @@ class QueryCommandsTest {
 
         assertThat(daemon.requests()).containsExactly("PUT /v1/vms/vm1/budget {\"bytes\":134217728}");
         assertThat(cli.out()).isEqualTo("vm1: budget 128.0 MiB, resident 120.0 MiB\n");
+    }
+
+    @Test
+    void splitTellsWhatStaysAndWhoKeepsTheRest() {
+        assertThat(run("split", "vm1", "--budget", "128MiB", "--sub-host", "h2", "--sub-host", "h3=256MiB"))
+                .isZero();
+
+        assertThat(daemon.requests())
+                .containsExactly("POST /v1/vms/vm1/split {\"budgetBytes\":134217728,"
+                        + "\"subHosts\":[{\"host\":\"h2\"},{\"host\":\"h3\",\"bytes\":268435456}]}");
+        assertThat(cli.out()).isEqualTo("vm1 is split: budget 128.0 MiB, resident 120.0 MiB; page-outs follow\n");
+        assertThat(run("split", "vm1", "--sub-host", "h2")).isEqualTo(2);
     }
 
     @Test

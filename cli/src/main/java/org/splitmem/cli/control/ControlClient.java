@@ -15,6 +15,7 @@ import org.splitmem.model.InvalidJsonException;
 import org.splitmem.model.Json;
 import org.splitmem.model.MigrationInfo;
 import org.splitmem.model.MigrationRequest;
+import org.splitmem.model.SplitRequest;
 import org.splitmem.model.VmInfo;
 
 /**
@@ -54,6 +55,15 @@ public final class ControlClient {
     /** @param vm uuid or name */
     public VmInfo setBudget(String vm, long bytes) {
         return ask("PUT", "/v1/vms/" + encode(vm) + "/budget", new BudgetRequest(bytes), VmInfo.class);
+    }
+
+    /**
+     * Splits a VM on the host where it is.
+     *
+     * @param vm uuid or name
+     */
+    public VmInfo split(String vm, SplitRequest request) {
+        return ask("POST", "/v1/vms/" + encode(vm) + "/split", request, VmInfo.class);
     }
 
     /**

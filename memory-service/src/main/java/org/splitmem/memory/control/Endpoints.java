@@ -19,6 +19,7 @@ import org.splitmem.model.HostInfo;
 import org.splitmem.model.HostStatus;
 import org.splitmem.model.MigrationPhase;
 import org.splitmem.model.MigrationRequest;
+import org.splitmem.model.SplitRequest;
 import org.splitmem.model.VmInfo;
 
 /** What the control API can be asked. Any thread. */
@@ -131,6 +132,10 @@ final class Endpoints {
             setBudget(vm, call.body(BudgetRequest.class).bytes());
             return Answer.json(Views.of(vm));
         }
+        if (call.is("POST", "vms", "*", "split")) {
+            split(vm, call.body(SplitRequest.class));
+            return Answer.json(Views.of(vm));
+        }
         if (call.is("POST", "vms", "*", "migrations")) {
             return Answer.json(202, start(vm, call.body(MigrationRequest.class)));
         }
@@ -186,6 +191,14 @@ final class Endpoints {
     /** Bytes of a VM that a budget lets come back to its main host. */
     static long growth(long budget, long ram, long resident) {
         return Math.max(0, Math.min(budget, ram) - resident);
+    }
+
+    private void split(Vm vm, SplitRequest request) throws ApiException {
+        try {
+            migrations.splits().split(vm, request);
+        } catch (RefusedException e) {
+            throw ApiException.of(e);
+        }
     }
 
     private Object start(Vm vm, MigrationRequest request) throws ApiException {

@@ -4,9 +4,11 @@ import java.io.IOException;
 import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.UUID;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -17,6 +19,7 @@ import org.splitmem.memory.migration.RefusedException.Kind;
 import org.splitmem.memory.qmp.QmpMonitor;
 import org.splitmem.memory.server.ConnectionHandler;
 import org.splitmem.memory.server.ConnectionResolver;
+import org.splitmem.memory.vm.PagingSwitch;
 import org.splitmem.memory.vm.Vm;
 import org.splitmem.memory.vm.VmRecord;
 import org.splitmem.memory.vm.VmRegistry;
@@ -38,11 +41,13 @@ public final class MigrationService implements ConnectionResolver {
     private final PeerHosts.Peer self;
     private final TaskMaker tasks;
     private final PendingReleases releases;
+    private final Splits splits;
 
     // Guarded by this.
     private final Map<UUID, OutgoingMigration> outgoing = new HashMap<>();
     private final Map<UUID, IncomingMigration> incoming = new HashMap<>();
     private final Deque<MigrationReport> reports = new ArrayDeque<>();
+    private final Set<UUID> claimed = new HashSet<>();
 
     /**
      * Knows no migration yet.
@@ -58,6 +63,12 @@ public final class MigrationService implements ConnectionResolver {
         this.config = config;
         this.self = self;
         this.tasks = new TaskMaker(self, peers, config);
+        this.splits = new Splits(this, tasks, peers, self, releases);
+    }
+
+    /** What is done with VMs that stay on their host. */
+    public Splits splits() {
+        return splits;
     }
 
     // ---- from here
@@ -71,15 +82,7 @@ public final class MigrationService implements ConnectionResolver {
         MigrationTask task = tasks.make(vm, request);
         OutgoingMigration migration;
         synchronized (this) {
-            OutgoingMigration running = outgoing.get(vm.uuid());
-            if (running != null) {
-                throw new RefusedException(
-                        Kind.CONFLICT,
-                        "vm-migrating",
-                        "VM " + vm.name() + " is migrating already, to "
-                                + running.task().destination().name() + " (migration "
-                                + running.task().id() + "); wait for it or abort it");
-            }
+            requireIdle(vm);
             migration = new OutgoingMigration(vm, task, config, peers, self.name(), () -> ended(vm));
             outgoing.put(vm.uuid(), migration);
             reports.addFirst(migration.report());
@@ -89,6 +92,33 @@ public final class MigrationService implements ConnectionResolver {
         }
         migration.start();
         return migration.report().info();
+    }
+
+    /** Guarded by this. */
+    private void requireIdle(Vm vm) throws RefusedException {
+        OutgoingMigration running = outgoing.get(vm.uuid());
+        if (running != null) {
+            throw new RefusedException(
+                    Kind.CONFLICT,
+                    "vm-migrating",
+                    "VM " + vm.name() + " is migrating already, to "
+                            + running.task().destination().name() + " (migration "
+                            + running.task().id() + "); wait for it or abort it");
+        }
+        if (claimed.contains(vm.uuid())) {
+            throw new RefusedException(
+                    Kind.CONFLICT, "vm-splitting", "VM " + vm.name() + " is just being split on this host");
+        }
+    }
+
+    /** Keeps migrations and upkeep away from a VM until {@link #unclaim}. @throws RefusedException if one has it */
+    synchronized void claim(Vm vm) throws RefusedException {
+        requireIdle(vm);
+        claimed.add(vm.uuid());
+    }
+
+    synchronized void unclaim(Vm vm) {
+        claimed.remove(vm.uuid());
     }
 
     private synchronized void ended(Vm vm) {
@@ -369,7 +399,7 @@ public final class MigrationService implements ConnectionResolver {
     private void sweep(Vm vm, long nowNs) {
         boolean busy;
         synchronized (this) {
-            busy = outgoing.containsKey(vm.uuid());
+            busy = outgoing.containsKey(vm.uuid()) || claimed.contains(vm.uuid());
         }
         VmRecord record = vm.record();
         try {
@@ -384,7 +414,7 @@ public final class MigrationService implements ConnectionResolver {
             } else if (!record.mayBeFetchedFrom() && vm.isQemuGone()) {
                 forget(vm, record, "its QEMU " + record.pid() + " has exited");
             } else if (record.phase() == VmRecord.Phase.PAGED) {
-                vm.becomeLocal(whole -> release(whole, whole.lenders()));
+                new PagingSwitch(vm).off(whole -> releases.addStores(whole.uuid(), whole.lenders()));
             }
         } catch (IOException e) {
             log.warn("vm={} upkeep failed: {}", vm.uuid(), e.getMessage());
@@ -408,7 +438,8 @@ public final class MigrationService implements ConnectionResolver {
     }
 
     /** A VM that an earlier daemon served: one that was on its way here is received on. */
-    public void found(Vm vm) {
+    public void found(Vm vm) throws IOException {
+        splits.found(vm);
         VmRecord record = vm.record();
         VmRecord.Lender source = record.source();
         boolean comesHere = record.phase() == VmRecord.Phase.INCOMING || record.phase() == VmRecord.Phase.PAGED;
@@ -438,7 +469,7 @@ public final class MigrationService implements ConnectionResolver {
 
     private void forget(Vm vm, VmRecord record, String because) {
         if (record.phase() == VmRecord.Phase.PAGED) {
-            release(record, record.lenders());
+            releases.addStores(record.uuid(), record.lenders());
         }
         synchronized (this) {
             incoming.remove(vm.uuid());
@@ -448,12 +479,6 @@ public final class MigrationService implements ConnectionResolver {
         boolean cameHere = record.phase() == VmRecord.Phase.PAGED || record.phase() == VmRecord.Phase.INCOMING;
         if (cameHere && source != null) { // it need not keep pages for a VM that is gone
             releases.add(new PendingReleases.Release(Kept.SOURCE, source.host(), record.uuid(), source.token()));
-        }
-    }
-
-    private void release(VmRecord record, List<VmRecord.Lender> lenders) {
-        for (VmRecord.Lender lender : lenders) {
-            releases.add(new PendingReleases.Release(Kept.STORE, lender.host(), record.uuid(), lender.token()));
         }
     }
 }

@@ -31,9 +31,19 @@ public interface PeerHosts {
             @JsonProperty(required = true) List<VmRecord.Lender> lenders,
             @JsonProperty(required = true) VmRecord.Lender source) {}
 
+    /** A peer has not the memory that it was asked for. */
+    final class NoRoomException extends IOException {
+        private static final long serialVersionUID = 1L;
+
+        public NoRoomException(String message) {
+            super(message);
+        }
+    }
+
     /** @throws IOException if no such peer is configured: the text names those that are */
     Peer find(String name) throws IOException;
 
+    /** @throws NoRoomException if it refuses */
     void reserve(Peer peer, Reservation reservation) throws IOException;
 
     void release(Peer peer, UUID vm, String token) throws IOException;

@@ -12,6 +12,7 @@ import java.util.Set;
 import java.util.UUID;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
+import org.splitmem.memory.vm.VmRecord;
 import org.splitmem.model.Json;
 
 /**
@@ -55,6 +56,13 @@ public final class PendingReleases {
         if (pending.add(release)) {
             notBeforeNs = System.nanoTime();
             save();
+        }
+    }
+
+    /** All that memory servers lent to a VM. */
+    void addStores(UUID vm, List<VmRecord.Lender> lenders) {
+        for (VmRecord.Lender lender : lenders) {
+            add(new Release(Kept.STORE, lender.host(), vm, lender.token()));
         }
     }
 

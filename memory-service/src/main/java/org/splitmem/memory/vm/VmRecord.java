@@ -104,6 +104,21 @@ public record VmRecord(
         return new VmRecord(uuid, name, phase, backendBytes, epoch, budgetBytes, List.of(), source, pid);
     }
 
+    /** Of a local VM: those that are about to be asked to lend. */
+    VmRecord withLenders(List<Lender> next) {
+        return new VmRecord(uuid, name, phase, backendBytes, epoch, budgetBytes, next, source, pid);
+    }
+
+    /** Paged here by a new owner, within a budget. */
+    VmRecord split(long budget) {
+        return new VmRecord(uuid, name, Phase.PAGED, backendBytes, epoch + 1, budget, lenders, null, pid);
+    }
+
+    /** True if memory was being reserved for it when its daemon died: nobody knows where. */
+    public boolean wasBeingSplit() {
+        return phase == Phase.LOCAL && !lenders.isEmpty();
+    }
+
     /** True while another host may come to fetch its pages from here. */
     public boolean mayBeFetchedFrom() {
         return (phase == Phase.LEAVING || phase == Phase.LEFT) && source != null;

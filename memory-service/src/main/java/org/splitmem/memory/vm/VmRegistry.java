@@ -55,7 +55,7 @@ public final class VmRegistry implements ShimHandler {
      * @param found told of each VM, before its shim can connect
      * @param takenUp told of each VM that is local when its shim has connected again
      */
-    public synchronized void recover(Consumer<Vm> found, Consumer<Vm> takenUp) throws IOException {
+    public synchronized void recover(Finder found, Consumer<Vm> takenUp) throws IOException {
         Files.createDirectories(directory);
         try (Stream<Path> all = Files.list(directory)) {
             for (Path vmDirectory : (Iterable<Path>) all::iterator) {
@@ -72,6 +72,11 @@ public final class VmRegistry implements ShimHandler {
                 log.info("vm={} ({}) found again; its QEMU was {}", record.uuid(), record.phase(), record.pid());
             }
         }
+    }
+
+    /** Told of a VM that an earlier daemon has served. */
+    public interface Finder {
+        void accept(Vm vm) throws IOException;
     }
 
     public synchronized @Nullable Vm find(UUID uuid) {

@@ -1,0 +1,167 @@
+package org.splitmem.memory.simulation;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Optional;
+import java.util.function.Consumer;
+import org.splitmem.memory.migration.RefusedException;
+import org.splitmem.memory.page.Pages;
+import org.splitmem.memory.vm.Vm;
+import org.splitmem.memory.vm.VmRecord;
+import org.splitmem.model.SplitRequest;
+import org.splitmem.model.SubHostShare;
+
+/**
+ * A VM's life in a simulation on one main host: it is filled, split where it is while its guest writes, paged, and gathered
+ * again; in the end nothing of it is left anywhere else.
+ */
+final class SplitScenario {
+    private static final long MIB = 1L << 20;
+    private static final long BUDGET = 16 * MIB;
+    private static final int FILLED_PAGES = 6_800;
+    private static final long MUCH_LATER_NS = 40_000_000_000L;
+    /** Of which nearly all is in use. In two backends: nothing may depend on there being one. */
+    private static final List<Long> BACKENDS = List.of(20 * MIB, 8 * MIB);
+
+    private static final long RAM = 28 * MIB;
+
+    private final Simulation sim;
+    private final SimHost home;
+    private final SimQemu qemu;
+
+    private SplitScenario(Simulation sim, Path program) throws Exception {
+        this.sim = sim;
+        this.home = sim.host(Role.SOURCE);
+        this.qemu = new SimQemu(program, Simulation.VM, home, BACKENDS);
+        sim.opened(home, qemu);
+    }
+
+    /**
+     * Runs it.
+     *
+     * @return true if the first request was granted; it is repeated until one is
+     */
+    static boolean run(Path directory, Path program, int subHosts, Consumer<Simulation> events) throws Exception {
+        try (Simulation sim = new Simulation(directory, subHosts)) {
+            SplitScenario scenario = new SplitScenario(sim, program);
+            scenario.fill();
+            events.accept(sim);
+            boolean granted = scenario.split();
+            sim.awaitRestarts();
+            scenario.eitherOr();
+            for (int attempts = 0; scenario.phase() == VmRecord.Phase.LOCAL; attempts++) {
+                assertThat(attempts).as("attempts to split it; %s", sim).isLessThan(10);
+                scenario.nothingIsReserved();
+                scenario.split();
+                sim.awaitRestarts();
+            }
+            scenario.isPaged();
+            scenario.isGathered();
+            return granted;
+        }
+    }
+
+    private void fill() throws Exception {
+        sim.await(
+                "the shim is connected",
+                () -> vm().map(vm -> vm.session() != null).orElse(false));
+        qemu.process().run("fill 0 " + FILLED_PAGES + " 1");
+        qemu.monitor().resume();
+        qemu.run("churn 3 40 1%d 0 " + FILLED_PAGES + " 40");
+    }
+
+    private Optional<Vm> vm() throws IOException {
+        return Optional.ofNullable(home.daemon().vms().find(Simulation.VM));
+    }
+
+    private VmRecord.Phase phase() throws IOException {
+        return vm().orElseThrow().record().phase();
+    }
+
+    private long pages() {
+        return Pages.fromBytes(RAM);
+    }
+
+    private boolean split() throws Exception {
+        SplitRequest request = new SplitRequest(
+                null,
+                RAM,
+                BUDGET,
+                sim.subHosts().stream()
+                        .map(host -> new SubHostShare(host.name(), null))
+                        .toList());
+        sim.await("the shim is connected", () -> vm().orElseThrow().session() != null);
+        SimDaemon daemon = home.daemon();
+        Vm vm = vm().orElseThrow();
+        try {
+            daemon.call(() -> {
+                daemon.migrations().splits().split(vm, request);
+                return true;
+            });
+            return true;
+        } catch (IOException e) {
+            assertThat(daemon.isDead()).as(e.getMessage()).isTrue();
+        } catch (RefusedException e) {
+            assertThat(e.code()).as(e.getMessage()).isIn("failed", "no-room");
+        }
+        return false;
+    }
+
+    /** Whatever has died: the record says which, and memory servers agree. */
+    private void eitherOr() throws Exception {
+        sim.await("QEMU is connected again", () -> vm().orElseThrow().session() != null);
+        VmRecord record = vm().orElseThrow().record();
+        if (record.phase() == VmRecord.Phase.PAGED) {
+            assertThat(record.lenders()).hasSameSizeAs(sim.subHosts());
+            for (SimHost host : sim.subHosts()) {
+                assertThat(host.daemon().server().lentBytes())
+                        .as("lent by %s", host.name())
+                        .isPositive();
+            }
+        } else {
+            assertThat(record.phase()).isEqualTo(VmRecord.Phase.LOCAL);
+            assertThat(record.lenders()).isEmpty();
+            assertThat(vm().orElseThrow().paging()).isNull();
+        }
+        qemu.pause();
+        qemu.process().run("verify 0 " + pages());
+        qemu.run("churn 3 40 2%d 0 " + FILLED_PAGES + " 40");
+    }
+
+    private void nothingIsReserved() throws Exception {
+        sim.await("nothing is reserved", MUCH_LATER_NS, () -> sim.isCleanBut(home));
+    }
+
+    private void isPaged() throws Exception {
+        qemu.pause();
+        qemu.run("churn 3 40 3%d 0 " + Pages.fromBytes(BUDGET) / 2 + " 40");
+        sim.await("it is within its budget", () -> {
+            Vm vm = vm().orElseThrow();
+            return vm.paging() != null
+                    && vm.paging().table().resident() <= Pages.fromBytes(BUDGET)
+                    && vm.session() != null;
+        });
+        sim.awaitRestarts();
+        VmRecord record = vm().orElseThrow().record();
+        assertThat(record.phase()).isEqualTo(VmRecord.Phase.PAGED);
+        assertThat(record.epoch()).isGreaterThan(1);
+        qemu.pause();
+        qemu.process().run("verify 0 " + pages());
+    }
+
+    private void isGathered() throws Exception {
+        sim.awaitRestarts();
+        sim.await("its budget has grown", () -> {
+            vm().orElseThrow().setBudget(RAM);
+            return home.isUp();
+        });
+        sim.await("it is whole again", () -> phase() == VmRecord.Phase.LOCAL);
+        sim.awaitRestarts();
+        nothingIsReserved();
+        assertThat(qemu.monitor().isRunning()).isTrue();
+        qemu.process().run("verify 0 " + pages());
+    }
+}
