@@ -58,12 +58,17 @@ public final class ControlClient {
     }
 
     /**
-     * Splits a VM on the host where it is.
+     * Splits a VM on the host where it is; one that is not there yet, as soon as it starts: its state is EXPECTED then.
      *
-     * @param vm uuid or name
+     * @param vm uuid, or name of one that is there
      */
     public VmInfo split(String vm, SplitRequest request) {
         return ask("POST", "/v1/vms/" + encode(vm) + "/split", request, VmInfo.class);
+    }
+
+    /** Expects a VM no more that was to be split when it starts; refused with status 404 if it is not expected. */
+    public void takeBackSplit(String vm) {
+        ask("DELETE", "/v1/vms/" + encode(vm) + "/split", null);
     }
 
     /**
@@ -94,12 +99,24 @@ public final class ControlClient {
     }
 
     private <T> T ask(String method, String target, @Nullable Object body, Class<T> type) {
+        UnixHttp.Answer answer = ask(method, target, body);
+        try {
+            return Json.read(answer.body(), type);
+        } catch (InvalidJsonException e) {
+            throw new DaemonUnreachableException(
+                    "splitmemd at " + http.socket() + " answers in another way than this program knows ("
+                            + e.getMessage() + "): install the same version of both",
+                    new IOException(e));
+        }
+    }
+
+    private UnixHttp.Answer ask(String method, String target, @Nullable Object body) {
         try {
             UnixHttp.Answer answer = http.send(method, target, body == null ? null : Json.writeBytes(body));
             if (answer.status() >= 400) {
                 throw refusal(answer);
             }
-            return Json.read(answer.body(), type);
+            return answer;
         } catch (SocketTimeoutException e) {
             throw new DaemonUnreachableException("splitmemd at " + http.socket() + ": " + e.getMessage(), e);
         } catch (IOException e) {
@@ -107,11 +124,6 @@ public final class ControlClient {
                     "cannot talk to splitmemd at " + http.socket() + ": " + e.getMessage()
                             + ": see 'systemctl status splitmemd', or choose another socket by --socket",
                     e);
-        } catch (InvalidJsonException e) {
-            throw new DaemonUnreachableException(
-                    "splitmemd at " + http.socket() + " answers in another way than this program knows ("
-                            + e.getMessage() + "): install the same version of both",
-                    new IOException(e));
         }
     }
 

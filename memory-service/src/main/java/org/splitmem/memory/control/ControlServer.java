@@ -26,6 +26,7 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import org.splitmem.memory.config.ConfigException;
 import org.splitmem.memory.config.DaemonConfig;
+import org.splitmem.memory.migration.ExpectedSplits;
 import org.splitmem.memory.migration.MigrationService;
 import org.splitmem.memory.server.MemoryServer;
 import org.splitmem.memory.vm.VmRegistry;
@@ -59,9 +60,10 @@ public final class ControlServer implements AutoCloseable {
             MigrationService migrations,
             MemoryServer memoryServer,
             HttpPeers peers,
-            HostFacts facts)
+            HostFacts facts,
+            ExpectedSplits expected)
             throws ConfigException {
-        this(config, key, vms, migrations, memoryServer, peers, facts, IDLE_MS);
+        this(config, key, vms, migrations, memoryServer, peers, facts, expected, IDLE_MS);
     }
 
     /** @param idleMs after which a peer that dawdles is dropped */
@@ -73,10 +75,11 @@ public final class ControlServer implements AutoCloseable {
             MemoryServer memoryServer,
             HttpPeers peers,
             HostFacts facts,
+            ExpectedSplits expected,
             long idleMs)
             throws ConfigException {
         this.idleMs = idleMs;
-        this.endpoints = new Endpoints(config, vms, migrations, memoryServer, peers, facts);
+        this.endpoints = new Endpoints(config, vms, migrations, memoryServer, peers, facts, expected);
         this.metrics = new DaemonMetrics(vms, memoryServer);
         this.socket = config.controlSocket();
         this.bearer = ("Bearer " + key).getBytes(StandardCharsets.UTF_8);

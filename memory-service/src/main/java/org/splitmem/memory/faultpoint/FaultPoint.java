@@ -90,5 +90,15 @@ public enum FaultPoint {
     /** The record says that the VM is paged; nothing keeps it within its budget. */
     SPLIT_RECORDED,
     /** A split failed; nothing is undone. */
-    SPLIT_GIVEN_UP
+    SPLIT_GIVEN_UP,
+
+    // ---- a split of a VM that has not started yet
+    /** It is recorded which memory servers are about to be asked; none was. */
+    EXPECTED_NOTED,
+    /** Every memory server has reserved; nobody was told. */
+    EXPECTED_RESERVED,
+    /** The VM is recorded as paged; that it is expected is recorded still. */
+    EXPECTED_CAME,
+    /** It is noted what is to be given back; that the VM is expected is recorded still. */
+    EXPECTED_DROPPED
 }

@@ -2,6 +2,7 @@ package org.splitmem.memory.migration;
 
 import java.io.IOException;
 import java.util.List;
+import java.util.UUID;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import org.splitmem.memory.faultpoint.FaultPoint;
@@ -75,7 +76,7 @@ public final class Splits {
         PagingSwitch paging = new PagingSwitch(vm);
         VmRecord next = paging.begin(wanted.lenders(), wanted.budgetBytes());
         try {
-            reserve(vm.record(), wanted);
+            reserve(vm.uuid(), vm.record().epoch(), wanted);
             vm.reached(FaultPoint.SPLIT_RESERVED);
             paging.on(next);
         } catch (IOException | RuntimeException e) {
@@ -84,18 +85,56 @@ public final class Splits {
         }
     }
 
-    private void reserve(VmRecord record, TaskMaker.Split wanted) throws IOException {
+    /** The plan for a VM that is not here yet. */
+    TaskMaker.Split plan(long ramBytes, SplitRequest request) throws RefusedException {
+        return tasks.split(ramBytes, request);
+    }
+
+    /** @throws IOException if a host refuses or does not answer: what was asked for until then may be reserved */
+    void reserve(UUID vm, long epoch, TaskMaker.Split wanted) throws IOException {
         for (VmRecord.Lender lender : wanted.lenders()) {
             peers.reserve(
                     peers.find(lender.host()),
                     new PeerHosts.Reservation(
-                            record.uuid(),
+                            vm,
                             lender.token(),
-                            record.epoch(),
+                            epoch,
                             Pages.fromBytes(wanted.ramBytes()),
                             lender.reservedBytes(),
                             self.name()));
         }
+    }
+
+    /**
+     * The same for a VM that was expected: its sub-hosts have reserved.
+     *
+     * @throws IOException if that cannot be now: the VM is whole then, and what was reserved stays so
+     */
+    void splitExpected(Vm vm, TaskMaker.Split wanted) throws IOException, RefusedException {
+        migrations.claim(vm);
+        PagingSwitch paging = new PagingSwitch(vm);
+        try {
+            VmRecord next = paging.begin(wanted.lenders(), wanted.budgetBytes());
+            try {
+                paging.on(next);
+            } catch (IOException | RuntimeException e) {
+                vm.reached(FaultPoint.SPLIT_GIVEN_UP);
+                paging.cancel();
+                throw e;
+            }
+        } finally {
+            migrations.unclaim(vm);
+        }
+    }
+
+    /** Has memory servers free what they lent; those that are away hear it later. */
+    void giveBack(UUID vm, List<VmRecord.Lender> lenders) {
+        releases.addStores(vm, lenders);
+    }
+
+    /** Tells them now, rather than in a moment. */
+    void tellReleases() {
+        releases.attempt(System.nanoTime());
     }
 
     /** Those who were not asked, or refused, are told too: an answer that was lost may have been a yes. */
@@ -108,6 +147,11 @@ public final class Splits {
             log.error("vm={} it runs on whole, but not everything is as before: {}", vm.uuid(), e.getMessage());
         }
         releases.attempt(System.nanoTime());
+    }
+
+    /** What was lent for a split that was not finished is somebody else's business. */
+    void forgetLenders(Vm vm) throws IOException {
+        new PagingSwitch(vm).cancel();
     }
 
     /** A VM that an earlier daemon served: if that died in the middle of a split, nothing came of it. */

@@ -64,7 +64,12 @@ final class TaskMaker {
      *
      * @param budgetBytes in whole pages
      */
-    record Split(long ramBytes, long budgetBytes, List<VmRecord.Lender> lenders) {}
+    record Split(long ramBytes, long budgetBytes, List<VmRecord.Lender> lenders) {
+        /** One sub-host's part. */
+        Split at(VmRecord.Lender lender) {
+            return new Split(ramBytes, budgetBytes, List.of(lender));
+        }
+    }
 
     /** @throws RefusedException naming what is wrong with the request, or with the VM's state */
     Split split(Vm vm, SplitRequest request) throws RefusedException {

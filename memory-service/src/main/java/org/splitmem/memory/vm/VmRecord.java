@@ -60,6 +60,9 @@ public record VmRecord(
             @JsonProperty(required = true) String token,
             @JsonProperty(required = true) long reservedBytes) {}
 
+    /** Of a VM whose QEMU has just been started. */
+    public static final long FIRST_EPOCH = 1;
+
     private static final String FILE = "vm.json";
 
     public VmRecord {
@@ -69,10 +72,10 @@ public record VmRecord(
 
     /** A VM whose QEMU has just been started here. */
     static VmRecord started(UUID uuid, String name, int pid) {
-        return new VmRecord(uuid, name, Phase.LOCAL, List.of(), 1, -1, List.of(), null, pid);
+        return new VmRecord(uuid, name, Phase.LOCAL, List.of(), FIRST_EPOCH, -1, List.of(), null, pid);
     }
 
-    long ramBytes() {
+    public long ramBytes() {
         return backendBytes.stream().mapToLong(Long::longValue).sum();
     }
 

@@ -61,6 +61,55 @@ class SplitFaultPointsTest {
         Parallel.run(all);
     }
 
+    @ParameterizedTest
+    @EnumSource(mode = EnumSource.Mode.EXCLUDE, names = "DESTINATION")
+    void anExpectedVmIsSplitWhenItComesWhereverADaemonDies(Role role) throws Exception {
+        Set<FaultPoint> points = EnumSet.range(FaultPoint.EXPECTED_NOTED, FaultPoint.EXPECTED_CAME);
+        points.addAll(EnumSet.range(FaultPoint.SPLIT_NOTED, FaultPoint.SPLIT_GIVEN_UP));
+        points.remove(FaultPoint.SPLIT_RESERVED);
+        Map<String, Callable<Boolean>> all = new LinkedHashMap<>();
+        for (FaultPoint point : points) {
+            all.put("born, " + point + " with " + role + " killed", () -> diesBorn(role, point));
+        }
+        Parallel.run(all);
+    }
+
+    private boolean diesBorn(Role role, FaultPoint point) throws Exception {
+        AtomicReference<Simulation> simulated = new AtomicReference<>();
+        Path place = directory.resolve("b" + List.of(FaultPoint.values()).indexOf(point));
+        SplitScenario.runBorn(place, program, 2, sim -> {
+            simulated.set(sim);
+            sim.at(point, sim.killing(role));
+            if (point == FaultPoint.SPLIT_GIVEN_UP) {
+                sim.at(FaultPoint.SPLIT_NOTED, at -> forgetReservation(sim, at));
+            }
+        });
+        assertThat(simulated.get().happened()).as("the point was come to").contains(point);
+        return true;
+    }
+
+    @ParameterizedTest
+    @EnumSource(mode = EnumSource.Mode.EXCLUDE, names = "DESTINATION")
+    void oneThatNeverComesLeavesNothingWhereverADaemonDies(Role role) throws Exception {
+        Map<String, Callable<Boolean>> all = new LinkedHashMap<>();
+        for (FaultPoint point :
+                List.of(FaultPoint.EXPECTED_NOTED, FaultPoint.EXPECTED_RESERVED, FaultPoint.EXPECTED_DROPPED)) {
+            all.put(point + " with " + role + " killed", () -> {
+                AtomicReference<Simulation> simulated = new AtomicReference<>();
+                SplitScenario.runForsaken(
+                        directory.resolve("f" + List.of(FaultPoint.values()).indexOf(point)), sim -> {
+                            simulated.set(sim);
+                            sim.at(point, sim.killing(role));
+                        });
+                assertThat(simulated.get().happened())
+                        .as("the point was come to")
+                        .contains(point);
+                return true;
+            });
+        }
+        Parallel.run(all);
+    }
+
     /** So that nothing can come of the split. */
     private static void forgetReservation(Simulation sim, SimDaemon at) throws Exception {
         Vm vm = Objects.requireNonNull(at.vms().find(Simulation.VM));

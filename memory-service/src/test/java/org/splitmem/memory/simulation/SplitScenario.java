@@ -6,7 +6,9 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;
+import java.util.UUID;
 import java.util.function.Consumer;
+import org.splitmem.memory.migration.ExpectationFile;
 import org.splitmem.memory.migration.RefusedException;
 import org.splitmem.memory.page.Pages;
 import org.splitmem.memory.vm.Vm;
@@ -32,12 +34,107 @@ final class SplitScenario {
     private final SimHost home;
     private final SimQemu qemu;
 
-    private SplitScenario(Simulation sim, Path program) throws Exception {
+    private SplitScenario(Simulation sim, SimQemu qemu) {
         this.sim = sim;
         this.home = sim.host(Role.SOURCE);
-        this.qemu = new SimQemu(program, Simulation.VM, home, BACKENDS);
-        sim.opened(home, qemu);
+        this.qemu = qemu;
     }
+
+    private static SimQemu start(Simulation sim, Path program) throws Exception {
+        SimHost home = sim.host(Role.SOURCE);
+        SimQemu qemu = new SimQemu(program, Simulation.VM, home, BACKENDS);
+        sim.opened(home, qemu);
+        return qemu;
+    }
+
+    private static SplitRequest request(Simulation sim) {
+        return new SplitRequest(
+                "guest",
+                RAM,
+                BUDGET,
+                sim.subHosts().stream()
+                        .map(host -> new SubHostShare(host.name(), null))
+                        .toList());
+    }
+
+    // ---- one that is expected
+
+    /** Of a VM that starts after it was asked for: it is split as soon as it comes. */
+    static void runBorn(Path directory, Path program, int subHosts, Consumer<Simulation> events) throws Exception {
+        try (Simulation sim = new Simulation(directory, subHosts)) {
+            events.accept(sim);
+            expect(sim);
+            SplitScenario scenario = new SplitScenario(sim, start(sim, program));
+            scenario.fill();
+            sim.await("it is split", () -> scenario.phase() == VmRecord.Phase.PAGED);
+            sim.awaitRestarts();
+            scenario.eitherOr();
+            sim.await("it is expected no more", () -> expected(sim).isEmpty());
+            scenario.isPaged();
+            scenario.isGathered();
+        }
+    }
+
+    /** Of a VM that never comes. */
+    static void runForsaken(Path directory, Consumer<Simulation> events) throws Exception {
+        try (Simulation sim = new Simulation(directory, 2)) {
+            events.accept(sim);
+            expect(sim);
+            sim.await(
+                    "it is expected for long",
+                    500_000_000_000L,
+                    () -> expected(sim).equals(List.of(Simulation.VM)));
+            areReserved(sim);
+            sim.await(
+                    "it is expected no more",
+                    601_000_000_000L,
+                    () -> expected(sim).isEmpty());
+            sim.awaitRestarts();
+            sim.await("nothing is reserved", () -> sim.isCleanBut(sim.host(Role.SOURCE)));
+            sim.await("it stays so", () -> expected(sim).isEmpty() && sim.isCleanBut(sim.host(Role.SOURCE)));
+        }
+    }
+
+    private static List<UUID> expected(Simulation sim) throws IOException {
+        return sim.host(Role.SOURCE).daemon().expected().all().stream()
+                .map(ExpectationFile.Expected::vm)
+                .toList();
+    }
+
+    /** Asks until the answer is yes. */
+    private static void expect(Simulation sim) throws Exception {
+        for (int attempts = 0; !isExpectedNow(sim); attempts++) {
+            assertThat(attempts).as("attempts; %s", sim).isLessThan(10);
+            sim.awaitRestarts();
+        }
+        sim.awaitRestarts();
+        areReserved(sim);
+    }
+
+    private static boolean isExpectedNow(Simulation sim) throws Exception {
+        SimDaemon daemon = sim.host(Role.SOURCE).daemon();
+        try {
+            return daemon.call(() -> daemon.expected().request(Simulation.VM, request(sim))) != null;
+        } catch (IOException e) {
+            assertThat(daemon.isDead()).as(e.getMessage()).isTrue();
+        } catch (RefusedException e) {
+            assertThat(e.code()).as(e.getMessage()).isIn("failed", "no-room");
+        }
+        return false;
+    }
+
+    private static void areReserved(Simulation sim) throws Exception {
+        sim.await("all sub-hosts have reserved", () -> {
+            for (SimHost host : sim.subHosts()) {
+                if (host.daemon().server().lentBytes() == 0) {
+                    return false;
+                }
+            }
+            return true;
+        });
+    }
+
+    // ---- one that runs
 
     /**
      * Runs it.
@@ -46,7 +143,7 @@ final class SplitScenario {
      */
     static boolean run(Path directory, Path program, int subHosts, Consumer<Simulation> events) throws Exception {
         try (Simulation sim = new Simulation(directory, subHosts)) {
-            SplitScenario scenario = new SplitScenario(sim, program);
+            SplitScenario scenario = new SplitScenario(sim, start(sim, program));
             scenario.fill();
             events.accept(sim);
             boolean granted = scenario.split();
@@ -86,19 +183,12 @@ final class SplitScenario {
     }
 
     private boolean split() throws Exception {
-        SplitRequest request = new SplitRequest(
-                null,
-                RAM,
-                BUDGET,
-                sim.subHosts().stream()
-                        .map(host -> new SubHostShare(host.name(), null))
-                        .toList());
         sim.await("the shim is connected", () -> vm().orElseThrow().session() != null);
         SimDaemon daemon = home.daemon();
         Vm vm = vm().orElseThrow();
         try {
             daemon.call(() -> {
-                daemon.migrations().splits().split(vm, request);
+                daemon.migrations().splits().split(vm, request(sim));
                 return true;
             });
             return true;

@@ -31,6 +31,10 @@ public final class TestVms {
                 .toList());
     }
 
+    public static VmRecord lentBy(VmRecord record, List<VmRecord.Lender> lenders) {
+        return record.withLenders(lenders);
+    }
+
     public static Vm vm(Path directory, VmRecord record) throws IOException {
         return new Vm(directory, record, config(), directory, FaultPoints.NONE);
     }
