@@ -3,7 +3,8 @@
 #
 # usage: test.sh [--nightly] [--only PATTERN]
 #   1. build and check: mvn verify, which compiles, checks formats and dependencies, and runs the unit tests, also those in C
-#   2. the tests that need root, and the system tests: real guests on virtual hosts, see system-tests/
+#   2. the Nova driver's tests, by pytest
+#   3. the tests that need root, and the system tests: real guests on virtual hosts, see system-tests/
 #
 #   --nightly        30 split migrations, of guests up to 4 GiB, instead of a few small ones: an hour more
 #   --only PATTERN   build, then run only tests whose class matches, of whatever kind: OneToOneTest, 'Abort*', PlanTest#the*
@@ -57,6 +58,22 @@ step() {
   say "== $name took $(elapsed "$started") s"
 }
 
+# The Nova driver's tests, with the distribution's Python and Nova.
+nova_driver_step() {
+  local log=$OUTPUT/nova-driver.log started status=0
+  local report=$REPOSITORY/nova-bridge/target/surefire-reports/TEST-nova-driver.xml
+  started=$(now)
+  say "== nova-driver: pytest (whole output: $log)"
+  install_packages python3-nova python3-libvirt python3-lxml python3-pytest
+  find "$REPOSITORY" -path '*/target/surefire-reports/*' -delete
+  mkdir -p "$(dirname "$report")"
+  (cd "$REPOSITORY" && timeout -k 10 300 /usr/bin/python3 -m pytest -q -p no:cacheprovider --junitxml="$report" nova-bridge/src/test/python) \
+    >"$log" 2>&1 || status=$?
+  ((status == 0)) || grep -E '^(E  |FAILED|ERROR)' "$log" || true
+  count nova-driver "$status"
+  say "== nova-driver took $(elapsed "$started") s"
+}
+
 # count NAME STATUS: adds up the reports. A build that failed without a failed test is a failure, too.
 count() {
   local name=$1 status=$2 tests failed skipped
@@ -105,6 +122,7 @@ main() {
     step chosen-tests -Psystem "${checks[@]}" "${options[@]}" -Dtest="$ONLY" -Dsurefire.failIfNoSpecifiedTests=false package
   else
     step build-and-unit-tests verify
+    nova_driver_step
     if [[ -x $DISTRIBUTION/bin/splitmemd ]]; then
       set_up_hosts
       step root-and-system-tests -Psystem "${checks[@]}" "${options[@]}" '-Dtests.groups=root | system' package

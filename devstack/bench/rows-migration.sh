@@ -100,7 +100,7 @@ downtime_by_size() { # LOAD
   done
   down=$(for size in "${sizes[@]}"; do printf '%s MiB: %s ms  ' "$size" "$(series "size.$1.$size" | spread)"; done)
   result "downtime with 4 GiB of RAM, $1 guest" "downtime with 0.5 GiB" "$(ratio "size.$1.4096" "size.$1.512")" "<= 1.5" "${down%  }" \
-    "the last look for written pages walks the page table of QEMU, in one thread: about 2 ms for each GiB"
+    "the last look for written pages walks the page table of QEMU"
 }
 
 # ---- a destination that swaps

@@ -5,6 +5,7 @@
 NAMESPACES=$STATE/ns
 HOSTS=$STATE/hosts # files of the hosts: config, run directories
 LOGS=$STATE/log    # survive down, for looking at what went wrong
+HOST_PREFIX=${HOST_PREFIX:-h} # hosts are this and a number; whoever sources this may set it before
 
 inode() { stat -L -c %i "$1"; }
 
@@ -36,7 +37,7 @@ host_is_made() { [[ -e $HOSTS/$1/made ]] && is_pinned "$1.net" && is_pinned "$1.
 
 known_hosts() { # names of all hosts that exist, whole or broken, in numeric order
   [[ -d $HOSTS ]] || return 0
-  find "$HOSTS" -mindepth 1 -maxdepth 1 -name 'h[0-9]*' -printf '%f\n' | sort -V
+  find "$HOSTS" -mindepth 1 -maxdepth 1 -name "${HOST_PREFIX}[0-9]*" -printf '%f\n' | sort -V
 }
 
 # in_host NAME COMMAND...: replaces this shell by COMMAND in the host. Proxy settings of the caller lead nowhere from in there.
@@ -55,7 +56,11 @@ host_directories() {
     "/var/lib/libvirt:$HOSTS/$name/lib-libvirt" "/var/cache/libvirt:$HOSTS/$name/cache-libvirt" \
     "/var/log/libvirt:$LOGS/$name/libvirt" "/etc/splitmem:$HOSTS/$name/etc-splitmem" \
     "/run/splitmem:$HOSTS/$name/run-splitmem" "/var/lib/splitmem:$HOSTS/$name/lib-splitmem" "/usr/lib/splitmem:$DIST/native"
+  further_directories "$name"
 }
+
+# What the hosts of somebody who sources this need besides, in the same form.
+further_directories() { :; }
 
 # create_host NAME: namespaces with the host's own view of the file system. The file "made" comes last: a host without it is broken.
 create_host() {
@@ -70,20 +75,20 @@ create_host() {
   : >>"$dir/etc-hosts"
   for kind in net uts mnt; do : >"$NAMESPACES/$name.$kind"; done
   unshare --net="$NAMESPACES/$name.net" --uts="$NAMESPACES/$name.uts" --mount="$NAMESPACES/$name.mnt" --propagation private true
-  (in_host "$name" bash -euc "$(declare -f mount_host host_directories)
-    HOSTS='$HOSTS' LOGS='$LOGS' DIST='$DIST' NAMESPACES='$NAMESPACES'; mount_host '$name'") ||
+  host_directories "$name" | (in_host "$name" bash -euc "$(declare -f mount_host)
+    HOSTS='$HOSTS' NAMESPACES='$NAMESPACES'; mount_host '$name'") ||
     die "could not set up the file systems of $name"
   connect_host "$name"
   : >"$dir/made"
 }
 
-# Runs inside the new namespaces.
+# Runs inside the new namespaces, with the list of host_directories as its input.
 mount_host() {
   local name=$1 to from
   hostname "$name"
   umount -l "$NAMESPACES" # copies of other hosts' pins would keep those hosts alive
   if mountpoint -q /run/netns; then umount -R -l /run/netns; fi
-  while IFS=: read -r to from; do mount --bind "$from" "$to"; done < <(host_directories "$name")
+  while IFS=: read -r to from; do mount --bind "$from" "$to"; done
   mkdir -p /run/libvirt/qemu /var/lib/libvirt/{images,qemu,boot} /var/lib/splitmem/mem /run/splitmem/qmp
   mount -t tmpfs -o size=100%,mode=0700 "splitmem-$name" /var/lib/splitmem/mem
   mount --bind "$HOSTS/$name/etc-hosts" /etc/hosts

@@ -1,10 +1,10 @@
 # shellcheck shell=bash
 # One bridge in a network namespace of its own, one veth pair per host: eth0 in the host, the port with the host's name at the bridge.
 
-SUBNET=10.78.0
+SUBNET=${SUBNET:-10.78.0}
 BANDWIDTH_FILE=$STATE/bandwidth
 
-host_number() { printf '%s\n' "${1#h}"; }
+host_number() { printf '%s\n' "${1#"$HOST_PREFIX"}"; }
 host_address() { printf '%s.%s\n' "$SUBNET" "$(host_number "$1")"; }
 
 in_switch() { nsenter --net="$NAMESPACES/switch.net" "$@"; }

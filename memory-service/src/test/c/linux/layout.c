@@ -154,10 +154,8 @@ static void sockets(void)
     VALUE(AF_INET6);
     VALUE(SOCK_STREAM);
     VALUE(SOCK_CLOEXEC);
-    VALUE(SOCK_NONBLOCK);
     VALUE(SOL_SOCKET);
     VALUE(SO_REUSEADDR);
-    VALUE(SO_ERROR);
     VALUE(SO_SNDBUF);
     VALUE(SO_RCVBUF);
     VALUE(SO_PEERCRED);
@@ -165,7 +163,6 @@ static void sockets(void)
     VALUE(SO_SNDTIMEO);
     VALUE(IPPROTO_TCP);
     VALUE(TCP_NODELAY);
-    VALUE(TCP_USER_TIMEOUT);
     VALUE(MSG_WAITALL);
     VALUE(MSG_NOSIGNAL);
     VALUE(MSG_MORE);
@@ -173,9 +170,6 @@ static void sockets(void)
     VALUE(SHUT_WR);
     VALUE(SHUT_RDWR);
     VALUE(POLLIN);
-    VALUE(POLLOUT);
-    VALUE(POLLERR);
-    VALUE(POLLHUP);
     VALUE(SCM_RIGHTS);
     VALUE(IOV_MAX);
 }
@@ -185,7 +179,6 @@ static void files(void)
     VALUE(O_RDONLY);
     VALUE(O_RDWR);
     VALUE(O_CREAT);
-    VALUE(O_EXCL);
     VALUE(O_CLOEXEC);
     VALUE(O_NONBLOCK);
     VALUE(EFD_CLOEXEC);
@@ -204,8 +197,6 @@ static void files(void)
     VALUE(EEXIST);
     VALUE(EINVAL);
     VALUE(ENOTTY);
-    VALUE(ENOSPC);
-    VALUE(EPIPE);
     VALUE(EINPROGRESS);
 }
 

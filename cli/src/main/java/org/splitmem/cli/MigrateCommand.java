@@ -79,7 +79,7 @@ final class MigrateCommand implements Callable<Integer> {
     @Option(
             names = "--bandwidth",
             paramLabel = "RATE",
-            description = "Limit of all connections together, as in 10Gbit or 500MiB/s. Default: none.")
+            description = "Limit of all connections together, as in 10Gbit or 500MiB/s. Default: splitmemd's.")
     private @Nullable Rate bandwidth;
 
     @Option(

@@ -8,7 +8,7 @@ import org.splitmem.model.Rate;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.ParentCommand;
 
-@Command(name = "migrations", description = "List the migrations from and to this host, the newest last.")
+@Command(name = "migrations", description = "List the migrations from this host, the newest last.")
 final class MigrationsCommand implements Runnable {
     @ParentCommand
     private Splitmem splitmem;

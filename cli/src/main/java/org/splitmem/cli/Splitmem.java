@@ -4,6 +4,7 @@ import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.util.List;
 import org.splitmem.cli.control.ControlClient;
+import org.splitmem.events.Topic;
 import org.splitmem.model.DataSize;
 import org.splitmem.model.Json;
 import org.splitmem.model.Rate;
@@ -31,6 +32,7 @@ import picocli.CommandLine.Spec;
             HostsCommand.class,
             BudgetCommand.class,
             SplitCommand.class,
+            EventsCommand.class,
         },
         scope = ScopeType.INHERIT,
         mixinStandardHelpOptions = true,
@@ -81,6 +83,7 @@ final class Splitmem implements Runnable {
                 .setCaseInsensitiveEnumValuesAllowed(true)
                 .registerConverter(DataSize.class, DataSize::parse)
                 .registerConverter(Rate.class, Rate::parse)
+                .registerConverter(Topic.class, EventsCommand::topic)
                 .registerConverter(org.splitmem.model.SubHostShare.class, SubHostOption::parse)
                 .setParameterExceptionHandler((e, all) -> tellUsage(e))
                 .setExecutionExceptionHandler((e, command, parsed) -> tellFailure(e))

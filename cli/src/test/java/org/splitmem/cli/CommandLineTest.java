@@ -11,7 +11,7 @@ class CommandLineTest {
     private final Cli cli = new Cli();
 
     @ParameterizedTest
-    @ValueSource(strings = {"prepare", "migrate", "abort", "migrations", "vms", "show", "hosts", "budget"})
+    @ValueSource(strings = {"prepare", "migrate", "abort", "migrations", "vms", "show", "hosts", "budget", "events"})
     void everyCommandHasHelp(String command) {
         assertThat(cli.run(command, "--help")).isZero();
 
@@ -22,7 +22,8 @@ class CommandLineTest {
     void helpListsTheCommands() {
         assertThat(cli.run("--help")).isZero();
 
-        assertThat(cli.out()).contains("prepare", "migrate", "abort", "migrations", "vms", "show", "hosts", "budget");
+        assertThat(cli.out())
+                .contains("prepare", "migrate", "abort", "migrations", "vms", "show", "hosts", "budget", "events");
     }
 
     @Test
@@ -48,6 +49,7 @@ class CommandLineTest {
                 "migrate vm1 --to h2 --streams 65            | streams must be 1-64: 65",
                 "migrate vm1 --to h2 --handover now          | --handover",
                 "budget vm1 -1                               | -1",
+                "events --topic weather                      | there is no topic weather",
                 "vms --jso                                   | --jso",
             })
     void aWrongCommandLineIsOneLineAndStatusTwo(String line, String complaint) {

@@ -7,6 +7,7 @@ import org.splitmem.model.FaultCounts;
 import org.splitmem.model.Handover;
 import org.splitmem.model.HostInfo;
 import org.splitmem.model.HostStatus;
+import org.splitmem.model.LatencyHistogram;
 import org.splitmem.model.LatencyUs;
 import org.splitmem.model.MigrationInfo;
 import org.splitmem.model.MigrationPhase;
@@ -72,13 +73,15 @@ public final class Infos {
                 100 * MIB,
                 32 * MIB,
                 Map.of("h3", 200 * MIB, "h2", 92 * MIB),
-                new FaultCounts(9503, 222, 17, 41313, 64),
+                new FaultCounts(9503, 222, 17, 41313, 64, 31),
                 new LatencyUs(9503, 25.4, 61, 1300, 2_000_000),
+                LatencyHistogram.NONE,
                 3);
     }
 
     public static List<HostStatus> hosts() {
-        var info = new HostInfo("h2", "0.1.0", 1, "6.18.0", 64 * MIB, 16 * MIB, 8 * MIB, 1024 * MIB, 2);
+        var info =
+                new HostInfo("h2", "0.1.0", 1, "6.18.0", 64 * MIB, 16 * MIB, 8 * MIB, 1024 * MIB, 2, null, null, null);
         return List.of(
                 new HostStatus("h2", "10.78.0.2:7779", true, info, null),
                 new HostStatus("h3", "10.78.0.3:7779", false, null, "connection refused"));

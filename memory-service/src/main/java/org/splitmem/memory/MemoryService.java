@@ -139,15 +139,15 @@ public final class MemoryService implements Callable<Integer> {
         vms.recover(vm -> found(vm, expected, migrations), migrations::takenUp);
         try (DataServer data = networked ? dataServer(config, server, migrations) : null;
                 ShimServer shims = new ShimServer(config.shimSocket(), Users.idsOf(config.shimUsers()), vms);
-                ControlServer control =
-                        new ControlServer(config, key, vms, migrations, server, peers, facts, expected)) {
+                ControlServer control = new ControlServer(
+                        config, key, vms, migrations, server, peers, facts, expected, ControlServer.IDLE_MS)) {
             if (data != null) {
                 data.start();
             }
             shims.start();
             control.start();
             CountDownLatch asked = shutdownSignal();
-            Thread upkeep = startUpkeep(migrations, expected, server, asked);
+            Thread upkeep = startUpkeep(migrations, expected, server, peers, asked);
             log.info("splitmemd {} is ready", facts.version());
             asked.await();
             upkeep.join();
@@ -181,12 +181,16 @@ public final class MemoryService implements Callable<Integer> {
     }
 
     private static Thread startUpkeep(
-            MigrationService migrations, ExpectedSplits expected, MemoryServer server, CountDownLatch asked) {
+            MigrationService migrations,
+            ExpectedSplits expected,
+            MemoryServer server,
+            PeerHosts peers,
+            CountDownLatch asked) {
         Thread upkeep = new Thread(
                 () -> {
                     try {
                         while (!asked.await(SWEEP_MS, TimeUnit.MILLISECONDS)) {
-                            sweep(migrations, expected, server);
+                            sweep(migrations, expected, server, peers);
                         }
                     } catch (InterruptedException e) {
                         Thread.currentThread().interrupt();
@@ -198,11 +202,13 @@ public final class MemoryService implements Callable<Integer> {
         return upkeep;
     }
 
-    private static void sweep(MigrationService migrations, ExpectedSplits expected, MemoryServer server) {
+    private static void sweep(
+            MigrationService migrations, ExpectedSplits expected, MemoryServer server, PeerHosts peers) {
         try {
             migrations.sweep(System.nanoTime());
             expected.sweep(System.nanoTime());
-            server.releaseForsaken(System.nanoTime());
+            server.releaseForsaken(
+                    System.nanoTime(), store -> peers.wantsStores(peers.find(store.owner()), store.vm()));
         } catch (RuntimeException e) {
             log.error("upkeep failed", e);
         }

@@ -8,9 +8,10 @@ package org.splitmem.model;
  * @param zeroFills first touches of pages that are nowhere
  * @param minor touches of resident pages that were not mapped
  * @param readAheadPages pages fetched with a neighbour, before they were touched
+ * @param refaults pages that the guest touched after page-out had taken them for cold
  */
-public record FaultCounts(long pageIns, long pageOuts, long zeroFills, long minor, long readAheadPages) {
-    public static final FaultCounts NONE = new FaultCounts(0, 0, 0, 0, 0);
+public record FaultCounts(long pageIns, long pageOuts, long zeroFills, long minor, long readAheadPages, long refaults) {
+    public static final FaultCounts NONE = new FaultCounts(0, 0, 0, 0, 0, 0);
 
     public FaultCounts {
         Require.notNegative("pageIns", pageIns);
@@ -18,5 +19,6 @@ public record FaultCounts(long pageIns, long pageOuts, long zeroFills, long mino
         Require.notNegative("zeroFills", zeroFills);
         Require.notNegative("minor", minor);
         Require.notNegative("readAheadPages", readAheadPages);
+        Require.notNegative("refaults", refaults);
     }
 }

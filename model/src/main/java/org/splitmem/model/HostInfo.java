@@ -1,5 +1,7 @@
 package org.splitmem.model;
 
+import org.jspecify.annotations.Nullable;
+
 /**
  * A host, as it describes itself.
  *
@@ -12,6 +14,9 @@ package org.splitmem.model;
  * @param heldBytes of it, holding pages
  * @param freeBytes what may still be lent: within the limit, and really free
  * @param vms that it runs or that are on their way to it
+ * @param failureDomain hosts of the same one are likely to fail together; absent: it is one by itself
+ * @param linkBytesPerSecond speed of its migration network; absent: not known
+ * @param loadPercent runnable processes per CPU in the last minute, times 100; absent: not known
  */
 public record HostInfo(
         String name,
@@ -22,7 +27,10 @@ public record HostInfo(
         long lentBytes,
         long heldBytes,
         long freeBytes,
-        int vms) {
+        int vms,
+        @Nullable String failureDomain,
+        @Nullable Long linkBytesPerSecond,
+        @Nullable Integer loadPercent) {
     public HostInfo {
         Require.text("name", name);
         Require.text("version", version);
@@ -33,5 +41,11 @@ public record HostInfo(
         Require.notNegative("heldBytes", heldBytes);
         Require.notNegative("freeBytes", freeBytes);
         Require.notNegative("vms", vms);
+        if (linkBytesPerSecond != null) {
+            Require.positive("linkBytesPerSecond", linkBytesPerSecond);
+        }
+        if (loadPercent != null) {
+            Require.notNegative("loadPercent", loadPercent);
+        }
     }
 }

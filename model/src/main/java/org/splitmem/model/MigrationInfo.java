@@ -23,7 +23,7 @@ import org.jspecify.annotations.Nullable;
  * @param startedAtMs since 1970
  * @param finishedAtMs since 1970; absent while it runs
  * @param downtimeMs how long the vCPUs stood still; absent until they run again
- * @param reason why it is where it is; always there when ABORTED
+ * @param reason why it was given up; absent unless it is ABORTED
  * @param pages where the VM's pages are to be or, when DONE, are
  */
 public record MigrationInfo(

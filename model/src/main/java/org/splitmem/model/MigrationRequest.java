@@ -12,7 +12,7 @@ import org.jspecify.annotations.Nullable;
  * @param budgetBytes how much of the VM's RAM may be resident there; absent: all of it
  * @param subHosts the hosts that keep the rest; none: everything goes to the destination
  * @param streams parallel connections to each destination, 1-64; absent: the source's default
- * @param bandwidthBytesPerSecond limit of all streams together; absent: none
+ * @param bandwidthBytesPerSecond limit of all streams together; absent: the source's default
  * @param handover absent: hybrid
  */
 public record MigrationRequest(

@@ -12,7 +12,8 @@ import org.jspecify.annotations.Nullable;
  * @param zeroBytes how much was never written or is all zero, and therefore nowhere
  * @param workingSetBytes estimate of what it uses; absent until there is one
  * @param remoteBytes what each sub-host keeps, by name
- * @param pageInUs from the guest's touch to its answer, for pages that were fetched
+ * @param pageInUs from reading a fault to its answer, for pages that were fetched in the last one to two minutes
+ * @param pageInHistogram the same, for all since this daemon has paged it
  * @param epoch of ownership, one more with each migration; memory servers obey only the newest
  */
 public record VmInfo(
@@ -27,6 +28,7 @@ public record VmInfo(
         Map<String, Long> remoteBytes,
         FaultCounts faults,
         LatencyUs pageInUs,
+        LatencyHistogram pageInHistogram,
         long epoch) {
     public VmInfo {
         Require.text("uuid", uuid);
@@ -43,6 +45,7 @@ public record VmInfo(
         remoteBytes.forEach((host, bytes) -> Require.notNegative("remoteBytes." + host, bytes));
         Require.present("faults", faults);
         Require.present("pageInUs", pageInUs);
+        Require.present("pageInHistogram", pageInHistogram);
         Require.notNegative("epoch", epoch);
     }
 }

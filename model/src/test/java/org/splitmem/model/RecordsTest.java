@@ -74,11 +74,29 @@ class RecordsTest {
                 .isThrownBy(() -> new PagePlacement(0, Map.of("h3", -1L), 0))
                 .withMessage("subHosts.h3 cannot be negative: -1");
         assertThatIllegalArgumentException()
-                .isThrownBy(() -> new FaultCounts(0, 0, 0, -5, 0))
+                .isThrownBy(() -> new FaultCounts(0, 0, 0, -5, 0, 0))
                 .withMessage("minor cannot be negative: -5");
         assertThatIllegalArgumentException()
                 .isThrownBy(() -> new LatencyUs(1, Double.NaN, 0, 0, 0))
                 .withMessage("p50 cannot be negative: NaN");
+    }
+
+    @Test
+    void aHistogramCountsUpwards() {
+        var fast = new LatencyHistogram.Bucket(10, 3);
+        var slow = new LatencyHistogram.Bucket(100, 5);
+
+        var histogram = new LatencyHistogram(6, 1000, List.of(fast, slow));
+
+        assertThat(histogram.longerThan(10)).isEqualTo(3);
+        assertThat(histogram.longerThan(100)).isEqualTo(1);
+        assertThat(histogram.longerThan(50)).isEqualTo(6);
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> new LatencyHistogram(6, 1000, List.of(slow, fast)))
+                .withMessage("buckets do not ascend at 10 us");
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> new LatencyHistogram(4, 1000, List.of(fast, slow)))
+                .withMessage("buckets do not ascend at 100 us");
     }
 
     @Test

@@ -51,20 +51,20 @@ final class OnTestbed implements ParameterResolver, BeforeEachCallback, AfterEac
     @Override
     public void afterEach(ExtensionContext context) throws IOException {
         Testbed bed = testbed(context);
-        boolean failed = context.getExecutionException().isPresent();
+        Throwable failure = context.getExecutionException().orElse(null);
         try {
-            if (!failed) {
+            if (failure == null) {
                 bed.awaitNothingLeft();
             }
         } catch (AssertionError | RuntimeException e) {
-            failed = true;
+            failure = e;
             throw e;
         } finally {
-            if (failed) {
+            if (failure != null) {
                 keepEvidence(context, bed);
                 bed.distrust();
             }
-            say(context, failed ? "FAILED" : "ok");
+            say(context, failure == null ? "ok" : "FAILED: " + failure);
         }
     }
 

@@ -15,12 +15,14 @@ import java.util.TreeMap;
 /**
  * All settings of splitmemd; conf/splitmem.conf explains each.
  *
+ * @param failureDomain hosts of the same one are likely to fail together; empty: this host is one by itself
  * @param controlAddress to bind control and data to; empty: this host serves itself alone
  * @param lendLimitBytes the most that may be lent to VMs elsewhere
  * @param effective every key with the value in force
  */
 public record DaemonConfig(
         String hostName,
+        String failureDomain,
         Path controlSocket,
         String controlAddress,
         int controlPort,
@@ -99,6 +101,7 @@ public record DaemonConfig(
         int controlPort = s.integer("control.port", DEFAULT_CONTROL_PORT, 1, 65_535);
         DaemonConfig config = new DaemonConfig(
                 hostName,
+                s.text("host.failure-domain", ""),
                 s.path("control.socket", "/run/splitmem/splitmemd.sock"),
                 s.text("control.address", ""),
                 controlPort,
@@ -122,6 +125,7 @@ public record DaemonConfig(
     private DaemonConfig withEffective(Map<String, String> values) {
         return new DaemonConfig(
                 hostName,
+                failureDomain,
                 controlSocket,
                 controlAddress,
                 controlPort,

@@ -38,7 +38,7 @@ public final class ControlServer implements AutoCloseable {
     private static final int MAX_THREADS = 64;
     private static final int MIN_THREADS = 4;
     /** Between bytes of a request, and between requests. A call that is being answered may take as long as it takes. */
-    private static final long IDLE_MS = 30_000;
+    public static final long IDLE_MS = 30_000;
 
     private final Server server;
     private final Endpoints endpoints;
@@ -52,22 +52,9 @@ public final class ControlServer implements AutoCloseable {
      * Wires; {@link #start} binds.
      *
      * @param key of the cluster
+     * @param idleMs after which a peer that dawdles is dropped, see {@link #IDLE_MS}
      */
     public ControlServer(
-            DaemonConfig config,
-            String key,
-            VmRegistry vms,
-            MigrationService migrations,
-            MemoryServer memoryServer,
-            HttpPeers peers,
-            HostFacts facts,
-            ExpectedSplits expected)
-            throws ConfigException {
-        this(config, key, vms, migrations, memoryServer, peers, facts, expected, IDLE_MS);
-    }
-
-    /** @param idleMs after which a peer that dawdles is dropped */
-    ControlServer(
             DaemonConfig config,
             String key,
             VmRegistry vms,

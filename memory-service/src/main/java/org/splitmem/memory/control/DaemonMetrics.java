@@ -88,12 +88,20 @@ final class DaemonMetrics {
                 s -> s.pageOutsCancelled.sum());
         counter(meters, tags, "splitmem_vm_zero_fills_total", "Pages filled with zeros", vm, s -> s.zeroFills.sum());
         counter(meters, tags, "splitmem_vm_minor_faults_total", "Touches seen by sampling", vm, s -> s.minor.sum());
+        counter(meters, tags, "splitmem_vm_refaults_total", "Touches of pages sent out", vm, s -> s.refaults.sum());
+        counter(
+                meters,
+                tags,
+                "splitmem_vm_stalls_total",
+                "Page-ins that took more than 100 ms",
+                vm,
+                s -> s.pageInLatency().stalls());
         counter(meters, tags, "splitmem_vm_lost_pages_total", "Pages that cannot be had", vm, s -> s.lost.sum());
         for (double q : new double[] {50, 90, 99}) {
             Tags quantile = tags.and("quantile", Double.toString(q / 100));
             meters.add(Gauge.builder("splitmem_vm_page_in_seconds", vm, v -> pageInSeconds(v, q))
                     .tags(quantile)
-                    .description("Time from a fault to its answer, since the VM is paged here")
+                    .description("Time from a fault to its answer, in the last one to two minutes")
                     .register(registry));
         }
         return meters;

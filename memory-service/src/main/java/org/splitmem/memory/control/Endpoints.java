@@ -15,6 +15,7 @@ import org.splitmem.memory.migration.RefusedException;
 import org.splitmem.memory.server.MemoryServer;
 import org.splitmem.memory.server.StoreRecord;
 import org.splitmem.memory.vm.Vm;
+import org.splitmem.memory.vm.VmRecord;
 import org.splitmem.memory.vm.VmRegistry;
 import org.splitmem.memory.wire.FrameSocket;
 import org.splitmem.model.BudgetRequest;
@@ -27,7 +28,6 @@ import org.splitmem.model.VmInfo;
 
 /** What the control API can be asked. Any thread. */
 final class Endpoints {
-    private static final long LEAST_BUDGET = 16L << 20;
     /** How long a question for readiness may wait: shorter than who asks, and a hung peer of theirs, is waited for. */
     private static final long READY_WAIT_NS = 5_000_000_000L;
 
@@ -103,7 +103,10 @@ final class Endpoints {
                 lent,
                 server.heldBytes(),
                 Math.max(0, room),
-                vms.all().size());
+                vms.all().size(),
+                config.failureDomain().isEmpty() ? null : config.failureDomain(),
+                facts.linkBytesPerSecond(config.controlAddress()),
+                facts.loadPercent());
     }
 
     /** Asks all peers at once: one that does not answer costs its time limit, not the sum of all. */
@@ -165,11 +168,11 @@ final class Endpoints {
     }
 
     private void setBudget(Vm vm, long bytes) throws ApiException, IOException {
-        if (bytes < LEAST_BUDGET) {
+        if (bytes < VmRecord.LEAST_BUDGET_BYTES) {
             throw new ApiException(
                     400,
                     "budget-too-small",
-                    "a budget of " + bytes + " B is less than " + LEAST_BUDGET
+                    "a budget of " + bytes + " B is less than " + VmRecord.LEAST_BUDGET_BYTES
                             + " B, the least that a VM can run with");
         }
         switch (vm.record().phase()) {
@@ -304,6 +307,9 @@ final class Endpoints {
         }
         if (call.is("GET", "outgoing", "*", "fate")) {
             return Answer.json(migrations.fate(uuid(call.segment(1)), call.query("token")));
+        }
+        if (call.is("GET", "outgoing", "*", "wants-stores")) {
+            return Answer.json(expected.wantsStores(uuid(call.segment(1))));
         }
         if (call.is("POST", "outgoing", "*", "ready")) {
             return makeReady(

@@ -3,6 +3,7 @@ package org.splitmem.memory.control;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.util.UUID;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import org.splitmem.hooks.HookCall;
@@ -75,7 +76,7 @@ final class HookEndpoint {
         } catch (IOException e) {
             return Answer.text(502, String.valueOf(e.getMessage()));
         }
-        Vm vm = migrations.isExpected(uuid) ? vms.find(uuid) : null;
+        Vm vm = expected(uuid);
         if (vm == null) {
             return Answer.text(
                     409,
@@ -91,6 +92,10 @@ final class HookEndpoint {
         return Answer.text(200, incoming.xml());
     }
 
+    private @Nullable Vm expected(UUID uuid) {
+        return migrations.isExpected(uuid) ? vms.find(uuid) : null;
+    }
+
     /**
      * Whoever has the VM is asked for a migration to here, unless there is one. libvirt is held now rather than once it has
      * started QEMU: then it would hold the domain's lock, too, and could not even list its domains.
@@ -98,7 +103,7 @@ final class HookEndpoint {
      * @return false if its memory is still to come
      */
     private boolean isNearlyHere(UUID uuid) throws IOException {
-        Vm vm = migrations.isExpected(uuid) ? vms.find(uuid) : null;
+        Vm vm = expected(uuid);
         VmRecord.Lender source = vm == null ? null : vm.record().source();
         if (source != null) {
             return peers.awaitReady(source.host(), uuid, config.hostName(), false, true) == HttpPeers.Readiness.READY;
@@ -120,7 +125,7 @@ final class HookEndpoint {
     private Answer started(HookDecision.Started started) {
         UUID uuid = started.uuid();
         try {
-            Vm vm = migrations.isExpected(uuid) ? vms.find(uuid) : null;
+            Vm vm = expected(uuid);
             VmRecord.Lender source = vm == null ? null : vm.record().source();
             if (source == null) {
                 return Answer.text(200, ""); // it starts here

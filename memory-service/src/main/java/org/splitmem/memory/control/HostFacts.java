@@ -1,13 +1,18 @@
 package org.splitmem.memory.control;
 
 import java.io.IOException;
+import java.net.InetAddress;
+import java.net.NetworkInterface;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 
 /** What the kernel says of this host. Any thread. */
 public final class HostFacts {
     private static final Path MEMINFO = Path.of("/proc/meminfo");
+    private static final Path LOADAVG = Path.of("/proc/loadavg");
+    private static final Path NETWORK = Path.of("/sys/class/net");
 
     private final String kernel;
     private final String version;
@@ -32,6 +37,36 @@ public final class HostFacts {
             return availableBytes(Files.readAllLines(MEMINFO));
         } catch (IOException e) {
             return 0;
+        }
+    }
+
+    /** Runnable processes per CPU in the last minute, times 100; null if the kernel does not say. */
+    @Nullable
+    Integer loadPercent() {
+        try {
+            String oneMinute = Files.readString(LOADAVG).split(" ", 2)[0];
+            return (int)
+                    (Double.parseDouble(oneMinute) * 100 / Runtime.getRuntime().availableProcessors());
+        } catch (IOException | NumberFormatException e) {
+            return null;
+        }
+    }
+
+    /** Speed of the network interface that has an address; null if it does not tell one, as virtual ones do. */
+    @Nullable
+    Long linkBytesPerSecond(String address) {
+        try {
+            NetworkInterface card =
+                    address.isEmpty() ? null : NetworkInterface.getByInetAddress(InetAddress.getByName(address));
+            if (card == null) {
+                return null;
+            }
+            long megabits = Long.parseLong(
+                    Files.readString(NETWORK.resolve(card.getName()).resolve("speed"))
+                            .strip());
+            return megabits > 0 ? megabits * 125_000 : null;
+        } catch (IOException | NumberFormatException e) {
+            return null;
         }
     }
 

@@ -48,47 +48,57 @@ public final class HttpPeers implements PeerHosts {
 
     @Override
     public Peer find(String name) throws IOException {
+        DaemonConfig.PeerAddress peer = configured(name);
+        return new Peer(peer.name(), peer.address(), dataPort);
+    }
+
+    private DaemonConfig.PeerAddress configured(String name) throws IOException {
         DaemonConfig.PeerAddress peer = peers.get(name);
         if (peer == null) {
             throw new IOException(
                     "host " + name + " is not among the peers of splitmem.conf: " + String.join(", ", peers.keySet()));
         }
-        return new Peer(peer.name(), peer.address(), dataPort);
+        return peer;
     }
 
     HostInfo info(String name) throws IOException {
-        return Json.read(call(name, "GET", "/v1/host", null, ANSWER), HostInfo.class);
+        return Json.read(call(name, "GET", "/v1/host", null), HostInfo.class);
     }
 
     @Override
     public void reserve(Peer peer, Reservation reservation) throws IOException {
-        call(peer.name(), "POST", "/v1/reservations", reservation, ANSWER);
+        call(peer.name(), "POST", "/v1/reservations", reservation);
     }
 
     @Override
     public void release(Peer peer, UUID vm, String token) throws IOException {
-        call(peer.name(), "DELETE", "/v1/reservations/" + vm + "?token=" + token, null, ANSWER);
+        call(peer.name(), "DELETE", "/v1/reservations/" + vm + "?token=" + token, null);
     }
 
     @Override
     public void prepareIncoming(Peer peer, Incoming incoming) throws IOException {
-        call(peer.name(), "POST", "/v1/incoming", incoming, ANSWER);
+        call(peer.name(), "POST", "/v1/incoming", incoming);
     }
 
     @Override
     public void cancelIncoming(Peer peer, UUID vm, String token) throws IOException {
-        call(peer.name(), "DELETE", "/v1/incoming/" + vm + "?token=" + token, null, ANSWER);
+        call(peer.name(), "DELETE", "/v1/incoming/" + vm + "?token=" + token, null);
     }
 
     @Override
     public void arrived(Peer source, UUID vm, String token) throws IOException {
-        call(source.name(), "DELETE", "/v1/outgoing/" + vm + "?token=" + token, null, ANSWER);
+        call(source.name(), "DELETE", "/v1/outgoing/" + vm + "?token=" + token, null);
     }
 
     @Override
     public Fate fate(Peer source, UUID vm, String token) throws IOException {
-        byte[] answer = call(source.name(), "GET", "/v1/outgoing/" + vm + "/fate?token=" + token, null, ANSWER);
+        byte[] answer = call(source.name(), "GET", "/v1/outgoing/" + vm + "/fate?token=" + token, null);
         return Json.read(answer, Fate.class);
+    }
+
+    @Override
+    public boolean wantsStores(Peer source, UUID vm) throws IOException {
+        return Json.read(call(source.name(), "GET", "/v1/outgoing/" + vm + "/wants-stores", null), Boolean.class);
     }
 
     /** How far the migration of another host's VM to here is. */
@@ -117,19 +127,15 @@ public final class HttpPeers implements PeerHosts {
         return answer.statusCode() == 202 ? Readiness.NOT_YET : Readiness.READY;
     }
 
-    private byte[] call(String name, String method, String path, @Nullable Object body, Duration limit)
-            throws IOException {
-        HttpResponse<byte[]> answer = send(name, method, path, body, limit);
+    private byte[] call(String name, String method, String path, @Nullable Object body) throws IOException {
+        HttpResponse<byte[]> answer = send(name, method, path, body, ANSWER);
         check(name, answer);
         return answer.body();
     }
 
     private HttpResponse<byte[]> send(String name, String method, String path, @Nullable Object body, Duration limit)
             throws IOException {
-        DaemonConfig.PeerAddress peer = peers.get(name);
-        if (peer == null) {
-            throw new IOException("host " + name + " is not among the peers of splitmem.conf");
-        }
+        DaemonConfig.PeerAddress peer = configured(name);
         HttpRequest.BodyPublisher publisher = body == null
                 ? HttpRequest.BodyPublishers.noBody()
                 : HttpRequest.BodyPublishers.ofByteArray(Json.writeBytes(body));

@@ -1,7 +1,10 @@
 package org.splitmem.memory.control;
 
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
+import java.util.concurrent.TimeUnit;
 import org.HdrHistogram.Histogram;
 import org.jspecify.annotations.Nullable;
 import org.splitmem.memory.fault.FaultStats;
@@ -13,18 +16,24 @@ import org.splitmem.memory.vm.Paging;
 import org.splitmem.memory.vm.Vm;
 import org.splitmem.memory.vm.VmRecord;
 import org.splitmem.model.FaultCounts;
+import org.splitmem.model.LatencyHistogram;
 import org.splitmem.model.LatencyUs;
 import org.splitmem.model.VmInfo;
 import org.splitmem.model.VmState;
 
 /** How the daemon's objects look from outside. Stateless. */
 final class Views {
+    /** Of the page-in histogram. Bounds may be added, never taken away: 100 ms is what counts as a stall. */
+    private static final long[] BOUNDS_US = {
+        20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000, 20_000, 50_000, 100_000, 1_000_000, 10_000_000
+    };
+
     private Views() {}
 
     static VmInfo of(Vm vm) {
         VmRecord record = vm.record();
         Paging paging = vm.paging();
-        long ram = record.backendBytes().stream().mapToLong(Long::longValue).sum();
+        long ram = record.ramBytes();
         PageTable table = paging == null || record.phase() == VmRecord.Phase.LOCAL ? null : paging.table();
         return new VmInfo(
                 vm.uuid().toString(),
@@ -40,6 +49,7 @@ final class Views {
                 paging == null
                         ? LatencyUs.NONE
                         : latency(paging.stats().pageInLatency().recent(System.nanoTime())),
+                paging == null ? LatencyHistogram.NONE : histogram(paging.stats()),
                 record.epoch());
     }
 
@@ -59,6 +69,7 @@ final class Views {
                 remote,
                 FaultCounts.NONE,
                 LatencyUs.NONE,
+                LatencyHistogram.NONE,
                 0);
     }
 
@@ -90,7 +101,22 @@ final class Views {
                 stats.pageOuts.sum(),
                 stats.zeroFills.sum(),
                 stats.minor.sum(),
-                stats.readAheadPages.sum());
+                stats.readAheadPages.sum(),
+                stats.refaults.sum());
+    }
+
+    static LatencyHistogram histogram(FaultStats stats) {
+        Histogram ns = stats.pageInLatency().all();
+        List<LatencyHistogram.Bucket> buckets = new ArrayList<>();
+        long upTo = 0;
+        long longerThanNs = 0;
+        for (long boundUs : BOUNDS_US) {
+            long boundNs = TimeUnit.MICROSECONDS.toNanos(boundUs);
+            upTo += ns.getCountBetweenValues(longerThanNs, boundNs);
+            buckets.add(new LatencyHistogram.Bucket(boundUs, upTo));
+            longerThanNs = ns.nextNonEquivalentValue(boundNs);
+        }
+        return new LatencyHistogram(ns.getTotalCount(), ns.getTotalCount() * ns.getMean() / 1e3, buckets);
     }
 
     private static LatencyUs latency(Histogram ns) {

@@ -16,6 +16,8 @@ import org.splitmem.memory.page.Pages;
  * <p>Needs the ranges registered with mode WP on a userfaultfd with WP_ASYNC. While a migration relies on it nobody may
  * zap: since Linux 6.14 a zap that empties a whole page-table page frees it, and with it the knowledge that the pages were
  * written.
+ *
+ * <p>Any thread may ask for a log of its own.
  */
 public final class DirtyTracker implements AutoCloseable {
     private static final int REGIONS = 4096;
@@ -23,13 +25,6 @@ public final class DirtyTracker implements AutoCloseable {
     private final GuestMemory memory;
     private final QemuMemory qemu;
     private final Fd pagemap;
-    private final NativeBlock argument = Pagemap.newArgument();
-    private final NativeBlock regions = new NativeBlock(REGIONS * PageRegion.SIZE);
-
-    /** Takes runs of written pages, in ascending order. */
-    public interface RunConsumer {
-        void accept(long page, long count);
-    }
 
     public DirtyTracker(GuestMemory memory, QemuMemory qemu) throws LinuxException {
         this.memory = memory;
@@ -37,42 +32,49 @@ public final class DirtyTracker implements AutoCloseable {
         this.pagemap = Unistd.open("/proc/" + qemu.pid() + "/pagemap", Unistd.O_RDONLY);
     }
 
-    /**
-     * Reports the pages of a range that were written since the last scan of it, and arms them again; about 10 ns a page.
-     *
-     * @throws LinuxException if QEMU is gone: then nobody knows, and every page counts as written
-     */
-    public void scan(long page, long count, RunConsumer written) throws LinuxException {
-        long at = page;
-        while (at < page + count) {
-            int backend = memory.backendOf(at);
-            long end = Math.min(page + count, memory.endPage(backend));
-            scanBackend(backend, at, end, written);
-            at = end;
-        }
-    }
-
-    private void scanBackend(int backend, long page, long end, RunConsumer written) throws LinuxException {
-        long base = qemu.hva(backend) - Pages.toBytes(memory.firstPage(backend));
-        long from = base + Pages.toBytes(page);
-        long to = base + Pages.toBytes(end);
-        while (from < to) {
-            int runs = Pagemap.written(pagemap, argument, regions, from, to);
-            for (int run = 0; run < runs; run++) {
-                long start = regions.getLong(run * PageRegion.SIZE + PageRegion.START);
-                long stop = regions.getLong(run * PageRegion.SIZE + PageRegion.END);
-                written.accept(Pages.fromBytes(start - base), Pages.fromBytes(stop - start));
-            }
-            long reached = Pagemap.walkEnd(argument);
-            if (reached <= from) {
-                throw new LinuxException("PAGEMAP_SCAN made no progress at " + Long.toHexString(from), 0);
-            }
-            from = reached;
-        }
+    /** For one thread. */
+    public WriteLog log() {
+        return new Scanner();
     }
 
     @Override
     public void close() {
         pagemap.close();
+    }
+
+    private final class Scanner implements WriteLog {
+        private final NativeBlock argument = Pagemap.newArgument();
+        private final NativeBlock regions = new NativeBlock(REGIONS * PageRegion.SIZE);
+
+        @Override
+        public void scan(long page, long count, boolean rearm, RunConsumer written) throws LinuxException {
+            long at = page;
+            while (at < page + count) {
+                int backend = memory.backendOf(at);
+                long end = Math.min(page + count, memory.endPage(backend));
+                scanBackend(backend, at, end, rearm, written);
+                at = end;
+            }
+        }
+
+        private void scanBackend(int backend, long page, long end, boolean rearm, RunConsumer written)
+                throws LinuxException {
+            long base = qemu.hva(backend) - Pages.toBytes(memory.firstPage(backend));
+            long from = base + Pages.toBytes(page);
+            long to = base + Pages.toBytes(end);
+            while (from < to) {
+                int runs = Pagemap.written(pagemap, argument, regions, from, to, rearm);
+                for (int run = 0; run < runs; run++) {
+                    long start = regions.getLong(run * PageRegion.SIZE + PageRegion.START);
+                    long stop = regions.getLong(run * PageRegion.SIZE + PageRegion.END);
+                    written.accept(Pages.fromBytes(start - base), Pages.fromBytes(stop - start));
+                }
+                long reached = Pagemap.walkEnd(argument);
+                if (reached <= from) {
+                    throw new LinuxException("PAGEMAP_SCAN made no progress at " + Long.toHexString(from), 0);
+                }
+                from = reached;
+            }
+        }
     }
 }

@@ -9,14 +9,13 @@ import org.splitmem.memory.faultpoint.FaultPoint;
 import org.splitmem.memory.faultpoint.FaultPoints;
 import org.splitmem.memory.guest.GuestMemory;
 import org.splitmem.memory.guest.MappingGate;
+import org.splitmem.memory.guest.PageViews;
 import org.splitmem.memory.guest.QemuMemory;
 import org.splitmem.memory.linux.Errno;
 import org.splitmem.memory.linux.LinuxException;
 import org.splitmem.memory.linux.NativeBlock;
-import org.splitmem.memory.linux.Windows;
 import org.splitmem.memory.page.PageEntry;
 import org.splitmem.memory.page.PageTable;
-import org.splitmem.memory.page.Pages;
 import org.splitmem.memory.remote.PageSink;
 
 /**
@@ -98,15 +97,11 @@ public final class Arrivals {
 
     private final class Sink implements PageSink {
         private final Stale stale;
-        private final NativeBlock argument = new NativeBlock(64);
-        private final Windows[] windows = new Windows[memory.backends()];
+        private final NativeBlock argument = QemuMemory.newArgument();
+        private final PageViews views = new PageViews(memory);
 
         Sink(Stale stale) {
             this.stale = stale;
-            for (int i = 0; i < windows.length; i++) {
-                windows[i] =
-                        new Windows(memory.file(i).address(), memory.file(i).bytes());
-            }
         }
 
         @Override
@@ -116,7 +111,7 @@ public final class Arrivals {
 
         @Override
         public void arrived(long page, int crc32c, long askedNs) {
-            if (windows[memory.backendOf(page)].crc32c(memory.offset(page), Pages.SIZE) != crc32c) {
+            if (views.crc32c(page) != crc32c) {
                 failed(page, "it arrived damaged: its checksum is wrong");
                 return;
             }

@@ -17,11 +17,9 @@ public final class ChunkSeal {
 
     private final AtomicIntegerArray chunks;
     private final ByteBuffer opened;
-    private final long pages;
 
     /** @param opened a byte a chunk, not zero for those that are open; kept up to date, for the next daemon */
     public ChunkSeal(long pages, ByteBuffer opened) {
-        this.pages = pages;
         this.opened = opened;
         this.chunks = new AtomicIntegerArray(chunksOf(pages));
         for (int chunk = 0; chunk < chunks.length(); chunk++) {
@@ -73,10 +71,5 @@ public final class ChunkSeal {
             }
         }
         return true;
-    }
-
-    /** Pages of the VM. */
-    public long pages() {
-        return pages;
     }
 }

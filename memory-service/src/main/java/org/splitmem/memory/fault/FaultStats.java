@@ -10,6 +10,8 @@ public final class FaultStats {
     public final LongAdder zeroFills = new LongAdder();
     public final LongAdder minor = new LongAdder();
     public final LongAdder readAheadPages = new LongAdder();
+    /** Faults on pages that page-out had sent away. */
+    public final LongAdder refaults = new LongAdder();
     /** Pages that are lost: the guest waits on them for ever. */
     public final LongAdder lost = new LongAdder();
 

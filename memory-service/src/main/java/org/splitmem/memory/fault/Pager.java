@@ -46,7 +46,7 @@ public final class Pager implements AutoCloseable {
     private final ChunkWanter wanter;
 
     private final NativeBlock messages = new NativeBlock(MESSAGES * UffdMsg.SIZE);
-    private final NativeBlock argument = new NativeBlock(64);
+    private final NativeBlock argument = QemuMemory.newArgument();
     private final Poller poller;
     private final Thread thread;
     private volatile boolean closed;
@@ -231,6 +231,9 @@ public final class Pager implements AutoCloseable {
         }
         sources.of(incoming).request(page, nowNs);
         if (PageEntry.state(entry) == PageState.REMOTE) {
+            if (PageEntry.wasPagedOut(entry)) {
+                stats.refaults.increment();
+            }
             readAhead(page, entry);
         }
         return true;

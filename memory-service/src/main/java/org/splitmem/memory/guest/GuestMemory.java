@@ -31,10 +31,6 @@ public final class GuestMemory implements AutoCloseable {
         return pages;
     }
 
-    public long bytes() {
-        return Pages.toBytes(pages);
-    }
-
     public int backends() {
         return backends.length;
     }

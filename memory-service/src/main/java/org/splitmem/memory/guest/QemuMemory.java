@@ -10,10 +10,10 @@ import org.splitmem.memory.page.Pages;
 /**
  * How QEMU sees the RAM: for each backend its address in QEMU ("hva") and the userfaultfd that watches it.
  *
- * <p>Any thread may call; each passes an argument block of its own.
+ * <p>Any thread may call; each passes an argument block of its own, see {@link #newArgument}.
  */
-public final class QemuMemory implements AutoCloseable {
-    /** One backend as the shim mapped it; the descriptor becomes the owner's. */
+public final class QemuMemory {
+    /** One backend as the shim mapped it; the descriptor stays its owner's, who keeps it open for as long as this is used. */
     public record Mapping(long hva, long bytes, Fd uffd) {}
 
     private final GuestMemory memory;
@@ -35,6 +35,11 @@ public final class QemuMemory implements AutoCloseable {
         this.memory = memory;
         this.mappings = mappings.toArray(Mapping[]::new);
         this.pid = pid;
+    }
+
+    /** A block for the calls of one thread. */
+    public static NativeBlock newArgument() {
+        return new NativeBlock(Userfaultfd.ARGUMENT_SIZE);
     }
 
     public int pid() {
@@ -85,13 +90,6 @@ public final class QemuMemory implements AutoCloseable {
             long end = Math.min(page + count, memory.endPage(backend));
             Userfaultfd.wake(mappings[backend].uffd(), argument, hvaOf(backend, at), Pages.toBytes(end - at));
             at = end;
-        }
-    }
-
-    @Override
-    public void close() {
-        for (Mapping mapping : mappings) {
-            mapping.uffd().close();
         }
     }
 }

@@ -11,8 +11,6 @@ public final class Errno {
     public static final int EAGAIN = 11;
     public static final int EFAULT = 14;
     public static final int EEXIST = 17;
-    public static final int ENOSPC = 28;
-    public static final int EPIPE = 32;
     public static final int ENXIO = 6;
     public static final int ENOTTY = 25;
     public static final int EINVAL = 22;

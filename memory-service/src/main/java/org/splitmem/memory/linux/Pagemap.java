@@ -36,17 +36,19 @@ public final class Pagemap {
     }
 
     /**
-     * Lists the written pages of [start, end) and arms them again.
+     * Lists the written pages of [start, end).
      *
      * <p>With exactly PAGE_IS_WRITTEN as mask and result the kernel takes its fast path, in which an absent entry beside
      * armed ones counts as written; other masks would miss pages that were zapped after they were written.
      *
      * @param regions room for the runs, a multiple of {@link PageRegion#SIZE}
+     * @param rearm whether a write to them after this is to be found by the next call
      * @return number of runs stored; {@link #walkEnd} tells where the scan stopped
      */
-    public static int written(Fd pagemap, NativeBlock argument, NativeBlock regions, long start, long end)
+    public static int written(
+            Fd pagemap, NativeBlock argument, NativeBlock regions, long start, long end, boolean rearm)
             throws LinuxException {
-        fill(argument, start, end);
+        fill(argument, start, end, rearm ? PM_SCAN_WP_MATCHING : 0);
         argument.putLong(PmScanArg.VEC, regions.address()).putLong(PmScanArg.VEC_LEN, regions.size() / PageRegion.SIZE);
         argument.putLong(PmScanArg.RETURN_MASK, PAGE_IS_WRITTEN);
         int runs = ioctl(pagemap.number(), PAGEMAP_SCAN, argument.address());
@@ -56,9 +58,9 @@ public final class Pagemap {
         return runs;
     }
 
-    private static void fill(NativeBlock argument, long start, long end) {
+    private static void fill(NativeBlock argument, long start, long end, long flags) {
         argument.putLong(PmScanArg.SIZE_FIELD, PmScanArg.SIZE)
-                .putLong(PmScanArg.FLAGS, PM_SCAN_WP_MATCHING)
+                .putLong(PmScanArg.FLAGS, flags)
                 .putLong(PmScanArg.START, start)
                 .putLong(PmScanArg.END, end)
                 .putLong(PmScanArg.WALK_END, 0)
@@ -77,11 +79,8 @@ public final class Pagemap {
     static boolean supported() throws LinuxException {
         try (Fd self = Unistd.open("/proc/self/pagemap", Unistd.O_RDONLY)) {
             NativeBlock argument = newArgument();
-            fill(argument, 0, 0);
-            argument.putLong(PmScanArg.FLAGS, 0)
-                    .putLong(PmScanArg.VEC, 0)
-                    .putLong(PmScanArg.VEC_LEN, 0)
-                    .putLong(PmScanArg.RETURN_MASK, 0);
+            fill(argument, 0, 0, 0);
+            argument.putLong(PmScanArg.VEC, 0).putLong(PmScanArg.VEC_LEN, 0).putLong(PmScanArg.RETURN_MASK, 0);
             return ioctl(self.number(), PAGEMAP_SCAN, argument.address()) >= 0 || Errno.last() != Errno.ENOTTY;
         }
     }

@@ -12,13 +12,13 @@ import java.nio.charset.StandardCharsets;
 final class Sockets {
     static final int AF_UNIX = 1, AF_INET = 2, AF_INET6 = 10;
     static final int SOCK_STREAM = 1;
-    static final int SOCK_CLOEXEC = 0x80000, SOCK_NONBLOCK = 0x800;
-    static final int SOL_SOCKET = 1, SO_REUSEADDR = 2, SO_ERROR = 4, SO_SNDBUF = 7, SO_RCVBUF = 8, SO_PEERCRED = 17;
+    static final int SOCK_CLOEXEC = 0x80000;
+    static final int SOL_SOCKET = 1, SO_REUSEADDR = 2, SO_SNDBUF = 7, SO_RCVBUF = 8, SO_PEERCRED = 17;
     static final int SO_RCVTIMEO = 20, SO_SNDTIMEO = 21;
-    static final int IPPROTO_TCP = 6, TCP_NODELAY = 1, TCP_USER_TIMEOUT = 18;
+    static final int IPPROTO_TCP = 6, TCP_NODELAY = 1;
     static final int MSG_WAITALL = 0x100, MSG_NOSIGNAL = 0x4000, MSG_MORE = 0x8000, MSG_CMSG_CLOEXEC = 0x40000000;
     static final int SHUT_WR = 1, SHUT_RDWR = 2;
-    static final short POLLIN = 1, POLLOUT = 4, POLLERR = 8, POLLHUP = 16;
+    static final short POLLIN = 1;
     static final int SCM_RIGHTS = 1;
 
     /** struct msghdr and struct cmsghdr, LP64. */
@@ -115,13 +115,5 @@ final class Sockets {
         if (setsockopt(fd, SOL_SOCKET, name, block.address(), 16) != 0) {
             throw new LinuxException("setsockopt(timeout " + millis + " ms)", Errno.last());
         }
-    }
-
-    static int pendingError(int fd) throws LinuxException {
-        NativeBlock value = new NativeBlock(8).putInt(4, 4);
-        if (getsockopt(fd, SOL_SOCKET, SO_ERROR, value.address(), value.address() + 4) != 0) {
-            throw new LinuxException("getsockopt(SO_ERROR)", Errno.last());
-        }
-        return value.getInt(0);
     }
 }

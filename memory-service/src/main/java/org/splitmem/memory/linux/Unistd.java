@@ -7,7 +7,6 @@ public final class Unistd {
     public static final int O_RDONLY = 0;
     public static final int O_RDWR = 2;
     public static final int O_CREAT = 0x40;
-    public static final int O_EXCL = 0x80;
     public static final int O_CLOEXEC = 0x80000;
     public static final int O_NONBLOCK = 0x800;
     static final int SEEK_DATA = 3;

@@ -13,7 +13,7 @@ import org.splitmem.memory.wire.RunList;
 
 /**
  * The source's end of a migration's conversation with its main destination: placements and dirty sets go out, what the
- * destination says comes in on a thread of its own. Sending is the migration's thread's.
+ * destination says comes in on a thread of its own. Sending is the migration's thread's, but for dirty sets.
  */
 final class ControlLink implements AutoCloseable {
     private static final Logger log = LoggerFactory.getLogger(ControlLink.class);
@@ -21,8 +21,9 @@ final class ControlLink implements AutoCloseable {
     private final FrameSocket socket;
     private final long pages;
     private final Runnable changed;
-    private final RunList runs = new RunList();
     private final Thread reader;
+    private final Object sending = new Object();
+    private boolean allTold; // the migration's thread's
 
     // Guarded by this.
     private final Queue<Integer> wanted = new ArrayDeque<>();
@@ -100,23 +101,35 @@ final class ControlLink implements AutoCloseable {
         return broken;
     }
 
-    /** Sends a chunk's dirty set, whole: the last frame of a chunk opens it. */
-    void sendDirty(DirtyPages dirty, int chunk) throws IOException {
-        long from = ChunkSeal.firstPage(chunk);
-        long end = from + ChunkSeal.length(chunk, pages);
-        while (true) {
-            from = dirty.collectForMain(from, end, runs);
-            boolean last = from == end;
-            runs.sendAs(FrameType.DIRTY, socket, chunk, last ? 1 : 0);
-            if (last) {
-                return;
+    /**
+     * Sends a chunk's dirty set, whole: the last frame of a chunk opens it. Any thread; one chunk after the other.
+     *
+     * @param dirty the calling thread's
+     * @param runs overwritten
+     */
+    void sendDirty(DirtyPages dirty, int chunk, RunList runs) throws IOException {
+        long end = ChunkSeal.firstPage(chunk) + ChunkSeal.length(chunk, pages);
+        long from = dirty.collectForMain(ChunkSeal.firstPage(chunk), end, runs); // most fit one frame
+        synchronized (sending) {
+            while (from < end) {
+                runs.sendAs(FrameType.DIRTY, socket, chunk, 0);
+                from = dirty.collectForMain(from, end, runs);
             }
+            runs.sendAs(FrameType.DIRTY, socket, chunk, 1);
         }
     }
 
     /** To follow the last chunk: answered once all of them are open. */
     void sendAllTold() throws IOException {
         socket.send(FrameType.FLUSH, 0, 0, 0);
+        allTold = true;
+    }
+
+    /** The guest runs there although some chunks could not be told: the destination asks for its fate once this has ended. */
+    void endUnlessAllTold() {
+        if (!allTold) {
+            socket.socket().shutdown();
+        }
     }
 
     /** True once the destination has opened every chunk: only then it takes pushed pages by their state. */
@@ -126,8 +139,7 @@ final class ControlLink implements AutoCloseable {
 
     /** Opens a chunk without dirty pages. */
     void sendClean(int chunk) throws IOException {
-        runs.clear();
-        runs.sendAs(FrameType.DIRTY, socket, chunk, 1);
+        socket.send(FrameType.DIRTY, chunk, 0, 1);
     }
 
     /** A destination that cannot be told notices that the connection ends. */

@@ -4,7 +4,10 @@ import static org.splitmem.memory.page.PageEntry.DIRTY;
 import static org.splitmem.memory.page.PageEntry.UNANNOUNCED;
 
 import java.io.IOException;
-import org.splitmem.memory.dirty.DirtyTracker;
+import java.util.function.BooleanSupplier;
+import java.util.function.Supplier;
+import org.splitmem.memory.dirty.WriteLog;
+import org.splitmem.memory.fault.ChunkSeal;
 import org.splitmem.memory.guest.GuestMemory;
 import org.splitmem.memory.linux.LinuxException;
 import org.splitmem.memory.page.PageEntry;
@@ -14,23 +17,31 @@ import org.splitmem.memory.wire.FrameSocket;
 import org.splitmem.memory.wire.PlacementList;
 import org.splitmem.memory.wire.RunList;
 
-/** What the source still has to send, and to tell: the DIRTY and UNANNOUNCED flags of its page table. */
+/** What the source still has to send, and to tell: the DIRTY and UNANNOUNCED flags of its page table. For one thread. */
 final class DirtyPages {
     private final GuestMemory memory;
     private final PageTable table;
-    private final DirtyTracker tracker;
+    private final Supplier<WriteLog> logs;
+    private final WriteLog writes;
     private final PlacementList placements = new PlacementList();
     private LatePages late = LatePages.allToMain();
 
-    DirtyPages(GuestMemory memory, PageTable table, DirtyTracker tracker) {
+    /** @param logs makes one for each thread */
+    DirtyPages(GuestMemory memory, PageTable table, Supplier<WriteLog> logs) {
         this.memory = memory;
         this.table = table;
-        this.tracker = tracker;
+        this.logs = logs;
+        this.writes = logs.get();
+    }
+
+    /** One of the same VM; what it newly finds goes to the main host. */
+    DirtyPages forAnotherThread() {
+        return new DirtyPages(memory, table, logs);
     }
 
     /** Every page that takes up memory is local now. */
     void adopt() throws LinuxException {
-        forEachDataPage(page -> {
+        forEachDataPage(0, memory.pages(), page -> {
             if (PageEntry.state(table.get(page)) == PageState.ZERO) {
                 makeLocal(page, 0);
             }
@@ -44,22 +55,22 @@ final class DirtyPages {
      */
     void arm(LatePages homes) throws LinuxException {
         late = homes;
-        tracker.scan(0, memory.pages(), (page, count) -> {});
-        forEachDataPage(page -> makeLocal(page, DIRTY));
+        writes.scan(0, memory.pages(), true, (page, count) -> {});
+        forEachDataPage(0, memory.pages(), page -> makeLocal(page, DIRTY));
     }
 
     private interface PageConsumer {
         void accept(long page);
     }
 
-    private void forEachDataPage(PageConsumer consumer) throws LinuxException {
-        long page = memory.nextData(0);
-        while (page < memory.pages()) {
-            long end = memory.nextHole(page);
-            for (; page < end; page++) {
+    private void forEachDataPage(long from, long end, PageConsumer consumer) throws LinuxException {
+        long page = memory.nextData(from);
+        while (page < end) {
+            long hole = Math.min(end, memory.nextHole(page));
+            for (; page < hole; page++) {
                 consumer.accept(page);
             }
-            page = end < memory.pages() ? memory.nextData(end) : end;
+            page = hole < end ? memory.nextData(hole) : end;
         }
     }
 
@@ -74,35 +85,46 @@ final class DirtyPages {
         }
     }
 
-    /** Marks what was written in a range since its last scan. @return pages marked that were clean */
-    long scan(long page, long count) throws LinuxException {
-        long[] marked = {0};
-        LinuxException[] failed = {null};
-        tracker.scan(page, count, (first, pages) -> {
-            try {
-                marked[0] += mark(first, pages);
-            } catch (LinuxException e) {
-                failed[0] = e;
-            }
-        });
-        if (failed[0] != null) {
-            throw failed[0];
-        }
-        return marked[0];
+    /** Marks what was written in a chunk since it was last armed; nobody writes any more. @return pages marked that were clean */
+    long scanLast(int chunk) throws LinuxException {
+        return scan(chunk, false);
     }
 
-    long scanAll() throws LinuxException {
-        return scan(0, memory.pages());
+    /**
+     * Marks what was written since the last scan.
+     *
+     * @param cut once true, the rest is left to the next scan
+     * @return pages marked that were clean
+     */
+    long scanAll(BooleanSupplier cut) throws LinuxException {
+        long marked = 0;
+        for (int chunk = 0; chunk < ChunkSeal.chunksOf(memory.pages()) && !cut.getAsBoolean(); chunk++) {
+            marked += scan(chunk, true);
+        }
+        return marked;
+    }
+
+    private long scan(int chunk, boolean rearm) throws LinuxException {
+        long[] marked = {0};
+        writes.scan(
+                ChunkSeal.firstPage(chunk),
+                ChunkSeal.length(chunk, memory.pages()),
+                rearm,
+                (first, count) -> marked[0] += mark(first, count));
+        return marked[0];
     }
 
     private long mark(long first, long count) throws LinuxException {
         long marked = 0;
+        long data = first; // what is before it and ZERO is a hole
         for (long page = first; page < first + count; page++) {
             int entry = table.get(page);
             if (PageEntry.state(entry) == PageState.ZERO) {
-                // Neighbours of a first touch are reported too, and reading a hole would fill it: skip to what is
-                // there.
-                if (!memory.hasData(page)) {
+                // Neighbours of a first touch are reported too, and reading a hole would fill it.
+                if (page >= data) {
+                    data = memory.nextData(page);
+                }
+                if (page < data) {
                     continue;
                 }
             }
@@ -114,25 +136,22 @@ final class DirtyPages {
         return marked;
     }
 
-    /** Marks every page that takes up memory in a range: nobody knows any more what was written. @return pages */
-    long markAll(long first, long count) throws LinuxException {
-        long marked = 0;
-        for (long page = first; page < first + count; page++) {
-            if (memory.hasData(page)) {
-                makeLocal(page, DIRTY);
-                marked++;
-            }
-        }
-        return marked;
+    /** Marks every page that takes up memory in a chunk: nobody knows any more what was written. @return pages */
+    long markAll(int chunk) throws LinuxException {
+        long first = ChunkSeal.firstPage(chunk);
+        long[] marked = {0};
+        forEachDataPage(first, first + ChunkSeal.length(chunk, memory.pages()), page -> {
+            makeLocal(page, DIRTY);
+            marked[0]++;
+        });
+        return marked[0];
     }
 
     /** Dirty pages of the whole VM. */
     long count() {
         long dirty = 0;
-        for (long page = 0; page < table.pages(); page++) {
-            if (PageEntry.has(table.get(page), DIRTY)) {
-                dirty++;
-            }
+        for (long page = 0; (page = table.next(page, table.pages(), DIRTY)) < table.pages(); page++) {
+            dirty++;
         }
         return dirty;
     }
@@ -144,14 +163,12 @@ final class DirtyPages {
      */
     long collectForMain(long from, long end, RunList into) {
         into.clear();
-        for (long page = from; page < end; page++) {
-            if (PageEntry.has(table.get(page), DIRTY)) {
-                if (into.isFull()) {
-                    return page;
-                }
-                into.add(page);
-                table.flag(page, 0, PageEntry.TO_SUB_HOST);
+        for (long page = from; (page = table.next(page, end, DIRTY)) < end; page++) {
+            if (into.isFull()) {
+                return page;
             }
+            into.add(page);
+            table.flag(page, 0, PageEntry.TO_SUB_HOST);
         }
         return end;
     }
@@ -159,16 +176,13 @@ final class DirtyPages {
     /** Tells the destination where every page is that was sent since the last call. Only between rounds. */
     void announce(FrameSocket control) throws IOException {
         placements.clear();
-        for (long page = 0; page < table.pages(); page++) {
-            int entry = table.get(page);
-            if (PageEntry.has(entry, UNANNOUNCED)) {
-                if (placements.isFull()) {
-                    placements.send(control);
-                    placements.clear();
-                }
-                add(page, entry);
-                table.flag(page, 0, UNANNOUNCED);
+        for (long page = 0; (page = table.next(page, table.pages(), UNANNOUNCED)) < table.pages(); page++) {
+            if (placements.isFull()) {
+                placements.send(control);
+                placements.clear();
             }
+            add(page, table.get(page));
+            table.flag(page, 0, UNANNOUNCED);
         }
         placements.send(control);
     }

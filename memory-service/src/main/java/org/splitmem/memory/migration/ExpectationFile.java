@@ -1,19 +1,17 @@
 package org.splitmem.memory.migration;
 
 import com.fasterxml.jackson.annotation.JsonProperty;
-import com.fasterxml.jackson.core.type.TypeReference;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.UUID;
 import org.jspecify.annotations.Nullable;
+import org.splitmem.memory.record.RecordFile;
 import org.splitmem.memory.vm.VmRecord;
-import org.splitmem.model.Json;
 import org.splitmem.model.SplitRequest;
 
 /** Which VMs are expected to start on this host, split; kept beside their memory, and as long. Any thread. */
@@ -60,7 +58,7 @@ public final class ExpectationFile {
     public ExpectationFile(Path file) throws IOException {
         this.file = file;
         if (Files.exists(file)) {
-            for (Expected one : Json.read(Files.readAllBytes(file), new TypeReference<List<Expected>>() {})) {
+            for (Expected one : RecordFile.load(file, Expected[].class)) {
                 all.put(one.vm(), one);
             }
         }
@@ -88,9 +86,7 @@ public final class ExpectationFile {
     }
 
     private void replace(Map<UUID, Expected> next) throws IOException {
-        Path draft = file.resolveSibling(file.getFileName() + ".new");
-        Files.write(draft, Json.writeBytes(List.copyOf(next.values())));
-        Files.move(draft, file, StandardCopyOption.ATOMIC_MOVE);
+        RecordFile.save(file, List.copyOf(next.values()));
         all.clear();
         all.putAll(next);
     }

@@ -64,6 +64,14 @@ public final class ExpectedSplits {
     }
 
     /**
+     * Whether what sub-hosts keep for a VM may still be needed by this host: for one that is expected, is being split, or migrates
+     * from here.
+     */
+    public boolean wantsStores(UUID vm) {
+        return expected.find(vm) != null || migrations.wantsStores(vm);
+    }
+
+    /**
      * Splits a VM that runs here, or expects one that does not run yet. Asking again for the same gives it new time; asking for
      * something else replaces it.
      *

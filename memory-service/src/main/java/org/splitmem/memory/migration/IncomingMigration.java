@@ -7,6 +7,7 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import org.splitmem.memory.fault.ChunkSeal;
 import org.splitmem.memory.faultpoint.FaultPoint;
+import org.splitmem.memory.guest.QemuMemory;
 import org.splitmem.memory.linux.NativeBlock;
 import org.splitmem.memory.page.PageEntry;
 import org.splitmem.memory.page.PageState;
@@ -30,7 +31,6 @@ import org.splitmem.memory.wire.RunList;
  */
 final class IncomingMigration {
     private static final Logger log = LoggerFactory.getLogger(IncomingMigration.class);
-    private static final String IGNORE_SHARED = "x-ignore-shared";
     /** How long a migration may be announced without its source connecting. */
     private static final long ALONE_NS = 30_000_000_000L;
 
@@ -42,11 +42,10 @@ final class IncomingMigration {
     private final VmRecord.Lender source;
     private final PeerHosts peers;
     private final PendingReleases releases;
-    private final String token;
     private final String id;
     private final PlacementList placements = new PlacementList();
     private final RunList runs = new RunList();
-    private final NativeBlock argument = new NativeBlock(64);
+    private final NativeBlock argument = QemuMemory.newArgument();
 
     private boolean givenUp; // the control connection's thread's
     // Guarded by this.
@@ -60,7 +59,6 @@ final class IncomingMigration {
         this.source = source;
         this.peers = peers;
         this.vm = vm;
-        this.token = source.token();
         this.id = id;
         vm.setChunkWanter(chunk -> tell(FrameType.WANT_CHUNK, chunk));
         vm.setWhenWhole(this::arrived);
@@ -71,11 +69,7 @@ final class IncomingMigration {
     }
 
     String token() {
-        return token;
-    }
-
-    String id() {
-        return id;
+        return source.token();
     }
 
     // ---- the source's connections
@@ -103,7 +97,8 @@ final class IncomingMigration {
                 control = null;
                 aloneSinceNs = System.nanoTime();
             }
-            if (!isOwner() && !givenUp && vm.record().pid() != 0) {
+            if (!givenUp
+                    && vm.record().pid() != 0) { // also if the guest runs here: it may have needed a few chunks only
                 startOrphan();
             }
         }
@@ -217,9 +212,9 @@ final class IncomingMigration {
     private void awaitFate() {
         while (!isOwner() && !vm.isQemuGone() && !vm.isStopped()) {
             try (QmpMonitor connected =
-                    QmpMonitor.connect(vm.qmpSocket(), vm.uuid().toString(), event -> {}, () -> {})) {
+                    QmpMonitor.connect(vm.qmpSocket(), vm.uuid().toString())) {
                 if (connected.isRunning()) {
-                    connected.setMigrationCapability(IGNORE_SHARED, false);
+                    connected.ignoreShared(false);
                     vm.arrived();
                     log.info("vm={} the guest runs here", vm.uuid());
                 }
@@ -248,7 +243,7 @@ final class IncomingMigration {
             }
         }
         QmpMonitor connected = connectMonitor();
-        connected.setMigrationCapability(IGNORE_SHARED, true);
+        connected.ignoreShared(true);
         synchronized (this) {
             monitor = connected;
         }
@@ -304,7 +299,7 @@ final class IncomingMigration {
         }
         try {
             if (qmp != null) {
-                qmp.setMigrationCapability(IGNORE_SHARED, false);
+                qmp.ignoreShared(false);
                 qmp.close();
             }
         } catch (IOException e) {
@@ -314,21 +309,20 @@ final class IncomingMigration {
 
     /** The frame is fast, but is not answered, and its receiver may be dying: so it is told until it has said yes, too. */
     private void arrived() {
-        releases.add(new PendingReleases.Release(PendingReleases.Kept.SOURCE, source.host(), vm.uuid(), token));
+        releases.add(
+                new PendingReleases.Release(PendingReleases.Kept.SOURCE, source.host(), vm.uuid(), source.token()));
         tell(FrameType.ARRIVED, 0);
     }
 
-    private synchronized boolean tell(FrameType type, long value) {
+    private synchronized void tell(FrameType type, long value) {
         FrameSocket socket = control;
         if (socket == null) {
-            return false;
+            return;
         }
         try {
             socket.send(type, value, 0, 0);
-            return true;
         } catch (IOException e) {
             log.warn("vm={} migration={} {} could not be told to the source: {}", vm.uuid(), id, type, e.getMessage());
-            return false;
         }
     }
 }

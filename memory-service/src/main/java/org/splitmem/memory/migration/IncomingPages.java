@@ -9,6 +9,7 @@ import org.jspecify.annotations.Nullable;
 import org.splitmem.memory.fault.ChunkSeal;
 import org.splitmem.memory.faultpoint.FaultPoint;
 import org.splitmem.memory.guest.GuestMemory;
+import org.splitmem.memory.guest.QemuMemory;
 import org.splitmem.memory.linux.NativeBlock;
 import org.splitmem.memory.page.PageEntry;
 import org.splitmem.memory.page.PageTable;
@@ -29,7 +30,7 @@ final class IncomingPages implements BulkReceiver.Target {
     private final Vm vm;
     private final GuestMemory memory;
     private final PageTable table;
-    private final NativeBlock argument = new NativeBlock(64);
+    private final NativeBlock argument = QemuMemory.newArgument();
 
     IncomingPages(Vm vm, GuestMemory memory, PageTable table) {
         this.vm = vm;

@@ -13,8 +13,8 @@ import org.splitmem.memory.wire.Hello;
 import org.splitmem.memory.wire.PeerException;
 
 /**
- * Keeps reservations that nobody uses yet: a memory server frees one that no connection has used for 30 s, since whoever made it
- * may be dead. Stateless.
+ * Keeps reservations that nobody uses yet: a memory server may lose one, or free one that no connection has used for a while,
+ * since whoever made it may be dead. Stateless.
  */
 final class Leases {
     private static final Logger log = LoggerFactory.getLogger(Leases.class);

@@ -28,20 +28,28 @@ final class MigrationPlan {
     /**
      * Plans every local page as the task wants it.
      *
+     * @param touched pages that were touched while the guest was watched: about as many others may be written between the last
+     *     round and the stop, and all of those go to the main host on top of the plan
      * @return where pages go that become local later
      */
-    static LatePages make(MigrationTask task, PageTable table) {
-        of(task, table).assign(table);
-        return LatePages.after(Pages.fromBytes(task.budgetBytes()), task.subHostPages(), table);
-    }
-
-    /** What is written after the plan arrives at the main host on top of it: room is left for that, if the sub-hosts allow. */
-    private static MigrationPlan of(MigrationTask task, PageTable table) {
+    static LatePages make(MigrationTask task, PageTable table, long touched) {
         long budget = Pages.fromBytes(task.budgetBytes());
         long room = Arrays.stream(task.subHostPages()).sum();
-        long least = Math.max(0, table.count(LOCAL) - room);
-        long wanted = budget - Pages.fromBytes(MigrationTask.headroomBytes(task.budgetBytes()));
-        return new MigrationPlan(Math.min(budget, Math.max(wanted, least)), task.subHostPages());
+        long mainPages = mainPages(task.budgetBytes(), table.count(LOCAL) - room, touched);
+        new MigrationPlan(mainPages, task.subHostPages()).assign(table);
+        return LatePages.after(budget, task.subHostPages(), table);
+    }
+
+    /**
+     * How many pages to plan for the main host. Room is left for what is written later, as far as the sub-hosts allow.
+     *
+     * @param least pages that the sub-hosts have no room for
+     */
+    static long mainPages(long budgetBytes, long least, long touched) {
+        long budget = Pages.fromBytes(budgetBytes);
+        long headroom =
+                Math.max(Pages.fromBytes(MigrationTask.headroomBytes(budgetBytes)), Math.min(touched, budget / 2));
+        return Math.min(budget, Math.max(budget - headroom, least));
     }
 
     /**

@@ -14,6 +14,7 @@ import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import org.splitmem.memory.faultpoint.FaultPoint;
+import org.splitmem.memory.guest.GuestMemory;
 import org.splitmem.memory.migration.PendingReleases.Kept;
 import org.splitmem.memory.migration.RefusedException.Kind;
 import org.splitmem.memory.qmp.QmpMonitor;
@@ -121,8 +122,17 @@ public final class MigrationService implements ConnectionResolver {
         claimed.remove(vm.uuid());
     }
 
+    /** True while a migration or a split of it goes on. */
+    private synchronized boolean isBusy(UUID uuid) {
+        return outgoing.containsKey(uuid) || claimed.contains(uuid);
+    }
+
     private synchronized void ended(Vm vm) {
         outgoing.remove(vm.uuid());
+    }
+
+    private synchronized @Nullable OutgoingMigration outgoing(UUID uuid) {
+        return outgoing.get(uuid);
     }
 
     public synchronized List<MigrationInfo> list() {
@@ -222,7 +232,7 @@ public final class MigrationService implements ConnectionResolver {
     /** The source gave up. Does nothing for another token, or once the VM runs here. */
     public void cancel(UUID uuid, String token) {
         IncomingMigration migration = incoming(uuid);
-        if (migration != null && migration.token().equals(token)) {
+        if (migration != null && Hello.isSameToken(migration.token(), token)) {
             discard(migration, "its source gave up the migration");
         }
     }
@@ -261,10 +271,7 @@ public final class MigrationService implements ConnectionResolver {
      * @return false if there is none, it ended, or the time was over
      */
     public boolean awaitReady(UUID uuid, boolean nearly, long timeoutNs) {
-        OutgoingMigration migration;
-        synchronized (this) {
-            migration = outgoing.get(uuid);
-        }
+        OutgoingMigration migration = outgoing(uuid);
         return migration != null && migration.readyGate().await(nearly, timeoutNs);
     }
 
@@ -284,7 +291,7 @@ public final class MigrationService implements ConnectionResolver {
         if (migration == null || !hello.shows(migration.token())) {
             return null;
         }
-        checkPages(hello, migration.vm());
+        memoryOf(hello, migration.vm());
         if (hello.role() == Hello.Role.STREAM) {
             return socket -> migration.vm().using(() -> migration.serveStream(socket));
         }
@@ -307,22 +314,14 @@ public final class MigrationService implements ConnectionResolver {
     }
 
     private @Nullable ConnectionHandler resolveOutgoing(Hello hello) throws PeerException {
-        OutgoingMigration migration;
-        synchronized (this) {
-            migration = outgoing.get(hello.vm());
-        }
+        OutgoingMigration migration = outgoing(hello.vm());
         Vm vm = migration == null ? vms.find(hello.vm()) : migration.vm();
         VmRecord.Lender how = migration == null ? keptFor(vm) : migration.task().source();
         if (vm == null || how == null || !hello.shows(how.token())) {
             return null;
         }
-        checkPages(hello, vm);
-        try {
-            OutgoingPages pages = new OutgoingPages(vm.requireMemory());
-            return socket -> vm.using(() -> pages.serve(socket));
-        } catch (IOException e) {
-            throw new PeerException(ErrorCode.INTERNAL, String.valueOf(e.getMessage()));
-        }
+        OutgoingPages pages = new OutgoingPages(memoryOf(hello, vm));
+        return socket -> vm.using(() -> pages.serve(socket));
     }
 
     /** How the new owner of a VM that left before a restart of this daemon reaches its pages; null for any other. */
@@ -332,58 +331,68 @@ public final class MigrationService implements ConnectionResolver {
     }
 
     /**
-     * The destination of a migration from here has every page. Does nothing for another token.
+     * The destination of a migration from here has every page, or its QEMU there has ended: nothing is kept for it any more.
+     * Does nothing for another token.
      *
      * @throws RefusedException if it is not recorded here in time: it has to be said again
      */
     public void arrived(UUID uuid, String token) throws RefusedException {
-        OutgoingMigration migration;
-        synchronized (this) {
-            migration = outgoing.get(uuid);
-        }
-        if (migration != null && migration.task().source().token().equals(token)) {
+        OutgoingMigration migration = outgoing(uuid);
+        if (migration != null && Hello.isSameToken(migration.task().source().token(), token)) {
             if (!migration.arrived()) {
-                throw new RefusedException(
-                        Kind.CONFLICT,
-                        "still-leaving",
-                        "migration " + migration.task().id() + " is not over yet");
+                throw stillLeaving(uuid);
             }
             return;
         }
         Vm vm = vms.find(uuid);
         VmRecord.Lender how = keptFor(vm);
-        if (vm != null && how != null && how.token().equals(token)) {
+        if (vm != null && how != null && Hello.isSameToken(how.token(), token)) {
+            if (vm.record().phase() == VmRecord.Phase.LEAVING) { // it may run here: see decideFate
+                throw stillLeaving(uuid);
+            }
             vms.remove(vm, "its new owner has every page");
         }
     }
 
+    private static RefusedException stillLeaving(UUID uuid) {
+        return new RefusedException(
+                Kind.CONFLICT, "still-leaving", "VM " + uuid + " has not left this host for good yet");
+    }
+
     /** What became of a VM that was leaving this host, for its destination, which lost touch with this daemon. */
     public PeerHosts.Fate fate(UUID uuid, String token) {
-        OutgoingMigration running;
-        synchronized (this) {
-            running = outgoing.get(uuid);
-        }
         Vm vm = vms.find(uuid);
         VmRecord.Lender how = keptFor(vm);
-        if (running != null || vm == null || how == null || !how.token().equals(token)) {
+        if (vm == null || how == null || !Hello.isSameToken(how.token(), token)) {
             return PeerHosts.Fate.UNKNOWN;
         }
+        // Also while its migration goes on here: a destination that was told, and died before it took note, asks again.
         return vm.record().phase() == VmRecord.Phase.LEFT ? PeerHosts.Fate.LEFT : PeerHosts.Fate.UNKNOWN;
     }
 
-    private static void checkPages(Hello hello, Vm vm) throws PeerException {
+    /**
+     * Whether what sub-hosts keep for a migration or a split of a VM that is here may still be needed: while it goes on, and, of
+     * a migration, until its new owner, which has adopted the stores by then, has told that it has every page. What is kept for
+     * VMs that are yet to start only {@link ExpectedSplits#wantsStores} knows.
+     */
+    boolean wantsStores(UUID uuid) {
+        return isBusy(uuid) || keptFor(vms.find(uuid)) != null;
+    }
+
+    /** The RAM that a peer wants to talk of. @throws PeerException if it is of another size than the peer thinks */
+    private static GuestMemory memoryOf(Hello hello, Vm vm) throws PeerException {
+        GuestMemory memory;
         try {
-            long pages = vm.requireMemory().pages();
-            if (hello.pages() != pages) {
-                throw new PeerException(
-                        ErrorCode.BAD_FRAME,
-                        "VM " + hello.vm() + " has " + pages + " pages, " + hello.pages() + " were named");
-            }
-        } catch (PeerException e) {
-            throw e;
+            memory = vm.requireMemory();
         } catch (IOException e) {
             throw new PeerException(ErrorCode.INTERNAL, String.valueOf(e.getMessage()));
         }
+        if (hello.pages() != memory.pages()) {
+            throw new PeerException(
+                    ErrorCode.BAD_FRAME,
+                    "VM " + hello.vm() + " has " + memory.pages() + " pages, " + hello.pages() + " were named");
+        }
+        return memory;
     }
 
     // ---- upkeep
@@ -397,15 +406,11 @@ public final class MigrationService implements ConnectionResolver {
     }
 
     private void sweep(Vm vm, long nowNs) {
-        boolean busy;
-        synchronized (this) {
-            busy = outgoing.containsKey(vm.uuid()) || claimed.contains(vm.uuid());
+        if (isBusy(vm.uuid())) {
+            return;
         }
         VmRecord record = vm.record();
         try {
-            if (busy) {
-                return;
-            }
             IncomingMigration expected = incoming(vm.uuid());
             if (expected != null && expected.isForsaken(nowNs)) {
                 discard(expected, "nothing came from its source");
@@ -428,9 +433,9 @@ public final class MigrationService implements ConnectionResolver {
             log.info("vm={} its QEMU has ended after the switch-over: its pages are kept for the new owner", vm.uuid());
             return;
         }
-        try (QmpMonitor monitor = QmpMonitor.connect(vm.qmpSocket(), vm.uuid().toString(), event -> {}, () -> {})) {
+        try (QmpMonitor monitor = QmpMonitor.connect(vm.qmpSocket(), vm.uuid().toString())) {
             if (monitor.isRunning()) {
-                monitor.setMigrationCapability(OutgoingMigration.IGNORE_SHARED, false);
+                monitor.ignoreShared(false);
                 vm.stays();
                 log.info("vm={} runs on here: the switch-over was not completed", vm.uuid());
             }
@@ -460,8 +465,8 @@ public final class MigrationService implements ConnectionResolver {
     }
 
     private static void sendRamAgain(Vm vm) {
-        try (QmpMonitor monitor = QmpMonitor.connect(vm.qmpSocket(), vm.uuid().toString(), event -> {}, () -> {})) {
-            monitor.setMigrationCapability(OutgoingMigration.IGNORE_SHARED, false);
+        try (QmpMonitor monitor = QmpMonitor.connect(vm.qmpSocket(), vm.uuid().toString())) {
+            monitor.ignoreShared(false);
         } catch (IOException e) {
             log.error("vm={} QEMU may still leave RAM out of its migrations: {}", vm.uuid(), e.getMessage());
         }

@@ -35,7 +35,7 @@ record MigrationTask(
     /** Reserved beyond each share, so that page-outs find room before the drops of page-ins have come through. */
     static final long SLACK_BYTES = 16L << 20;
 
-    /** Part of a budget that a plan leaves empty, for what is written after it. */
+    /** Part of a budget that a plan leaves empty at least, for what is written after it. */
     static long headroomBytes(long budgetBytes) {
         return Math.min(budgetBytes / 8, 256L << 20);
     }

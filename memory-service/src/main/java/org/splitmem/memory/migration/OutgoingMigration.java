@@ -41,7 +41,6 @@ import org.splitmem.model.MigrationPhase;
  */
 final class OutgoingMigration {
     private static final Logger log = LoggerFactory.getLogger(OutgoingMigration.class);
-    static final String IGNORE_SHARED = "x-ignore-shared";
     /** While ready, a round follows the last one after this pause. */
     private static final long READY_PAUSE_NS = 200_000_000L;
 
@@ -117,7 +116,7 @@ final class OutgoingMigration {
         GuestMemory memory = paging.memory();
         PageTable table = paging.table();
         tracker = new DirtyTracker(memory, paging.qemu());
-        DirtyPages dirty = new DirtyPages(memory, table, tracker);
+        DirtyPages dirty = new DirtyPages(memory, table, tracker::log);
         monitor = QmpMonitor.connect(vm.qmpSocket(), vm.uuid().toString(), signals::onQmp, signals::qemuGone);
         connect(memory);
         LatePages late = plan(dirty, memory, table);
@@ -130,7 +129,7 @@ final class OutgoingMigration {
         progress.planned(dirty.count(), System.nanoTime());
         sender = new RoundSender(memory, table, groups);
         rounds(dirty, sender);
-        monitor.setMigrationCapability(IGNORE_SHARED, true);
+        monitor.ignoreShared(true);
         enter(MigrationPhase.READY, progress.remainingBytes() + " B remain after round " + progress.round());
         vm.reached(FaultPoint.READY);
         staySmall(dirty, sender);
@@ -175,7 +174,7 @@ final class OutgoingMigration {
                 task.id(),
                 hot.touchedPages(),
                 memory.pages());
-        return MigrationPlan.make(task, table);
+        return MigrationPlan.make(task, table, hot.touchedPages());
     }
 
     private void rounds(DirtyPages dirty, RoundSender rounds) throws IOException {
@@ -184,7 +183,7 @@ final class OutgoingMigration {
             progress.round(round);
             long startNs = System.nanoTime();
             round(dirty, rounds);
-            long found = dirty.scanAll();
+            long found = dirty.scanAll(this::isCut);
             progress.dirty(found, System.nanoTime() - startNs);
             log.info(
                     "vm={} migration={} round {}: {} pages sent so far, {} written meanwhile, {} ms",
@@ -228,7 +227,7 @@ final class OutgoingMigration {
     private void staySmall(DirtyPages dirty, RoundSender rounds) throws IOException {
         long lastNs = System.nanoTime();
         while (!signals.await(() -> hypervisorBegan() || mustStop(), READY_PAUSE_NS)) {
-            long found = dirty.scanAll();
+            long found = dirty.scanAll(this::isCut);
             progress.dirty(found, System.nanoTime() - lastNs);
             lastNs = System.nanoTime();
             round(dirty, rounds);
@@ -254,20 +253,18 @@ final class OutgoingMigration {
         vm.leaving(task.source());
         vm.requireSession().holdExit(true);
         vm.reached(FaultPoint.LEAVING);
-        DirtyPages dirty = new DirtyPages(vm.requireMemory(), vm.requireTable(), Objects.requireNonNull(tracker));
+        DirtyPages dirty = new DirtyPages(vm.requireMemory(), vm.requireTable(), Objects.requireNonNull(tracker)::log);
         awaitSwitchover();
-        long startNs = System.nanoTime();
         vm.reached(FaultPoint.LAST_SCAN);
         SwitchOver last = new SwitchOver(
                 dirty, requireControl(), requireSender(), vm.requireMemory().pages(), vm::reached);
-        long left = last.run(task.handover());
-        log.info(
-                "vm={} migration={} last scan: {} pages dirty, told after {} us",
-                vm.uuid(),
-                task.id(),
-                left,
-                (System.nanoTime() - startNs) / 1_000);
-        releaseQemu(); // its RAM is in our files, and what was written is known
+        try {
+            last.run(task.handover());
+        } catch (IOException e) { // the guest may run there already, if it needed no more than was told
+            signals.abort(String.valueOf(e.getMessage()));
+            log.warn("vm={} migration={} not all dirty sets could be told", vm.uuid(), task.id(), e);
+        }
+        releaseQemu(); // its RAM is in our files, and what was written is known, or all of it counts as written
         vm.reached(FaultPoint.QEMU_RELEASED);
         report.placed(vm.requireTable());
         awaitResume();
@@ -347,6 +344,7 @@ final class OutgoingMigration {
         ControlLink link = requireControl();
         vm.reached(FaultPoint.HANDOVER);
         vm.left();
+        link.endUnlessAllTold();
         vm.reached(FaultPoint.LEFT);
         signals.await(() -> link.hasArrived() || signals.hasArrived(), Long.MAX_VALUE);
         vm.reached(FaultPoint.ARRIVED);
@@ -373,10 +371,10 @@ final class OutgoingMigration {
         try {
             QmpMonitor qmp = monitor;
             if (qmp != null && qmp.isOpen()) {
-                qmp.setMigrationCapability(IGNORE_SHARED, false);
+                qmp.ignoreShared(false);
             }
         } catch (IOException e) {
-            log.warn("vm={} {} stays set in QEMU: {}", vm.uuid(), IGNORE_SHARED, e.getMessage());
+            log.warn("vm={} x-ignore-shared stays set in QEMU: {}", vm.uuid(), e.getMessage());
         }
         releaseQemu();
         closeLinks();

@@ -2,8 +2,8 @@ package org.splitmem.memory.migration;
 
 import java.io.IOException;
 import org.splitmem.memory.guest.GuestMemory;
+import org.splitmem.memory.guest.PageViews;
 import org.splitmem.memory.linux.IoVector;
-import org.splitmem.memory.linux.Windows;
 import org.splitmem.memory.page.Pages;
 import org.splitmem.memory.server.ConnectionHandler;
 import org.splitmem.memory.wire.FrameSocket;
@@ -15,15 +15,12 @@ import org.splitmem.memory.wire.FrameType;
  */
 final class OutgoingPages implements ConnectionHandler {
     private final GuestMemory memory;
-    private final Windows[] windows;
+    private final PageViews views;
     private final IoVector vector = new IoVector();
 
     OutgoingPages(GuestMemory memory) {
         this.memory = memory;
-        this.windows = new Windows[memory.backends()];
-        for (int i = 0; i < windows.length; i++) {
-            windows[i] = new Windows(memory.file(i).address(), memory.file(i).bytes());
-        }
+        this.views = new PageViews(memory);
     }
 
     @Override
@@ -35,7 +32,7 @@ final class OutgoingPages implements ConnectionHandler {
             socket.checkLength(0, 0);
             socket.checkCount(1, 1);
             long page = socket.checkPage(1, memory.pages());
-            int crc32c = windows[memory.backendOf(page)].crc32c(memory.offset(page), Pages.SIZE);
+            int crc32c = views.crc32c(page);
             vector.clear();
             vector.add(socket.header(FrameType.PAGE_DATA, page, 1, Pages.SIZE, crc32c), FrameSocket.HEADER_BYTES);
             vector.add(memory.address(page), Pages.SIZE);

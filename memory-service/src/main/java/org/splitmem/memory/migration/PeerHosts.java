@@ -65,4 +65,7 @@ public interface PeerHosts {
 
     /** Asks a migration's source. */
     Fate fate(Peer source, UUID vm, String token) throws IOException;
+
+    /** Asks whoever reserved memory for a migration or a split of a VM whether its stores may still be needed. */
+    boolean wantsStores(Peer source, UUID vm) throws IOException;
 }

@@ -1,19 +1,17 @@
 package org.splitmem.memory.migration;
 
 import com.fasterxml.jackson.annotation.JsonProperty;
-import com.fasterxml.jackson.core.type.TypeReference;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Set;
 import java.util.UUID;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
+import org.splitmem.memory.record.RecordFile;
 import org.splitmem.memory.vm.VmRecord;
-import org.splitmem.model.Json;
 
 /**
  * Memory of other hosts that this host no longer needs, until they have said that it is free: a host that is away is told when
@@ -48,7 +46,7 @@ public final class PendingReleases {
         this.file = file;
         this.peers = peers;
         if (Files.exists(file)) {
-            pending.addAll(Json.read(Files.readAllBytes(file), new TypeReference<List<Release>>() {}));
+            pending.addAll(List.of(RecordFile.load(file, Release[].class)));
         }
     }
 
@@ -103,9 +101,7 @@ public final class PendingReleases {
 
     private void save() {
         try {
-            Path draft = file.resolveSibling(file.getFileName() + ".new");
-            Files.write(draft, Json.writeBytes(List.copyOf(pending)));
-            Files.move(draft, file, StandardCopyOption.ATOMIC_MOVE);
+            RecordFile.save(file, List.copyOf(pending));
         } catch (IOException e) {
             log.error("{} cannot be written: {}", file, e.getMessage());
         }

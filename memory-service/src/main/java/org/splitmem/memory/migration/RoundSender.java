@@ -39,7 +39,6 @@ final class RoundSender implements AutoCloseable {
     private final List<StreamGroup> groups;
     private final ExecutorService workers;
     private final LongAdder sentPages = new LongAdder();
-    private final LongAdder zeroPages = new LongAdder();
 
     RoundSender(GuestMemory memory, PageTable table, List<StreamGroup> groups) {
         this.memory = memory;
@@ -162,9 +161,8 @@ final class RoundSender implements AutoCloseable {
             long from;
             while (!cut.getAsBoolean() && (from = group.nextChunk(CHUNK_PAGES)) < table.pages()) {
                 long end = Math.min(from + CHUNK_PAGES, table.pages());
-                for (long page = from; page < end; page++) {
-                    int entry = table.get(page);
-                    if (PageEntry.has(entry, DIRTY) && planned(entry) == group.index()) {
+                for (long page = from; (page = table.next(page, end, DIRTY)) < end; page++) {
+                    if (planned(table.get(page)) == group.index()) {
                         take(page);
                     }
                 }
@@ -189,7 +187,6 @@ final class RoundSender implements AutoCloseable {
         }
 
         private void takeZero(long page, int before) throws IOException {
-            zeroPages.increment();
             setState(page, PageState.ZERO);
             if (PageEntry.has(before, SENT)) { // an older, non-zero copy is there
                 if (voided.isFull()) {

@@ -37,7 +37,7 @@ final class TaskMaker {
     MigrationTask make(Vm vm, MigrationRequest request) throws RefusedException {
         VmRecord record = vm.record();
         checkState(vm, record);
-        long ram = ramBytes(record);
+        long ram = record.ramBytes();
         if (request.destination().equals(self.name())) {
             throw invalid("same-host", "VM " + vm.name() + " is on " + self.name() + " already");
         }
@@ -120,9 +120,7 @@ final class TaskMaker {
                         "VM " + vm.name()
                                 + " is split: migrating a split VM is not supported yet; gather it first with "
                                 + "\"splitmem budget " + vm.name() + " "
-                                + record.backendBytes().stream()
-                                        .mapToLong(Long::longValue)
-                                        .sum() + "\"");
+                                + record.ramBytes() + "\"");
             case INCOMING ->
                 throw new RefusedException(
                         Kind.CONFLICT, "vm-incoming", "VM " + vm.name() + " is just migrating to this host");
@@ -143,10 +141,10 @@ final class TaskMaker {
             return ram;
         }
         long budget = Pages.toBytes(Pages.fromBytes(asked));
-        if (budget < Math.min(ram, MigrationTask.SLACK_BYTES)) {
+        if (budget < Math.min(ram, VmRecord.LEAST_BUDGET_BYTES)) {
             throw invalid(
                     "budget-too-small",
-                    "a budget of " + text(asked) + " is less than " + text(MigrationTask.SLACK_BYTES)
+                    "a budget of " + text(asked) + " is less than " + text(VmRecord.LEAST_BUDGET_BYTES)
                             + ", the least that a VM can run with");
         }
         return budget;

@@ -9,7 +9,7 @@ package org.splitmem.memory.page;
  *              or, on a migration's source, of the planned sub-host (with TO_SUB_HOST)
  *   bit   7    SAMPLED: its entry in QEMU's page table was dropped; the next touch faults and clears the bit
  *   bit   8-10 age: with SAMPLED, visits of the clock hand in a row without a touch; without, visits that the hand shall
- *              skip the page; while a migration is planned: windows with a touch
+ *              skip the page; while a migration is planned: windows with a touch; state REMOTE: 1 if page-out sent it
  *   bit  11    DIRTY: still to be sent by the migration
  *   bit  12    TO_SUB_HOST: planned for the sub-host in bits 3-6, not for the main host
  *   bit  13    SENT: its planned host holds a copy (maybe stale)
@@ -65,6 +65,16 @@ public final class PageEntry {
             throw new IllegalArgumentException("memory server index out of range 0-15: " + host);
         }
         return state.code() | host << HOST_SHIFT;
+    }
+
+    /** A fresh entry for a page that page-out took for cold and sent to memory server {@code host}. */
+    public static int pagedOut(int host) {
+        return withAge(of(PageState.REMOTE, host), 1);
+    }
+
+    /** Whether a page that is REMOTE got there by a page-out, so that its next touch shows that it was not cold. */
+    public static boolean wasPagedOut(int entry) {
+        return age(entry) != 0;
     }
 
     /** The same entry, planned for sub-host {@code host}. */

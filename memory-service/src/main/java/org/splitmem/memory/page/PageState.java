@@ -10,6 +10,8 @@ package org.splitmem.memory.page;
  *   OUTGOING  -> LOCAL              the guest touched it: page-out cancelled          (found after a crash: LOCAL)
  *   OUTGOING  -> PUNCHING(k)        server k acknowledged it; faults wait             (found after a crash: punch, REMOTE)
  *   PUNCHING  -> REMOTE(k)          the local copy is gone
+ *   OUTGOING  -> FILLING            it is all zero: no server has it; faults wait     (found after a crash: as above)
+ *   FILLING   -> ZERO               the local copy is gone
  *   REMOTE(k) -> INCOMING(k)        a fault or read-ahead: asked for      (found after a crash: drop the partial copy, REMOTE)
  *   AT_SOURCE -> INCOMING(source)   asked for, or arriving by itself  (found after a crash: AT_SOURCE)
  *   INCOMING  -> LOCAL              arrived whole and verified
@@ -31,7 +33,7 @@ public enum PageState {
     INCOMING(5),
     /** Authoritative on the memory server; the local copy is being freed. */
     PUNCHING(6),
-    /** Becoming a local zero page. */
+    /** All zero, and becoming a local page, or ceasing to be one: the file alone tells which. */
     FILLING(7);
 
     private static final PageState[] BY_CODE = values();

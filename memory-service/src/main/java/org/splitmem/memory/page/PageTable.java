@@ -17,6 +17,7 @@ import java.util.concurrent.atomic.AtomicLongArray;
 public final class PageTable {
     private static final int ENTRY_BYTES = 2;
     private static final VarHandle PAIR = MethodHandles.byteBufferViewVarHandle(int[].class, ByteOrder.LITTLE_ENDIAN);
+    private static final VarHandle FOUR = MethodHandles.byteBufferViewVarHandle(long[].class, ByteOrder.LITTLE_ENDIAN);
     private static final int STATES = PageState.values().length;
 
     private final ByteBuffer entries;
@@ -40,8 +41,7 @@ public final class PageTable {
 
     /** Size of a table, whole pages. */
     public static long bytesFor(long pages) {
-        long bytes = pages * ENTRY_BYTES;
-        return (bytes + Pages.SIZE - 1) / Pages.SIZE * Pages.SIZE;
+        return Pages.roundUp(pages * ENTRY_BYTES);
     }
 
     private void recount() {
@@ -74,6 +74,20 @@ public final class PageTable {
         Objects.checkIndex(page, pages);
         int pair = (int) PAIR.getVolatile(entries, pairIndex(page));
         return pair >>> shift(page) & 0xFFFF;
+    }
+
+    /** The first page of [from, end) that has any of the flags, or {@code end}; entries without are passed four at a time. */
+    public long next(long from, long end, int flags) {
+        Objects.checkFromToIndex(from, end, pages);
+        long inAny = flags * 0x0001_0001_0001_0001L;
+        for (long page = from; page < end; page = (page | 3) + 1) {
+            long four = (long) FOUR.getVolatile(entries, (int) (page >>> 2 << 3));
+            long found = four >>> ((page & 3) << 4) & inAny;
+            if (found != 0) {
+                return Math.min(end, page + (Long.numberOfTrailingZeros(found) >>> 4));
+            }
+        }
+        return end;
     }
 
     /** Replaces an entry if it is still {@code expected}. @return false if another thread was first */

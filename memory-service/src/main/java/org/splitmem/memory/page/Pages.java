@@ -16,6 +16,11 @@ public final class Pages {
         return bytes >>> SHIFT;
     }
 
+    /** The length of whole pages that so many bytes need. */
+    public static long roundUp(long bytes) {
+        return (bytes + SIZE - 1) >>> SHIFT << SHIFT;
+    }
+
     /** @throws IllegalArgumentException if the length is not a positive number of whole pages */
     public static long exactly(String what, long bytes) {
         if (bytes <= 0 || (bytes & (SIZE - 1)) != 0) {

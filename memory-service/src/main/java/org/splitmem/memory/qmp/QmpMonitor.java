@@ -25,6 +25,7 @@ import org.slf4j.LoggerFactory;
 public final class QmpMonitor implements AutoCloseable {
     private static final Logger log = LoggerFactory.getLogger(QmpMonitor.class);
     private static final ObjectMapper JSON = new ObjectMapper();
+    private static final String IGNORE_SHARED = "x-ignore-shared";
     private static final long ANSWER_S = 20;
 
     private final SocketChannel channel;
@@ -63,6 +64,11 @@ public final class QmpMonitor implements AutoCloseable {
             monitor.close();
             throw e;
         }
+    }
+
+    /** For commands and questions alone: nobody looks at its events. */
+    public static QmpMonitor connect(Path socket, String vm) throws IOException {
+        return connect(socket, vm, event -> {}, () -> {});
     }
 
     private void read() {
@@ -110,13 +116,17 @@ public final class QmpMonitor implements AutoCloseable {
         return ended == null;
     }
 
-    /** Sets a migration capability. @throws IOException if QEMU refuses or does not answer in time */
-    public void setMigrationCapability(String capability, boolean state) throws IOException {
+    /**
+     * Whether QEMU leaves RAM that is a shared file out of its migration streams, to be said on both sides.
+     *
+     * @throws IOException if QEMU refuses or does not answer in time
+     */
+    public void ignoreShared(boolean state) throws IOException {
         var arguments = JSON.createObjectNode();
         arguments
                 .putArray("capabilities")
                 .addObject()
-                .put("capability", capability)
+                .put("capability", IGNORE_SHARED)
                 .put("state", state);
         execute("migrate-set-capabilities", arguments);
     }

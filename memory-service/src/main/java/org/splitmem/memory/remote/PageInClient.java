@@ -48,10 +48,6 @@ public final class PageInClient implements AutoCloseable {
         receiver.start();
     }
 
-    public Endpoint endpoint() {
-        return endpoint;
-    }
-
     /** Asks for a page. Waits only while {@value #RING} requests are unanswered. Allocates nothing. */
     public synchronized void request(long page, long nowNs) {
         try {

@@ -2,6 +2,7 @@ package org.splitmem.memory.server;
 
 import java.nio.ByteBuffer;
 import org.splitmem.memory.linux.Mman;
+import org.splitmem.memory.page.Pages;
 
 /** The CRC32C of each page that a store holds: 4 bytes a page, in a mapped file, read through views of 1 GiB. */
 final class Checksums {
@@ -20,7 +21,7 @@ final class Checksums {
     }
 
     static long bytesFor(long pages) {
-        return (pages * Integer.BYTES + 4095) / 4096 * 4096;
+        return Pages.roundUp(pages * Integer.BYTES);
     }
 
     int get(long page) {

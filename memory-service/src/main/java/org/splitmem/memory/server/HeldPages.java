@@ -5,6 +5,7 @@ import java.lang.invoke.VarHandle;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.Objects;
+import org.splitmem.memory.page.Pages;
 import org.splitmem.memory.wire.RunList;
 
 /** One bit a page: does the store hold it? Kept in a mapped file; any thread. */
@@ -20,9 +21,9 @@ final class HeldPages {
         this.pages = pages;
     }
 
-    /** Bytes needed, whole 4 KiB pages. */
+    /** Bytes needed, whole pages. */
     static long bytesFor(long pages) {
-        return (pages / 8 + 4096) / 4096 * 4096;
+        return Pages.roundUp(pages / 8 + 1);
     }
 
     boolean contains(long page) {

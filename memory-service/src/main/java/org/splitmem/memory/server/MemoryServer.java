@@ -1,10 +1,8 @@
 package org.splitmem.memory.server;
 
 import java.io.IOException;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.security.MessageDigest;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -15,6 +13,7 @@ import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import org.splitmem.memory.page.Pages;
+import org.splitmem.memory.record.RecordFile;
 import org.splitmem.memory.wire.ErrorCode;
 import org.splitmem.memory.wire.Hello;
 import org.splitmem.memory.wire.PeerException;
@@ -57,7 +56,7 @@ public final class MemoryServer implements ConnectionResolver {
         try (Stream<Path> found = Files.list(directory)) {
             for (Path store : (Iterable<Path>) found::iterator) {
                 if (!StoreRecord.isIn(store)) {
-                    deleteFiles(store); // made a moment before the daemon died: nothing was acknowledged
+                    RecordFile.deleteDirectory(store); // made a moment before the daemon died: nothing was acknowledged
                     continue;
                 }
                 StoreRecord record = StoreRecord.load(store);
@@ -70,9 +69,9 @@ public final class MemoryServer implements ConnectionResolver {
     }
 
     /**
-     * Reserves memory for one VM, or changes what is reserved.
+     * Reserves memory for one VM.
      *
-     * @throws NoRoomException if the limit or the memory does not allow it; nothing is changed then
+     * @throws NoRoomException if the limit or the memory does not allow it, or the VM has a reservation here; nothing is changed then
      */
     public synchronized void reserve(StoreRecord wanted) throws IOException, NoRoomException {
         PageStore existing = stores.get(wanted.vm());
@@ -98,46 +97,55 @@ public final class MemoryServer implements ConnectionResolver {
     /** Frees a VM's pages and reservation. @return false if there was none under this token */
     public synchronized boolean release(UUID vm, String token) throws IOException {
         PageStore store = stores.get(vm);
-        if (store == null || !sameToken(store.record().token(), token)) {
+        if (store == null || !Hello.isSameToken(store.record().token(), token)) {
             return false;
         }
         stores.remove(vm);
-        deleteFiles(store.directory());
+        RecordFile.deleteDirectory(store.directory());
         store.retire();
         log.info("vm={} released {} B", vm, store.record().reservedBytes());
         return true;
     }
 
+    /** The hosts that have made reservations here. */
+    public interface Owners {
+        /**
+         * Whether a VM's store may still be needed.
+         *
+         * @throws IOException if that host does not answer
+         */
+        boolean want(StoreRecord store) throws IOException;
+    }
+
     /**
-     * Frees stores that no owner has ever adopted and that nobody uses: their migration died before its handover, and with it
-     * who would have released them.
+     * Frees stores that no owner has ever adopted, that nobody uses, and that the host does not want any more which has made the
+     * reservation: their migration died before its handover, and with it who would have released them. A host that does not
+     * answer may come back with a guest that needs its pages. Waits for answers.
      */
-    public void releaseForsaken(long nowNs) {
+    public void releaseForsaken(long nowNs, Owners owners) {
         List<PageStore> forsaken;
         synchronized (this) {
             forsaken = stores.values().stream().filter(s -> s.isForsaken(nowNs)).toList();
         }
         for (PageStore store : forsaken) {
             try {
+                if (owners.want(store.record())) {
+                    store.keepForAWhile();
+                    continue;
+                }
                 log.info(
                         "vm={} its migration ended without a word from {}",
                         store.record().vm(),
                         store.record().owner());
                 release(store.record().vm(), store.record().token());
             } catch (IOException e) {
-                log.error(
-                        "vm={} its store could not be freed: {}", store.record().vm(), e.getMessage());
+                store.keepForAWhile();
+                log.warn(
+                        "vm={} nobody uses its store, and it is kept for now: {}",
+                        store.record().vm(),
+                        e.getMessage());
             }
         }
-    }
-
-    private static void deleteFiles(Path directory) throws IOException {
-        try (Stream<Path> files = Files.list(directory)) {
-            for (Path file : (Iterable<Path>) files::iterator) {
-                Files.delete(file);
-            }
-        }
-        Files.delete(directory);
     }
 
     @Override
@@ -164,11 +172,6 @@ public final class MemoryServer implements ConnectionResolver {
                 store.leave();
             }
         };
-    }
-
-    /** In constant time, so that a token cannot be guessed digit by digit. */
-    private static boolean sameToken(String ours, String theirs) {
-        return MessageDigest.isEqual(ours.getBytes(StandardCharsets.UTF_8), theirs.getBytes(StandardCharsets.UTF_8));
     }
 
     public long lendLimitBytes() {

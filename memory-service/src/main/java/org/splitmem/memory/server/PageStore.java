@@ -78,10 +78,6 @@ final class PageStore {
         return heldPages.get();
     }
 
-    long epoch() {
-        return epoch.get();
-    }
-
     /** From now on only this epoch, or a newer one, is the owner's. */
     void adopt(long newer) throws IOException {
         long before = epoch.getAndAccumulate(newer, Math::max);
@@ -202,6 +198,11 @@ final class PageStore {
     /** True if no owner has adopted it, and no connection has used it for a while. */
     synchronized boolean isForsaken(long nowNs) {
         return !adopted && users == 0 && nowNs - unusedSinceNs > FORSAKEN_NS;
+    }
+
+    /** Somebody may come back to it: it is not forsaken for another while. */
+    synchronized void keepForAWhile() {
+        unusedSinceNs = System.nanoTime();
     }
 
     /** A connection begins to use the store. @return false if it is retired */

@@ -4,9 +4,8 @@ import com.fasterxml.jackson.annotation.JsonProperty;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
 import java.util.UUID;
-import org.splitmem.model.Json;
+import org.splitmem.memory.record.RecordFile;
 
 /**
  * What a store is for; kept beside its pages.
@@ -34,16 +33,15 @@ public record StoreRecord(
     }
 
     void save(Path directory) throws IOException {
-        Path draft = directory.resolve(FILE + ".new");
-        Files.write(draft, Json.mapper().writeValueAsBytes(this));
-        Files.move(draft, directory.resolve(FILE), StandardCopyOption.ATOMIC_MOVE);
+        RecordFile.save(directory.resolve(FILE), this);
     }
 
     static boolean isIn(Path directory) {
         return Files.exists(directory.resolve(FILE));
     }
 
+    /** @throws IOException naming the file if it cannot be read or understood */
     static StoreRecord load(Path directory) throws IOException {
-        return Json.mapper().readValue(Files.readAllBytes(directory.resolve(FILE)), StoreRecord.class);
+        return RecordFile.load(directory.resolve(FILE), StoreRecord.class);
     }
 }

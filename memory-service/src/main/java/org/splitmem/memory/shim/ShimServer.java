@@ -126,7 +126,7 @@ public final class ShimServer implements AutoCloseable {
         for (long i = 0; i < backends; i++) {
             receiveMapped(socket, message, vm, pid);
         }
-        ShimSession session = new ShimSession(vm, pid, socket);
+        ShimSession session = new ShimSession(vm, socket);
         try {
             handler.ready(session);
         } catch (IOException e) {

@@ -16,7 +16,6 @@ public final class ShimSession {
     private static final long MAX_ZAP_BYTES = 4L << 30;
 
     private final UUID vm;
-    private final int pid;
     private final StreamSocket socket;
     private final ShimMessage message = new ShimMessage();
     private final NativeBlock ranges = new NativeBlock(MAX_RANGES * RANGE_BYTES);
@@ -25,19 +24,13 @@ public final class ShimSession {
     private int sequence;
     private boolean disconnected;
 
-    ShimSession(UUID vm, int pid, StreamSocket socket) {
+    ShimSession(UUID vm, StreamSocket socket) {
         this.vm = vm;
-        this.pid = pid;
         this.socket = socket;
     }
 
     public UUID vm() {
         return vm;
-    }
-
-    /** Of QEMU, as the kernel vouched. */
-    public int pid() {
-        return pid;
     }
 
     /** Collects ranges of one backend; bytes from its start. Fills {@link #zap}'s next request. */

@@ -23,7 +23,6 @@ import org.splitmem.memory.faultpoint.FaultPoints;
 import org.splitmem.memory.guest.GuestMemory;
 import org.splitmem.memory.guest.QemuMemory;
 import org.splitmem.memory.linux.LinuxException;
-import org.splitmem.memory.linux.NativeBlock;
 import org.splitmem.memory.page.PageEntry;
 import org.splitmem.memory.page.PageTable;
 import org.splitmem.memory.remote.Endpoint;
@@ -118,7 +117,11 @@ public final class Paging implements AutoCloseable {
 
     private int recovered(long page, int entry) throws LinuxException {
         return switch (PageEntry.state(entry)) {
-            case ZERO, REMOTE, AT_SOURCE -> PageEntry.of(PageEntry.state(entry), PageEntry.host(entry));
+            case ZERO, AT_SOURCE -> PageEntry.of(PageEntry.state(entry), PageEntry.host(entry));
+            case REMOTE ->
+                PageEntry.wasPagedOut(entry)
+                        ? PageEntry.pagedOut(PageEntry.host(entry))
+                        : PageEntry.of(REMOTE, PageEntry.host(entry));
             case LOCAL, OUTGOING -> PageEntry.of(LOCAL);
             case FILLING -> PageEntry.of(memory.hasData(page) ? LOCAL : ZERO);
             case PUNCHING -> {
@@ -158,7 +161,7 @@ public final class Paging implements AutoCloseable {
 
     /** Lets every thread that waits fault again: an earlier daemon may have taken its message to the grave. */
     void wakeAll() {
-        qemu.wake(new NativeBlock(64), 0, memory.pages());
+        qemu.wake(QemuMemory.newArgument(), 0, memory.pages());
     }
 
     /** Drops what memory servers still keep although it is not theirs any more, where that can be. Not during page-outs. */

@@ -324,7 +324,7 @@ public final class Vm {
 
     /** Who asks the migration's source for a chunk; to be set before QEMU attaches. */
     public synchronized void setChunkWanter(Pager.ChunkWanter asks) {
-        wanter = chunk -> asks.want(chunk);
+        wanter = asks;
     }
 
     /** Called on the housekeeping thread once every page has arrived from the source; to be set before QEMU attaches. */

@@ -7,7 +7,6 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -19,6 +18,7 @@ import org.splitmem.memory.linux.LinuxException;
 import org.splitmem.memory.linux.Mman;
 import org.splitmem.memory.page.PageTable;
 import org.splitmem.memory.page.Pages;
+import org.splitmem.memory.record.RecordFile;
 
 /**
  * One VM's directory: its record, its RAM and its page table; opened and mapped when they are first needed. Any thread.
@@ -91,8 +91,7 @@ final class VmFiles {
     /** Which chunks of an incoming VM are open. */
     synchronized ChunkSeal seal(VmRecord record) throws IOException {
         long pages = memory(record).pages();
-        RamFile file =
-                RamFile.open(directory.resolve(SEAL), Pages.SIZE * (1 + ChunkSeal.chunksOf(pages) / (long) Pages.SIZE));
+        RamFile file = RamFile.open(directory.resolve(SEAL), Pages.roundUp(ChunkSeal.chunksOf(pages) + 1));
         sealFile = file;
         return new ChunkSeal(pages, Mman.view(file.address(), Math.toIntExact(file.bytes())));
     }
@@ -148,7 +147,7 @@ final class VmFiles {
             doom(opened);
         }
         discardTable();
-        delete(directory);
+        RecordFile.deleteDirectory(directory);
     }
 
     /** A QEMU that was killed leaves its monitor's socket. One on which somebody listens is of a newer QEMU of this VM. */
@@ -158,14 +157,5 @@ final class VmFiles {
         } catch (IOException nobodyListens) {
             Files.deleteIfExists(socket);
         }
-    }
-
-    static void delete(Path directory) throws IOException {
-        try (Stream<Path> files = Files.list(directory)) {
-            for (Path file : (Iterable<Path>) files::iterator) {
-                Files.delete(file);
-            }
-        }
-        Files.delete(directory);
     }
 }

@@ -4,12 +4,10 @@ import com.fasterxml.jackson.annotation.JsonProperty;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
 import java.util.List;
 import java.util.UUID;
 import org.jspecify.annotations.Nullable;
-import org.splitmem.model.InvalidJsonException;
-import org.splitmem.model.Json;
+import org.splitmem.memory.record.RecordFile;
 
 /**
  * What a daemon must know of a VM to take it up again after a restart; kept beside its RAM, and as long.
@@ -63,6 +61,9 @@ public record VmRecord(
     /** Of a VM whose QEMU has just been started. */
     public static final long FIRST_EPOCH = 1;
 
+    /** The least budget that a VM can run with. */
+    public static final long LEAST_BUDGET_BYTES = 16L << 20;
+
     private static final String FILE = "vm.json";
 
     public VmRecord {
@@ -75,6 +76,7 @@ public record VmRecord(
         return new VmRecord(uuid, name, Phase.LOCAL, List.of(), FIRST_EPOCH, -1, List.of(), null, pid);
     }
 
+    /** Of all backends; 0 until QEMU has mapped them. */
     public long ramBytes() {
         return backendBytes.stream().mapToLong(Long::longValue).sum();
     }
@@ -132,18 +134,11 @@ public record VmRecord(
     }
 
     void save(Path directory) throws IOException {
-        Path draft = directory.resolve(FILE + ".new");
-        Files.write(draft, Json.writeBytes(this));
-        Files.move(draft, directory.resolve(FILE), StandardCopyOption.ATOMIC_MOVE);
+        RecordFile.save(directory.resolve(FILE), this);
     }
 
     /** Reads the record of a VM's directory. @throws IOException naming the file if it cannot be read or understood */
     static VmRecord load(Path directory) throws IOException {
-        Path file = directory.resolve(FILE);
-        try {
-            return Json.read(Files.readAllBytes(file), VmRecord.class);
-        } catch (InvalidJsonException e) {
-            throw new IOException(file + " is damaged: " + e.getMessage(), e);
-        }
+        return RecordFile.load(directory.resolve(FILE), VmRecord.class);
     }
 }

@@ -17,6 +17,7 @@ import org.slf4j.LoggerFactory;
 import org.splitmem.memory.faultpoint.FaultPoint;
 import org.splitmem.memory.faultpoint.FaultPoints;
 import org.splitmem.memory.linux.Fd;
+import org.splitmem.memory.record.RecordFile;
 import org.splitmem.memory.shim.ShimHandler;
 import org.splitmem.memory.shim.ShimSession;
 
@@ -61,7 +62,8 @@ public final class VmRegistry implements ShimHandler {
         try (Stream<Path> all = Files.list(directory)) {
             for (Path vmDirectory : (Iterable<Path>) all::iterator) {
                 if (!VmRecord.isIn(vmDirectory)) {
-                    VmFiles.delete(vmDirectory); // made a moment before the daemon died: no QEMU has seen it
+                    RecordFile.deleteDirectory(
+                            vmDirectory); // made a moment before the daemon died: no QEMU has seen it
                     continue;
                 }
                 VmRecord record = VmRecord.load(vmDirectory);

@@ -22,9 +22,9 @@ public record Hello(
         @JsonProperty(required = true) long pages) {
     /** What a connection is for; each kind has a connection of its own, so that a page-in never waits behind bulk data. */
     public enum Role {
-        /** Page-ins and drops by the owner of the VM. */
+        /** Page-ins by the owner of the VM. */
         PAGE_IN,
-        /** Page-outs by the owner of the VM. */
+        /** Page-outs by the owner of the VM, and drops of what it has fetched. */
         PAGE_OUT,
         /** Bulk data of a migration, from its source. */
         STREAM,
@@ -32,8 +32,13 @@ public record Hello(
         CONTROL
     }
 
-    /** Whether the token is this one; in constant time, so that it cannot be guessed digit by digit. */
+    /** Whether the token is this one. */
     public boolean shows(String secret) {
-        return MessageDigest.isEqual(secret.getBytes(StandardCharsets.UTF_8), token.getBytes(StandardCharsets.UTF_8));
+        return isSameToken(secret, token);
+    }
+
+    /** In constant time, so that a token cannot be guessed digit by digit. */
+    public static boolean isSameToken(String ours, String theirs) {
+        return MessageDigest.isEqual(ours.getBytes(StandardCharsets.UTF_8), theirs.getBytes(StandardCharsets.UTF_8));
     }
 }

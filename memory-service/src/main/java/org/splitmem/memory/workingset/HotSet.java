@@ -3,6 +3,7 @@ package org.splitmem.memory.workingset;
 import java.io.IOException;
 import java.util.Arrays;
 import java.util.concurrent.locks.LockSupport;
+import java.util.function.LongConsumer;
 import org.splitmem.memory.guest.GuestMemory;
 import org.splitmem.memory.page.PageEntry;
 import org.splitmem.memory.page.PageState;
@@ -21,9 +22,16 @@ public final class HotSet {
     private final GuestMemory memory;
     private final PageTable table;
     private final Zapper zapper;
+    private final LongConsumer waiting;
     private final long[] pagesByScore = new long[PageEntry.MAX_AGE + 1];
 
     public HotSet(GuestMemory memory, PageTable table) {
+        this(memory, table, HotSet::park);
+    }
+
+    /** @param waiting lets the guest run for so many nanoseconds */
+    HotSet(GuestMemory memory, PageTable table, LongConsumer waiting) {
+        this.waiting = waiting;
         this.memory = memory;
         this.table = table;
         this.zapper = new Zapper(memory, table);
@@ -34,7 +42,7 @@ public final class HotSet {
         for (int window = 0; window < windows; window++) {
             long before = touchedPages();
             zapAll(shim);
-            park(windowNs);
+            waiting.accept(windowNs);
             harvest();
             if (touchedPages() - before <= memory.pages() / FEW) {
                 return;

@@ -1,9 +1,9 @@
 package org.splitmem.memory.workingset;
 
+import static org.splitmem.memory.page.PageState.FILLING;
 import static org.splitmem.memory.page.PageState.LOCAL;
 import static org.splitmem.memory.page.PageState.OUTGOING;
 import static org.splitmem.memory.page.PageState.PUNCHING;
-import static org.splitmem.memory.page.PageState.REMOTE;
 import static org.splitmem.memory.page.PageState.ZERO;
 
 import java.io.IOException;
@@ -43,7 +43,7 @@ public final class PageOuter {
     private final RunList data = new RunList();
     private final RunList zeroes = new RunList();
     private final RunList punched = new RunList();
-    private final NativeBlock argument = new NativeBlock(64);
+    private final NativeBlock argument = QemuMemory.newArgument();
 
     public PageOuter(
             GuestMemory memory,
@@ -110,9 +110,10 @@ public final class PageOuter {
             throw e;
         }
         points.reached(FaultPoint.PAGES_STORED);
-        long freed = free(data, host, PageEntry.of(REMOTE, host), server);
+        long freed = free(data, host, PageEntry.of(PUNCHING, host), PageEntry.pagedOut(host), server);
         stats.pageOuts.add(freed);
-        return freed + free(zeroes, host, PageEntry.of(ZERO), server);
+        // Not PUNCHING: the next daemon would take a page for the server's that no server has.
+        return freed + free(zeroes, host, PageEntry.of(FILLING), PageEntry.of(ZERO), server);
     }
 
     private void zap(ShimSession shim) throws IOException {
@@ -164,13 +165,13 @@ public final class PageOuter {
         }
     }
 
-    private long free(RunList runs, int host, int after, PageOutClient server) throws LinuxException {
+    private long free(RunList runs, int host, int claimed, int after, PageOutClient server) throws LinuxException {
         boolean stored = PageEntry.state(after) == PageState.REMOTE;
         long freed = 0;
         punched.clear();
         for (int run = 0; run < runs.runs(); run++) {
             for (long page = runs.first(run); page < runs.first(run) + runs.count(run); page++) {
-                if (table.step(page, PageEntry.of(OUTGOING, host), PageEntry.of(PUNCHING, host))) {
+                if (table.step(page, PageEntry.of(OUTGOING, host), claimed)) {
                     if (punched.isFull()) {
                         freed += punch(after);
                     }
@@ -191,7 +192,7 @@ public final class PageOuter {
             for (long page = punched.first(run); page < punched.first(run) + punched.count(run); page++) {
                 table.put(page, after);
             }
-            // Faults that found PUNCHING were left waiting.
+            // Faults that found it claimed were left waiting.
             qemu.wake(argument, punched.first(run), punched.count(run));
         }
         long pages = punched.pages();

@@ -14,7 +14,6 @@ import org.splitmem.memory.shim.ShimSession;
  * <p>Confined to the VM's housekeeping thread.
  */
 public final class WorkingSet {
-    private static final int OLD_ENOUGH_TO_TRUST = 1;
     /** The estimate looks at pages again this many calls after the hand passed them. */
     static final int WINDOW_CALLS = 30;
     /** Pages looked at before there is an estimate; it forgets half of what it knows at sixteen times as many. */
@@ -50,12 +49,11 @@ public final class WorkingSet {
      * Moves the hand over at most {@code pages} pages in search of cold ones, but no further than the taker wants. It spares those
      * that were found in use lately, since it may come round often.
      *
-     * @param leastAge visits in a row without a touch, this one included, from which on a page is cold
+     * @param leastAge at least 1: visits in a row without a touch, this one included, from which on a page is cold
      * @return pages passed
      */
     public long reclaim(ShimSession shim, long pages, int leastAge, Taker taker) throws IOException {
-        int least = Math.max(leastAge, OLD_ENOUGH_TO_TRUST);
-        return pass(shim, pages, (page, entry) -> PageEntry.age(entry) < least || taker.take(page, entry), true);
+        return pass(shim, pages, (page, entry) -> PageEntry.age(entry) < leastAge || taker.take(page, entry), true);
     }
 
     private long pass(ShimSession shim, long pages, Taker untouched, boolean sparing) throws IOException {

@@ -131,6 +131,34 @@ class ExpectedSplitsTest {
                 .isEqualTo("not-expected");
     }
 
+    /** A memory server that has waited for long asks before it frees what nobody has adopted. */
+    @Test
+    void whatSubHostsKeepIsWantedAsLongAsItIsExpectedAlsoByTheNextDaemon() throws Exception {
+        assertThat(expected.wantsStores(VM)).isFalse();
+
+        expected.request(VM, HALF);
+
+        assertThat(expected.wantsStores(VM)).isTrue();
+        assertThat(load().wantsStores(VM)).isTrue();
+        assertThat(expected.wantsStores(new UUID(0, 1))).isFalse();
+
+        expected.takeBack(VM);
+
+        assertThat(expected.wantsStores(VM)).isFalse();
+    }
+
+    /** Whoever asks need not know how far it has come. */
+    @Test
+    void whatSubHostsKeepIsWantedAlsoWhileOneThatIsNotExpectedIsBeingSplit() throws Exception {
+        Vm vm = vms.prepare(TestVms.record("db1", VmRecord.Phase.LOCAL, RAM));
+        migrations.claim(vm);
+
+        assertThat(expected.wantsStores(VM)).isTrue();
+
+        migrations.unclaim(vm);
+        assertThat(expected.wantsStores(VM)).isFalse();
+    }
+
     private void sweep(long laterS) {
         expected.sweep(System.nanoTime() + TimeUnit.SECONDS.toNanos(laterS));
     }

@@ -93,4 +93,10 @@ final class FakePeers implements PeerHosts {
         ask("fate", source);
         return Fate.UNKNOWN;
     }
+
+    @Override
+    public boolean wantsStores(Peer source, UUID vm) throws IOException {
+        ask("wants-stores", source);
+        return true;
+    }
 }

@@ -71,6 +71,27 @@ class MigrationPlanTest {
     }
 
     @Test
+    void roomIsLeftAtTheMainHostForWhatIsWrittenLater() {
+        long budgetBytes = 800L << 12;
+
+        assertThat(MigrationPlan.mainPages(budgetBytes, 0, 10))
+                .as("an idle guest")
+                .isEqualTo(700);
+        assertThat(MigrationPlan.mainPages(budgetBytes, 0, 300))
+                .as("a busy guest")
+                .isEqualTo(500);
+        assertThat(MigrationPlan.mainPages(budgetBytes, 0, 9000))
+                .as("a very busy guest")
+                .isEqualTo(400);
+        assertThat(MigrationPlan.mainPages(budgetBytes, 750, 300))
+                .as("little room elsewhere")
+                .isEqualTo(750);
+        assertThat(MigrationPlan.mainPages(budgetBytes, 900, 300))
+                .as("too little room elsewhere")
+                .isEqualTo(800);
+    }
+
+    @Test
     void pagesWrittenAfterThePlanFillHalfOfTheMainHostsRoomAndThenTheSubHosts() {
         PageTable table = tableOf(100, page -> 0);
         for (long page = 60; page < 100; page++) {

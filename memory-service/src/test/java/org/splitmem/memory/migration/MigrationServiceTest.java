@@ -142,6 +142,22 @@ class MigrationServiceTest {
                 .isEqualTo("migration-not-found");
     }
 
+    /** A QEMU that fails at the destination may be all that is told: then the guest runs here. */
+    @Test
+    void whatIsKeptForANewOwnerIsNotFreedBeforeTheVmHasLeft() throws Exception {
+        vm.leaving(new VmRecord.Lender("h1", "127.0.0.1", 7780, "token", 64L << 20));
+
+        RefusedException refusal =
+                catchThrowableOfType(RefusedException.class, () -> migrations.arrived(vm.uuid(), "token"));
+
+        assertThat(refusal).isNotNull();
+        assertThat(refusal.code()).isEqualTo("still-leaving");
+        assertThat(vms.find(vm.uuid())).isSameAs(vm);
+        vm.left();
+        migrations.arrived(vm.uuid(), "token");
+        assertThat(vms.find(TestVms.UUID_OF_VM)).isNull();
+    }
+
     private boolean isExpectedAfter(long seconds) {
         migrations.sweep(System.nanoTime() + TimeUnit.SECONDS.toNanos(seconds));
         return migrations.isExpected(TestVms.UUID_OF_VM);

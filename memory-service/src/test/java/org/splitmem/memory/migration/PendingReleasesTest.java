@@ -2,6 +2,7 @@ package org.splitmem.memory.migration;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.io.IOException;
 import java.nio.file.Path;
 import java.util.UUID;
 import org.junit.jupiter.api.Test;
@@ -16,10 +17,14 @@ class PendingReleasesTest {
     @TempDir
     private Path directory;
 
+    private PendingReleases releases(FakePeers peers) throws IOException {
+        return new PendingReleases(directory.resolve("releases.json"), peers);
+    }
+
     @Test
     void aHostIsToldOnce() throws Exception {
         FakePeers peers = new FakePeers("h3");
-        PendingReleases releases = new PendingReleases(directory.resolve("releases.json"), peers);
+        PendingReleases releases = releases(peers);
         releases.add(AT_H3);
 
         releases.attempt(System.nanoTime());
@@ -32,7 +37,7 @@ class PendingReleasesTest {
     void aSourceThatIsNotThroughIsToldAgainLater() throws Exception {
         FakePeers peers = new FakePeers("h1");
         peers.refuse("h1");
-        PendingReleases releases = new PendingReleases(directory.resolve("releases.json"), peers);
+        PendingReleases releases = releases(peers);
         releases.add(AT_H1);
         long nowNs = System.nanoTime();
 
@@ -47,16 +52,16 @@ class PendingReleasesTest {
     void aHostThatIsAwayIsToldByTheNextDaemon() throws Exception {
         FakePeers away = new FakePeers("h3");
         away.refuse("h3");
-        PendingReleases releases = new PendingReleases(directory.resolve("releases.json"), away);
+        PendingReleases releases = releases(away);
         releases.add(AT_H3);
         releases.attempt(System.nanoTime());
         FakePeers back = new FakePeers("h3");
 
-        new PendingReleases(directory.resolve("releases.json"), back).attempt(System.nanoTime());
+        releases(back).attempt(System.nanoTime());
 
         assertThat(back.asked()).containsExactly("release h3");
         FakePeers later = new FakePeers("h3");
-        new PendingReleases(directory.resolve("releases.json"), later).attempt(System.nanoTime());
+        releases(later).attempt(System.nanoTime());
         assertThat(later.asked()).isEmpty();
     }
 }

@@ -5,12 +5,14 @@ import static org.assertj.core.api.Assertions.catchThrowableOfType;
 
 import java.io.IOException;
 import java.util.List;
+import java.util.concurrent.atomic.AtomicReference;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.RegisterExtension;
 import org.splitmem.memory.shim.FakeShim;
 import org.splitmem.memory.simulation.FakeMonitor;
+import org.splitmem.memory.testing.Await;
 import org.splitmem.memory.testing.MemoryDirectory;
 import org.splitmem.memory.vm.TestVms;
 import org.splitmem.memory.vm.Vm;
@@ -138,6 +140,26 @@ class SplitsTest {
         migrations.unclaim(vm);
         peers.refuse("h4");
         assertThat(refusal(vm, HALF).code()).isEqualTo("failed");
+    }
+
+    /** A memory server that has waited for long asks before it frees what nobody has adopted. */
+    @Test
+    void whatSubHostsKeepIsWantedAsLongAsItIsBeingSplit() throws Exception {
+        Vm vm = vm(VmRecord.Phase.LOCAL);
+        assertThat(migrations.wantsStores(vm.uuid())).isFalse();
+        peers.waitAt("h4");
+        peers.refuse("h4");
+        AtomicReference<RefusedException> refusal = new AtomicReference<>();
+        Thread splitting = new Thread(() -> refusal.set(refusal(vm, HALF)), "splitting");
+        splitting.start();
+
+        Await.until("h4 is asked", () -> peers.asked().contains("reserve h4"));
+        assertThat(migrations.wantsStores(vm.uuid())).isTrue();
+
+        peers.answer();
+        splitting.join();
+        assertThat(refusal.get()).hasMessageContaining("h4 refused");
+        assertThat(migrations.wantsStores(vm.uuid())).isFalse();
     }
 
     @Test

@@ -59,6 +59,28 @@ class PageTableTest {
         assertThat(table.countRemote(9)).isEqualTo(1);
     }
 
+    @SeededTest(runs = 20)
+    void theNextPageWithAFlagIsThatOfALookAtEachPage(long seed) {
+        Random random = new Random(seed);
+        int pages = 1 + random.nextInt(40);
+        PageTable table = new PageTable(file(pages), pages);
+        for (int i = random.nextInt(6); i > 0; i--) {
+            int flag = 1 << (11 + random.nextInt(5));
+            table.put(random.nextInt(pages), PageEntry.of(PageState.LOCAL, 15) | flag);
+        }
+        int flags = PageEntry.DIRTY | PageEntry.UNANNOUNCED;
+        for (int end = 0; end <= pages; end++) {
+            for (int from = 0; from <= end; from++) {
+                long expected = from;
+                while (expected < end && !PageEntry.has(table.get(expected), flags)) {
+                    expected++;
+                }
+                assertThat(table.next(from, end, flags)).isEqualTo(expected);
+            }
+        }
+        assertThatThrownBy(() -> table.next(0, pages + 1, flags)).isInstanceOf(IndexOutOfBoundsException.class);
+    }
+
     @Test
     void pagesOutsideTheVmAreRefused() {
         PageTable table = new PageTable(file(10), 10);

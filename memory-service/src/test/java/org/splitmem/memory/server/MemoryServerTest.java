@@ -7,6 +7,8 @@ import static org.assertj.core.api.Assertions.catchThrowableOfType;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.UUID;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.LinkedBlockingQueue;
@@ -234,8 +236,30 @@ class MemoryServerTest {
     }
 
     private boolean isLent(long afterSeconds) {
-        h2.server().releaseForsaken(System.nanoTime() + TimeUnit.SECONDS.toNanos(afterSeconds));
+        return isLent(afterSeconds, store -> false);
+    }
+
+    private boolean isLent(long afterSeconds, MemoryServer.Owners owners) {
+        h2.server().releaseForsaken(System.nanoTime() + TimeUnit.SECONDS.toNanos(afterSeconds), owners);
         return h2.server().lentBytes() > 0;
+    }
+
+    @Test
+    void aStoreThatNobodyUsesIsKeptWhileItsOwnerWantsItOrDoesNotAnswer() throws Exception {
+        out.store(runs(0, 1));
+        out.close();
+        List<UUID> asked = new ArrayList<>();
+        Await.until("its owner is asked", () -> {
+            assertThat(isLent(31, store -> asked.add(store.vm()))).isTrue();
+            return !asked.isEmpty();
+        });
+
+        assertThat(isLent(31, store -> {
+                    throw new IOException("host h1 does not answer");
+                }))
+                .isTrue();
+        assertThat(isLent(31)).isFalse();
+        assertThat(asked).containsExactly(VM);
     }
 
     @Test

@@ -20,7 +20,7 @@ public final class FakeShim implements AutoCloseable {
     public FakeShim(UUID vm) throws IOException {
         pair = SocketPair.open();
         pair.far().setTimeouts(0, 0);
-        session = new ShimSession(vm, (int) ProcessHandle.current().pid(), pair.near());
+        session = new ShimSession(vm, pair.near());
         Thread thread = new Thread(this::serve, "fake-shim");
         thread.setDaemon(true);
         thread.start();

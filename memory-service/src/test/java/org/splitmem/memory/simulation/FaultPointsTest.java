@@ -2,7 +2,6 @@ package org.splitmem.memory.simulation;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import java.nio.file.Path;
 import java.util.EnumSet;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -10,18 +9,13 @@ import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.Callable;
 import java.util.concurrent.atomic.AtomicReference;
-import org.junit.jupiter.api.BeforeEach;
-import org.junit.jupiter.api.Tag;
-import org.junit.jupiter.api.extension.RegisterExtension;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.splitmem.memory.faultpoint.FaultPoint;
-import org.splitmem.memory.testing.Gcc;
-import org.splitmem.memory.testing.MemoryDirectory;
+import org.splitmem.model.Handover;
 
 /** The daemon of each host dies at each point at which something is half done, and another takes its place. */
-@Tag("root")
-class FaultPointsTest {
+class FaultPointsTest extends SimulationTest {
     /** Points that nobody comes to but when the guest runs at the destination. */
     private static final Set<FaultPoint> ONLY_AFTERWARDS =
             EnumSet.complementOf(EnumSet.range(FaultPoint.RESERVED, FaultPoint.PUSH_CLAIMED));
@@ -29,16 +23,6 @@ class FaultPointsTest {
     static {
         ONLY_AFTERWARDS.addAll(EnumSet.of(FaultPoint.LEFT, FaultPoint.ARRIVED));
         ONLY_AFTERWARDS.removeAll(EnumSet.of(FaultPoint.PAGE_ARRIVED, FaultPoint.PAGE_LOCAL));
-    }
-
-    @RegisterExtension
-    final MemoryDirectory directory = new MemoryDirectory();
-
-    private Path program = Path.of("");
-
-    @BeforeEach
-    void compile() throws Exception {
-        program = Gcc.compile("paging/fakeqemu.c", directory.resolve("fakeqemu"));
     }
 
     @ParameterizedTest
@@ -54,17 +38,34 @@ class FaultPointsTest {
         Parallel.run(all);
     }
 
+    /** One thread has told its chunk, another one may be in the middle of its own. */
+    @ParameterizedTest
+    @EnumSource
+    void nothingIsLostOrLeftIfADaemonDiesBetweenTwoChunks(Role role) throws Exception {
+        Scenario twoChunks = new Scenario(
+                3,
+                1,
+                List.of(100L << 20, 40L << 20),
+                34_000,
+                96L << 20,
+                2,
+                Handover.HYBRID,
+                FakeHypervisor.Failure.NONE);
+
+        dies(role, FaultPoint.TOLD_DIRTY, twoChunks);
+    }
+
     private boolean dies(Role role, FaultPoint point) throws Exception {
+        return dies(role, point, scenario(point));
+    }
+
+    private boolean dies(Role role, FaultPoint point, Scenario scenario) throws Exception {
         AtomicReference<Simulation> simulated = new AtomicReference<>();
-        boolean came = scenario(point)
-                .run(
-                        directory.resolve(
-                                String.valueOf(List.of(FaultPoint.values()).indexOf(point))),
-                        program,
-                        sim -> {
-                            simulated.set(sim);
-                            sim.at(point, sim.killing(role));
-                        });
+        String number = String.valueOf(List.of(FaultPoint.values()).indexOf(point));
+        boolean came = run(number, scenario, sim -> {
+            simulated.set(sim);
+            sim.at(point, sim.killing(role));
+        });
 
         assertThat(simulated.get().happened()).as("the point was come to").contains(point);
         if (role == Role.SOURCE && point.compareTo(FaultPoint.READY) <= 0) {

@@ -3,42 +3,24 @@ package org.splitmem.memory.simulation;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.io.IOException;
-import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
-import org.junit.jupiter.api.BeforeEach;
-import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.extension.RegisterExtension;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.splitmem.memory.faultpoint.FaultPoint;
 import org.splitmem.memory.testing.Await;
-import org.splitmem.memory.testing.Gcc;
-import org.splitmem.memory.testing.MemoryDirectory;
 import org.splitmem.model.Handover;
 import org.splitmem.model.MigrationInfo;
 import org.splitmem.model.MigrationPhase;
 
 /** Whole migrations between simulated hosts on which nothing dies. */
-@Tag("root")
-class MigrationSimulationTest {
+class MigrationSimulationTest extends SimulationTest {
     private static final long MIB = 1L << 20;
-
-    @RegisterExtension
-    final MemoryDirectory directory = new MemoryDirectory();
-
-    private Path program = Path.of("");
-
-    @BeforeEach
-    void compile() throws Exception {
-        program = Gcc.compile("paging/fakeqemu.c", directory.resolve("fakeqemu"));
-    }
 
     @Test
     void aVmIsSplitAndGatheredAgain() throws Exception {
-        assertThat(Scenario.plain().run(directory.resolve("sim"), program, sim -> {}))
-                .isTrue();
+        assertThat(run("sim", Scenario.plain(), sim -> {})).isTrue();
     }
 
     @Test
@@ -53,7 +35,7 @@ class MigrationSimulationTest {
                 Handover.COMPLETE,
                 FakeHypervisor.Failure.NONE);
 
-        assertThat(scenario.run(directory.resolve("sim"), program, sim -> {})).isTrue();
+        assertThat(run("sim", scenario, sim -> {})).isTrue();
     }
 
     /** libvirt ends the source's QEMU at once when the guest runs there; the destination's word of it may come later. */
@@ -61,7 +43,7 @@ class MigrationSimulationTest {
     void theDowntimeIsKnownAlsoIfTheSourcesQemuEndsFirst() throws Exception {
         List<MigrationInfo> migrations = new ArrayList<>();
 
-        Scenario.plain().run(directory.resolve("sim"), program, sim -> {
+        run("sim", Scenario.plain(), sim -> {
             sim.at(
                     FaultPoint.RUNNING,
                     at -> Await.until("the source knows", () -> only(sim).phase() == MigrationPhase.HANDOVER));
@@ -83,6 +65,6 @@ class MigrationSimulationTest {
     void aHypervisorThatFailsLeavesTheVmAtHome(FakeHypervisor.Failure failure) throws Exception {
         Scenario scenario = Scenario.plain().failing(failure);
 
-        assertThat(scenario.run(directory.resolve("sim"), program, sim -> {})).isFalse();
+        assertThat(run("sim", scenario, sim -> {})).isFalse();
     }
 }

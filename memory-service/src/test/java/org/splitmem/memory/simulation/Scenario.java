@@ -141,7 +141,7 @@ record Scenario(
         assertThat(sim.owners()).containsExactly(source.name());
         assertThat(qemu.monitor().isRunning()).isTrue();
         assertThat(source.daemon().migrations().list()).allMatch(m -> m.phase() == MigrationPhase.ABORTED);
-        qemu.pause();
+        pause(sim, qemu);
         qemu.process().run("verify 0 " + pages());
     }
 
@@ -165,7 +165,7 @@ record Scenario(
     private void livesOn(Simulation sim, SimQemu qemu) throws Exception {
         SimHost destination = sim.host(Role.DESTINATION);
         SimHost source = sim.host(Role.SOURCE);
-        qemu.pause();
+        pause(sim, qemu);
         qemu.process().run("verify 0 " + pages());
         qemu.run(guestInLittle());
         sim.awaitRestarts();
@@ -177,7 +177,7 @@ record Scenario(
         sim.await(
                 "the source has nothing any more",
                 () -> source.isUp() && vm(source).isEmpty());
-        qemu.pause();
+        pause(sim, qemu);
         qemu.process().run("verify 0 " + pages());
         sim.awaitRestarts();
         sim.await("its budget has grown", () -> {
@@ -190,6 +190,12 @@ record Scenario(
         assertThat(sim.owners()).containsExactly(destination.name());
         assertThat(qemu.monitor().isRunning()).isTrue();
         qemu.process().run("verify 0 " + pages());
+    }
+
+    /** While the hosts do their upkeep: a page that the guest waits for may depend on it. */
+    private static void pause(Simulation sim, SimQemu qemu) throws Exception {
+        sim.await("the guest pauses", qemu::pauses);
+        qemu.pause();
     }
 
     private boolean isWithinBudget(Vm vm) {

@@ -2,39 +2,22 @@ package org.splitmem.memory.simulation;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import java.nio.file.Path;
 import java.util.List;
 import java.util.Random;
-import org.junit.jupiter.api.BeforeEach;
-import org.junit.jupiter.api.Tag;
-import org.junit.jupiter.api.extension.RegisterExtension;
 import org.splitmem.memory.faultpoint.FaultPoint;
-import org.splitmem.memory.testing.Gcc;
-import org.splitmem.memory.testing.MemoryDirectory;
 import org.splitmem.memory.testing.SeededTest;
 import org.splitmem.model.Handover;
 
 /** Migrations of which chance decides everything: sizes, what the guest writes, who dies or gives up, and when. */
-@Tag("root")
-class SeededSimulationTest {
+class SeededSimulationTest extends SimulationTest {
     private static final long MIB = 1L << 20;
-
-    @RegisterExtension
-    final MemoryDirectory directory = new MemoryDirectory();
-
-    private Path program = Path.of("");
-
-    @BeforeEach
-    void compile() throws Exception {
-        program = Gcc.compile("paging/fakeqemu.c", directory.resolve("fakeqemu"));
-    }
 
     @SeededTest(runs = 10)
     void whateverHappensNothingIsLostAndNothingIsLeft(long seed) throws Exception {
         Random random = new Random(seed);
         Scenario scenario = scenario(random, seed);
 
-        boolean came = scenario.run(directory.resolve("sim"), program, sim -> {
+        boolean came = run("sim", scenario, sim -> {
             for (int events = 1 + random.nextInt(3); events > 0; events--) {
                 sim.at(any(random, FaultPoint.values()), event(random, sim));
             }

@@ -52,6 +52,7 @@ final class SimDaemon {
     private final Path directory;
     private final Simulation simulation;
     private final Threads threads;
+    private final PeerHosts peers;
     private final VmRegistry vms;
     private final MemoryServer server;
     private final MigrationService migrations;
@@ -113,7 +114,7 @@ final class SimDaemon {
         this.simulation = simulation;
         this.threads = threads;
         Files.createDirectories(directory);
-        PeerHosts peers = new SimPeers(simulation, this);
+        peers = new SimPeers(simulation, this);
         vms = new VmRegistry(directory.resolve("vms"), PAGING, host.monitorDirectory(), this::reached);
         server = new MemoryServer(directory.resolve("stores"), LENT_AT_MOST, () -> LENT_AT_MOST);
         migrations = new MigrationService(
@@ -208,7 +209,7 @@ final class SimDaemon {
         call(() -> {
             migrations.sweep(nowNs);
             expected.sweep(nowNs);
-            server.releaseForsaken(nowNs);
+            server.releaseForsaken(nowNs, store -> peers.wantsStores(peers.find(store.owner()), store.vm()));
             return true;
         });
     }

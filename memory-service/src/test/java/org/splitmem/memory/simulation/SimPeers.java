@@ -2,7 +2,6 @@ package org.splitmem.memory.simulation;
 
 import java.io.IOException;
 import java.util.UUID;
-import java.util.concurrent.Callable;
 import org.splitmem.memory.migration.PeerHosts;
 import org.splitmem.memory.server.StoreRecord;
 
@@ -21,80 +20,66 @@ final class SimPeers implements PeerHosts {
         return simulation.host(name).asPeer();
     }
 
-    private <T> T ask(String name, Callable<T> task, SimDaemon daemon) throws IOException {
+    private interface Question<T> {
+        T ask(SimDaemon daemon) throws Exception;
+    }
+
+    private interface Order {
+        void give(SimDaemon daemon) throws Exception;
+    }
+
+    private <T> T ask(Peer peer, Question<T> question) throws IOException {
+        caller.requireAlive();
+        SimDaemon daemon = simulation.host(peer.name()).daemon();
         try {
-            return daemon.call(task, caller::requireAlive);
+            return daemon.call(() -> question.ask(daemon), caller::requireAlive);
         } catch (IOException e) {
             throw e;
         } catch (Exception e) {
-            throw new IOException("host " + name + " refused: " + e.getMessage(), e);
+            throw new IOException("host " + peer.name() + " refused: " + e.getMessage(), e);
         }
     }
 
-    private SimDaemon at(Peer peer) throws IOException {
-        caller.requireAlive();
-        return simulation.host(peer.name()).daemon();
+    private void tell(Peer peer, Order order) throws IOException {
+        ask(peer, daemon -> {
+            order.give(daemon);
+            return true;
+        });
     }
 
     @Override
     public void reserve(Peer peer, Reservation r) throws IOException {
-        SimDaemon to = at(peer);
-        ask(
-                peer.name(),
-                () -> {
-                    to.server()
-                            .reserve(new StoreRecord(
-                                    r.vm(), r.token(), r.epoch(), r.pages(), r.bytes(), r.owner(), false));
-                    return true;
-                },
-                to);
+        StoreRecord wanted = new StoreRecord(r.vm(), r.token(), r.epoch(), r.pages(), r.bytes(), r.owner(), false);
+        tell(peer, daemon -> daemon.server().reserve(wanted));
     }
 
     @Override
     public void release(Peer peer, UUID vm, String token) throws IOException {
-        SimDaemon to = at(peer);
-        ask(peer.name(), () -> to.server().release(vm, token), to);
+        tell(peer, daemon -> daemon.server().release(vm, token));
     }
 
     @Override
     public void prepareIncoming(Peer peer, Incoming incoming) throws IOException {
-        SimDaemon to = at(peer);
-        ask(
-                peer.name(),
-                () -> {
-                    to.migrations().prepare(incoming);
-                    return true;
-                },
-                to);
+        tell(peer, daemon -> daemon.migrations().prepare(incoming));
     }
 
     @Override
     public void cancelIncoming(Peer peer, UUID vm, String token) throws IOException {
-        SimDaemon to = at(peer);
-        ask(
-                peer.name(),
-                () -> {
-                    to.migrations().cancel(vm, token);
-                    return true;
-                },
-                to);
+        tell(peer, daemon -> daemon.migrations().cancel(vm, token));
     }
 
     @Override
     public void arrived(Peer source, UUID vm, String token) throws IOException {
-        SimDaemon to = at(source);
-        ask(
-                source.name(),
-                () -> {
-                    to.migrations().arrived(vm, token);
-                    return true;
-                },
-                to);
+        tell(source, daemon -> daemon.migrations().arrived(vm, token));
     }
 
     @Override
     public Fate fate(Peer source, UUID vm, String token) throws IOException {
-        SimDaemon to = at(source);
-        return ask(source.name(), () -> to.migrations().fate(vm, token), to);
+        return ask(source, daemon -> daemon.migrations().fate(vm, token));
+    }
+
+    @Override
+    public boolean wantsStores(Peer source, UUID vm) throws IOException {
+        return ask(source, daemon -> daemon.expected().wantsStores(vm));
     }
 }

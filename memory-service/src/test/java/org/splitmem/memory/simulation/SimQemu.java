@@ -60,6 +60,13 @@ final class SimQemu implements AutoCloseable {
         guest = task;
     }
 
+    /** Asks the vCPUs to stop. @return true once they have, so that {@link #pause} does not wait */
+    boolean pauses() {
+        stopping = true;
+        FutureTask<Boolean> running = guest;
+        return running == null || running.isDone();
+    }
+
     /** The vCPUs stop. @throws AssertionError if the guest has seen wrong RAM */
     void pause() throws InterruptedException {
         stopping = true;

@@ -4,10 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import java.util.Queue;
 import java.util.concurrent.ConcurrentLinkedQueue;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.extension.RegisterExtension;
 import org.splitmem.memory.fault.ChunkSeal;
 import org.splitmem.memory.guest.GuestMemory;
 import org.splitmem.memory.linux.NativeBlock;
@@ -16,29 +13,18 @@ import org.splitmem.memory.page.PageState;
 import org.splitmem.memory.remote.PageOutClient;
 import org.splitmem.memory.testing.Await;
 import org.splitmem.memory.testing.GuestContent;
-import org.splitmem.memory.testing.MemoryDirectory;
 import org.splitmem.memory.wire.RunList;
 
 /** A VM that arrives by a migration: its faults wait for their chunk, and then for the source. */
-@Tag("root")
-class IncomingVmTest {
+class IncomingVmTest extends MachineTest {
     private static final long PAGES = ChunkSeal.CHUNK_PAGES + 512;
 
-    @RegisterExtension
-    final MemoryDirectory directory = new MemoryDirectory();
-
-    private Machine machine;
-
-    @AfterEach
-    void end() {
-        machine.close();
+    IncomingVmTest() {
+        super(PAGES);
     }
 
     private void start() throws Exception {
-        machine = new Machine(directory.path(), PAGES)
-                .withLenders("h2")
-                .incoming()
-                .start();
+        machine("h2").incoming().start();
     }
 
     private void open(int chunk) {
@@ -62,7 +48,7 @@ class IncomingVmTest {
 
     @Test
     void faultsWaitUntilTheirChunkIsOpenAndAskForItOnce() throws Exception {
-        machine = new Machine(directory.path(), PAGES).withLenders("h2").incoming();
+        machine("h2").incoming();
         Queue<Integer> wanted = new ConcurrentLinkedQueue<>();
         machine.startWith(vm -> vm.setChunkWanter(wanted::add));
 

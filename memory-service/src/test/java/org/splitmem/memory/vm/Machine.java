@@ -190,9 +190,13 @@ final class Machine implements AutoCloseable {
 
     /** Sends pages out, hot or cold, as housekeeping does with cold ones. @return pages freed */
     long pageOut(long from, long count, int host) throws IOException {
+        return pageOut(from, count, host, FaultPoints.NONE);
+    }
+
+    long pageOut(long from, long count, int host, FaultPoints points) throws IOException {
         Paging p = paging();
         PageOuter outer = new PageOuter(
-                p.memory(), p.qemu(), p.table(), p.stats(), p.arrivals().gate(), FaultPoints.NONE);
+                p.memory(), p.qemu(), p.table(), p.stats(), p.arrivals().gate(), points);
         long freed = 0;
         long page = from;
         while (page < from + count) {

@@ -7,10 +7,8 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Random;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.extension.RegisterExtension;
+import org.splitmem.memory.fault.FaultStats;
 import org.splitmem.memory.fault.Pager;
 import org.splitmem.memory.guest.RamFile;
 import org.splitmem.memory.linux.Mman;
@@ -21,23 +19,11 @@ import org.splitmem.memory.testing.MemoryDirectory;
 import org.splitmem.memory.testing.SeededTest;
 
 /** A paged VM on one machine: the kernel, the shim, the daemon and memory servers are real; only QEMU is a small program. */
-@Tag("root")
-class PagingTest {
+class PagingTest extends MachineTest {
     private static final long PAGES = 2048;
 
-    @RegisterExtension
-    final MemoryDirectory directory = new MemoryDirectory();
-
-    private Machine machine;
-
-    @AfterEach
-    void end() {
-        machine.close();
-    }
-
-    private Machine machine(String... lenders) throws Exception {
-        machine = new Machine(directory.path(), PAGES);
-        return machine.withLenders(lenders);
+    PagingTest() {
+        super(PAGES);
     }
 
     @Test
@@ -79,6 +65,8 @@ class PagingTest {
                 "the last page-in is counted",
                 () -> machine.paging().stats().pageIns.sum() == PAGES);
         assertThat(machine.count(PageState.LOCAL)).isEqualTo(PAGES);
+        FaultStats stats = machine.paging().stats();
+        assertThat(stats.refaults.sum()).isPositive().isEqualTo(PAGES - stats.readAheadPages.sum());
     }
 
     @Test

@@ -1,14 +1,13 @@
 package org.splitmem.memory.vm;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.util.Random;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.extension.RegisterExtension;
+import org.splitmem.memory.faultpoint.FaultPoint;
 import org.splitmem.memory.guest.RamFile;
 import org.splitmem.memory.linux.Mman;
 import org.splitmem.memory.page.PageEntry;
@@ -17,27 +16,14 @@ import org.splitmem.memory.page.PageTable;
 import org.splitmem.memory.page.Pages;
 import org.splitmem.memory.testing.Await;
 import org.splitmem.memory.testing.GuestContent;
-import org.splitmem.memory.testing.MemoryDirectory;
 import org.splitmem.memory.testing.SeededTest;
 
 /** The daemon ends under a running guest and another takes its place: nothing may be lost, whatever was under way. */
-@Tag("root")
-class RestartTest {
+class RestartTest extends MachineTest {
     private static final long PAGES = 1024;
 
-    @RegisterExtension
-    final MemoryDirectory directory = new MemoryDirectory();
-
-    private Machine machine;
-
-    @AfterEach
-    void end() {
-        machine.close();
-    }
-
-    private Machine machine(String... lenders) throws Exception {
-        machine = new Machine(directory.path(), PAGES);
-        return machine.withLenders(lenders);
+    RestartTest() {
+        super(PAGES);
     }
 
     private void restart() throws Exception {
@@ -137,6 +123,28 @@ class RestartTest {
         assertStates(table, 640, PAGES, PageState.ZERO);
         machine.guest().run("verify 0 " + PAGES);
         assertThat(machine.paging().stats().lost.sum()).isZero();
+    }
+
+    /** No memory server has such a page: it must not be looked for on one. */
+    @Test
+    void aPageOfZerosWhosePageOutIsCutOffIsStillThere() throws Exception {
+        machine("h2").start();
+        machine.guest().run("verify 0 64"); // reading fills them
+        Await.until("the fill is noted", () -> machine.count(PageState.LOCAL) == 64);
+
+        assertThatThrownBy(() -> machine.pageOut(0, 64, 0, RestartTest::dieWhenPunched))
+                .isInstanceOf(IllegalStateException.class);
+        restart();
+
+        assertStates(machine.table(), 0, PAGES, PageState.ZERO);
+        machine.guest().run("verify 0 64");
+        assertThat(machine.paging().stats().lost.sum()).isZero();
+    }
+
+    private static void dieWhenPunched(FaultPoint point) {
+        if (point == FaultPoint.PAGES_PUNCHED) {
+            throw new IllegalStateException("the daemon dies here");
+        }
     }
 
     private RamFile open(String name, long bytes) throws Exception {

@@ -7,29 +7,10 @@ import java.io.EOFException;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.util.Random;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
-import org.splitmem.memory.linux.SocketPair;
 import org.splitmem.memory.testing.SeededTest;
 
-class FrameSocketTest {
-    private SocketPair pair;
-    private FrameSocket sender;
-    private FrameSocket receiver;
-
-    @BeforeEach
-    void connect() throws IOException {
-        pair = SocketPair.open();
-        sender = new FrameSocket(pair.near());
-        receiver = new FrameSocket(pair.far());
-    }
-
-    @AfterEach
-    void close() {
-        pair.close();
-    }
-
+class FrameSocketTest extends FramesTest {
     private PeerException refusal(RawFrame frame) throws IOException {
         frame.send(pair.near());
         return catchThrowableOfType(PeerException.class, () -> receiver.receive());

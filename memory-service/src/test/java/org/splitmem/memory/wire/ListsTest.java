@@ -10,32 +10,13 @@ import java.nio.ByteOrder;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Random;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
-import org.splitmem.memory.linux.SocketPair;
 import org.splitmem.memory.page.PageState;
 import org.splitmem.memory.testing.SeededTest;
 
 /** RunList and PlacementList: what is sent arrives, and nothing hostile is believed. */
-class ListsTest {
+class ListsTest extends FramesTest {
     private static final long VM_PAGES = 536_870_912; // 2 TiB
-
-    private SocketPair pair;
-    private FrameSocket sender;
-    private FrameSocket receiver;
-
-    @BeforeEach
-    void connect() throws IOException {
-        pair = SocketPair.open();
-        sender = new FrameSocket(pair.near());
-        receiver = new FrameSocket(pair.far());
-    }
-
-    @AfterEach
-    void close() {
-        pair.close();
-    }
 
     @SeededTest(runs = 20)
     void runsArriveAsTheyWereAdded(long seed) throws Exception {

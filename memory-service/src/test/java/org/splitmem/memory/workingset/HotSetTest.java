@@ -2,11 +2,11 @@ package org.splitmem.memory.workingset;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.io.IOException;
 import java.nio.ByteBuffer;
+import java.util.Iterator;
 import java.util.List;
 import java.util.UUID;
-import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -17,7 +17,6 @@ import org.splitmem.memory.page.PageState;
 import org.splitmem.memory.page.PageTable;
 import org.splitmem.memory.page.Pages;
 import org.splitmem.memory.shim.FakeShim;
-import org.splitmem.memory.testing.Await;
 import org.splitmem.memory.testing.MemoryDirectory;
 import org.splitmem.memory.testing.TestMemory;
 
@@ -43,7 +42,6 @@ class HotSetTest {
         }
         table.put(7, PageEntry.of(PageState.ZERO));
         shim = new FakeShim(UUID.randomUUID());
-        hot = new HotSet(memory, table);
     }
 
     @AfterEach
@@ -53,33 +51,19 @@ class HotSetTest {
     }
 
     /** Plays a guest that uses so many pages in each window, from page 100 on. */
-    private void sample(List<Integer> usedUpTo) throws Exception {
-        CompletableFuture<Void> sampling = CompletableFuture.runAsync(() -> {
-            try {
-                hot.sample(shim.session(), usedUpTo.size(), WINDOW_NS);
-            } catch (java.io.IOException e) {
-                throw new java.io.UncheckedIOException(e);
-            }
-        });
-        int zaps = 0;
-        for (int end : usedUpTo) {
-            int before = zaps;
-            Await.until("the window is open", () -> sampling.isDone() || zappedAfter(before));
-            zaps = shim.zaps().size();
-            for (long page = 100; page < end; page++) {
+    private void sample(Integer... usedUpTo) throws IOException {
+        Iterator<Integer> windows = List.of(usedUpTo).iterator();
+        hot = new HotSet(memory, table, ns -> {
+            for (long page = 100, end = windows.next(); page < end; page++) {
                 table.put(page, PageEntry.touched(table.get(page), 0));
             }
-        }
-        sampling.get(10, TimeUnit.SECONDS);
-    }
-
-    private boolean zappedAfter(int before) {
-        return shim.zaps().size() > before && PageEntry.has(table.get(100), PageEntry.SAMPLED);
+        });
+        hot.sample(shim.session(), usedUpTo.length, WINDOW_NS);
     }
 
     @Test
     void aPagesScoreIsInHowManyWindowsItWasUsed() throws Exception {
-        sample(List.of(200, 400, 300));
+        sample(200, 400, 300);
 
         assertThat(PageEntry.age(table.get(100))).isEqualTo(3);
         assertThat(PageEntry.age(table.get(199))).isEqualTo(3);
@@ -91,7 +75,7 @@ class HotSetTest {
 
     @Test
     void aGuestThatUsesNextToNothingIsKnownAfterOneWindow() throws Exception {
-        sample(List.of(104, 104, 104));
+        sample(104, 104, 104);
 
         assertThat(hot.touchedPages()).isEqualTo(4);
         assertThat(shim.zaps().stream().mapToLong(FakeShim.Zap::length).sum()).isEqualTo(Pages.toBytes(PAGES - 1));

@@ -1,0 +1,75 @@
+package org.splitmem.cli;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import java.time.ZoneOffset;
+import java.time.format.DateTimeFormatter;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+import org.splitmem.events.Event;
+
+/** Events as people read them, a line each. Pure functions. */
+final class EventText {
+    private static final DateTimeFormatter TIME =
+            DateTimeFormatter.ofPattern("uuuu-MM-dd'T'HH:mm:ss.SSS'Z'").withZone(ZoneOffset.UTC);
+
+    private EventText() {}
+
+    static String line(Event event) {
+        JsonNode data = event.data();
+        String what = switch (event.topic()) {
+            case MIGRATION -> migration(data);
+            case PLACEMENT -> placement(event.kind(), data);
+            case PAGING -> paging(data);
+        };
+        return TIME.format(event.time()) + "  " + data.path("name").asText(event.key()) + "  " + what;
+    }
+
+    private static String migration(JsonNode data) {
+        List<String> parts = new ArrayList<>();
+        parts.add(
+                data.path("source").asText() + " -> " + data.path("destination").asText());
+        parts.add(data.path("phase").asText().toLowerCase(Locale.ROOT));
+        if (!data.path("unseen").asBoolean()) {
+            parts.add(Text.size(data.path("bytesRemaining").asLong()) + " of "
+                    + Text.size(data.path("bytesTotal").asLong()) + " left");
+        }
+        if (data.has("downtimeMs")) {
+            parts.add(String.format(
+                    Locale.ROOT, "downtime %.0f ms", data.path("downtimeMs").asDouble()));
+        }
+        if (data.has("reason")) {
+            parts.add(data.path("reason").asText());
+        }
+        return "migration " + String.join(", ", parts);
+    }
+
+    private static String placement(String kind, JsonNode data) {
+        List<String> parts = new ArrayList<>();
+        for (JsonNode allocation : data.path("allocations")) {
+            parts.add(allocation.path("mb").asLong() + " MB on "
+                    + allocation.path("host").asText());
+        }
+        String what = parts.isEmpty() ? "nothing" : String.join(" + ", parts);
+        return "placement " + kind + ": " + what + " (" + data.path("reason").asText() + ")";
+    }
+
+    private static String paging(JsonNode data) {
+        JsonNode latency = data.path("faultLatency");
+        long count = latency.path("count").asLong();
+        String mean = count == 0 ? "" : ", " + Text.micros(latency.path("sumUs").asDouble() / count) + " a fault";
+        long dropped = data.path("dropped").asLong();
+        return String.format(
+                Locale.ROOT,
+                "paging on %s, %.0f s: %d in, %d out, %d refaults, %d stalls%s, %s resident%s",
+                data.path("host").asText(),
+                (data.path("toMs").asLong() - data.path("fromMs").asLong()) / 1e3,
+                data.path("pageIns").asLong(),
+                data.path("pageOuts").asLong(),
+                data.path("refaults").asLong(),
+                data.path("stalls").asLong(),
+                mean,
+                Text.size(data.path("residentBytes").asLong()),
+                dropped == 0 ? "" : ", " + dropped + " samples before this one were dropped");
+    }
+}

@@ -1,0 +1,239 @@
+#!/usr/bin/env bash
+# A small real OpenStack on this machine, of Debian's packages: a controller (MariaDB, RabbitMQ, Keystone, Placement, Glance,
+# Neutron, Nova) and compute hosts, which are virtual hosts as cluster.sh makes them, with libvirtd, splitmemd and nova-compute.
+#
+# usage: aio.sh COMMAND ...
+#   up [N]                    make the cloud with hosts host1 ... hostN (10.79.0.1 ...; default 3 or as many as there are), its image
+#                             and flavors; on a running cloud: start what is missing, renew the distribution and the Nova driver
+#   down [--purge]            end every process of the cloud, guests too, and remove it; logs stay in DIR/log, and the databases'
+#                             template and the guest's kernel in DIR/cache unless --purge
+#   status                    one line per service; exit code 0 only if nothing is missing
+#   openstack ARGS...         the command line client, as the administrator
+#   exec HOST COMMAND...      run a command in controller, host1, ...
+#   virsh HOST ARGS...
+#   restart HOST SERVICE [--kill]
+#                             restart splitmemd, libvirtd or nova-compute of a host, or a service of the controller
+#   stop HOST SERVICE [--kill]
+#   log HOST [SERVICE]        log of nova-compute (default), splitmemd, libvirtd, nova-api, ...
+#   bandwidth RATE|off        limit each host's link, both directions (500mbit, 1gbit, ...)
+#   prove [NAME...]           boot servers, migrate them through Nova's API, and check every byte of them: split, abort, plain,
+#                             resize, killed (default: all)
+#   console SERVER            what the server's guest has written where the server is now
+#
+#   $SPLITMEM_AIO_STATE       all files of the cloud (default /var/lib/splitmem-aio)
+#   $SPLITMEM_AIO_HOST_MEMORY MiB that Placement is told each host has for guests (default 6144)
+#   $SPLITMEM_AIO_LEND        what each host lends to others (default 4GiB)
+#   $SPLITMEM_AIO_WORKLOAD    the guest's work, see guest/memload.c (default "mb=300 hot=0.1 sweep=15")
+#   $SPLITMEM_AIO_TOKEN_SECONDS   how long a token of Keystone is valid (default 3600)
+#
+# Installs Debian packages that are missing, without starting their services. /etc is not changed; outside of the state
+# directory it leaves only empty directories, the mount points of the hosts.
+
+set -euo pipefail
+umask 022
+
+HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+SPLITMEM_DEVSTACK_STATE=${SPLITMEM_AIO_STATE:-/var/lib/splitmem-aio}
+# shellcheck source=lib.sh
+. "$HERE/lib.sh"
+# shellcheck disable=SC2034 # for the parts
+HOST_PREFIX=host SUBNET=10.79.0 WITH_DAEMON=yes HOST_MEMORY=${SPLITMEM_AIO_HOST_MEMORY:-6144}
+for part in cluster/process cluster/namespace cluster/network cluster/libvirt cluster/daemon cluster/hosts \
+  aio/settings aio/config aio/database aio/controller aio/compute aio/tenant aio/prove; do
+  # shellcheck source=/dev/null
+  . "$HERE/$part.sh"
+done
+CONTROLLER_SERVICES=(epmd rabbitmq mariadb keystone placement glance neutron nova-conductor nova-scheduler nova-api)
+HOST_SERVICES=(libvirtd splitmemd sshd nova-compute)
+
+parse_up() {
+  (($# < 2)) || die "up takes one number (see --help)"
+  [[ -z ${1:-} ]] || [[ $1 =~ ^[1-9]$ && $1 -le $MAX_HOSTS ]] || die "a cloud has 1 to $MAX_HOSTS hosts, not '$1'"
+  HOST_COUNT=${1:-}
+}
+
+cmd_up() {
+  local started k existing
+  started=$(now)
+  parse_up "$@"
+  need_root
+  distribution_is_built || die "no distribution at $DISTRIBUTION: run $HERE/build.sh first"
+  install_openstack
+  mkdir -p "$STATE"
+  take_lock "$STATE/lock"
+  # shellcheck disable=SC2153 # HOSTS is set by a part
+  mkdir -p "$RUN" "$HOSTS" "$LOGS" # only now: a down may have been at work
+  create_password
+  printf '%s\n' "${SPLITMEM_AIO_LEND:-4GiB}" >"$LEND_FILE"
+  copy_distribution
+  create_cluster_key
+  create_ssh_keys
+  prepare_pins
+  create_switch
+  existing=$(known_hosts | sed "s/^$HOST_PREFIX//" | tail -n 1)
+  [[ -n $HOST_COUNT ]] || HOST_COUNT=${existing:-3}
+  for ((k = 1; k <= HOST_COUNT; k++)); do mkdir -p "$HOSTS/$HOST_PREFIX$k"; done
+  install_driver
+  bring_up_cloud "$started"
+  say "OpenStack with $(known_hosts | wc -l) hosts up after $(elapsed "$started") s"
+}
+
+bring_up_cloud() { # STARTED
+  local name hosts
+  create_controller
+  configure_controller_names
+  write_controller_config
+  prepare_database
+  say "databases ready after $(elapsed "$1") s"
+  start_controller_services
+  bring_up_all & hosts=$!
+  await_controller_services
+  wait "$hosts" || die "not every host came up (see above)"
+  say "controller and hosts ready after $(elapsed "$1") s"
+  for name in $(known_hosts); do start_compute "$name"; done
+  create_images
+  create_flavors
+  await_computes
+}
+
+cmd_down() {
+  local names
+  need_root
+  [[ ${1:-} == "" || $1 == --purge ]] || die "only --purge may follow"
+  [[ -e $STATE/lock ]] || { say "nothing to take down at $STATE"; return 0; }
+  take_lock "$STATE/lock"
+  mapfile -t names < <(known_hosts)
+  destroy_hosts "${names[@]}" "$CONTROLLER"
+  unpin switch.net
+  release_pins
+  rm -rf --one-file-system "$RUN" "$HOSTS" "$DIST" "$ETC" "$MYSQL" "$PYTHON_TREE" "$NOVA_VIRT" "$STATE"/{rabbit,keystone,glance,locks} \
+    "$KEY_FILE" "$LEND_FILE" "$BANDWIDTH_FILE" "$STATE"/{id_ed25519,hostkey}{,.pub}
+  if [[ ${1:-} == --purge ]]; then rm -rf --one-file-system "$CACHE" "$LOGS"; fi
+  say "OpenStack with ${#names[@]} hosts down"
+}
+
+# From inside a host the pins of the namespaces cannot be seen, and every host would look broken.
+refuse_inside() {
+  local device
+  device=$(findmnt -n -o SOURCE /var/lib/splitmem/mem || true)
+  [[ $device != splitmem-* ]] || die "this is inside the host ${device#splitmem-}: leave it first"
+}
+
+# shellcheck disable=SC2059 # one format for all lines
+cmd_status() {
+  local name service state complete=yes format='%-12s %-12s %-15s %s\n'
+  host_is_made "$CONTROLLER" || { say "no cloud at $STATE"; return 1; }
+  printf "$format" HOST ADDRESS SERVICE STATE
+  for name in "$CONTROLLER" $(known_hosts); do
+    for service in $(services_of "$name"); do
+      if is_running "$name.$service"; then state=up; else state=down complete=no; fi
+      printf "$format" "$name" "$(host_address "$name")" "$service" "$state"
+    done
+    [[ $name == "$CONTROLLER" ]] || printf "$format" "$name" "$(host_address "$name")" guests "$(guests_of "$name" | tr '\n' ' ')"
+  done
+  [[ $complete == yes ]]
+}
+
+services_of() { # NAME
+  if [[ $1 == "$CONTROLLER" ]]; then printf '%s\n' "${CONTROLLER_SERVICES[@]}"; else printf '%s\n' "${HOST_SERVICES[@]}"; fi
+}
+
+need_host() { # [NAME]
+  [[ ${1:-} == "$CONTROLLER" || ${1:-} =~ ^host[1-9]$ ]] || die "name a host: controller, host1, ... (see --help)"
+  host_is_made "$1" || die "there is no host $1 (aio.sh up; aio.sh status)"
+}
+
+need_service() { # HOST [SERVICE]
+  need_host "$1"
+  services_of "$1" | grep -qx -- "${2:-}" || die "$1 has these services: $(services_of "$1" | tr '\n' ' ')"
+}
+
+cmd_openstack() {
+  need_host "$CONTROLLER"
+  create_password
+  openstack_client "$@"
+}
+
+cmd_bandwidth() {
+  check_bandwidth "${1:?bandwidth RATE|off}"
+  need_host "$CONTROLLER"
+  take_lock "$STATE/lock"
+  set_bandwidth "$1"
+}
+
+cmd_prove() {
+  need_host "$CONTROLLER"
+  create_password
+  prove "$@"
+}
+
+cmd_exec() {
+  need_host "${1:-}"
+  (($# > 1)) || die "exec HOST COMMAND..."
+  local name=$1
+  shift
+  in_host "$name" env -C "$PWD" "$@"
+}
+
+cmd_virsh() {
+  need_host "${1:-}"
+  local name=$1
+  shift
+  in_host "$name" env -C "$PWD" virsh -c qemu:///system "$@"
+}
+
+cmd_stop() { # HOST SERVICE [--kill]
+  local signal=TERM
+  need_service "${1:-}" "${2:-}"
+  case ${3:-} in
+    "") ;;
+    --kill) signal=KILL ;;
+    *) die "only --kill may follow" ;;
+  esac
+  take_lock "$STATE/lock"
+  stop_process "$1.$2" 60 "$signal"
+}
+
+cmd_restart() { # HOST SERVICE [--kill]
+  cmd_stop "$@"
+  create_password
+  case $2 in
+    splitmemd) copy_distribution; install_hook "$1"; start_daemon "$1"; await_daemon "$1" ;;
+    libvirtd) start_libvirt "$1" ;;
+    nova-compute) start_nova_compute "$1" ;;
+    sshd) start_compute "$1" ;;
+    mariadb) start_database ;;
+    rabbitmq | epmd) start_rabbit ;;
+    *) start_controller_services ;;
+  esac
+}
+
+cmd_log() { # HOST [SERVICE]
+  local file=$LOGS/${1:?log HOST}/${2:-nova-compute}.log
+  [[ -e $file ]] || file=$LOGS/$1/libvirt/qemu/${2:-}.log
+  [[ -e $file ]] || die "no log of ${2:-nova-compute} on $1 below $LOGS/$1"
+  cat "$file"
+}
+
+# Read from the host's files: the console log of Nova's API is cut at its beginning.
+cmd_console() { # SERVER
+  local id host
+  need_host "$CONTROLLER"
+  create_password
+  read -r host id < <(openstack_client server show "${1:?console SERVER}" -f json | jq -r '[."OS-EXT-SRV-ATTR:host", .id] | join(" ")')
+  cat "$HOSTS/$host/lib-nova/instances/$id/console.log"
+}
+
+main() {
+  local command=${1:-}
+  refuse_inside
+  (($# == 0)) || shift
+  case $command in
+    up | down | status | openstack | exec | virsh | restart | stop | log | console | bandwidth | prove) "cmd_$command" "$@" ;;
+    -h | --help | help) usage ;;
+    "") usage >&2; exit 2 ;;
+    *) die "no command '$command' (see --help)" ;;
+  esac
+}
+
+main "$@"

@@ -1,0 +1,78 @@
+# shellcheck shell=bash
+# The compute hosts: those of cluster.sh, with nova-compute, and sshd for Nova's copies of disks when a server is resized.
+
+NOVA_PYTHON=$REPOSITORY/nova-bridge/src/main/python
+
+# The driver goes where an installation puts it: into nova/virt itself. PYTHON_TREE gets what it imports, and its entry points.
+install_driver() {
+  local new=$STATE/python.new
+  rm -rf "$new"
+  mkdir -p "$new"
+  cp -r "$NOVA_PYTHON" "$new/source" # pip leaves build files there
+  /usr/bin/python3 -m pip install -q --no-deps --no-index --no-build-isolation --no-warn-script-location --root-user-action=ignore \
+    --target "$new/tree" "$new/source" || die "the Nova driver cannot be installed"
+  mkdir -p "$PYTHON_TREE" "$NOVA_VIRT"
+  cp -rT "$NOVA_PACKAGE/virt" "$NOVA_VIRT" # filled in place: it is a mount point of running hosts
+  cp -rT "$new/tree/nova/virt/splitmem" "$NOVA_VIRT/splitmem"
+  rm -rf "$new/tree/nova"
+  cp -rT "$new/tree" "$PYTHON_TREE"
+  rm -rf "$new"
+}
+
+# A key of its own for all hosts: Nova on one copies files to another as root.
+create_ssh_keys() {
+  local key
+  for key in id_ed25519 hostkey; do
+    [[ -s $STATE/$key ]] || ssh-keygen -q -t ed25519 -N '' -C splitmem-aio -f "$STATE/$key"
+  done
+}
+
+configure_nova() { # NAME
+  local dir=$HOSTS/$1 ssh=$HOSTS/$1/ssh
+  mkdir -p "$dir/etc-nova" "$dir"/lib-nova/{instances,keys,tmp}
+  cp /etc/nova/{api-paste.ini,rootwrap.conf} "$dir/etc-nova/"
+  cp -r /etc/nova/rootwrap.d "$dir/etc-nova/"
+  compute_config "$1" >"$dir/etc-nova/nova.conf"
+  mkdir -p "$ssh"
+  chmod 0700 "$ssh"
+  install -m 0600 "$STATE/id_ed25519" "$ssh/id_ed25519"
+  install -m 0600 "$STATE/id_ed25519.pub" "$ssh/authorized_keys"
+  printf 'Host *\n StrictHostKeyChecking no\n UserKnownHostsFile /dev/null\n LogLevel ERROR\n' >"$ssh/config"
+}
+
+# nova-compute reads its configuration and our driver only when it starts.
+start_compute() { # NAME
+  local name=$1 seen=$HOSTS/$1/nova-seen now
+  configure_nova "$name"
+  now=$(cat "$HOSTS/$name/etc-nova/nova.conf" "$PYTHON_TREE"/splitmem_nova/*.py "$NOVA_VIRT"/splitmem/*.py | md5sum)
+  if [[ $(cat "$seen" 2>/dev/null) != "$now" ]]; then stop_process "$name.nova-compute" 60; fi
+  printf '%s\n' "$now" >"$seen"
+  if ! is_running "$name.sshd"; then
+    start_in_host "$name" sshd /usr/sbin/sshd -D -e -f /dev/null -h "$STATE/hostkey" -o ListenAddress="$(host_address "$name")" \
+      -o PidFile=none -o StrictModes=no -o "Subsystem=sftp internal-sftp"
+  fi
+  start_nova_compute "$name"
+}
+
+start_nova_compute() { # NAME
+  is_running "$1.nova-compute" ||
+    start_in_host "$1" nova-compute env PYTHONPATH="$PYTHON_TREE" nova-compute --config-file /etc/nova/nova.conf
+}
+
+computes_are_up() {
+  local up
+  up=$(openstack_client compute service list -f value -c Binary -c State --service nova-compute 2>/dev/null | grep -c up) || return 1
+  [[ $up == "$(known_hosts | wc -l)" ]]
+}
+
+# A new host has to be mapped to its cell before it gets servers.
+await_computes() {
+  local name service
+  wait_for 180 "nova-compute on all hosts (logs: $LOGS/host*/nova-compute.log)" computes_are_up || die "not all computes came up"
+  nova_manage cell_v2 discover_hosts
+  for name in $(known_hosts); do
+    for service in nova-compute sshd; do
+      is_running "$name.$service" || die "$service of $name has ended, see $LOGS/$name/$service.log"
+    done
+  done
+}

@@ -1,0 +1,204 @@
+# shellcheck shell=bash
+# Every configuration file of the OpenStack services; nothing in /etc is changed. The controller's are in $ETC, a host's in the
+# directory that it sees as /etc/nova.
+
+ETC=$STATE/etc
+
+database() { printf 'mysql+pymysql://root:%s@%s:3306/%s\n' "$PASSWORD" "$CONTROLLER_ADDRESS" "$1"; } # NAME
+rabbit() { printf 'rabbit://guest:guest@%s:5672/\n' "$CONTROLLER_ADDRESS"; }
+keystone_url() { printf 'http://%s:5000/v3\n' "$CONTROLLER_ADDRESS"; }
+
+# service_auth USER: how a service signs in.
+service_auth() {
+  cat <<EOF
+auth_type = password
+auth_url = $(keystone_url)
+username = $1
+password = $PASSWORD
+project_name = service
+user_domain_name = Default
+project_domain_name = Default
+region_name = RegionOne
+EOF
+}
+
+token_validation() { # USER
+  printf '[keystone_authtoken]\n'
+  service_auth "$1"
+  printf 'www_authenticate_uri = %s\nservice_token_roles = service\nservice_token_roles_required = true\n' "$(keystone_url)"
+}
+
+write_controller_config() {
+  mkdir -p "$ETC"/{keystone,glance,placement,neutron,nova} "$STATE"/{glance,locks}
+  keystone_config >"$ETC/keystone/keystone.conf"
+  placement_config >"$ETC/placement/placement.conf"
+  glance_config >"$ETC/glance/glance-api.conf"
+  neutron_config >"$ETC/neutron/neutron.conf"
+  cp /etc/neutron/api-paste.ini "$ETC/neutron/"
+  { nova_config "$STATE/locks" && printf '[api_database]\nconnection = %s\n[database]\nconnection = %s\n' "$(database nova_api)" "$(database nova)"; } \
+    >"$ETC/nova/nova.conf"
+  cp /etc/nova/api-paste.ini "$ETC/nova/"
+}
+
+keystone_config() {
+  cat <<EOF
+[database]
+connection = $(database keystone)
+[fernet_tokens]
+key_repository = $STATE/keystone/fernet
+[fernet_receipts]
+key_repository = $STATE/keystone/fernet
+[credential]
+key_repository = $STATE/keystone/credential
+[token]
+expiration = ${SPLITMEM_AIO_TOKEN_SECONDS:-3600}
+EOF
+}
+
+placement_config() {
+  cat <<EOF
+[placement_database]
+connection = $(database placement)
+[api]
+auth_strategy = keystone
+$(token_validation placement)
+EOF
+}
+
+glance_config() {
+  cat <<EOF
+[DEFAULT]
+bind_host = $CONTROLLER_ADDRESS
+workers = 1
+[database]
+connection = $(database glance)
+[glance_store]
+stores = file
+default_store = file
+filesystem_store_datadir = $STATE/glance
+[oslo_concurrency]
+lock_path = $STATE/locks
+[paste_deploy]
+flavor = keystone
+$(token_validation glance)
+EOF
+}
+
+# No agents and no mechanism drivers: servers have no network (--nic none). Nova wants a network service to talk to all the same.
+neutron_config() {
+  cat <<EOF
+[DEFAULT]
+bind_host = $CONTROLLER_ADDRESS
+core_plugin = ml2
+service_plugins = router
+api_workers = 1
+rpc_workers = 1
+transport_url = $(rabbit)
+notify_nova_on_port_status_changes = false
+notify_nova_on_port_data_changes = false
+[database]
+connection = $(database neutron)
+[oslo_concurrency]
+lock_path = $STATE/locks
+[ml2]
+type_drivers = local
+tenant_network_types = local
+mechanism_drivers =
+extension_drivers =
+$(token_validation neutron)
+EOF
+}
+
+# nova_config LOCKS: what the controller's services and the hosts have in common.
+nova_config() {
+  local section
+  cat <<EOF
+[DEFAULT]
+transport_url = $(rabbit)
+rpc_response_timeout = 180
+osapi_compute_listen = $CONTROLLER_ADDRESS
+osapi_compute_workers = 1
+enabled_apis = osapi_compute
+service_down_time = 120
+[wsgi]
+api_paste_config = $ETC/nova/api-paste.ini
+[api]
+auth_strategy = keystone
+$(token_validation nova)
+EOF
+  for section in placement glance neutron cinder keystone; do
+    printf '[%s]\n' "$section"
+    service_auth nova
+  done
+  printf '[service_user]\nsend_service_user_token = true\n'
+  service_auth nova
+  cat <<EOF
+[oslo_concurrency]
+lock_path = $1
+[vnc]
+enabled = false
+[spice]
+enabled = false
+[conductor]
+workers = 1
+[scheduler]
+workers = 1
+[oslo_messaging_notifications]
+driver = noop
+EOF
+  # Everything runs as root here: no sudo between Nova and its helpers.
+  for section in privsep nova_sys_admin privsep_osbrick vif_plug_ovs_privileged vif_plug_linux_bridge_privileged; do
+    printf '[%s]\nhelper_command = privsep-helper --config-file /etc/nova/nova.conf\n' "$section"
+  done
+}
+
+# Placement is told that a host has $SPLITMEM_AIO_HOST_MEMORY MiB for guests, whatever this machine has. libvirt's figure is the
+# one that Nova subtracts from; on virtual machines with hot-plugged memory it is not that of /proc/meminfo.
+reserved_memory() { # NAME
+  local total
+  total=$(in_host "$1" virsh -q -c qemu:///system nodeinfo | awk '$1 == "Memory" { print int($3 / 1024) }')
+  ((total > HOST_MEMORY)) || die "a host is to have $HOST_MEMORY MiB, but libvirt says that this machine has $total"
+  printf '%s\n' $((total - HOST_MEMORY))
+}
+
+compute_config() { # NAME
+  local name=$1 address
+  address=$(host_address "$name")
+  cat <<EOF
+[DEFAULT]
+host = $name
+my_ip = $address
+compute_driver = splitmem.driver.SplitMemLibvirtDriver
+state_path = /var/lib/nova
+reserved_host_memory_mb = $(reserved_memory "$name")
+reserved_host_disk_mb = 1024
+ram_allocation_ratio = 1.0
+shutdown_timeout = 2
+EOF
+  nova_config /var/lib/nova/tmp | grep -v '^\[DEFAULT\]$' # goes on in the same section
+  cat <<EOF
+[workarounds]
+# Nova 26 refuses kernel images that it fetches again where a server moves to: it compares "aki" with "raw".
+disable_deep_image_inspection = true
+[libvirt]
+virt_type = qemu
+cpu_mode = none
+live_migration_inbound_addr = $address
+live_migration_scheme = tcp
+live_migration_permit_post_copy = false
+live_migration_timeout_action = abort
+[splitmem]
+$(splitmem_config "$name")
+EOF
+}
+
+# Until there is a bridge in the catalog the driver asks the host's own splitmemd, with every other host as a sub-host.
+splitmem_config() { # NAME
+  local other others=""
+  for other in $(known_hosts); do others+="${others:+,}$other"; done
+  cat <<EOF
+client = daemon
+sub_hosts = $others
+prepare_command = $DIST/bin/splitmem prepare
+EOF
+}

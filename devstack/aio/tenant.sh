@@ -1,0 +1,39 @@
+# shellcheck shell=bash
+# What there is to boot: the project's test guest as an image, and flavors. "split" servers keep half of their RAM where they run.
+
+GUEST=$CACHE/guest
+WORKLOAD=${SPLITMEM_AIO_WORKLOAD:-mb=300 hot=0.1 sweep=15}
+KERNEL_ARGUMENTS="console=ttyS0 quiet panic=-1 mitigations=off pti=on" # as in guest/domain.sh, which says why
+
+image_id() { (openstack_client image show "$1" -f value -c id) 2>/dev/null; } # NAME
+
+create_image() { # NAME FORMAT FILE ARGS...: prints its id
+  local name=$1 format=$2 file=$3 container=bare
+  shift 3
+  [[ $format == raw ]] || container=$format
+  image_id "$name" ||
+    (openstack_client image create "$name" --public --disk-format "$format" --container-format "$container" --file "$file" "$@" -f value -c id)
+}
+
+create_images() {
+  local kernel ramdisk
+  image_id splitmem-guest >/dev/null && return 0
+  "$DEVSTACK/guest/build-guest.sh" "$GUEST" >/dev/null
+  [[ -s $GUEST/root.raw ]] || truncate -s 1M "$GUEST/root.raw" # Nova wants a disk; the guest does not
+  kernel=$(create_image splitmem-guest-kernel aki "$GUEST/vmlinuz")
+  ramdisk=$(create_image splitmem-guest-ramdisk ari "$GUEST/initrd.gz")
+  create_image splitmem-guest raw "$GUEST/root.raw" --property kernel_id="$kernel" --property ramdisk_id="$ramdisk" \
+    --property os_command_line="$KERNEL_ARGUMENTS $WORKLOAD" >/dev/null
+}
+
+create_flavors() {
+  local existing
+  existing=$(openstack_client flavor list --all -f value -c Name)
+  {
+    grep -qx plain.small <<<"$existing" || echo "flavor create plain.small --ram 512 --vcpus 1 --disk 1"
+    grep -qx split.small <<<"$existing" ||
+      echo "flavor create split.small --ram 512 --vcpus 1 --disk 1 --property splitmem:enabled=true --property resources:MEMORY_MB=256"
+    grep -qx split.large <<<"$existing" ||
+      echo "flavor create split.large --ram 2048 --vcpus 1 --disk 1 --property splitmem:enabled=true --property resources:MEMORY_MB=1024"
+  } | (openstack_client) >/dev/null
+}

@@ -1,0 +1,57 @@
+package org.splitmem.events;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.networknt.schema.JsonSchema;
+import com.networknt.schema.JsonSchemaFactory;
+import com.networknt.schema.SpecVersion;
+import com.networknt.schema.ValidationMessage;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.UncheckedIOException;
+import java.util.EnumMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import org.splitmem.model.Json;
+
+/** The schemas as readers of the topics get them. */
+public final class Schemas {
+    private static final Map<Topic, JsonSchema> ALL = new EnumMap<>(Topic.class);
+
+    static {
+        for (Topic topic : Topic.values()) {
+            ALL.put(topic, load(topic));
+        }
+    }
+
+    private Schemas() {}
+
+    private static JsonSchema load(Topic topic) {
+        try (InputStream in = Topic.class.getResourceAsStream(topic.schemaResource())) {
+            JsonNode text = Json.mapper().readTree(in);
+            assertThat(text.get("$id").asText()).isEqualTo(topic.schemaUri());
+            return JsonSchemaFactory.getInstance(SpecVersion.VersionFlag.V202012)
+                    .getSchema(text);
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    /** What is wrong with the data, by the topic's schema. */
+    public static Set<ValidationMessage> faults(Topic topic, JsonNode data) {
+        return ALL.get(topic).validate(data);
+    }
+
+    /** @return the event, whose data was found valid */
+    public static Event valid(Event event) {
+        assertThat(faults(event.topic(), event.data())).as("%s", event.data()).isEmpty();
+        return event;
+    }
+
+    public static List<Event> valid(List<Event> events) {
+        events.forEach(Schemas::valid);
+        return events;
+    }
+}

@@ -1,0 +1,188 @@
+package org.splitmem.bridge.booking;
+
+import java.util.Map;
+import java.util.Objects;
+import java.util.TreeMap;
+import java.util.UUID;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ThreadLocalRandom;
+import java.util.function.UnaryOperator;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+import org.splitmem.bridge.http.ServiceException;
+import org.splitmem.bridge.http.ServiceException.Kind;
+import org.splitmem.bridge.placement.Claims;
+import org.splitmem.bridge.placement.ConcurrentUpdateException;
+import org.splitmem.bridge.placement.NoCapacityException;
+import org.splitmem.bridge.placement.PlacementClient;
+import org.splitmem.bridge.placement.Provider;
+
+/**
+ * The memory of VMs that Nova has not claimed, booked as MEMORY_MB on the hosts that hold it.
+ *
+ * <p>A booking is a map from host to MB, and is changed whole or not at all. Any thread.
+ */
+public final class Bookings {
+    private static final Logger log = LoggerFactory.getLogger(Bookings.class);
+    /** Enough for a hundred that book on one host at once. */
+    private static final int TRIES = 40;
+
+    private static final int LONGEST_PAUSE_MS = 400;
+
+    private final PlacementClient placement;
+    private final Map<String, UUID> providers = new ConcurrentHashMap<>();
+
+    public Bookings(PlacementClient placement) {
+        this.placement = placement;
+    }
+
+    /** What is booked for a VM now, by host. */
+    public Map<String, Long> of(UUID instance) throws ServiceException {
+        return byHost(placement.claims(Consumers.of(instance)));
+    }
+
+    /** @throws NoCapacityException if a host has no room; the old booking stays */
+    public void set(UUID instance, Owner owner, Map<String, Long> booking)
+            throws ServiceException, NoCapacityException {
+        change(instance, owner, now -> booking);
+    }
+
+    /** Adds to what is booked: both sides of a migration. @throws NoCapacityException if a host has no room; the old booking stays */
+    public void add(UUID instance, Owner owner, Map<String, Long> more) throws ServiceException, NoCapacityException {
+        change(instance, owner, now -> union(now, more));
+    }
+
+    /** Nothing is booked for the VM any more. */
+    public void release(UUID instance) throws ServiceException {
+        releaseConsumer(Consumers.of(instance));
+    }
+
+    /** As {@link #release}, for a VM of which nothing else is known. */
+    public void releaseConsumer(UUID consumer) throws ServiceException {
+        try {
+            changeConsumer(consumer, new Owner("", ""), now -> Map.of());
+        } catch (NoCapacityException e) {
+            throw new ServiceException(Kind.CONFLICT, "", "Placement has no capacity for nothing: " + e.text());
+        }
+    }
+
+    public static Map<String, Long> union(Map<String, Long> a, Map<String, Long> b) {
+        Map<String, Long> both = new TreeMap<>(a);
+        b.forEach((host, mb) -> both.merge(host, mb, Long::sum));
+        return both;
+    }
+
+    /** Reads, changes and writes until nobody else was in between. */
+    private void change(UUID instance, Owner owner, UnaryOperator<Map<String, Long>> how)
+            throws ServiceException, NoCapacityException {
+        changeConsumer(Consumers.of(instance), owner, how);
+    }
+
+    private void changeConsumer(UUID consumer, Owner owner, UnaryOperator<Map<String, Long>> how)
+            throws ServiceException, NoCapacityException {
+        String last = "";
+        for (int attempt = 0; attempt < TRIES; attempt++) {
+            Claims now = placement.claims(consumer);
+            checkOurs(consumer, now);
+            Map<String, Long> before = byHost(now);
+            Map<String, Long> wanted = new TreeMap<>(how.apply(before));
+            wanted.values().removeIf(mb -> mb == 0);
+            if (wanted.equals(before)) {
+                return;
+            }
+            try {
+                placement.replace(consumer, claims(wanted, now, owner));
+                log.info("consumer={} booked {} (before: {})", consumer, wanted, before);
+                return;
+            } catch (ConcurrentUpdateException e) {
+                last = String.valueOf(e.getMessage());
+                pause(attempt);
+            } catch (ServiceException e) {
+                if (e.kind() != Kind.NOT_FOUND || attempt > 0) {
+                    throw e;
+                }
+                providers.clear(); // a host was deleted and made anew
+            }
+        }
+        throw new ServiceException(
+                Kind.CONFLICT,
+                "",
+                "Placement: no luck in " + TRIES + " tries to book for consumer " + consumer + ": " + last);
+    }
+
+    /** Somebody else's consumer is never touched, even if its uuid is ours. */
+    private static void checkOurs(UUID consumer, Claims now) throws ServiceException {
+        if (now.type() != null && !now.type().equals(Consumers.TYPE)) {
+            throw new ServiceException(
+                    Kind.CONFLICT,
+                    "",
+                    "Placement: consumer " + consumer + " is of type " + now.type() + ", not " + Consumers.TYPE);
+        }
+    }
+
+    private Claims claims(Map<String, Long> wanted, Claims now, Owner owner) throws ServiceException {
+        Map<UUID, Long> memory = new TreeMap<>();
+        for (Map.Entry<String, Long> entry : wanted.entrySet()) {
+            memory.put(provider(entry.getKey()), entry.getValue());
+        }
+        boolean given = !owner.projectId().isEmpty();
+        return new Claims(
+                memory,
+                now.generation(),
+                given ? owner.projectId() : now.projectId(),
+                given ? owner.userId() : now.userId(),
+                Consumers.TYPE);
+    }
+
+    private UUID provider(String host) throws ServiceException {
+        UUID known = providers.get(host);
+        if (known != null) {
+            return known;
+        }
+        Provider found = placement
+                .provider(host)
+                .orElseThrow(() -> new ServiceException(
+                        Kind.NOT_FOUND, "", "Placement has no resource provider of the name " + host));
+        providers.put(host, found.uuid());
+        return found.uuid();
+    }
+
+    private Map<String, Long> byHost(Claims claims) throws ServiceException {
+        Map<String, Long> booking = new TreeMap<>();
+        for (Map.Entry<UUID, Long> entry : claims.memoryMb().entrySet()) {
+            booking.put(host(entry.getKey()), entry.getValue());
+        }
+        return booking;
+    }
+
+    private String host(UUID provider) throws ServiceException {
+        String known = knownHost(provider);
+        if (known == null) {
+            providers.putAll(placement.providers());
+            known = knownHost(provider);
+        }
+        // Only what was deleted in between has no name.
+        return Objects.requireNonNullElse(known, provider.toString());
+    }
+
+    private @Nullable String knownHost(UUID provider) {
+        for (Map.Entry<String, UUID> entry : providers.entrySet()) {
+            if (entry.getValue().equals(provider)) {
+                return entry.getKey();
+            }
+        }
+        return null;
+    }
+
+    /** Longer each time, and by chance, so that those who collided once do not meet again. */
+    private static void pause(int attempt) throws ServiceException {
+        try {
+            Thread.sleep(ThreadLocalRandom.current()
+                    .nextInt(5, Math.min(LONGEST_PAUSE_MS, 10 << Math.min(attempt, 6))));
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new ServiceException(Kind.TIMEOUT, "", "interrupted while booking");
+        }
+    }
+}

@@ -1,0 +1,206 @@
+package org.splitmem.bridge.daemon;
+
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.core.type.TypeReference;
+import com.fasterxml.jackson.databind.DeserializationFeature;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import java.net.URI;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.TreeMap;
+import java.util.UUID;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.MDC;
+import org.splitmem.bridge.http.Answer;
+import org.splitmem.bridge.http.Caller;
+import org.splitmem.bridge.http.ServiceException;
+import org.splitmem.bridge.http.ServiceException.Kind;
+import org.splitmem.model.HostInfo;
+import org.splitmem.model.Json;
+import org.splitmem.model.MigrationInfo;
+import org.splitmem.model.MigrationRequest;
+import org.splitmem.model.SubHostShare;
+import org.splitmem.model.VmInfo;
+
+/** The control APIs of all hosts. Any thread; every call is bounded in time. */
+public final class Daemons implements AutoCloseable {
+    private static final int AT_ONCE = 32;
+
+    /** Hosts may be newer than the bridge and tell more than it knows. */
+    private static final ObjectMapper LENIENT =
+            Json.mapper().copy().disable(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES);
+
+    private static final TypeReference<List<VmInfo>> VMS = new TypeReference<>() {};
+    private static final TypeReference<List<MigrationInfo>> MIGRATIONS = new TypeReference<>() {};
+    private static final TypeReference<VmInfo> VM = new TypeReference<>() {};
+    private static final TypeReference<MigrationInfo> MIGRATION = new TypeReference<>() {};
+    private static final TypeReference<HostInfo> HOST = new TypeReference<>() {};
+
+    private final Map<String, HostAddress> hosts = new TreeMap<>();
+    private final Map<String, String> headers;
+    private final Caller caller;
+    private final ExecutorService threads;
+
+    /** @param key of the cluster */
+    public Daemons(List<HostAddress> hosts, String key, Duration limit) {
+        hosts.forEach(host -> this.hosts.put(host.name(), host));
+        this.headers = Map.of("Authorization", "Bearer " + key);
+        this.caller = new Caller("splitmemd", limit);
+        this.threads = Executors.newFixedThreadPool(AT_ONCE, task -> {
+            Thread thread = new Thread(task, "daemons");
+            thread.setDaemon(true);
+            return thread;
+        });
+    }
+
+    public List<HostAddress> hosts() {
+        return List.copyOf(hosts.values());
+    }
+
+    public boolean knows(String host) {
+        return hosts.containsKey(host);
+    }
+
+    /** What all hosts say of themselves, asked at once; one line each, by name. */
+    public List<HostReport> reports() {
+        return all(host -> {
+            long start = System.nanoTime();
+            try {
+                HostInfo info = read(call(host.name(), "GET", "/v1/host", null).orThrow(), HOST);
+                return new HostReport(host, info, null, (System.nanoTime() - start) / 1000);
+            } catch (ServiceException e) {
+                return new HostReport(host, null, e.text(), 0);
+            }
+        });
+    }
+
+    /**
+     * What a host said of its VMs.
+     *
+     * @param vms absent if it did not answer
+     */
+    public record VmReport(
+            String host,
+            @Nullable List<VmInfo> vms,
+            @Nullable String error) {}
+
+    /** The VMs of all hosts, asked at once. */
+    public List<VmReport> vms() {
+        return all(host -> {
+            try {
+                Answer answer = call(host.name(), "GET", "/v1/vms", null).orThrow();
+                return new VmReport(host.name(), read(answer, VMS), null);
+            } catch (ServiceException e) {
+                return new VmReport(host.name(), null, e.text());
+            }
+        });
+    }
+
+    private interface Question<T> {
+        T ask(HostAddress host);
+    }
+
+    private <T> List<T> all(Question<T> question) {
+        String requestId = MDC.get(Caller.REQUEST_ID);
+        List<CompletableFuture<T>> asked = new ArrayList<>();
+        for (HostAddress host : hosts.values()) {
+            asked.add(CompletableFuture.supplyAsync(() -> ask(question, host, requestId), threads));
+        }
+        return asked.stream().map(CompletableFuture::join).toList();
+    }
+
+    private static <T> T ask(Question<T> question, HostAddress host, @Nullable String requestId) {
+        if (requestId == null) {
+            return question.ask(host);
+        }
+        MDC.put(Caller.REQUEST_ID, requestId);
+        try {
+            return question.ask(host);
+        } finally {
+            MDC.remove(Caller.REQUEST_ID);
+        }
+    }
+
+    /** A VM on a host; empty if that does not know it. */
+    public Optional<VmInfo> vm(String host, UUID instance) throws ServiceException {
+        Answer answer = call(host, "GET", "/v1/vms/" + instance, null);
+        return answer.status() == 404 ? Optional.empty() : Optional.of(read(answer.orThrow(), VM));
+    }
+
+    /** Begins a migration of a VM that runs on {@code source}. */
+    public MigrationInfo migrate(String source, UUID instance, MigrationRequest request) throws ServiceException {
+        return read(
+                call(source, "POST", "/v1/vms/" + instance + "/migrations", request)
+                        .orThrow(),
+                MIGRATION);
+    }
+
+    /** A migration from a host; empty if that does not remember it. */
+    public Optional<MigrationInfo> migration(String source, String id) throws ServiceException {
+        Answer answer = call(source, "GET", "/v1/migrations/" + id, null);
+        return answer.status() == 404 ? Optional.empty() : Optional.of(read(answer.orThrow(), MIGRATION));
+    }
+
+    /** The migrations from a host, newest first. */
+    public List<MigrationInfo> migrations(String source) throws ServiceException {
+        return read(call(source, "GET", "/v1/migrations", null).orThrow(), MIGRATIONS);
+    }
+
+    /** @throws ServiceException of kind CONFLICT if the guest runs at the destination already */
+    public void abort(String source, String id) throws ServiceException {
+        call(source, "DELETE", "/v1/migrations/" + id, null).orThrow();
+    }
+
+    /** No more rounds: ready now. */
+    public void complete(String source, String id) throws ServiceException {
+        call(source, "POST", "/v1/migrations/" + id + "/complete", null).orThrow();
+    }
+
+    /** Splits a VM on its host: at once if it runs, else when it starts. */
+    public void split(String host, UUID instance, String name, long ramBytes, long budgetBytes, List<SubHostShare> to)
+            throws ServiceException {
+        SplitRequest request = new SplitRequest(name, ramBytes, budgetBytes, to);
+        call(host, "POST", "/v1/vms/" + instance + "/split", request).orThrow();
+    }
+
+    /** Takes back what {@link #split} asked for a VM that has not started; nothing to take back is well, too. */
+    public void takeBackSplit(String host, UUID instance) throws ServiceException {
+        Answer answer = call(host, "DELETE", "/v1/vms/" + instance + "/split", null);
+        if (answer.status() != 404) {
+            answer.orThrow();
+        }
+    }
+
+    private Answer call(String host, String method, String path, @Nullable Object body) throws ServiceException {
+        HostAddress address = hosts.get(host);
+        if (address == null) {
+            throw new ServiceException(
+                    Kind.UNREACHABLE, "", "host " + host + " is not among the hosts of nova-bridge.conf");
+        }
+        Answer answer = caller.send(method, URI.create("http://" + address.authority() + path), headers, body);
+        return new Answer(answer.request() + " on " + host, answer.status(), answer.headers(), answer.body());
+    }
+
+    private static <T> T read(Answer answer, TypeReference<T> type) throws ServiceException {
+        try {
+            T value = LENIENT.readValue(answer.body(), type);
+            if (value != null) {
+                return value;
+            }
+            throw answer.malformed("null instead of a value");
+        } catch (JsonProcessingException e) {
+            throw answer.malformed("not what was expected: " + e.getOriginalMessage());
+        }
+    }
+
+    @Override
+    public void close() {
+        threads.shutdownNow();
+    }
+}

@@ -1,0 +1,205 @@
+package org.splitmem.bridge.migration;
+
+import java.time.Clock;
+import java.time.Duration;
+import java.util.Optional;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+import org.splitmem.bridge.booking.Bookings;
+import org.splitmem.bridge.daemon.Daemons;
+import org.splitmem.bridge.http.ServiceException;
+import org.splitmem.bridge.store.Migration;
+import org.splitmem.bridge.store.MigrationStore;
+import org.splitmem.bridge.store.PlacedVm;
+import org.splitmem.bridge.store.Progress;
+import org.splitmem.bridge.store.Status;
+import org.splitmem.bridge.store.VmStore;
+import org.splitmem.model.MigrationInfo;
+import org.splitmem.model.MigrationPhase;
+import org.splitmem.model.VmInfo;
+import org.splitmem.model.VmState;
+
+/**
+ * Looks after the migrations that are not over, this bridge's and those of bridges that are gone, and ends them.
+ *
+ * <p>The daemons carry a migration on whether a bridge lives or not; this only finds out. Safe on several threads: who comes second changes nothing.
+ */
+public final class Follower {
+    private static final Logger log = LoggerFactory.getLogger(Follower.class);
+
+    /** How long a plan waits to be started. */
+    static final Duration PLAN_LASTS = Duration.ofMinutes(10);
+    /** How long choosing and booking may take before it counts as forsaken. */
+    static final Duration PLANNING_LASTS = Duration.ofMinutes(2);
+    /** How long a daemon may not know of a migration that it was asked to begin. */
+    static final Duration BEGINNING_LASTS = Duration.ofSeconds(30);
+    /** How long nothing may be heard of a migration before it is given up. */
+    static final Duration SILENCE_LASTS = Duration.ofMinutes(10);
+
+    private final MigrationStore store;
+    private final VmStore vms;
+    private final Books books;
+    private final Daemons daemons;
+    private final Telemetry telemetry;
+    private final Clock clock;
+
+    public Follower(
+            MigrationStore store, VmStore vms, Bookings bookings, Daemons daemons, Telemetry telemetry, Clock clock) {
+        this.store = store;
+        this.vms = vms;
+        this.books = new Books(bookings, telemetry);
+        this.daemons = daemons;
+        this.telemetry = telemetry;
+        this.clock = clock;
+    }
+
+    /** One look at all that are not over and that no other bridge is looking after. */
+    public void step() {
+        for (Migration migration : store.active()) {
+            if (!store.lease(migration.id(), clock.millis())) {
+                continue;
+            }
+            switch (migration.status()) {
+                case PLANNING -> {
+                    if (isOlder(migration, PLANNING_LASTS)) {
+                        giveUp(migration, Status.FAILED, "the bridge that planned it is gone");
+                    }
+                }
+                case PLANNED -> {
+                    if (isOlder(migration, PLAN_LASTS)) {
+                        giveUp(migration, Status.EXPIRED, "not started within " + PLAN_LASTS.toMinutes() + " minutes");
+                    }
+                }
+                case RUNNING -> follow(migration);
+                case COMPLETED, FAILED, ABORTED, EXPIRED -> {}
+            }
+        }
+    }
+
+    private boolean isOlder(Migration migration, Duration age) {
+        return clock.millis() - migration.updatedMs() > age.toMillis();
+    }
+
+    /** Finds out how a running migration is. */
+    void follow(Migration migration) {
+        try {
+            Optional<MigrationInfo> found = atSource(migration);
+            if (found.isPresent()) {
+                heard(migration, found.get());
+            } else if (migration.daemonId() != null || isOlder(migration, BEGINNING_LASTS)) {
+                notKnownAtSource(migration);
+            }
+        } catch (ServiceException e) {
+            store.note(migration.id(), "cannot be followed: " + e.text());
+            if (isOlder(migration, SILENCE_LASTS)) {
+                afterSilence(migration, e.text());
+            }
+        }
+    }
+
+    private Optional<MigrationInfo> atSource(Migration migration) throws ServiceException {
+        if (migration.daemonId() != null) {
+            return daemons.migration(migration.source(), migration.daemonId());
+        }
+        // Whoever asked the daemon died, or got no answer.
+        Optional<MigrationInfo> found = daemons.migrations(migration.source()).stream()
+                .filter(info -> info.vm().equals(migration.instance().toString())
+                        && info.destination().equals(migration.destination())
+                        && !info.phase().isOver())
+                .findFirst();
+        found.ifPresent(info -> store.taken(migration.id(), info.id(), progress(info), clock.millis()));
+        return found;
+    }
+
+    private void heard(Migration migration, MigrationInfo info) throws ServiceException {
+        Progress progress = progress(info);
+        if (info.phase() == MigrationPhase.ABORTED) {
+            store.progress(migration.id(), progress, info.reason(), clock.millis());
+            giveUp(migration, migration.abortAsked() ? Status.ABORTED : Status.FAILED, info.reason());
+            return;
+        }
+        store.progress(migration.id(), progress, info.reason(), clock.millis());
+        if (info.phase() == MigrationPhase.DONE) {
+            complete(migration);
+        } else if (!progress.phase().equals(migration.progress().phase())) {
+            store.find(migration.id()).ifPresent(telemetry::migrationChanged);
+        }
+        if (migration.abortAsked() && info.phase().canAbort()) {
+            daemons.abort(migration.source(), info.id());
+        }
+    }
+
+    /** The daemon was started anew, or has forgotten it: where the VM runs tells how it ended. */
+    private void notKnownAtSource(Migration migration) throws ServiceException {
+        if (runsOn(migration.destination(), migration)) {
+            complete(migration);
+        } else if (runsOn(migration.source(), migration)) {
+            giveUp(
+                    migration,
+                    migration.abortAsked() ? Status.ABORTED : Status.FAILED,
+                    "splitmemd on " + migration.source() + " no longer knows of it; the VM runs on there");
+        } else if (isOlder(migration, SILENCE_LASTS)) {
+            giveUp(
+                    migration,
+                    Status.FAILED,
+                    "neither " + migration.source() + " nor " + migration.destination() + " runs the VM");
+        }
+    }
+
+    private void afterSilence(Migration migration, String why) {
+        try {
+            if (runsOn(migration.destination(), migration)) {
+                complete(migration);
+                return;
+            }
+        } catch (ServiceException e) {
+            log.warn("migration={} {}", migration.id(), e.text());
+        }
+        giveUp(
+                migration,
+                Status.FAILED,
+                "nothing was heard of it for " + SILENCE_LASTS.toMinutes() + " minutes: " + why);
+    }
+
+    private boolean runsOn(String host, Migration migration) throws ServiceException {
+        Optional<VmInfo> vm = daemons.vm(host, migration.instance());
+        return vm.isPresent() && (vm.get().state() == VmState.LOCAL || vm.get().state() == VmState.SPLIT);
+    }
+
+    private void complete(Migration migration) {
+        long now = clock.millis();
+        if (!store.end(migration.id(), Status.RUNNING, Status.COMPLETED, null, now)) {
+            return;
+        }
+        vms.put(new PlacedVm(migration.vm().on(migration.destination()), migration.targetSide(), now));
+        books.settle(migration.vm().on(migration.destination()), migration.targetSide(), "completed");
+        ended(migration.id());
+    }
+
+    /** Ends it with the VM at its source. Whoever else ended it first has said why. */
+    void giveUp(Migration migration, Status how, @Nullable String reason) {
+        if (store.end(migration.id(), migration.status(), how, reason, clock.millis())) {
+            books.settle(migration.vm(), migration.sourceSide(), "undone");
+            ended(migration.id());
+        }
+    }
+
+    private void ended(String id) {
+        store.find(id).ifPresent(migration -> {
+            log.info("migration={} {}: {}", id, migration.status().word(), migration.reason());
+            telemetry.migrationChanged(migration);
+        });
+    }
+
+    static Progress progress(MigrationInfo info) {
+        return new Progress(
+                info.phase().name(),
+                info.bytesTotal(),
+                info.bytesDone(),
+                info.bytesRemaining(),
+                info.rateBytesPerSecond(),
+                info.etaSeconds(),
+                info.downtimeMs());
+    }
+}

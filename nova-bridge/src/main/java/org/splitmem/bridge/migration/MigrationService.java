@@ -1,0 +1,278 @@
+package org.splitmem.bridge.migration;
+
+import java.time.Clock;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.UUID;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+import org.splitmem.bridge.booking.Bookings;
+import org.splitmem.bridge.daemon.Daemons;
+import org.splitmem.bridge.http.ServiceException;
+import org.splitmem.bridge.migration.RefusedException.Kind;
+import org.splitmem.bridge.plan.ExtraSpecs;
+import org.splitmem.bridge.plan.Plan;
+import org.splitmem.bridge.store.Migration;
+import org.splitmem.bridge.store.MigrationStore;
+import org.splitmem.bridge.store.PlacedVm;
+import org.splitmem.bridge.store.Progress;
+import org.splitmem.bridge.store.Status;
+import org.splitmem.bridge.store.VmStore;
+import org.splitmem.model.Handover;
+import org.splitmem.model.MigrationInfo;
+import org.splitmem.model.MigrationRequest;
+import org.splitmem.model.SubHostShare;
+
+/**
+ * What can be asked about migrations. Any thread.
+ *
+ * <pre>
+ *   PLANNING -> PLANNED    both sides are booked
+ *   PLANNED  -> RUNNING    start: the source's splitmemd is asked
+ *   RUNNING  -> COMPLETED  splitmemd says DONE; the destination's side stays booked
+ *   RUNNING  -> FAILED, ABORTED   the VM runs on at its source, whose side stays booked
+ *   PLANNED  -> ABORTED, EXPIRED  likewise; nothing had moved
+ * </pre>
+ */
+public final class MigrationService {
+    private static final Logger log = LoggerFactory.getLogger(MigrationService.class);
+    private static final long MIB = 1L << 20;
+    private static final int MOST_LISTED = 1000;
+
+    private final MigrationStore store;
+    private final VmStore vms;
+    private final Chooser chooser;
+    private final Bookings bookings;
+    private final Booker booker;
+    private final Books books;
+    private final Daemons daemons;
+    private final Follower follower;
+    private final Telemetry telemetry;
+    private final Clock clock;
+
+    public MigrationService(
+            MigrationStore store,
+            VmStore vms,
+            Chooser chooser,
+            Bookings bookings,
+            Daemons daemons,
+            Follower follower,
+            Telemetry telemetry,
+            Clock clock) {
+        this.store = store;
+        this.vms = vms;
+        this.chooser = chooser;
+        this.bookings = bookings;
+        this.booker = new Booker(chooser, bookings);
+        this.books = new Books(bookings, telemetry);
+        this.daemons = daemons;
+        this.follower = follower;
+        this.telemetry = telemetry;
+        this.clock = clock;
+    }
+
+    /** What would be planned; nothing is booked. */
+    public Plan dryRun(PlanInput input, String destination) throws RefusedException {
+        ExtraSpecs specs = input.specs();
+        try {
+            return chooser.choose(input.vm(), destination, input.vm().host(), specs, Map.of(), holders(input));
+        } catch (ServiceException e) {
+            throw RefusedException.upstream(e);
+        }
+    }
+
+    /** Chooses sub-hosts and books both sides; the same again gives the same migration. */
+    public Migration plan(PlanInput input, String destination) throws RefusedException {
+        ExtraSpecs specs = input.specs();
+        UUID instance = input.vm().instance();
+        if (destination.equals(input.vm().host())) {
+            throw new RefusedException(Kind.INVALID, "same-host", "the VM is on " + destination + " already");
+        }
+        Optional<Migration> now = store.active(instance);
+        if (now.isPresent()
+                && now.get().destination().equals(destination)
+                && now.get().status() != Status.PLANNING) {
+            return now.get();
+        }
+        now.ifPresent(planned -> {
+            if (planned.status() == Status.PLANNED) {
+                follower.giveUp(planned, Status.EXPIRED, "replaced by a plan for " + destination);
+            }
+        });
+        try {
+            return plan(input, destination, specs, bookings.of(instance));
+        } catch (ServiceException e) {
+            throw RefusedException.upstream(e);
+        }
+    }
+
+    private Migration plan(PlanInput input, String destination, ExtraSpecs specs, Map<String, Long> sourceSide)
+            throws RefusedException, ServiceException {
+        Migration planning = planning(input, destination, sourceSide);
+        if (!store.begin(planning)) {
+            throw new RefusedException(
+                    Kind.CONFLICT,
+                    "migration-running",
+                    "instance " + planning.instance() + " has a migration that is not over");
+        }
+        try {
+            if (vms.find(planning.instance()).isEmpty()) {
+                vms.put(new PlacedVm(planning.vm(), sourceSide, planning.createdMs()));
+            }
+            Booker.Booked booked = booker.book(
+                    planning.vm(), destination, planning.source(), specs, sourceSide, Map.of(), holders(input));
+            boolean whole = booked.plan().outcome() == Plan.Outcome.WHOLE;
+            if (!store.planned(
+                    planning.id(), booked.booking(), whole, booked.plan().summary(), clock.millis())) {
+                throw new RefusedException(Kind.CONFLICT, "migration-over", "the plan took too long and was given up");
+            }
+            log.info("migration={} planned: {}", planning.id(), booked.plan().summary());
+            telemetry.placementChanged(planning.vm(), Bookings.union(sourceSide, booked.booking()), "planned");
+        } catch (RefusedException | ServiceException | RuntimeException e) {
+            if (store.end(planning.id(), Status.PLANNING, Status.FAILED, e.getMessage(), clock.millis())) {
+                books.settle(planning.vm(), sourceSide, "undone");
+            }
+            throw e;
+        }
+        return told(planning.id());
+    }
+
+    private Migration planning(PlanInput input, String destination, Map<String, Long> sourceSide) {
+        long now = clock.millis();
+        return new Migration(
+                UUID.randomUUID().toString(),
+                input.vm(),
+                destination,
+                Status.PLANNING,
+                input.extraSpecs(),
+                sourceSide,
+                Map.of(),
+                false,
+                Progress.NONE,
+                null,
+                null,
+                false,
+                now,
+                now,
+                null);
+    }
+
+    private Set<String> holders(PlanInput input) {
+        return vms.find(input.vm().instance())
+                .map(placed -> placed.booking().keySet())
+                .orElse(Set.of());
+    }
+
+    /** Has the source's splitmemd begin; again: nothing more. */
+    public Migration start(String id) throws RefusedException {
+        Migration migration = find(id);
+        if (migration.status() == Status.RUNNING) {
+            return migration;
+        }
+        if (!store.running(id, clock.millis())) {
+            throw new RefusedException(
+                    Kind.CONFLICT,
+                    "not-planned",
+                    "migration " + id + " is " + find(id).status().word() + ", only a planned one can be started");
+        }
+        try {
+            MigrationInfo info = daemons.migrate(migration.source(), migration.instance(), request(migration));
+            store.taken(id, info.id(), Follower.progress(info), clock.millis());
+        } catch (ServiceException e) {
+            if (!e.isDoubtful()) {
+                follower.giveUp(find(id), Status.FAILED, e.text());
+                throw new RefusedException(Kind.CONFLICT, "refused-by-host", e.text());
+            }
+            // It may have begun all the same: the follower finds out.
+            store.note(id, e.text());
+        }
+        return told(id);
+    }
+
+    private static MigrationRequest request(Migration migration) {
+        List<SubHostShare> subHosts = new ArrayList<>();
+        migration.subHosts().forEach((host, mb) -> subHosts.add(new SubHostShare(host, mb * MIB)));
+        boolean complete = ExtraSpecs.of(migration.extraSpecs()).completeHandover();
+        return new MigrationRequest(
+                migration.destination(),
+                migration.whole() ? null : migration.budgetMb() * MIB,
+                subHosts,
+                null,
+                null,
+                complete ? Handover.COMPLETE : Handover.HYBRID);
+    }
+
+    /** @throws RefusedException NOT_FOUND */
+    public Migration find(String id) throws RefusedException {
+        return store.find(id)
+                .orElseThrow(() ->
+                        new RefusedException(Kind.NOT_FOUND, "migration-not-found", "there is no migration " + id));
+    }
+
+    /** As {@link #find}, with what the daemon says at this moment, if it answers. */
+    public Migration show(String id) throws RefusedException {
+        Migration migration = find(id);
+        if (migration.status() != Status.RUNNING) {
+            return migration;
+        }
+        follower.follow(migration);
+        return find(id);
+    }
+
+    public List<Migration> list(@Nullable UUID instance, @Nullable Status status) {
+        return store.list(instance, status, MOST_LISTED);
+    }
+
+    /** Has it end with the VM at its source; one that is over stays as it is. */
+    public Migration abort(String id) throws RefusedException {
+        Migration migration = find(id);
+        if (migration.status() == Status.PLANNED) {
+            follower.giveUp(migration, Status.ABORTED, "aborted before it was started");
+        } else if (!migration.status().isOver()) {
+            store.abortAsked(id);
+            abortAtSource(migration);
+        }
+        return told(id);
+    }
+
+    private void abortAtSource(Migration migration) throws RefusedException {
+        if (migration.daemonId() == null) {
+            return; // the follower tells the daemon as soon as it is found there
+        }
+        try {
+            daemons.abort(migration.source(), migration.daemonId());
+        } catch (ServiceException e) {
+            if (e.kind() == ServiceException.Kind.CONFLICT) {
+                throw new RefusedException(Kind.CONFLICT, "handed-over", e.text());
+            }
+            store.note(migration.id(), "to be aborted as soon as possible: " + e.text());
+        }
+    }
+
+    /** No more rounds: the rest is sent while the VM stands still, or after the handover. */
+    public Migration forceComplete(String id) throws RefusedException {
+        Migration migration = find(id);
+        if (migration.status() != Status.RUNNING || migration.daemonId() == null) {
+            throw new RefusedException(
+                    Kind.CONFLICT,
+                    "not-running",
+                    "migration " + id + " is " + migration.status().word() + ", only a running one can be completed");
+        }
+        try {
+            daemons.complete(migration.source(), migration.daemonId());
+        } catch (ServiceException e) {
+            throw RefusedException.upstream(e);
+        }
+        return find(id);
+    }
+
+    private Migration told(String id) throws RefusedException {
+        Migration migration = find(id);
+        telemetry.migrationChanged(migration);
+        return migration;
+    }
+}

@@ -1,0 +1,38 @@
+package org.splitmem.bridge.migration;
+
+import java.util.Map;
+import org.splitmem.bridge.plan.ExtraSpecs;
+import org.splitmem.bridge.store.Vm;
+
+/**
+ * What Nova wants of us: a VM on a host.
+ *
+ * @param vm with the host that runs it now or, for one that starts, is to
+ * @param extraSpecs of its flavor, all of them
+ */
+public record PlanInput(Vm vm, Map<String, String> extraSpecs) {
+    public PlanInput {
+        extraSpecs = Map.copyOf(extraSpecs);
+    }
+
+    /** @throws RefusedException if they are wrong, or ask for what is not there yet */
+    ExtraSpecs specs() throws RefusedException {
+        ExtraSpecs specs;
+        try {
+            specs = ExtraSpecs.of(extraSpecs);
+        } catch (IllegalArgumentException e) {
+            throw new RefusedException(RefusedException.Kind.INVALID, "invalid-extra-spec", e.getMessage() + "");
+        }
+        if (!specs.enabled()) {
+            throw new RefusedException(
+                    RefusedException.Kind.INVALID, "not-enabled", "the flavor has no splitmem:enabled=true");
+        }
+        if (specs.replicas() > 1) {
+            throw new RefusedException(
+                    RefusedException.Kind.INVALID,
+                    "replicas-not-supported",
+                    "extra spec splitmem:replicas = " + specs.replicas() + ": splitmemd keeps one copy of a page only");
+        }
+        return specs;
+    }
+}

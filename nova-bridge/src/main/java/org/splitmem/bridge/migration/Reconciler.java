@@ -1,0 +1,220 @@
+package org.splitmem.bridge.migration;
+
+import java.time.Clock;
+import java.time.Duration;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.TreeMap;
+import java.util.UUID;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+import org.splitmem.bridge.booking.Bookings;
+import org.splitmem.bridge.booking.Consumers;
+import org.splitmem.bridge.booking.Owner;
+import org.splitmem.bridge.daemon.Daemons;
+import org.splitmem.bridge.http.ServiceException;
+import org.splitmem.bridge.placement.NoCapacityException;
+import org.splitmem.bridge.placement.PlacementClient;
+import org.splitmem.bridge.store.Migration;
+import org.splitmem.bridge.store.MigrationStore;
+import org.splitmem.bridge.store.PlacedVm;
+import org.splitmem.bridge.store.Status;
+import org.splitmem.bridge.store.VmStore;
+
+/**
+ * Compares what is booked with what the daemons say, and sets the books right.
+ *
+ * <p>The daemons are the truth. What they do not answer for is left as it is; a VM that is nowhere loses its booking in the second round. One thread
+ * in each bridge; several bridges do not disturb each other, since each correction is one atomic write.
+ */
+public final class Reconciler {
+    private static final Logger log = LoggerFactory.getLogger(Reconciler.class);
+
+    /** How long a VM that was placed may take to start: Nova fetches images and plugs networks first. */
+    static final Duration STARTING_LASTS = Duration.ofMinutes(10);
+
+    private static final int ROUNDS_NOWHERE = 2;
+
+    private final PlacementClient placement;
+    private final Bookings bookings;
+    private final Daemons daemons;
+    private final MigrationStore migrations;
+    private final VmStore vms;
+    private final Telemetry telemetry;
+    private final Clock clock;
+    private final Map<UUID, Integer> roundsNowhere = new HashMap<>();
+
+    public Reconciler(
+            PlacementClient placement,
+            Bookings bookings,
+            Daemons daemons,
+            MigrationStore migrations,
+            VmStore vms,
+            Telemetry telemetry,
+            Clock clock) {
+        this.placement = placement;
+        this.bookings = bookings;
+        this.daemons = daemons;
+        this.migrations = migrations;
+        this.vms = vms;
+        this.telemetry = telemetry;
+        this.clock = clock;
+    }
+
+    /**
+     * What a round did.
+     *
+     * @param corrected bookings that were wrong
+     * @param failed that could not be set right; the next round tries again
+     */
+    public record Result(int corrected, int failed) {}
+
+    /** Compares and corrects everything, once. @throws ServiceException if Placement cannot be read */
+    public Result round() throws ServiceException {
+        Map<UUID, PlacedVm> placed = new TreeMap<>();
+        vms.all().forEach(vm -> placed.put(vm.vm().instance(), vm));
+        Map<UUID, Migration> active = new TreeMap<>();
+        migrations.active().forEach(migration -> active.put(migration.instance(), migration));
+        Sightings sightings = Sightings.of(daemons.vms());
+        Map<UUID, Map<String, Long>> booked = booked();
+
+        Set<UUID> instances = new HashSet<>(placed.keySet());
+        instances.addAll(active.keySet());
+        instances.addAll(sightings.instances());
+        int corrected = 0;
+        int failed = 0;
+        Set<UUID> accountedFor = new HashSet<>();
+        for (UUID instance : instances) {
+            accountedFor.add(Consumers.of(instance));
+            Map<String, Long> now = booked.getOrDefault(Consumers.of(instance), Map.of());
+            PlacedVm vm = placed.get(instance);
+            Map<String, Long> wanted = wanted(instance, vm, active.get(instance), sightings, now);
+            if (wanted != null && !wanted.equals(now)) {
+                boolean done = correct(instance, vm, now, wanted, active.get(instance));
+                corrected += done ? 1 : 0;
+                failed += done ? 0 : 1;
+            }
+        }
+        corrected += releaseUnaccounted(booked, accountedFor, sightings);
+        roundsNowhere.keySet().removeIf(id -> !instances.contains(id) && !booked.containsKey(id));
+        return new Result(corrected, failed);
+    }
+
+    /** What is booked by consumers that may be ours, by host. */
+    private Map<UUID, Map<String, Long>> booked() throws ServiceException {
+        Map<UUID, Map<String, Long>> byConsumer = new TreeMap<>();
+        for (Map.Entry<String, UUID> provider : placement.providers().entrySet()) {
+            placement.claimsOn(provider.getValue()).forEach((consumer, mb) -> {
+                if (Consumers.mayBeOurs(consumer)) {
+                    byConsumer.computeIfAbsent(consumer, key -> new TreeMap<>()).put(provider.getKey(), mb);
+                }
+            });
+        }
+        return byConsumer;
+    }
+
+    /** What should be booked; null if that cannot be told now, or is to stay as it is. */
+    private @Nullable Map<String, Long> wanted(
+            UUID instance,
+            @Nullable PlacedVm placed,
+            @Nullable Migration migration,
+            Sightings sightings,
+            Map<String, Long> now) {
+        if (migration != null) {
+            boolean planning = migration.status() == Status.PLANNING;
+            return planning ? null : Bookings.union(migration.sourceSide(), migration.targetSide());
+        }
+        if (sightings.isMoving(instance)) {
+            return null; // by splitmem's own command line, say: when it has arrived somewhere it counts
+        }
+        Optional<Sightings.Running> running = sightings.running(instance);
+        if (running.isPresent()) {
+            roundsNowhere.remove(instance);
+            return Truth.booking(running.get(), placed, now, isFresh(placed));
+        }
+        if (placed != null && isFresh(placed)) {
+            return placed.booking();
+        }
+        boolean allAnswered = sightings.answered(now.keySet())
+                && (placed == null || sightings.answered(Set.of(placed.vm().host())));
+        return allAnswered && isNowhereForLong(instance) ? Map.of() : null;
+    }
+
+    private boolean isFresh(@Nullable PlacedVm placed) {
+        return placed != null && clock.millis() - placed.updatedMs() < STARTING_LASTS.toMillis();
+    }
+
+    private boolean isNowhereForLong(UUID id) {
+        return roundsNowhere.merge(id, 1, Integer::sum) >= ROUNDS_NOWHERE;
+    }
+
+    /** Only if nothing has changed since this round looked: somebody may just be booking for the VM. */
+    private boolean correct(
+            UUID instance,
+            @Nullable PlacedVm placed,
+            Map<String, Long> now,
+            Map<String, Long> wanted,
+            @Nullable Migration migration) {
+        try {
+            boolean sameMigration = migrations
+                    .active(instance)
+                    .map(Migration::id)
+                    .equals(Optional.ofNullable(migration).map(Migration::id));
+            if (!sameMigration
+                    || !vms.find(instance).equals(Optional.ofNullable(placed))
+                    || !bookings.of(instance).equals(now)) {
+                return true;
+            }
+            if (wanted.isEmpty()) {
+                bookings.release(instance);
+                forget(instance, migration, placed);
+            } else {
+                bookings.set(instance, owner(placed, migration), wanted);
+            }
+            log.warn("instance={} booking corrected: was {}, is {}", instance, now, wanted);
+            if (placed != null) {
+                telemetry.placementChanged(placed.vm(), wanted, "reconciled");
+            }
+            return true;
+        } catch (ServiceException | NoCapacityException e) {
+            log.error("instance={} {} should be booked, {} is: {}", instance, wanted, now, e.getMessage());
+            return false;
+        }
+    }
+
+    private void forget(UUID instance, @Nullable Migration migration, @Nullable PlacedVm placed) {
+        if (migration == null && placed != null && !isFresh(placed)) {
+            vms.delete(instance);
+        }
+    }
+
+    private static Owner owner(@Nullable PlacedVm placed, @Nullable Migration migration) {
+        if (placed != null) {
+            return Booker.owner(placed.vm());
+        }
+        // With neither, whoever owns the consumer now keeps it.
+        return migration == null ? new Owner("", "") : Booker.owner(migration.vm());
+    }
+
+    /** Consumers of ours whose VM nobody knows: of a database that was lost, say. */
+    private int releaseUnaccounted(Map<UUID, Map<String, Long>> booked, Set<UUID> accountedFor, Sightings sightings)
+            throws ServiceException {
+        int released = 0;
+        for (Map.Entry<UUID, Map<String, Long>> entry : booked.entrySet()) {
+            UUID consumer = entry.getKey();
+            if (accountedFor.contains(consumer) || !sightings.allAnswered()) {
+                continue;
+            }
+            if (Consumers.TYPE.equals(placement.claims(consumer).type()) && isNowhereForLong(consumer)) {
+                bookings.releaseConsumer(consumer);
+                log.warn("consumer={} of no known VM released: {}", consumer, entry.getValue());
+                released++;
+            }
+        }
+        return released;
+    }
+}

@@ -1,0 +1,74 @@
+package org.splitmem.bridge.migration;
+
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.TreeMap;
+import java.util.UUID;
+import org.splitmem.bridge.daemon.Daemons;
+import org.splitmem.model.VmInfo;
+import org.splitmem.model.VmState;
+
+/** What all daemons said of their VMs at about the same moment. */
+final class Sightings {
+    /** A VM on a host that runs it. */
+    record Running(String host, VmInfo vm) {}
+
+    private final Map<UUID, List<Running>> all = new TreeMap<>();
+    private final Set<String> silent = new HashSet<>();
+    private final Set<String> heard = new HashSet<>();
+
+    private Sightings() {}
+
+    static Sightings of(List<Daemons.VmReport> reports) {
+        Sightings sightings = new Sightings();
+        for (Daemons.VmReport report : reports) {
+            List<VmInfo> vms = report.vms();
+            if (vms == null) {
+                sightings.silent.add(report.host());
+                continue;
+            }
+            sightings.heard.add(report.host());
+            for (VmInfo vm : vms) {
+                sightings
+                        .all
+                        .computeIfAbsent(UUID.fromString(vm.uuid()), key -> new ArrayList<>())
+                        .add(new Running(report.host(), vm));
+            }
+        }
+        return sightings;
+    }
+
+    Set<UUID> instances() {
+        return all.keySet();
+    }
+
+    /** Whether all of these hosts answered; one that we do not know counts as silent. */
+    boolean answered(Collection<String> hosts) {
+        return heard.containsAll(hosts);
+    }
+
+    boolean allAnswered() {
+        return silent.isEmpty();
+    }
+
+    /** True while it cannot be told where the VM is: on its way, or not connected, or on two hosts. */
+    boolean isMoving(UUID instance) {
+        List<Running> seen = all.getOrDefault(instance, List.of());
+        return seen.size() > 1
+                || seen.stream().anyMatch(on -> !isSettled(on.vm().state()));
+    }
+
+    /** The host that runs the VM; empty if none does that answered. */
+    Optional<Running> running(UUID instance) {
+        return all.getOrDefault(instance, List.of()).stream().findFirst();
+    }
+
+    private static boolean isSettled(VmState state) {
+        return state == VmState.LOCAL || state == VmState.SPLIT;
+    }
+}

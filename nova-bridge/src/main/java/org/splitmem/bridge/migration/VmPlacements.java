@@ -1,0 +1,147 @@
+package org.splitmem.bridge.migration;
+
+import java.time.Clock;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.UUID;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+import org.splitmem.bridge.booking.Bookings;
+import org.splitmem.bridge.daemon.Daemons;
+import org.splitmem.bridge.http.ServiceException;
+import org.splitmem.bridge.migration.RefusedException.Kind;
+import org.splitmem.bridge.plan.ExtraSpecs;
+import org.splitmem.bridge.plan.Plan;
+import org.splitmem.bridge.store.Migration;
+import org.splitmem.bridge.store.MigrationStore;
+import org.splitmem.bridge.store.PlacedVm;
+import org.splitmem.bridge.store.Status;
+import org.splitmem.bridge.store.Vm;
+import org.splitmem.bridge.store.VmStore;
+import org.splitmem.model.SubHostShare;
+
+/** Where the memory of VMs goes that are about to start: boot, resize, unshelve, hard reboot. Any thread. */
+public final class VmPlacements {
+    private static final Logger log = LoggerFactory.getLogger(VmPlacements.class);
+    private static final long MIB = 1L << 20;
+
+    private final MigrationStore migrations;
+    private final VmStore vms;
+    private final Bookings bookings;
+    private final Booker booker;
+    private final Daemons daemons;
+    private final Follower follower;
+    private final Telemetry telemetry;
+    private final Clock clock;
+
+    public VmPlacements(
+            MigrationStore migrations,
+            VmStore vms,
+            Chooser chooser,
+            Bookings bookings,
+            Daemons daemons,
+            Follower follower,
+            Telemetry telemetry,
+            Clock clock) {
+        this.migrations = migrations;
+        this.vms = vms;
+        this.bookings = bookings;
+        this.booker = new Booker(chooser, bookings);
+        this.daemons = daemons;
+        this.follower = follower;
+        this.telemetry = telemetry;
+        this.clock = clock;
+    }
+
+    /**
+     * Where a VM's memory was put.
+     *
+     * @param subHosts in MB; none if it is whole
+     */
+    public record Placement(Vm vm, boolean split, Map<String, Long> subHosts) {
+        public long budgetMb() {
+            return split ? vm.mainMb() : vm.ramMb();
+        }
+    }
+
+    /** Books for a VM that is about to start, in place of what was booked for it, and tells the host's splitmemd. */
+    public Placement place(PlanInput input) throws RefusedException {
+        ExtraSpecs specs = input.specs();
+        Vm vm = input.vm();
+        endPlans(vm.instance(), "the VM is started on " + vm.host());
+        try {
+            Map<String, Long> before = bookings.of(vm.instance());
+            Booker.Booked booked = booker.book(vm, vm.host(), null, specs, Map.of(), before, before.keySet());
+            boolean split = booked.plan().outcome() == Plan.Outcome.SPLIT;
+            try {
+                tellHost(vm, split, booked.booking());
+            } catch (ServiceException e) {
+                new Books(bookings, telemetry).settle(vm, before, "undone");
+                throw e;
+            }
+            vms.put(new PlacedVm(vm, booked.booking(), clock.millis()));
+            log.info("instance={} placed: {}", vm.instance(), booked.plan().summary());
+            telemetry.placementChanged(vm, booked.booking(), "placed");
+            return new Placement(vm, split, split ? booked.booking() : Map.of());
+        } catch (ServiceException e) {
+            throw RefusedException.upstream(e);
+        }
+    }
+
+    private void tellHost(Vm vm, boolean split, Map<String, Long> booking) throws ServiceException {
+        if (!split) {
+            daemons.takeBackSplit(vm.host(), vm.instance()); // an earlier start may have been to be split
+            return;
+        }
+        List<SubHostShare> shares = new ArrayList<>();
+        booking.forEach((host, mb) -> shares.add(new SubHostShare(host, mb * MIB)));
+        daemons.split(vm.host(), vm.instance(), vm.name(), vm.ramMb() * MIB, vm.mainMb() * MIB, shares);
+    }
+
+    /**
+     * Books nothing for a VM any more.
+     *
+     * @param host that the VM is gone from; if it has moved to another since, nothing is done. Absent: gone altogether
+     */
+    public void release(UUID instance, @Nullable String host) throws RefusedException {
+        Optional<PlacedVm> placed = vms.find(instance);
+        if (host != null && placed.isPresent() && !placed.get().vm().host().equals(host)) {
+            return;
+        }
+        endPlans(instance, "the VM is gone");
+        try {
+            bookings.release(instance);
+        } catch (ServiceException e) {
+            throw RefusedException.upstream(e);
+        }
+        vms.delete(instance);
+        if (placed.isPresent()) {
+            Vm vm = placed.get().vm();
+            telemetry.placementChanged(vm, Map.of(), "released");
+            takeBack(vm);
+        }
+    }
+
+    /** Without an answer the daemon drops what it expects by itself, after ten minutes. */
+    private void takeBack(Vm vm) {
+        try {
+            daemons.takeBackSplit(vm.host(), vm.instance());
+        } catch (ServiceException e) {
+            log.warn("instance={} {}", vm.instance(), e.text());
+        }
+    }
+
+    private void endPlans(UUID instance, String why) throws RefusedException {
+        Optional<Migration> active = migrations.active(instance);
+        if (active.isPresent() && active.get().status() != Status.PLANNED) {
+            throw new RefusedException(
+                    Kind.CONFLICT,
+                    "migration-running",
+                    "instance " + instance + " is migrating (" + active.get().id() + ")");
+        }
+        active.ifPresent(planned -> follower.giveUp(planned, Status.EXPIRED, why));
+    }
+}

@@ -1,0 +1,11 @@
+package org.splitmem.bridge.placement;
+
+import java.util.UUID;
+
+/**
+ * A resource provider that is a host.
+ *
+ * @param name of the host
+ * @param freeMb MEMORY_MB within its capacity that nobody has claimed; negative if it is overcommitted
+ */
+public record Provider(UUID uuid, String name, long freeMb) {}

@@ -1,0 +1,106 @@
+package org.splitmem.bridge.store;
+
+import com.zaxxer.hikari.HikariConfig;
+import com.zaxxer.hikari.HikariDataSource;
+import com.zaxxer.hikari.pool.HikariPool.PoolInitializationException;
+import java.sql.Connection;
+import java.sql.PreparedStatement;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.sql.SQLIntegrityConstraintViolationException;
+import java.util.ArrayList;
+import java.util.List;
+import org.flywaydb.core.Flyway;
+import org.flywaydb.core.api.FlywayException;
+import org.jspecify.annotations.Nullable;
+
+/** The connections to the database; brings its tables to this version first. Any thread. */
+public final class Database implements AutoCloseable {
+    private static final long CONNECT_MS = 5_000;
+
+    private final HikariDataSource pool;
+
+    /**
+     * Connects.
+     *
+     * @param url of JDBC: jdbc:h2:... or jdbc:mariadb://...
+     * @param connections at least 2: bringing the tables up to date takes two
+     * @throws StoreException if it cannot be reached, or its tables are of a newer version
+     */
+    public Database(String url, String user, String password, int connections) {
+        HikariConfig config = new HikariConfig();
+        config.setJdbcUrl(url);
+        config.setUsername(user);
+        config.setPassword(password);
+        config.setMaximumPoolSize(connections);
+        config.setConnectionTimeout(CONNECT_MS);
+        config.setPoolName("database");
+        try {
+            pool = new HikariDataSource(config);
+            Flyway.configure().dataSource(pool).load().migrate();
+        } catch (FlywayException | PoolInitializationException e) {
+            throw new StoreException("the database " + url + " cannot be used: " + e.getMessage(), e);
+        }
+    }
+
+    /** Reads one row. */
+    interface RowReader<T> {
+        T read(ResultSet row) throws SQLException;
+    }
+
+    <T> List<T> query(String sql, RowReader<T> reader, @Nullable Object... parameters) {
+        try (Connection connection = pool.getConnection();
+                PreparedStatement statement = prepare(connection, sql, parameters);
+                ResultSet rows = statement.executeQuery()) {
+            List<T> all = new ArrayList<>();
+            while (rows.next()) {
+                all.add(reader.read(rows));
+            }
+            return all;
+        } catch (SQLException e) {
+            throw new StoreException("the database failed: " + e.getMessage(), e);
+        }
+    }
+
+    /** @return how many rows were changed */
+    int update(String sql, @Nullable Object... parameters) {
+        try (Connection connection = pool.getConnection();
+                PreparedStatement statement = prepare(connection, sql, parameters)) {
+            return statement.executeUpdate();
+        } catch (SQLException e) {
+            throw new StoreException("the database failed: " + e.getMessage(), e);
+        }
+    }
+
+    /** @return false if a row with one of its unique values is there already */
+    boolean insert(String sql, @Nullable Object... parameters) {
+        try (Connection connection = pool.getConnection();
+                PreparedStatement statement = prepare(connection, sql, parameters)) {
+            statement.executeUpdate();
+            return true;
+        } catch (SQLIntegrityConstraintViolationException e) {
+            return false;
+        } catch (SQLException e) {
+            throw new StoreException("the database failed: " + e.getMessage(), e);
+        }
+    }
+
+    private static PreparedStatement prepare(Connection connection, String sql, @Nullable Object... parameters)
+            throws SQLException {
+        PreparedStatement statement = connection.prepareStatement(sql);
+        for (int i = 0; i < parameters.length; i++) {
+            statement.setObject(i + 1, parameters[i]);
+        }
+        return statement;
+    }
+
+    /** @throws StoreException unless it answers */
+    public void check() {
+        query("SELECT 1", row -> row.getInt(1));
+    }
+
+    @Override
+    public void close() {
+        pool.close();
+    }
+}

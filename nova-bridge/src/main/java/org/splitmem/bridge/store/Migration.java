@@ -1,0 +1,57 @@
+package org.splitmem.bridge.store;
+
+import java.util.Map;
+import java.util.TreeMap;
+import java.util.UUID;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A migration, as it stands in the database.
+ *
+ * @param sourceSide what was booked for the VM before, by host
+ * @param targetSide what is booked for its destination, by host: sub-hosts, or the destination itself if it is whole there
+ * @param whole whether all of its RAM goes to the destination
+ * @param daemonId the migration's id at the source's splitmemd; absent until that has taken it
+ * @param reason why it is where it is
+ * @param abortAsked whether somebody wants it to end
+ */
+public record Migration(
+        String id,
+        Vm vm,
+        String destination,
+        Status status,
+        Map<String, String> extraSpecs,
+        Map<String, Long> sourceSide,
+        Map<String, Long> targetSide,
+        boolean whole,
+        Progress progress,
+        @Nullable String daemonId,
+        @Nullable String reason,
+        boolean abortAsked,
+        long createdMs,
+        long updatedMs,
+        @Nullable Long finishedMs) {
+    public Migration {
+        extraSpecs = Map.copyOf(extraSpecs);
+        sourceSide = Map.copyOf(sourceSide);
+        targetSide = Map.copyOf(targetSide);
+    }
+
+    public UUID instance() {
+        return vm.instance();
+    }
+
+    public String source() {
+        return vm.host();
+    }
+
+    /** The sub-hosts, by name; none if it is whole. */
+    public Map<String, Long> subHosts() {
+        return whole ? Map.of() : new TreeMap<>(targetSide);
+    }
+
+    /** What may be resident on the destination. */
+    public long budgetMb() {
+        return whole ? vm.ramMb() : vm.mainMb();
+    }
+}

@@ -1,0 +1,1 @@
+"""Nova's side of splitmem: a compute driver whose large servers migrate split."""

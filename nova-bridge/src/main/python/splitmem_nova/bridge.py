@@ -1,0 +1,152 @@
+"""nova-bridge, over HTTP and with Keystone's tokens of our own: a user's token may expire during a migration."""
+import dataclasses
+import logging
+
+from keystoneauth1 import exceptions as ks_exceptions
+from keystoneauth1 import loading as ks_loading
+
+from splitmem_nova import client
+from splitmem_nova import daemon
+
+LOG = logging.getLogger(__name__)
+
+MICROVERSION = 'split-migration 1.0'
+
+
+class BridgeClient(client.Client):
+    """While the bridge is away, progress and abort are asked of this host's splitmemd: it carries a migration on by itself.
+
+    :param conf: all of nova.conf, with our section registered
+    """
+
+    def __init__(self, conf):
+        self._conf = conf
+        self._daemon = daemon.DaemonClient(conf.splitmem)
+        self._adapter = None
+
+    def plan(self, server, source, destination):
+        body = dict(_told(server), source=source, destination=destination)
+        return self._migration(self._ask('POST', '/v1/migrations', body))
+
+    def start(self, migration, server):
+        answer = self._ask('POST', '/v1/migrations/%s/start' % migration.id)
+        return self._migration(answer) if answer else self.show(migration)
+
+    def show(self, migration):
+        if not migration.local:
+            try:
+                return self._migration(self._ask('GET', '/v1/migrations/%s' % migration.id))
+            except client.Unavailable as e:
+                LOG.warning('%s; asking splitmemd on this host', e)
+        found = self._daemon.latest(migration.instance_uuid, migration.destination)
+        if found is None:
+            raise client.Unavailable('neither the bridge nor splitmemd tell of the migration of %s' % migration.instance_uuid)
+        # The bridge stays the first to be asked.
+        return dataclasses.replace(found, id=migration.id, local=False)
+
+    def abort(self, migration):
+        self._with_fall_back('DELETE', '', migration, self._daemon.abort)
+
+    def complete(self, migration):
+        self._with_fall_back('POST', '/force-complete', migration, self._daemon.complete)
+
+    def running(self, source):
+        answer = self._ask('GET', '/v1/migrations?source=%s&status=running' % source)
+        found = [self._migration({'migration': entry}) for entry in _field(answer, 'migrations')]
+        return [entry for entry in found if entry.source == source and not entry.is_over]
+
+    def unplan(self, instance_uuid, destination):
+        answer = self._ask('GET', '/v1/migrations?instance_uuid=%s' % instance_uuid)
+        for entry in _field(answer, 'migrations'):
+            found = self._migration({'migration': entry})
+            if found.destination == destination and not found.is_over:
+                self._ask('DELETE', '/v1/migrations/%s' % found.id)
+
+    def place(self, server, host):
+        body = dict(_told(server), host=host)
+        del body['instance_uuid']
+        self._ask('PUT', '/v1/vms/%s/placement' % server.uuid, body)
+
+    def unplace(self, instance_uuid, host):
+        try:
+            self._ask('DELETE', '/v1/vms/%s/placement?host=%s' % (instance_uuid, host))
+        except client.ClientError as e:
+            if e.status != 404:
+                raise
+
+    def _with_fall_back(self, method, action, migration, otherwise):
+        try:
+            self._ask(method, '/v1/migrations/%s%s' % (migration.id, action))
+        except client.Unavailable as e:
+            LOG.warning('%s; telling splitmemd on this host', e)
+            found = self._daemon.latest(migration.instance_uuid, migration.destination)
+            if found is None:
+                raise
+            otherwise(found)
+
+    def _session(self):
+        if self._adapter is None:
+            auth = ks_loading.load_auth_from_conf_options(self._conf, 'splitmem')
+            session = ks_loading.load_session_from_conf_options(
+                self._conf, 'splitmem', auth=auth, timeout=self._conf.splitmem.request_timeout)
+            self._adapter = ks_loading.load_adapter_from_conf_options(
+                self._conf, 'splitmem', session=session, auth=auth)
+        return self._adapter
+
+    def _ask(self, method, path, body=None):
+        try:
+            response = self._session().request(path, method, json=body, raise_exc=False,
+                                               headers={'OpenStack-API-Version': MICROVERSION})
+        except ks_exceptions.ClientException as e:
+            raise client.Unavailable('nova-bridge, %s %s: %s' % (method, path, e)) from e
+        if response.status_code == 204:
+            return None
+        try:
+            answer = response.json() if response.content else None
+        except ValueError as e:
+            raise client.Unavailable('nova-bridge answered %s %s with %d and without JSON: %.200r'
+                                     % (method, path, response.status_code, response.content)) from e
+        if response.status_code < 300:
+            return answer
+        error = _error(answer)
+        message = 'nova-bridge: %s' % (error.get('message') or 'HTTP status %d' % response.status_code)
+        kind = client.ClientError if 400 <= response.status_code < 500 and error else client.Unavailable
+        raise kind(message, response.status_code, error.get('reason') or '')
+
+    @staticmethod
+    def _migration(answer):
+        info = _field(answer, 'migration')
+        try:
+            return client.Migration(
+                instance_uuid=info['instance_uuid'], destination=info['destination'], id=info['id'],
+                phase=_phase(info), source=info['source'], total=info.get('memory_total_bytes') or 0,
+                processed=info.get('memory_processed_bytes') or 0, remaining=info.get('memory_remaining_bytes') or 0,
+                rate=info.get('rate_bytes_per_second') or 0, reason=info.get('reason') or '')
+        except (KeyError, TypeError, AttributeError) as e:
+            raise client.Unavailable('nova-bridge told something else than a migration: %.200s' % answer) from e
+
+
+def _told(server):
+    return {
+        'instance_uuid': server.uuid, 'name': server.name, 'ram_mb': server.ram_mb, 'main_mb': server.main_mb,
+        'extra_specs': server.extra_specs, 'project_id': server.project_id, 'user_id': server.user_id}
+
+
+def _phase(info):
+    """The daemon's phase; of a migration that ended before splitmemd knew of it only the status tells."""
+    phase = info.get('phase') or client.PLANNED
+    if info['status'] not in ('planned', 'running') and phase not in client.OVER:
+        return client.DONE if info['status'] == 'completed' else client.ABORTED
+    return phase
+
+
+def _field(answer, name):
+    try:
+        return answer[name]
+    except (KeyError, TypeError) as e:
+        raise client.Unavailable('nova-bridge answered without "%s": %.200s' % (name, answer)) from e
+
+
+def _error(answer):
+    error = answer.get('error') if isinstance(answer, dict) else None
+    return error if isinstance(error, dict) else {}

@@ -1,0 +1,100 @@
+"""What the driver asks of whoever arranges split migrations, and what comes back."""
+import collections
+import dataclasses
+
+# Phases of splitmemd, in order; the last two end a migration.
+PLANNED, PRECOPY, READY, SWITCHOVER, HANDOVER, DONE, ABORTED = (
+    'PLANNED', 'PRECOPY', 'READY', 'SWITCHOVER', 'HANDOVER', 'DONE', 'ABORTED')
+OVER = (DONE, ABORTED)
+
+# The hypervisor is asked so much earlier than it is needed: the hook at the destination holds it for as long as it is too early.
+LEAD_SECONDS = 2
+
+MIB = 1 << 20
+
+
+class ClientError(Exception):
+    """The request was refused.
+
+    :param reason: for programs, as in ``no-sub-hosts``; may be empty
+    """
+
+    def __init__(self, message, status=0, reason=''):
+        super().__init__(message)
+        self.status = status
+        self.reason = reason
+
+
+class Unavailable(ClientError):
+    """Nobody answered, or not in a way that can be understood: it may be different a moment later."""
+
+
+# A server of a split flavor, as others have to know it. Sizes in MiB; main_mb is what Nova itself claims on its host.
+Server = collections.namedtuple('Server', 'uuid name ram_mb main_mb extra_specs project_id user_id')
+
+
+@dataclasses.dataclass(frozen=True)
+class Migration:
+    """One split migration, as it was when it was asked for. Sizes in bytes, rates in bytes per second."""
+
+    instance_uuid: str
+    destination: str
+    id: str = ''  # empty: planned, and not yet known to splitmemd
+    phase: str = PLANNED
+    source: str = ''
+    total: int = 0
+    processed: int = 0
+    remaining: int = 0
+    rate: int = 0
+    reason: str = ''
+    local: bool = False  # id is one of this host's splitmemd, not of the bridge
+
+    @property
+    def is_over(self):
+        return self.phase in OVER
+
+    @property
+    def hypervisor_may_start(self):
+        if self.phase == PRECOPY:
+            return self.remaining < LEAD_SECONDS * self.rate
+        return self.phase in (READY, SWITCHOVER)
+
+
+class Client:
+    """All methods raise :class:`ClientError`, and its subclass :class:`Unavailable`. They block, and may be used by any thread."""
+
+    def plan(self, server, source, destination):
+        """Chooses sub-hosts and books their memory; a plan for the same migration is renewed. -> Migration"""
+        raise NotImplementedError
+
+    def start(self, migration, server):
+        """Begins to copy, on the source host. -> Migration"""
+        raise NotImplementedError
+
+    def show(self, migration):
+        """-> Migration, as it is now"""
+        raise NotImplementedError
+
+    def abort(self, migration):
+        """Gives it up. A refusal (409) means that the VM runs at its destination already."""
+        raise NotImplementedError
+
+    def complete(self, migration):
+        """Makes it stop iterating and be READY."""
+        raise NotImplementedError
+
+    def running(self, source):
+        """-> the migrations from this host that have begun and are not over"""
+        raise NotImplementedError
+
+    def unplan(self, instance_uuid, destination):
+        """Gives up whatever is planned or running towards this destination; does nothing if there is nothing."""
+        raise NotImplementedError
+
+    def place(self, server, host):
+        """Books, before a cold start on this host, the memory that Nova has not claimed."""
+        raise NotImplementedError
+
+    def unplace(self, instance_uuid, host):
+        """The server is gone from this host. Does nothing if it is placed on another one."""
+        raise NotImplementedError

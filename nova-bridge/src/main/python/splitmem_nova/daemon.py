@@ -1,0 +1,111 @@
+"""splitmemd of this host, over its Unix socket (docs/API.md)."""
+import http.client
+import json
+import socket
+
+from splitmem_nova import client
+
+
+class _UnixConnection(http.client.HTTPConnection):
+    def __init__(self, path, timeout):
+        super().__init__('splitmemd', timeout=timeout)
+        self._path = path
+
+    def connect(self):
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(self._path)
+
+
+class DaemonClient(client.Client):
+    """Migrates with the sub-hosts of the configuration. Plans and placements are nobody's: there is nothing to book them with.
+
+    :param conf: the section [splitmem]
+    """
+
+    def __init__(self, conf):
+        self._conf = conf
+
+    def plan(self, server, source, destination):
+        if self._needs_sub_hosts(server) and not self._sub_hosts(source, destination):
+            raise client.ClientError('[splitmem]sub_hosts of nova.conf names no host but %s and %s' % (source, destination),
+                                     409, 'no-sub-hosts')
+        return client.Migration(server.uuid, destination, source=source)
+
+    def start(self, migration, server):
+        request = {'destination': migration.destination}
+        if self._needs_sub_hosts(server):
+            request['budgetBytes'] = server.main_mb * client.MIB
+            request['subHosts'] = [{'host': host} for host in self._sub_hosts(migration.source, migration.destination)]
+        handover = server.extra_specs.get('splitmem:handover')
+        if handover:
+            request['handover'] = handover
+        return self._migration(self._ask('POST', '/v1/vms/%s/migrations' % server.uuid, request))
+
+    def show(self, migration):
+        return self._migration(self._ask('GET', '/v1/migrations/%s' % migration.id))
+
+    def abort(self, migration):
+        self._ask('DELETE', '/v1/migrations/%s' % migration.id)
+
+    def complete(self, migration):
+        self._ask('POST', '/v1/migrations/%s/complete' % migration.id)
+
+    def running(self, source):
+        return [found for found in map(self._migration, self._ask('GET', '/v1/migrations')) if not found.is_over]
+
+    def unplan(self, instance_uuid, destination):
+        """Only the source's splitmemd knows of a migration; that of the destination drops by itself what it expects."""
+
+    def place(self, server, host):
+        pass
+
+    def unplace(self, instance_uuid, host):
+        pass
+
+    def latest(self, instance_uuid, destination):
+        """The newest migration of this VM to this destination, over or not; None if there is none."""
+        for found in map(self._migration, self._ask('GET', '/v1/migrations')):
+            if found.instance_uuid == instance_uuid and found.destination == destination:
+                return found
+        return None
+
+    @staticmethod
+    def _needs_sub_hosts(server):
+        return server.main_mb < server.ram_mb
+
+    def _sub_hosts(self, source, destination):
+        return [host for host in self._conf.sub_hosts if host not in (source, destination)]
+
+    @staticmethod
+    def _migration(info):
+        try:
+            return client.Migration(
+                instance_uuid=info['vm'], destination=info['destination'], id=info['id'], phase=info['phase'],
+                source=info['source'], total=info['bytesTotal'], processed=info['bytesDone'],
+                remaining=info['bytesRemaining'], rate=info['rateBytesPerSecond'], reason=info.get('reason', ''), local=True)
+        except (KeyError, TypeError, AttributeError) as e:
+            raise client.Unavailable('splitmemd told something else than a migration: %.200s' % info) from e
+
+    def _ask(self, method, path, body=None):
+        connection = _UnixConnection(self._conf.socket, self._conf.request_timeout)
+        try:
+            connection.request(method, path, None if body is None else json.dumps(body),
+                               {} if body is None else {'Content-Type': 'application/json'})
+            response = connection.getresponse()
+            text = response.read()
+        except (OSError, http.client.HTTPException) as e:
+            raise client.Unavailable('splitmemd does not answer on %s: %s' % (self._conf.socket, e)) from e
+        finally:
+            connection.close()
+        try:
+            answer = json.loads(text) if text else None
+        except ValueError as e:
+            raise client.Unavailable('splitmemd answered %d without JSON: %.200r' % (response.status, text)) from e
+        if response.status < 300:
+            return answer
+        try:
+            message, code = answer['error']['message'], answer['error']['code']
+        except (KeyError, TypeError) as e:
+            raise client.Unavailable('splitmemd answered %d: %.200r' % (response.status, text)) from e
+        raise client.ClientError(message, response.status, code)

@@ -1,0 +1,50 @@
+"""Domain XML of servers of a split flavor. What makes a domain split-ready is known to `splitmem prepare` alone (docs/adr)."""
+from lxml import etree
+from oslo_concurrency import processutils
+
+DIRECT_IO = ('none', 'directsync')
+
+
+class NotSplittable(Exception):
+    """The domain cannot be split; the message says what is in the way, and the remedy."""
+
+
+def uses_page_cache(driver_cache):
+    return driver_cache not in DIRECT_IO
+
+
+def with_page_cache(xml):
+    """The domain with its disks' I/O through the host's page cache: splitmem does not see what direct I/O writes into RAM.
+
+    A disk that several servers may write keeps its mode: the page cache would be wrong for it, so the domain is refused.
+    """
+    domain = etree.fromstring(xml)
+    for disk in domain.findall('devices/disk'):
+        driver = disk.find('driver')
+        if driver is None or uses_page_cache(driver.get('cache')) or disk.find('shareable') is not None:
+            continue
+        driver.set('cache', 'writeback')
+        if driver.get('io') == 'native':  # only for direct I/O; QEMU refuses it otherwise
+            driver.set('io', 'threads')
+    return etree.tostring(domain, encoding='unicode')
+
+
+def prepare(xml, command):
+    """Makes the domain split-ready.
+
+    :param command: as [splitmem]prepare_command
+    :raises NotSplittable: if it is refused, or the command fails
+    """
+    try:
+        out, _ = processutils.execute(*command.split(), process_input=xml)
+    except processutils.ProcessExecutionError as e:
+        words = (e.stderr or e.stdout or 'exit code %s' % e.exit_code).strip()
+        raise NotSplittable(words) from e
+    except OSError as e:
+        raise NotSplittable('%s cannot be run: %s' % (command, e)) from e
+    return out
+
+
+def is_prepared(xml):
+    """Whether QEMU was started so that its RAM is splitmemd's."""
+    return 'SPLITMEM_VM' in xml

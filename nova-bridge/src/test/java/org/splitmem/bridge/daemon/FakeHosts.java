@@ -1,0 +1,316 @@
+package org.splitmem.bridge.daemon;
+
+import java.io.IOException;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+import java.util.UUID;
+import org.glassfish.grizzly.http.server.HttpHandler;
+import org.glassfish.grizzly.http.server.HttpServer;
+import org.glassfish.grizzly.http.server.NetworkListener;
+import org.glassfish.grizzly.http.server.Request;
+import org.glassfish.grizzly.http.server.Response;
+import org.splitmem.model.ErrorBody;
+import org.splitmem.model.FaultCounts;
+import org.splitmem.model.Handover;
+import org.splitmem.model.HostInfo;
+import org.splitmem.model.Json;
+import org.splitmem.model.LatencyHistogram;
+import org.splitmem.model.LatencyUs;
+import org.splitmem.model.MigrationInfo;
+import org.splitmem.model.MigrationPhase;
+import org.splitmem.model.MigrationRequest;
+import org.splitmem.model.PagePlacement;
+import org.splitmem.model.SubHostShare;
+import org.splitmem.model.VmInfo;
+import org.splitmem.model.VmState;
+
+/** Hosts with a splitmemd each that moves nothing by itself: the test says what happens. */
+public final class FakeHosts implements AutoCloseable {
+    private static final long MIB = 1L << 20;
+
+    /** How a host answers. */
+    public enum Mood {
+        WELL,
+        /** Refuses connections. */
+        DOWN,
+        /** Does what it is asked, and answers 500. */
+        SAYS_ITS_BROKEN
+    }
+
+    private static final class Host {
+        private final HttpServer server = new HttpServer();
+        private final Map<String, VmInfo> vms = new TreeMap<>();
+        private final List<MigrationInfo> migrations = new ArrayList<>();
+        private final Map<String, SplitRequest> expected = new TreeMap<>();
+        private long freeMb;
+        private Mood mood = Mood.WELL;
+    }
+
+    private final Map<String, Host> hosts = new TreeMap<>();
+    private final Map<String, Integer> completed = new HashMap<>();
+
+    public FakeHosts(String... names) throws IOException {
+        for (String name : names) {
+            Host host = new Host();
+            host.freeMb = 4096;
+            host.server.addListener(new NetworkListener(name, "127.0.0.1", 0));
+            host.server.getServerConfiguration().addHttpHandler(handler(name), "/");
+            host.server.start();
+            hosts.put(name, host);
+        }
+    }
+
+    private HttpHandler handler(String name) {
+        return new HttpHandler() {
+            @Override
+            public void service(Request request, Response response) throws Exception {
+                String body =
+                        new String(request.getInputStream().readAllBytes(), java.nio.charset.StandardCharsets.UTF_8);
+                answer(name, request, response, body);
+            }
+        };
+    }
+
+    public List<HostAddress> addresses() {
+        List<HostAddress> all = new ArrayList<>();
+        hosts.forEach((name, host) -> all.add(
+                new HostAddress(name, "127.0.0.1", host.server.getListener(name).getPort())));
+        return all;
+    }
+
+    public Daemons daemons() {
+        return new Daemons(addresses(), "key", java.time.Duration.ofSeconds(5));
+    }
+
+    @Override
+    public void close() {
+        hosts.values().forEach(host -> host.server.shutdownNow());
+    }
+
+    // ---- the world
+
+    public synchronized void mood(String host, Mood mood) {
+        host(host).mood = mood;
+    }
+
+    public synchronized void lends(String host, long mb) {
+        host(host).freeMb = mb;
+    }
+
+    public synchronized void runs(String host, UUID vm, long ramMb) {
+        put(host, vm, VmState.LOCAL, ramMb, Map.of());
+    }
+
+    public synchronized void runsSplit(String host, UUID vm, long ramMb, Map<String, Long> remoteMb) {
+        put(host, vm, VmState.SPLIT, ramMb, remoteMb);
+    }
+
+    private void put(String host, UUID vm, VmState state, long ramMb, Map<String, Long> remoteMb) {
+        Map<String, Long> bytes = new TreeMap<>();
+        remoteMb.forEach((name, mb) -> bytes.put(name, mb * MIB));
+        host(host)
+                .vms
+                .put(
+                        vm.toString(),
+                        new VmInfo(
+                                vm.toString(),
+                                "db1",
+                                state,
+                                ramMb * MIB,
+                                ramMb * MIB,
+                                ramMb * MIB,
+                                0,
+                                null,
+                                bytes,
+                                FaultCounts.NONE,
+                                LatencyUs.NONE,
+                                LatencyHistogram.NONE,
+                                1));
+    }
+
+    public synchronized void stops(String host, UUID vm) {
+        host(host).vms.remove(vm.toString());
+    }
+
+    /** The newest migration from a host is where the test says; DONE moves the VM. */
+    public synchronized void phase(String host, MigrationPhase phase, String reason) {
+        List<MigrationInfo> all = host(host).migrations;
+        MigrationInfo m = all.get(all.size() - 1);
+        all.set(
+                all.size() - 1,
+                new MigrationInfo(
+                        m.id(),
+                        m.vm(),
+                        m.name(),
+                        phase,
+                        m.source(),
+                        m.destination(),
+                        m.subHosts(),
+                        m.budgetBytes(),
+                        m.handover(),
+                        1,
+                        1000,
+                        600,
+                        400,
+                        50,
+                        20,
+                        8L,
+                        5,
+                        null,
+                        phase == MigrationPhase.DONE ? 7.5 : null,
+                        reason,
+                        PagePlacement.NONE));
+        if (phase == MigrationPhase.DONE) {
+            Map<String, Long> remote = new TreeMap<>();
+            m.subHosts().forEach(share -> remote.put(share.host(), share.bytes() / MIB));
+            stops(m.source(), UUID.fromString(m.vm()));
+            put(
+                    m.destination(),
+                    UUID.fromString(m.vm()),
+                    remote.isEmpty() ? VmState.LOCAL : VmState.SPLIT,
+                    512,
+                    remote);
+        }
+    }
+
+    /** As a splitmemd that was started anew. */
+    public synchronized void forgetMigrations(String host) {
+        host(host).migrations.clear();
+    }
+
+    public synchronized List<MigrationInfo> migrationsFrom(String host) {
+        return List.copyOf(host(host).migrations);
+    }
+
+    /** Who is expected to be split on a host, and how, in bytes. */
+    public synchronized Map<String, Long> expectedOn(String host, UUID vm) {
+        SplitRequest request = host(host).expected.get(vm.toString());
+        Map<String, Long> shares = new TreeMap<>();
+        if (request != null) {
+            for (SubHostShare share : request.subHosts()) {
+                shares.put(share.host(), share.bytes());
+            }
+        }
+        return shares;
+    }
+
+    public synchronized int completions(String host) {
+        return completed.getOrDefault(host, 0);
+    }
+
+    private Host host(String name) {
+        Host host = hosts.get(name);
+        if (host == null) {
+            throw new IllegalArgumentException("no such host: " + name);
+        }
+        return host;
+    }
+
+    // ---- the API
+
+    private void answer(String name, Request request, Response response, String body) throws IOException {
+        Mood mood;
+        Object answer;
+        synchronized (this) {
+            mood = host(name).mood;
+            String[] parts = request.getRequestURI().substring(1).split("/");
+            if (!"Bearer key".equals(request.getHeader("Authorization"))) {
+                answer = ErrorBody.of("unauthorized", "wrong key");
+            } else {
+                answer =
+                        mood == Mood.DOWN ? "" : reply(name, request.getMethod().getMethodString(), parts, body);
+            }
+        }
+        if (mood == Mood.DOWN) {
+            throw new IOException("cut");
+        }
+        response.setStatus(
+                mood == Mood.SAYS_ITS_BROKEN ? 500 : answer instanceof ErrorBody error ? status(error) : 200);
+        response.setContentType("application/json");
+        response.getOutputStream().write(Json.writeBytes(answer));
+    }
+
+    private static int status(ErrorBody error) {
+        return switch (error.error().code()) {
+            case "handed-over", "vm-split" -> 409;
+            case "unauthorized" -> 401;
+            default -> 404;
+        };
+    }
+
+    private Object reply(String name, String method, String[] parts, String body) {
+        Host host = host(name);
+        String what = method + " " + parts[1] + (parts.length > 3 ? " " + parts[3] : parts.length > 2 ? " *" : "");
+        return switch (what) {
+            case "GET host" ->
+                new HostInfo(name, "1", 1, "6.7", 4096 * MIB, 0, 0, host.freeMb * MIB, 0, null, null, null);
+            case "GET vms" -> List.copyOf(host.vms.values());
+            case "GET vms *" -> orNotFound(host.vms.get(parts[2]));
+            case "POST vms migrations" -> begin(name, parts[2], Json.read(body, MigrationRequest.class));
+            case "GET migrations" -> List.copyOf(host.migrations);
+            case "GET migrations *" ->
+                orNotFound(host.migrations.stream()
+                        .filter(m -> m.id().equals(parts[2]))
+                        .findFirst()
+                        .orElse(null));
+            case "DELETE migrations *" -> abort(name);
+            case "POST migrations complete" -> {
+                completed.merge(name, 1, Integer::sum);
+                yield Map.of();
+            }
+            case "POST vms split" -> {
+                host.expected.put(parts[2], Json.read(body, SplitRequest.class));
+                yield Map.of();
+            }
+            case "DELETE vms split" -> orNotFound(host.expected.remove(parts[2]));
+            default -> ErrorBody.of("not-found", what);
+        };
+    }
+
+    private static Object orNotFound(Object value) {
+        return value == null ? ErrorBody.of("not-found", "there is none") : value;
+    }
+
+    private Object begin(String source, String vm, MigrationRequest request) {
+        if (!host(source).vms.containsKey(vm)) {
+            return ErrorBody.of("vm-not-found", "no split-ready VM \"" + vm + "\" runs on " + source);
+        }
+        MigrationInfo info = new MigrationInfo(
+                UUID.randomUUID().toString(),
+                vm,
+                "db1",
+                MigrationPhase.PLANNED,
+                source,
+                request.destination(),
+                request.subHosts(),
+                request.budgetBytes() == null ? 512 * MIB : request.budgetBytes(),
+                Handover.HYBRID,
+                0,
+                0,
+                0,
+                0,
+                0,
+                0,
+                null,
+                5,
+                null,
+                null,
+                null,
+                PagePlacement.NONE);
+        host(source).migrations.add(info);
+        return info;
+    }
+
+    private Object abort(String name) {
+        List<MigrationInfo> all = host(name).migrations;
+        MigrationInfo last = all.get(all.size() - 1);
+        if (!last.phase().canAbort()) {
+            return ErrorBody.of("handed-over", "the guest runs at " + last.destination());
+        }
+        phase(name, MigrationPhase.ABORTED, "aborted by the operator");
+        return Map.of();
+    }
+}

@@ -1,0 +1,128 @@
+package org.splitmem.bridge.migration;
+
+import java.time.Clock;
+import java.time.Duration;
+import java.time.Instant;
+import java.time.ZoneId;
+import java.time.ZoneOffset;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.UUID;
+import org.splitmem.bridge.booking.Bookings;
+import org.splitmem.bridge.booking.Consumers;
+import org.splitmem.bridge.daemon.Daemons;
+import org.splitmem.bridge.daemon.FakeHosts;
+import org.splitmem.bridge.http.FixedCredentials;
+import org.splitmem.bridge.placement.FakePlacement;
+import org.splitmem.bridge.placement.PlacementClient;
+import org.splitmem.bridge.store.Database;
+import org.splitmem.bridge.store.Migration;
+import org.splitmem.bridge.store.MigrationStore;
+import org.splitmem.bridge.store.Vm;
+import org.splitmem.bridge.store.VmStore;
+
+/** Three hosts, Placement and a database, and as many bridges as a test wants; time passes when it is told to. */
+public final class Cloud extends Clock implements AutoCloseable {
+    public static final UUID VM = UUID.fromString("6d1f0000-0000-4000-8000-000000000001");
+    public static final Map<String, String> SPECS = Map.of("splitmem:enabled", "true");
+
+    public final FakePlacement placement;
+    public final FakeHosts hosts;
+    public final Database database;
+    final List<String> told = new ArrayList<>();
+    private final List<Daemons> daemons = new ArrayList<>();
+    private Instant now = Instant.parse("2026-11-21T12:00:00Z");
+
+    public Cloud() throws Exception {
+        // h1 runs a VM of 512 MB, of which Nova has claimed 256; h2 has room for the main share only.
+        placement =
+                new FakePlacement().host("h1", 256, true).host("h2", 100, true).host("h3", 1000, true);
+        hosts = new FakeHosts("h1", "h2", "h3");
+        database = new Database(
+                "jdbc:h2:mem:" + UUID.randomUUID() + ";MODE=MariaDB;DATABASE_TO_LOWER=TRUE;DB_CLOSE_DELAY=-1",
+                "",
+                "",
+                4);
+        hosts.runs("h1", VM, 512);
+        placement.claim(Consumers.of(VM), "SPLITMEM", "h1", 256);
+    }
+
+    /** A bridge. */
+    public final class Bridge {
+        public final MigrationStore store;
+        public final VmStore vms;
+        public final Follower follower;
+        public final MigrationService migrations;
+        public final VmPlacements placements;
+        public final Reconciler reconciler;
+        public final Daemons daemons;
+        public final PlacementClient client;
+
+        Bridge(String name) {
+            Cloud c = Cloud.this;
+            client = new PlacementClient(new FixedCredentials(placement.url()), Duration.ofSeconds(5));
+            Bookings bookings = new Bookings(client);
+            daemons = hosts.daemons();
+            store = new MigrationStore(database, name, 15_000);
+            vms = new VmStore(database);
+            Chooser chooser = new Chooser(client, daemons, store, ns -> {});
+            Telemetry telemetry = new Telemetry() {
+                @Override
+                public void migrationChanged(Migration m) {
+                    told.add(m.status().word() + " " + m.progress().phase());
+                }
+
+                @Override
+                public void placementChanged(Vm vm, Map<String, Long> booking, String cause) {
+                    told.add(cause + " " + booking);
+                }
+            };
+            follower = new Follower(store, vms, bookings, daemons, telemetry, c);
+            migrations = new MigrationService(store, vms, chooser, bookings, daemons, follower, telemetry, c);
+            placements = new VmPlacements(store, vms, chooser, bookings, daemons, follower, telemetry, c);
+            reconciler = new Reconciler(client, bookings, daemons, store, vms, telemetry, c);
+        }
+    }
+
+    public Bridge bridge(String name) {
+        Bridge bridge = new Bridge(name);
+        daemons.add(bridge.daemons);
+        return bridge;
+    }
+
+    static PlanInput onHost(String host) {
+        return new PlanInput(new Vm(VM, "db1", host, 512, 256, "project", "user"), SPECS);
+    }
+
+    Map<String, Long> booked() {
+        return placement.claimsOf(Consumers.of(VM));
+    }
+
+    void pass(Duration time) {
+        now = now.plus(time);
+    }
+
+    @Override
+    public void close() {
+        daemons.forEach(Daemons::close);
+        hosts.close();
+        placement.close();
+        database.close();
+    }
+
+    @Override
+    public ZoneId getZone() {
+        return ZoneOffset.UTC;
+    }
+
+    @Override
+    public Clock withZone(ZoneId zone) {
+        return this;
+    }
+
+    @Override
+    public Instant instant() {
+        return now;
+    }
+}

@@ -1,0 +1,317 @@
+package org.splitmem.bridge.migration;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.splitmem.bridge.migration.Cloud.VM;
+import static org.splitmem.bridge.migration.Cloud.onHost;
+
+import java.time.Duration;
+import java.util.HashMap;
+import java.util.Map;
+import org.assertj.core.api.AbstractThrowableAssert;
+import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.splitmem.bridge.daemon.FakeHosts.Mood;
+import org.splitmem.bridge.store.Migration;
+import org.splitmem.bridge.store.Status;
+import org.splitmem.model.MigrationInfo;
+import org.splitmem.model.MigrationPhase;
+import org.splitmem.model.SubHostShare;
+
+class MigrationServiceTest {
+    private static final Map<String, Long> SOURCE = Map.of("h1", 256L);
+    private static final Map<String, Long> TARGET = Map.of("h3", 256L);
+    private static final Map<String, Long> BOTH = Map.of("h1", 256L, "h3", 256L);
+
+    private Cloud cloud;
+    private Cloud.Bridge bridge;
+
+    @BeforeEach
+    void begin() throws Exception {
+        cloud = new Cloud();
+        bridge = cloud.bridge("bridge-1");
+    }
+
+    @AfterEach
+    void end() {
+        cloud.close();
+    }
+
+    private static AbstractThrowableAssert<?, ?> assertRefused(ThrowingCallable call, String reason) {
+        return assertThatThrownBy(call)
+                .isInstanceOfSatisfying(
+                        RefusedException.class, e -> assertThat(e.reason()).isEqualTo(reason));
+    }
+
+    private Migration started() throws RefusedException {
+        return bridge.migrations.start(
+                bridge.migrations.plan(onHost("h1"), "h2").id());
+    }
+
+    private Status status(Migration migration) throws RefusedException {
+        return bridge.migrations.find(migration.id()).status();
+    }
+
+    @Test
+    void theBooksAreExactBeforeDuringAndAfter() throws Exception {
+        assertThat(cloud.booked()).isEqualTo(SOURCE);
+        Migration migration = started();
+        assertThat(cloud.booked()).isEqualTo(BOTH);
+        cloud.hosts.phase("h1", MigrationPhase.PRECOPY, "copying");
+        bridge.follower.step();
+        assertThat(cloud.booked()).isEqualTo(BOTH);
+
+        cloud.hosts.phase("h1", MigrationPhase.DONE, "all pages are in their places");
+        bridge.follower.step();
+
+        assertThat(cloud.booked()).isEqualTo(TARGET);
+        assertThat(status(migration)).isEqualTo(Status.COMPLETED);
+        assertThat(cloud.told)
+                .containsExactly(
+                        "planned {h1=256, h3=256}",
+                        "planned PLANNED",
+                        "running PLANNED",
+                        "running PRECOPY",
+                        "completed {h3=256}",
+                        "completed DONE");
+    }
+
+    @Test
+    void theSourcesDaemonIsAskedForWhatWasPlanned() throws Exception {
+        started();
+
+        MigrationInfo asked = cloud.hosts.migrationsFrom("h1").get(0);
+        assertThat(asked.destination()).isEqualTo("h2");
+        assertThat(asked.budgetBytes()).isEqualTo(256L << 20);
+        assertThat(asked.subHosts()).containsExactly(new SubHostShare("h3", 256L << 20));
+    }
+
+    @Test
+    void aDestinationWithRoomTakesItWhole() throws Exception {
+        cloud.placement.host("h2", 300, true);
+
+        Migration migration = bridge.migrations.plan(onHost("h1"), "h2");
+
+        assertThat(migration.subHosts()).isEmpty();
+        assertThat(migration.budgetMb()).isEqualTo(512);
+        assertThat(cloud.booked()).isEqualTo(Map.of("h1", 256L, "h2", 256L));
+    }
+
+    @Test
+    void theSamePlanAgainIsTheSameMigration() throws Exception {
+        Migration first = bridge.migrations.plan(onHost("h1"), "h2");
+
+        assertThat(bridge.migrations.plan(onHost("h1"), "h2")).isEqualTo(first);
+        bridge.migrations.start(first.id());
+        assertThat(bridge.migrations.start(first.id()).status()).isEqualTo(Status.RUNNING);
+        assertThat(cloud.hosts.migrationsFrom("h1")).hasSize(1);
+    }
+
+    @Test
+    void aPlanForAnotherDestinationReplacesOneThatWasNotStarted() throws Exception {
+        Migration first = bridge.migrations.plan(onHost("h1"), "h2");
+
+        Migration second = bridge.migrations.plan(onHost("h1"), "h3");
+
+        assertThat(status(first)).isEqualTo(Status.EXPIRED);
+        assertThat(second.destination()).isEqualTo("h3");
+        assertThat(cloud.booked()).isEqualTo(BOTH);
+        bridge.migrations.start(second.id());
+        assertRefused(() -> bridge.migrations.plan(onHost("h1"), "h2"), "migration-running");
+    }
+
+    @Test
+    void withoutSubHostsNothingIsBookedAndTheReasonIsTold() {
+        cloud.hosts.lends("h3", 100);
+
+        assertRefused(() -> bridge.migrations.plan(onHost("h1"), "h2"), "no-sub-hosts")
+                .hasMessage("no sub-hosts for 256 MB of a VM on h2: the 1 that can be used have room for 84 MB");
+
+        assertThat(cloud.booked()).isEqualTo(SOURCE);
+        assertThat(bridge.migrations.list(VM, Status.FAILED)).hasSize(1);
+    }
+
+    @Test
+    void whatOnePlanWasPromisedNoOtherIs() throws Exception {
+        cloud.hosts.lends("h3", 400);
+        bridge.migrations.plan(onHost("h1"), "h2");
+
+        PlanInput other = new PlanInput(
+                new org.splitmem.bridge.store.Vm(new java.util.UUID(0x4000, 7), "db2", "h1", 512, 256, "p", "u"),
+                Cloud.SPECS);
+
+        assertRefused(() -> bridge.migrations.plan(other, "h2"), "no-sub-hosts");
+    }
+
+    @Test
+    void aPlanThatIsNotStartedExpiresAfterTenMinutes() throws Exception {
+        Migration migration = bridge.migrations.plan(onHost("h1"), "h2");
+
+        cloud.pass(Duration.ofMinutes(9));
+        bridge.follower.step();
+        assertThat(status(migration)).isEqualTo(Status.PLANNED);
+        cloud.pass(Duration.ofMinutes(2));
+        bridge.follower.step();
+
+        assertThat(status(migration)).isEqualTo(Status.EXPIRED);
+        assertThat(cloud.booked()).isEqualTo(SOURCE);
+        assertRefused(() -> bridge.migrations.start(migration.id()), "not-planned");
+    }
+
+    @Test
+    void anAbortLeavesTheVmAndItsBookingAtTheSource() throws Exception {
+        Migration migration = started();
+        cloud.hosts.phase("h1", MigrationPhase.PRECOPY, "copying");
+
+        bridge.migrations.abort(migration.id());
+        bridge.follower.step();
+
+        assertThat(status(migration)).isEqualTo(Status.ABORTED);
+        assertThat(cloud.booked()).isEqualTo(SOURCE);
+    }
+
+    @Test
+    void anAbortAfterTheHandoverIsRefused() throws Exception {
+        Migration migration = started();
+        cloud.hosts.phase("h1", MigrationPhase.HANDOVER, "the guest runs at h2");
+
+        assertRefused(() -> bridge.migrations.abort(migration.id()), "handed-over");
+    }
+
+    @Test
+    void anAbortWhileTheSourceDoesNotAnswerIsDoneOnceItDoes() throws Exception {
+        Migration migration = started();
+        cloud.hosts.mood("h1", Mood.DOWN);
+        bridge.migrations.abort(migration.id());
+
+        cloud.hosts.mood("h1", Mood.WELL);
+        bridge.follower.step();
+        bridge.follower.step();
+
+        assertThat(status(migration)).isEqualTo(Status.ABORTED);
+    }
+
+    @Test
+    void forceCompleteIsPassedOn() throws Exception {
+        Migration migration = bridge.migrations.plan(onHost("h1"), "h2");
+        assertRefused(() -> bridge.migrations.forceComplete(migration.id()), "not-running");
+
+        bridge.migrations.start(migration.id());
+        bridge.migrations.forceComplete(migration.id());
+
+        assertThat(cloud.hosts.completions("h1")).isEqualTo(1);
+    }
+
+    @Test
+    void aDaemonThatRefusesEndsItWithItsWords() throws Exception {
+        Migration migration = bridge.migrations.plan(onHost("h1"), "h2");
+        cloud.hosts.stops("h1", VM);
+
+        assertRefused(() -> bridge.migrations.start(migration.id()), "refused-by-host")
+                .hasMessageContaining("no split-ready VM");
+
+        assertThat(status(migration)).isEqualTo(Status.FAILED);
+        assertThat(cloud.booked()).isEqualTo(SOURCE);
+    }
+
+    @Test
+    void aDaemonThatBeganButDidNotSaySoIsFoundOut() throws Exception {
+        Migration migration = bridge.migrations.plan(onHost("h1"), "h2");
+        cloud.hosts.mood("h1", Mood.SAYS_ITS_BROKEN);
+        assertThat(bridge.migrations.start(migration.id()).status()).isEqualTo(Status.RUNNING);
+
+        cloud.hosts.mood("h1", Mood.WELL);
+        bridge.follower.step();
+
+        assertThat(bridge.migrations.find(migration.id()).daemonId())
+                .isEqualTo(cloud.hosts.migrationsFrom("h1").get(0).id());
+    }
+
+    @Test
+    void anotherBridgeCarriesOnWhenOneDies() throws Exception {
+        Migration migration = started();
+        Cloud.Bridge other = cloud.bridge("bridge-2");
+        cloud.hosts.phase("h1", MigrationPhase.DONE, "done");
+
+        other.follower.step();
+        assertThat(status(migration)).as("the first bridge's lease").isEqualTo(Status.RUNNING);
+        cloud.pass(Duration.ofSeconds(16));
+        other.follower.step();
+
+        assertThat(status(migration)).isEqualTo(Status.COMPLETED);
+        assertThat(cloud.booked()).isEqualTo(TARGET);
+    }
+
+    @Test
+    void aSourceThatHasForgottenItLeavesTheAnswerToWhereTheVmRuns() throws Exception {
+        Migration failed = started();
+        cloud.hosts.forgetMigrations("h1");
+        bridge.follower.step();
+        assertThat(status(failed)).isEqualTo(Status.FAILED);
+        assertThat(cloud.booked()).isEqualTo(SOURCE);
+
+        Migration done = started();
+        cloud.hosts.phase("h1", MigrationPhase.DONE, "done");
+        cloud.hosts.forgetMigrations("h1");
+        bridge.follower.step();
+        assertThat(status(done)).isEqualTo(Status.COMPLETED);
+        assertThat(cloud.booked()).isEqualTo(TARGET);
+    }
+
+    @Test
+    void aSourceThatDoesNotAnswerIsWaitedForTenMinutes() throws Exception {
+        Migration migration = started();
+        cloud.hosts.mood("h1", Mood.DOWN);
+        cloud.pass(Duration.ofMinutes(9));
+        bridge.follower.step();
+        assertThat(bridge.migrations.find(migration.id()).reason()).contains("cannot be followed");
+        assertThat(status(migration)).isEqualTo(Status.RUNNING);
+
+        cloud.pass(Duration.ofMinutes(2));
+        bridge.follower.step();
+
+        assertThat(status(migration)).isEqualTo(Status.FAILED);
+    }
+
+    @Test
+    void withoutPlacementNothingIsPlannedAndTheErrorSaysSo() {
+        cloud.placement.down(true);
+
+        assertRefused(() -> bridge.migrations.plan(onHost("h1"), "h2"), "service-failed")
+                .hasMessageContaining("Placement GET")
+                .hasMessageContaining("HTTP 503");
+    }
+
+    @Test
+    void withoutPlacementAtTheEndTheReconcilerBooksLater() throws Exception {
+        Migration migration = started();
+        cloud.hosts.phase("h1", MigrationPhase.DONE, "done");
+        cloud.placement.down(true);
+        bridge.follower.step();
+        cloud.placement.down(false);
+        assertThat(status(migration)).isEqualTo(Status.COMPLETED);
+        assertThat(cloud.booked()).isEqualTo(BOTH);
+
+        bridge.reconciler.round();
+
+        assertThat(cloud.booked()).isEqualTo(TARGET);
+    }
+
+    @ParameterizedTest
+    @CsvSource({
+        "splitmem:enabled, false, not-enabled",
+        "splitmem:mode, maybe, invalid-extra-spec",
+        "splitmem:replicas, 2, replicas-not-supported"
+    })
+    void wrongExtraSpecsAreRefusedByName(String key, String value, String reason) {
+        Map<String, String> specs = new HashMap<>(Cloud.SPECS);
+        specs.put(key, value);
+
+        assertRefused(() -> bridge.migrations.plan(new PlanInput(onHost("h1").vm(), specs), "h2"), reason)
+                .hasMessageContaining(key);
+    }
+}

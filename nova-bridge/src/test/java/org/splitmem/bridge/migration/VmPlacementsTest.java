@@ -1,0 +1,92 @@
+package org.splitmem.bridge.migration;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.splitmem.bridge.migration.Cloud.VM;
+import static org.splitmem.bridge.migration.Cloud.onHost;
+
+import java.util.Map;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.splitmem.bridge.daemon.FakeHosts.Mood;
+import org.splitmem.bridge.store.Status;
+
+class VmPlacementsTest {
+    private Cloud cloud;
+    private Cloud.Bridge bridge;
+
+    @BeforeEach
+    void begin() throws Exception {
+        cloud = new Cloud();
+        bridge = cloud.bridge("bridge-1");
+    }
+
+    @AfterEach
+    void end() {
+        cloud.close();
+    }
+
+    @Test
+    void aVmThatStartsWhereThereIsRoomIsWhole() throws Exception {
+        VmPlacements.Placement placement = bridge.placements.place(onHost("h3"));
+
+        assertThat(placement.split()).isFalse();
+        assertThat(placement.budgetMb()).isEqualTo(512);
+        assertThat(cloud.booked()).isEqualTo(Map.of("h3", 256L));
+        assertThat(cloud.hosts.expectedOn("h3", VM)).isEmpty();
+    }
+
+    @Test
+    void aVmThatStartsWhereThereIsNoRoomIsSplitAndItsHostIsTold() throws Exception {
+        VmPlacements.Placement placement = bridge.placements.place(onHost("h2"));
+
+        assertThat(placement.subHosts()).isEqualTo(Map.of("h1", 256L));
+        assertThat(placement.budgetMb()).isEqualTo(256);
+        assertThat(cloud.booked()).as("what it had on h1 made room there").isEqualTo(Map.of("h1", 256L));
+        assertThat(cloud.hosts.expectedOn("h2", VM)).isEqualTo(Map.of("h1", 256L << 20));
+    }
+
+    @Test
+    void aHostThatCannotBeToldLeavesTheOldBooking() {
+        cloud.hosts.mood("h2", Mood.DOWN);
+
+        assertThatThrownBy(() -> bridge.placements.place(onHost("h2")))
+                .isInstanceOf(RefusedException.class)
+                .hasMessageContaining("host h2 cannot take the VM");
+
+        assertThat(cloud.booked()).isEqualTo(Map.of("h1", 256L));
+    }
+
+    @Test
+    void aVmThatIsGoneLeavesNothing() throws Exception {
+        bridge.placements.place(onHost("h2"));
+
+        bridge.placements.release(VM, null);
+        bridge.placements.release(VM, null);
+
+        assertThat(cloud.placement.consumers()).isZero();
+        assertThat(cloud.hosts.expectedOn("h2", VM)).isEmpty();
+        assertThat(bridge.vms.all()).isEmpty();
+    }
+
+    @Test
+    void aVmThatIsGoneFromTheHostItMovedAwayFromKeepsItsBooking() throws Exception {
+        bridge.placements.place(onHost("h3"));
+
+        bridge.placements.release(VM, "h1");
+
+        assertThat(cloud.booked()).isEqualTo(Map.of("h3", 256L));
+    }
+
+    @Test
+    void aPlanIsGivenUpWhenTheVmStartsAnewAndARunningMigrationIsNot() throws Exception {
+        String id = bridge.migrations.plan(onHost("h1"), "h2").id();
+        bridge.placements.place(onHost("h1"));
+        assertThat(bridge.migrations.find(id).status()).isEqualTo(Status.EXPIRED);
+
+        bridge.migrations.start(bridge.migrations.plan(onHost("h1"), "h2").id());
+        assertThatThrownBy(() -> bridge.placements.place(onHost("h1"))).hasMessageContaining("is migrating");
+        assertThatThrownBy(() -> bridge.placements.release(VM, null)).hasMessageContaining("is migrating");
+    }
+}

@@ -1,0 +1,158 @@
+package org.splitmem.bridge.store;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.util.Map;
+import java.util.UUID;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+
+/** On H2 in the mode in which it takes MariaDB's SQL. */
+class StoreTest {
+    private static final UUID INSTANCE = UUID.fromString("6d1f0000-0000-4000-8000-000000000001");
+    private static final Vm VM = new Vm(INSTANCE, "db1", "h1", 512, 256, "project", "user");
+
+    private final String url =
+            "jdbc:h2:mem:" + UUID.randomUUID() + ";MODE=MariaDB;DATABASE_TO_LOWER=TRUE;DB_CLOSE_DELAY=-1";
+    private final Database database = new Database(url, "", "", 4);
+    private final MigrationStore one = new MigrationStore(database, "bridge-1", 1000);
+    private final MigrationStore two = new MigrationStore(database, "bridge-2", 1000);
+
+    @AfterEach
+    void end() {
+        database.close();
+    }
+
+    static Migration planning(String id, long nowMs) {
+        return new Migration(
+                id,
+                VM,
+                "h2",
+                Status.PLANNING,
+                Map.of("splitmem:enabled", "true"),
+                Map.of("h1", 256L),
+                Map.of(),
+                false,
+                Progress.NONE,
+                null,
+                null,
+                false,
+                nowMs,
+                nowMs,
+                null);
+    }
+
+    @Test
+    void aMigrationIsReadAsItWasWritten() {
+        Migration migration = planning("m1", 5);
+
+        assertThat(one.begin(migration)).isTrue();
+
+        assertThat(two.find("m1")).contains(migration);
+        assertThat(two.find("m2")).isEmpty();
+    }
+
+    @Test
+    void anInstanceHasOneMigrationAtATime() {
+        assertThat(one.begin(planning("m1", 5))).isTrue();
+        assertThat(two.begin(planning("m2", 6))).isFalse();
+
+        assertThat(one.end("m1", Status.PLANNING, Status.FAILED, "no room", 7)).isTrue();
+
+        assertThat(two.begin(planning("m2", 8))).isTrue();
+        assertThat(two.active(INSTANCE)).map(Migration::id).contains("m2");
+        assertThat(two.list(INSTANCE, null, 10)).extracting(Migration::id).containsExactly("m2", "m1");
+        assertThat(two.list(null, Status.FAILED, 10))
+                .extracting(Migration::reason)
+                .containsExactly("no room");
+    }
+
+    @Test
+    void ofTwoBridgesOneStartsIt() {
+        one.begin(planning("m1", 5));
+        one.planned("m1", Map.of("h3", 256L), false, "why", 6);
+
+        assertThat(one.running("m1", 7)).isTrue();
+        assertThat(two.running("m1", 7)).isFalse();
+        assertThat(one.end("m1", Status.PLANNED, Status.EXPIRED, null, 8)).isFalse();
+    }
+
+    @Test
+    void anotherBridgeTakesOverWhenALeaseHasRunOut() {
+        one.begin(planning("m1", 0));
+
+        assertThat(two.lease("m1", 900)).isFalse();
+        assertThat(one.lease("m1", 900)).isTrue();
+        assertThat(two.lease("m1", 1800)).isFalse();
+        assertThat(two.lease("m1", 1901)).isTrue();
+        assertThat(one.lease("m1", 1902)).isFalse();
+    }
+
+    @Test
+    void theStepsOfAMigrationAreKept() {
+        one.begin(planning("m1", 5));
+        one.planned("m1", Map.of("h3", 256L), false, "why", 6);
+        one.running("m1", 7);
+        Progress progress = new Progress("PRECOPY", 100, 40, 60, 7, 9L, null);
+        one.taken("m1", "d1", progress, 8);
+        one.abortAsked("m1");
+        one.note("m1", "h1 does not answer");
+
+        Migration now = two.find("m1").orElseThrow();
+
+        assertThat(now.status()).isEqualTo(Status.RUNNING);
+        assertThat(now.progress()).isEqualTo(progress);
+        assertThat(now.subHosts()).isEqualTo(Map.of("h3", 256L));
+        assertThat(now.daemonId()).isEqualTo("d1");
+        assertThat(now.abortAsked()).isTrue();
+        assertThat(now.reason()).isEqualTo("h1 does not answer");
+        assertThat(now.updatedMs()).isEqualTo(8);
+    }
+
+    @Test
+    void whatIsOverIsNotChangedByThoseWhoComeLate() {
+        one.begin(planning("m1", 5));
+        one.planned("m1", Map.of("h3", 256L), false, "why", 6);
+        one.running("m1", 7);
+        assertThat(one.end("m1", Status.RUNNING, Status.COMPLETED, null, 8)).isTrue();
+
+        two.progress("m1", Progress.NONE, "late", 9);
+        two.note("m1", "late");
+
+        Migration now = two.find("m1").orElseThrow();
+        assertThat(now.finishedMs()).isEqualTo(8);
+        assertThat(now.reason()).isEqualTo("why");
+        assertThat(two.end("m1", Status.RUNNING, Status.FAILED, null, 10)).isFalse();
+        assertThat(two.active()).isEmpty();
+    }
+
+    @Test
+    void aVmIsKeptOnce() {
+        VmStore vms = new VmStore(database);
+
+        vms.put(new PlacedVm(VM, Map.of("h1", 256L), 5));
+        vms.put(new PlacedVm(VM.on("h2"), Map.of("h3", 256L), 6));
+
+        assertThat(vms.all()).containsExactly(new PlacedVm(VM.on("h2"), Map.of("h3", 256L), 6));
+        vms.delete(INSTANCE);
+        assertThat(vms.find(INSTANCE)).isEmpty();
+    }
+
+    @Test
+    void aSecondBridgeFindsTheTablesAsTheyAre() {
+        one.begin(planning("m1", 5));
+
+        try (Database again = new Database(url, "", "", 2)) {
+            assertThat(new MigrationStore(again, "bridge-3", 1000).find("m1")).isPresent();
+        }
+    }
+
+    @Test
+    void aDatabaseThatIsNotThereIsNamed() {
+        assertThatThrownBy(() -> new Database("jdbc:mariadb://127.0.0.1:1/bridge?connectTimeout=500", "u", "p", 1))
+                .isInstanceOf(StoreException.class)
+                .hasMessageContaining("the database jdbc:mariadb://127.0.0.1:1/bridge")
+                .hasMessageContaining("cannot be used");
+    }
+}

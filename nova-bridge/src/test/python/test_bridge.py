@@ -1,0 +1,126 @@
+from conftest import bridge_migration
+from conftest import daemon_migration
+from conftest import UUID
+from oslo_config import cfg
+import pytest
+
+from splitmem_nova import bridge
+from splitmem_nova import client
+from splitmem_nova import conf as splitmem_conf
+
+
+@pytest.fixture
+def conf(bridge_service, daemon_service):
+    conf = cfg.ConfigOpts()
+    splitmem_conf.register(conf)
+    from keystoneauth1 import loading
+    conf.register_opts(loading.get_auth_plugin_conf_options('none'), group='splitmem')
+    conf([])
+    for name, value in {'auth_type': 'none', 'endpoint_override': bridge_service.url, 'socket': daemon_service.path,
+                        'request_timeout': 3}.items():
+        conf.set_override(name, value, group='splitmem')
+    return conf
+
+
+@pytest.fixture
+def remote(conf):
+    return bridge.BridgeClient(conf)
+
+
+PLANNED = client.Migration(UUID, 'host2', id='b1', source='host1')
+
+
+def test_a_plan_tells_all_that_has_to_be_booked(remote, bridge_service, server):
+    bridge_service.answers['POST', '/v1/migrations'] = (201, bridge_migration('PLANNED', 'planned'))
+    planned = remote.plan(server, 'host1', 'host2')
+    _, _, body, headers = bridge_service.requests[0]
+    assert body == {'instance_uuid': UUID, 'name': 'instance-00000001', 'source': 'host1', 'destination': 'host2', 'ram_mb': 512,
+                    'main_mb': 256, 'extra_specs': {'splitmem:enabled': 'true'}, 'project_id': 'a-project', 'user_id': 'a-user'}
+    assert headers['OpenStack-API-Version'] == 'split-migration 1.0'
+    assert (planned.id, planned.phase) == ('b1', 'PLANNED')
+
+
+def test_a_lack_of_sub_hosts_is_told_in_the_planners_words(remote, bridge_service, server):
+    bridge_service.answers['POST', '/v1/migrations'] = (409, {'error': {
+        'code': 409, 'title': 'Conflict', 'message': 'host3 lends 100 MiB of the 256', 'reason': 'no-sub-hosts'}})
+    with pytest.raises(client.ClientError, match='host3 lends 100 MiB of the 256') as refused:
+        remote.plan(server, 'host1', 'host2')
+    assert (refused.value.status, refused.value.reason) == (409, 'no-sub-hosts')
+
+
+def test_start_and_progress(remote, bridge_service, server):
+    bridge_service.answers['POST', '/v1/migrations/b1/start'] = (202, None)
+    bridge_service.answers['GET', '/v1/migrations/b1'] = (200, bridge_migration('PRECOPY'))
+    started = remote.start(PLANNED, server)
+    assert (started.total, started.processed, started.remaining, started.phase) == (2000, 500, 1500, 'PRECOPY')
+
+
+def test_one_that_ended_without_a_phase_is_over(remote, bridge_service):
+    bridge_service.answers['GET', '/v1/migrations/b1'] = (200, bridge_migration(None, 'failed', reason='host3 is full'))
+    assert (remote.show(PLANNED).phase, remote.show(PLANNED).reason) == ('ABORTED', 'host3 is full')
+
+
+@pytest.mark.parametrize('answer', [(503, {'error': {'message': 'no database'}}), (500, b'<html>'), (200, b'{'), (200, {}), (200, [])])
+def test_while_the_bridge_is_ill_the_daemon_tells_the_progress(remote, bridge_service, daemon_service, answer):
+    bridge_service.answers['GET', '/v1/migrations/b1'] = answer
+    daemon_service.answers['GET', '/v1/migrations'] = (200, [daemon_migration('READY')])
+    shown = remote.show(PLANNED)
+    assert (shown.id, shown.phase, shown.local) == ('b1', 'READY', False)
+
+
+def test_while_the_bridge_is_away_the_daemon_aborts(remote, bridge_service, daemon_service):
+    bridge_service.stop()
+    daemon_service.answers['GET', '/v1/migrations'] = (200, [daemon_migration('PRECOPY')])
+    daemon_service.answers['DELETE', '/v1/migrations/m1'] = (200, daemon_migration('PRECOPY'))
+    remote.abort(PLANNED)
+    assert daemon_service.asked()[-1] == ('DELETE', '/v1/migrations/m1')
+
+
+def test_a_refused_abort_is_not_tried_elsewhere(remote, bridge_service, daemon_service):
+    bridge_service.answers['DELETE', '/v1/migrations/b1'] = (409, {'error': {'message': 'it runs at host2', 'reason': 'handed-over'}})
+    with pytest.raises(client.ClientError) as refused:
+        remote.abort(PLANNED)
+    assert refused.value.reason == 'handed-over' and not daemon_service.requests
+
+
+def test_nobody_at_all(remote, bridge_service, daemon_service):
+    bridge_service.stop()
+    daemon_service.answers['GET', '/v1/migrations'] = (200, [])
+    with pytest.raises(client.Unavailable):
+        remote.show(PLANNED)
+
+
+def test_unplan_gives_up_only_what_goes_to_this_host(remote, bridge_service):
+    entries = [bridge_migration('PLANNED', 'planned', id='x')['migration'],
+               bridge_migration('PLANNED', 'planned', id='y', destination='host3')['migration'],
+               bridge_migration('DONE', 'completed', id='z')['migration']]
+    bridge_service.answers['GET', '/v1/migrations?instance_uuid=' + UUID] = (200, {'migrations': entries})
+    bridge_service.answers['DELETE', '/v1/migrations/x'] = (204, None)
+    remote.unplan(UUID, 'host2')
+    assert [path for method, path in bridge_service.asked() if method == 'DELETE'] == ['/v1/migrations/x']
+
+
+def test_placement(remote, bridge_service, server):
+    path = '/v1/vms/%s/placement' % UUID
+    bridge_service.answers['PUT', path] = (200, {'placement': {'mode': 'whole'}})
+    bridge_service.answers['DELETE', path + '?host=host1'] = (204, None)
+    remote.place(server, 'host1')
+    remote.unplace(UUID, 'host1')
+    assert bridge_service.requests[0][2] == {
+        'name': 'instance-00000001', 'host': 'host1', 'ram_mb': 512, 'main_mb': 256,
+        'extra_specs': {'splitmem:enabled': 'true'}, 'project_id': 'a-project', 'user_id': 'a-user'}
+
+
+def test_what_was_never_placed_need_not_be_taken_back(remote, bridge_service):
+    remote.unplace(UUID, 'host1')  # 404
+    bridge_service.answers['DELETE', '/v1/vms/%s/placement?host=host1' % UUID] = (409, {'error': {'message': 'no'}})
+    with pytest.raises(client.ClientError):
+        remote.unplace(UUID, 'host1')
+
+
+def test_options_have_help_and_are_listed_for_the_generator():
+    (group, options), = splitmem_conf.list_opts()
+    names = {option.name for option in options}
+    assert group.name == 'splitmem' and {'client', 'sub-hosts', 'auth_type', 'endpoint-override'} <= {
+        name if name == 'auth_type' else name.replace('_', '-') for name in names}
+    assert all(option.help and option.help.strip() for option in options)

@@ -1,0 +1,85 @@
+import types
+
+from conftest import daemon_migration
+from conftest import UUID
+import pytest
+
+from splitmem_nova import client
+from splitmem_nova import daemon
+
+
+@pytest.fixture
+def conf(daemon_service):
+    return types.SimpleNamespace(socket=daemon_service.path, request_timeout=5, sub_hosts=['host1', 'host2', 'host3'])
+
+
+@pytest.fixture
+def local(conf):
+    return daemon.DaemonClient(conf)
+
+
+def test_a_migration_gets_the_sub_hosts_that_are_not_its_ends(local, daemon_service, server):
+    daemon_service.answers['POST', '/v1/vms/%s/migrations' % UUID] = (202, daemon_migration('PLANNED'))
+    started = local.start(local.plan(server, 'host1', 'host2'), server)
+    assert daemon_service.requests[0][2] == {
+        'destination': 'host2', 'budgetBytes': 256 << 20, 'subHosts': [{'host': 'host3'}]}
+    assert (started.id, started.phase, started.is_over) == ('m1', 'PLANNED', False)
+
+
+def test_a_server_of_one_piece_needs_no_sub_hosts(local, daemon_service, server, conf):
+    conf.sub_hosts = []
+    daemon_service.answers['POST', '/v1/vms/%s/migrations' % UUID] = (202, daemon_migration('PLANNED'))
+    whole = server._replace(main_mb=512)
+    local.start(local.plan(whole, 'host1', 'host2'), whole)
+    assert daemon_service.requests[0][2] == {'destination': 'host2'}
+
+
+def test_the_flavor_decides_about_the_handover(local, daemon_service, server):
+    daemon_service.answers['POST', '/v1/vms/%s/migrations' % UUID] = (202, daemon_migration('PLANNED'))
+    server.extra_specs['splitmem:handover'] = 'complete'
+    local.start(local.plan(server, 'host1', 'host2'), server)
+    assert daemon_service.requests[0][2]['handover'] == 'complete'
+
+
+def test_without_a_third_host_there_is_no_plan(local, server, conf):
+    conf.sub_hosts = ['host1', 'host2']
+    with pytest.raises(client.ClientError) as refused:
+        local.plan(server, 'host1', 'host2')
+    assert refused.value.reason == 'no-sub-hosts'
+
+
+def test_progress(local, daemon_service, server):
+    daemon_service.answers['GET', '/v1/migrations/m1'] = (200, daemon_migration('PRECOPY'))
+    shown = local.show(client.Migration(UUID, 'host2', id='m1'))
+    assert (shown.total, shown.processed, shown.remaining, shown.hypervisor_may_start) == (1000, 400, 600, False)
+    daemon_service.answers['GET', '/v1/migrations/m1'] = (200, daemon_migration('PRECOPY', bytesRemaining=19))
+    assert local.show(shown).hypervisor_may_start
+    daemon_service.answers['GET', '/v1/migrations/m1'] = (200, daemon_migration('ABORTED', reason='host3 is gone'))
+    assert (local.show(shown).is_over, local.show(shown).reason) == (True, 'host3 is gone')
+
+
+def test_running_ones_only(local, daemon_service):
+    daemon_service.answers['GET', '/v1/migrations'] = (200, [daemon_migration('DONE', id='a'), daemon_migration('READY', id='b')])
+    assert [m.id for m in local.running('host1')] == ['b']
+
+
+def test_refusals_are_told_with_their_reason(local, daemon_service, server):
+    daemon_service.answers['POST', '/v1/vms/%s/migrations' % UUID] = (
+        409, {'error': {'code': 'vm-split', 'message': 'it is split already'}})
+    with pytest.raises(client.ClientError, match='it is split already') as refused:
+        local.start(local.plan(server, 'host1', 'host2'), server)
+    assert (refused.value.status, refused.value.reason) == (409, 'vm-split')
+    assert not isinstance(refused.value, client.Unavailable)
+
+
+@pytest.mark.parametrize('answer', [(200, b'{"id":'), (200, b'[]'), (500, b'oops'), (502, {'error': 'text'}), (200, {'id': 'm1'})])
+def test_nonsense_is_no_answer(local, daemon_service, answer):
+    daemon_service.answers['GET', '/v1/migrations/m1'] = answer
+    with pytest.raises(client.Unavailable):
+        local.show(client.Migration(UUID, 'host2', id='m1'))
+
+
+def test_nobody_there(conf, tmp_path):
+    conf.socket = str(tmp_path / 'nobody.sock')
+    with pytest.raises(client.Unavailable, match='nobody.sock'):
+        daemon.DaemonClient(conf).running('host1')

@@ -1,0 +1,204 @@
+"""The driver over a stock driver that only notes how it is called."""
+import types
+from unittest import mock
+
+from conftest import UUID
+from nova.compute import task_states
+from nova import exception
+from nova.virt.libvirt import driver as stock
+import pytest
+
+from splitmem_nova import client
+from splitmem_nova import driver
+
+CONTEXT = object()
+MONITORED = ('dest', 'post', 'recover', True, 'data', 'finished', [])
+
+
+@pytest.fixture
+def ours():
+    made = object.__new__(driver.SplitMemLibvirtDriver)
+    made._splitmem = mock.create_autospec(client.Client, instance=True)
+    made._splitmem_runs = {}
+    made._host = mock.Mock()
+    return made
+
+
+@pytest.fixture(autouse=True)
+def host(monkeypatch):
+    driver.CONF.set_override('host', 'host2')
+    driver.CONF.set_override('prepare_command', 'cat', group='splitmem')
+    yield
+    driver.CONF.clear_override('host')
+    driver.CONF.clear_override('prepare_command', group='splitmem')
+
+
+def instance(split=True, task_state=None):
+    specs = {'splitmem:enabled': 'true', 'resources:MEMORY_MB': '256'} if split else {}
+    return types.SimpleNamespace(uuid=UUID, name='instance-00000001', host='host1', project_id='p', user_id='u',
+                                 task_state=task_state, flavor=types.SimpleNamespace(memory_mb=512, extra_specs=specs))
+
+
+def stock_call(name, result=None):
+    return mock.patch.object(stock.LibvirtDriver, name, autospec=True, return_value=result)
+
+
+METHODS = {
+    '_get_guest_xml': ('net', 'disk', 'image'), '_get_volume_config': ('connection', 'disk'), 'destroy': ('net', 'bdm'),
+    'check_can_live_migrate_destination': ('src', 'dst', True), 'pre_live_migration': ('bdm', 'net', 'disk', 'data'),
+    'rollback_live_migration_at_destination': ('net', 'bdm'), 'check_can_live_migrate_source': ('data', 'bdm'),
+    '_live_migration': ('host3', 'post', 'recover', True, 'data'), '_live_migration_monitor': ('guest', *MONITORED),
+    '_live_migration_operation': ('dest', True, 'data', 'guest', ['vda'])}
+
+
+@pytest.mark.parametrize('name', sorted(METHODS))
+def test_other_flavors_are_as_in_stock_nova(ours, name):
+    plain = instance(split=False)
+    with stock_call(name, 'result') as called:
+        result = getattr(ours, name)(CONTEXT, plain, *METHODS[name]) if name != '_get_volume_config' else getattr(ours, name)(
+            plain, *METHODS[name])
+    expected = (CONTEXT, plain) if name != '_get_volume_config' else (plain,)
+    called.assert_called_once_with(ours, *expected, *METHODS[name])
+    assert result == (None if name in ('destroy', 'rollback_live_migration_at_destination') else 'result')
+    assert ours._splitmem.mock_calls == []
+
+
+@pytest.mark.parametrize('name', ['live_migration_abort', 'live_migration_force_complete'])
+def test_without_a_split_migration_nova_acts_by_itself(ours, name):
+    with stock_call(name) as called:
+        getattr(ours, name)(instance())
+    called.assert_called_once()
+
+
+def test_a_plain_guest_is_started_as_in_stock_nova(ours):
+    with stock_call('_create_guest', 'guest') as called:
+        assert ours._create_guest(CONTEXT, '<domain/>', instance(split=False), power_on=True, pause=False) == 'guest'
+    called.assert_called_once_with(ours, CONTEXT, '<domain/>', mock.ANY, power_on=True, pause=False)
+    assert ours._splitmem.mock_calls == []
+
+
+def test_the_domain_is_prepared(ours):
+    text = '<domain><devices><disk><driver cache="none" io="native"/></disk></devices></domain>'
+    with stock_call('_get_guest_xml', text):
+        assert 'cache="writeback" io="threads"' in ours._get_guest_xml(CONTEXT, instance(), 'net', 'disk', 'image')
+    driver.CONF.set_override('prepare_command', 'false', group='splitmem')
+    with stock_call('_get_guest_xml', text), pytest.raises(driver.SplitmemRefused):
+        ours._get_guest_xml(CONTEXT, instance(), 'net', 'disk', 'image')
+
+
+def test_a_volume_that_is_attached_later_has_no_direct_io(ours):
+    conf = types.SimpleNamespace(driver_cache='none', driver_io='native')
+    with stock_call('_get_volume_config', conf):
+        ours._get_volume_config(instance(), 'connection', 'disk')
+    assert (conf.driver_cache, conf.driver_io) == ('writeback', 'threads')
+    shared = types.SimpleNamespace(driver_cache='none', driver_io='native', shareable=True)
+    with stock_call('_get_volume_config', shared):
+        ours._get_volume_config(instance(), 'connection', 'disk')
+    assert shared.driver_cache == 'none'
+
+
+def test_memory_is_booked_before_a_cold_start(ours):
+    with stock_call('_create_guest', 'guest') as called:
+        ours._create_guest(CONTEXT, '<domain/>', instance())
+    (server, where), _ = ours._splitmem.place.call_args
+    assert (server.ram_mb, server.main_mb, where) == (512, 256, 'host2') and called.called
+
+
+@pytest.mark.parametrize('error, task_state, starts', [
+    (client.Unavailable('away'), task_states.SPAWNING, False), (client.Unavailable('away'), None, False),
+    (client.Unavailable('away'), task_states.REBOOT_STARTED_HARD, True), (client.Unavailable('away'), task_states.POWERING_ON, True),
+    (client.ClientError('no room', 409), task_states.REBOOT_STARTED_HARD, False)])
+def test_without_a_booking(ours, error, task_state, starts):
+    ours._splitmem.place.side_effect = error
+    with stock_call('_create_guest', 'guest') as called:
+        if starts:
+            assert ours._create_guest(CONTEXT, '<domain/>', instance(task_state=task_state)) == 'guest'
+        else:
+            with pytest.raises(driver.SplitmemRefused, match=str(error)):
+                ours._create_guest(CONTEXT, '<domain/>', instance(task_state=task_state))
+    assert called.called is starts
+
+
+def test_a_destroyed_server_is_not_booked_any_more(ours):
+    ours._splitmem.unplace.side_effect = client.Unavailable('away')
+    with stock_call('destroy') as called:
+        ours.destroy(CONTEXT, instance(), 'net')
+    assert called.called
+    ours._splitmem.unplace.assert_called_once_with(UUID, 'host2')
+
+
+@pytest.mark.parametrize('name', ['check_can_live_migrate_destination', 'pre_live_migration'])
+def test_the_destination_plans(ours, name):
+    with stock_call(name, 'data'):
+        assert getattr(ours, name)(CONTEXT, instance(), *METHODS[name]) == 'data'
+    (server, source, destination), _ = ours._splitmem.plan.call_args
+    assert (server.uuid, source, destination) == (UUID, 'host1', 'host2')
+
+
+@pytest.mark.parametrize('name', ['check_can_live_migrate_destination', 'pre_live_migration'])
+def test_a_lack_of_sub_hosts_is_a_failed_check(ours, name):
+    ours._splitmem.plan.side_effect = client.ClientError('nobody lends 256 MiB', 409, 'no-sub-hosts')
+    with stock_call(name), pytest.raises(exception.MigrationPreCheckError, match='nobody lends 256 MiB'):
+        getattr(ours, name)(CONTEXT, instance(), *METHODS[name])
+
+
+def test_a_rollback_gives_the_plan_up(ours):
+    with stock_call('rollback_live_migration_at_destination') as called:
+        ours.rollback_live_migration_at_destination(CONTEXT, instance(), 'net', 'bdm')
+    assert called.called
+    ours._splitmem.unplan.assert_called_once_with(UUID, 'host2')
+
+
+def test_a_server_that_was_started_before_cannot_be_split(ours):
+    ours._host.get_guest.return_value.get_xml_desc.return_value = '<domain/>'
+    with stock_call('check_can_live_migrate_source'), pytest.raises(exception.MigrationPreCheckError, match='reboot it --hard'):
+        ours.check_can_live_migrate_source(CONTEXT, instance(), 'data')
+    ours._host.get_guest.return_value.get_xml_desc.return_value = '<env name="SPLITMEM_VM"/>'
+    with stock_call('check_can_live_migrate_source', 'data'):
+        assert ours.check_can_live_migrate_source(CONTEXT, instance(), 'data') == 'data'
+
+
+def test_both_threads_of_a_migration_see_the_same_run(ours):
+    seen = []
+
+    def during(self, context, server, dest, *args):
+        with stock_call('_live_migration_operation') as operation, stock_call('_live_migration_monitor') as monitor:
+            self._live_migration_operation(context, server, dest, True, 'data', 'guest', [])
+            self._live_migration_monitor(context, server, 'guest', *MONITORED)
+        seen.append((operation.call_args[0][6], monitor.call_args[0][3]))
+        seen.append(self._splitmem_runs[UUID])
+
+    with mock.patch.object(stock.LibvirtDriver, '_live_migration', during):
+        ours._live_migration(CONTEXT, instance(), 'host3', 'post', 'recover', True, 'data')
+    (operation, monitor), current = seen
+    assert operation._run is monitor._run is current and operation._guest == 'guest'
+    assert ours._splitmem_runs == {}
+
+
+def test_abort_and_force_complete_go_to_the_run(ours):
+    current = ours._splitmem_runs[UUID] = mock.Mock()
+    current.force_complete.return_value = True
+    with stock_call('live_migration_abort') as abort, stock_call('live_migration_force_complete') as force:
+        ours.live_migration_abort(instance())
+        ours.live_migration_force_complete(instance())
+        assert not abort.called and not force.called
+        current.force_complete.return_value = False
+        ours.live_migration_force_complete(instance())
+        assert force.called
+    current.abort.side_effect = client.ClientError('it runs there', 409, 'handed-over')
+    with pytest.raises(driver.SplitmemRefused, match='it runs there'):
+        ours.live_migration_abort(instance())
+
+
+def test_a_restarted_compute_gives_up_what_nova_has_forgotten(ours):
+    def migration(phase, name):
+        return client.Migration(UUID, 'host3', id=name, phase=phase, source='host2')
+
+    ours._splitmem.running.return_value = [migration(client.PRECOPY, 'a'), migration(client.HANDOVER, 'b')]
+    with stock_call('init_host'):
+        ours.init_host('host2')
+    assert [call.args[0].id for call in ours._splitmem.abort.call_args_list] == ['a']
+    ours._splitmem.running.side_effect = client.Unavailable('away')
+    with stock_call('init_host') as called:
+        ours.init_host('host2')
+    assert called.called

@@ -1,0 +1,310 @@
+"""One migration with a scripted service and a scripted libvirt, in real threads."""
+import threading
+import time
+import types
+
+from conftest import UUID
+import libvirt
+from nova.virt.libvirt import guest as libvirt_guest
+import pytest
+
+from splitmem_nova import client
+from splitmem_nova import run
+
+
+class Service(client.Client):
+    """Plays phases: each show is the next of them, the last one stays."""
+
+    def __init__(self, *phases):
+        self.phases = list(phases)
+        self.calls = []
+        self.refuse_plan = self.refuse_abort = None
+
+    def at(self, phase, **more):
+        return client.Migration(UUID, 'host2', id='m1', phase=phase, source='host1', total=100, processed=40, remaining=60, **more)
+
+    def plan(self, server, source, destination):
+        self.calls.append('plan')
+        if self.refuse_plan:
+            raise self.refuse_plan
+        return client.Migration(UUID, 'host2', source='host1')
+
+    def start(self, migration, server):
+        self.calls.append('start')
+        return self.at(client.PLANNED)
+
+    def show(self, migration):
+        now = self.phases.pop(0) if len(self.phases) > 1 else self.phases[0]
+        if isinstance(now, Exception):
+            raise now
+        return self.at(*now) if isinstance(now, tuple) else self.at(now)
+
+    def abort(self, migration):
+        self.calls.append('abort')
+        if self.refuse_abort:
+            raise self.refuse_abort
+        self.phases = [client.ABORTED]
+
+    def complete(self, migration):
+        self.calls.append('complete')
+        self.phases = [client.READY, client.READY, client.DONE]
+
+
+class Guest:
+    """libvirt's part: a migration that ends when it is let go."""
+
+    def __init__(self):
+        self.xml = None
+        self.go = threading.Event()
+        self.go.set()
+        self.error = None
+        self.active = True
+        self.aborted = False
+
+    def migrate(self, destination, flags=0, destination_xml=None):
+        self.xml = destination_xml
+        assert self.go.wait(10)
+        if self.error:
+            raise self.error
+        self.active = False
+
+    def is_active(self):
+        return self.active
+
+    def get_job_info(self):
+        kind = libvirt.VIR_DOMAIN_JOB_NONE if self.active else libvirt.VIR_DOMAIN_JOB_COMPLETED
+        return libvirt_guest.JobInfo(type=kind)
+
+    def abort_job(self):
+        self.aborted = True
+        self.error = libvirt.libvirtError('aborted by us')
+        self.go.set()
+
+    def migrate_configure_max_downtime(self, mstime):
+        self.downtime = mstime
+
+    def untouched(self):
+        return 'the real one'
+
+
+@pytest.fixture
+def guest():
+    return Guest()
+
+
+def conf(**changes):
+    return types.SimpleNamespace(**dict({'prepare_command': 'sed s/target/split/', 'poll_interval': 0.01, 'patience': 0.3,
+                                         'settle_timeout': 1}, **changes))
+
+
+def proxy_of(guest, service, server, **changes):
+    current = run.Run(service, server, 'host1', 'host2', conf(**changes))
+    return run.GuestProxy(guest, current), current
+
+
+def in_thread(proxy):
+    failure = []
+
+    def operate():
+        try:
+            proxy.migrate('qemu+tcp://host2/system', flags=1, destination_xml='<target/>')
+        except Exception as e:
+            failure.append(e)
+
+    thread = threading.Thread(target=operate, daemon=True)
+    thread.start()
+
+    def end():
+        thread.join(10)
+        assert not thread.is_alive()
+        return failure[0] if failure else None
+
+    return end
+
+
+def until(condition):
+    limit = time.monotonic() + 5
+    while not condition():
+        assert time.monotonic() < limit
+        time.sleep(0.01)
+
+
+def test_libvirt_is_called_when_ready_with_the_split_ready_xml(guest, server):
+    service = Service(client.PLANNED, client.PRECOPY, client.READY, client.HANDOVER, client.DONE)
+    proxy, current = proxy_of(guest, service, server)
+    proxy.migrate('qemu+tcp://host2/system', flags=1, destination_xml='<target/>')
+    assert guest.xml.strip() == '<split/>' and service.calls == ['plan', 'start'] and current.finished
+    assert service.phases == [client.DONE], 'it waits for the last pages'
+
+
+def test_nearly_ready_is_enough(guest, server):
+    service = Service(client.PRECOPY)
+    service.at = lambda phase, **more: client.Migration(UUID, 'host2', id='m1', phase=phase, remaining=19, rate=10)
+    proxy, _ = proxy_of(guest, service, server, settle_timeout=0)
+    proxy.migrate('', destination_xml='<target/>')
+    assert not guest.active
+
+
+def test_the_monitor_sees_one_job_with_our_progress(guest, server):
+    proxy, current = proxy_of(guest, Service(client.PRECOPY), server)
+    end = in_thread(proxy)
+    until(lambda: current.migration is not None)
+    info = proxy.get_job_info()
+    assert (info.type, info.memory_total, info.memory_processed, info.memory_remaining) == (
+        libvirt.VIR_DOMAIN_JOB_UNBOUNDED, 100, 40, 60)
+    proxy.abort_job()
+    end()
+
+
+def test_it_is_not_completed_before_the_last_pages_have_left(guest, server):
+    service = Service(client.READY, client.HANDOVER)
+    proxy, current = proxy_of(guest, service, server, settle_timeout=5)
+    end = in_thread(proxy)
+    until(lambda: not guest.active)
+    assert proxy.get_job_info().type == libvirt.VIR_DOMAIN_JOB_UNBOUNDED
+    service.phases = [client.DONE]
+    assert end() is None
+    assert proxy.get_job_info().type == libvirt.VIR_DOMAIN_JOB_COMPLETED
+
+
+def test_last_pages_are_not_waited_for_without_end(guest, server):
+    proxy, _ = proxy_of(guest, Service(client.READY, client.HANDOVER), server, settle_timeout=0.1)
+    proxy.migrate('', destination_xml='<target/>')
+    assert proxy.get_job_info().type == libvirt.VIR_DOMAIN_JOB_COMPLETED
+
+
+def test_abort_before_libvirt(guest, server):
+    service = Service(client.PRECOPY)
+    proxy, current = proxy_of(guest, service, server)
+    end = in_thread(proxy)
+    until(lambda: current.migration is not None)
+    current.abort(guest)
+    assert isinstance(end(), run.MigrationFailed)
+    assert guest.xml is None and 'abort' in service.calls
+    assert proxy.get_job_info().type == libvirt.VIR_DOMAIN_JOB_CANCELLED
+
+
+def test_an_abort_that_comes_before_everything(guest, server):
+    service = Service(client.PRECOPY)
+    proxy, current = proxy_of(guest, service, server)
+    current.abort(guest)
+    assert isinstance(in_thread(proxy)(), run.MigrationFailed)
+    assert service.calls == ['plan'] and guest.xml is None
+
+
+def test_abort_while_libvirt_migrates(guest, server):
+    guest.go.clear()
+    proxy, current = proxy_of(guest, Service(client.READY), server)
+    end = in_thread(proxy)
+    until(lambda: guest.xml is not None)
+    guest.error = libvirt.libvirtError('the hook refuses')
+    current.abort(guest)
+    guest.go.set()
+    assert end() is not None
+    assert proxy.get_job_info().type == libvirt.VIR_DOMAIN_JOB_CANCELLED
+
+
+def test_an_abort_that_is_too_late_is_refused(guest, server):
+    service = Service(client.READY, client.HANDOVER)
+    service.refuse_abort = client.ClientError('it runs there', 409, 'handed-over')
+    proxy, current = proxy_of(guest, service, server, settle_timeout=5)
+    end = in_thread(proxy)
+    until(lambda: not guest.active)
+    with pytest.raises(client.ClientError):
+        proxy.abort_job()
+    service.phases = [client.DONE]
+    assert end() is None
+    guest.is_active = lambda: False
+    assert proxy.get_job_info().type == libvirt.VIR_DOMAIN_JOB_COMPLETED
+
+
+def test_given_up_by_the_daemon(guest, server):
+    service = Service(client.PRECOPY, (client.ABORTED,))
+    service.at = lambda phase, **more: client.Migration(UUID, 'host2', id='m1', phase=phase, reason='host3 is gone')
+    proxy, _ = proxy_of(guest, service, server)
+    with pytest.raises(run.MigrationFailed, match='host3 is gone'):
+        proxy.migrate('', destination_xml='<target/>')
+    assert guest.xml is None
+
+
+def test_given_up_by_the_daemon_while_libvirt_waits(guest, server, monkeypatch):
+    monkeypatch.setattr(run, 'GRACE_SECONDS', 0.05)
+    guest.go.clear()
+    service = Service(client.READY)
+    proxy, current = proxy_of(guest, service, server)
+    end = in_thread(proxy)
+    until(lambda: guest.xml is not None)
+    service.phases = [client.ABORTED]
+
+    def told():
+        proxy.get_job_info()
+        return guest.aborted
+
+    until(told)
+    assert end() is not None
+
+
+def test_when_libvirt_fails_the_split_migration_is_given_up(guest, server):
+    guest.error = libvirt.libvirtError('no disk there')
+    service = Service(client.READY)
+    proxy, _ = proxy_of(guest, service, server)
+    with pytest.raises(libvirt.libvirtError):
+        proxy.migrate('', destination_xml='<target/>')
+    assert 'abort' in service.calls
+    assert proxy.get_job_info().type == libvirt.VIR_DOMAIN_JOB_NONE, 'Nova finds out by itself'
+
+
+def test_a_refused_plan_starts_nothing(guest, server):
+    service = Service(client.READY)
+    service.refuse_plan = client.ClientError('nobody lends', 409, 'no-sub-hosts')
+    proxy, _ = proxy_of(guest, service, server)
+    with pytest.raises(client.ClientError, match='nobody lends'):
+        proxy.migrate('', destination_xml='<target/>')
+    assert service.calls == ['plan'] and guest.xml is None
+
+
+def test_an_obstacle_is_found_before_anything_is_asked(guest, server):
+    service = Service(client.READY)
+    proxy, _ = proxy_of(guest, service, server, prepare_command='false')
+    with pytest.raises(Exception, match='exit code'):
+        proxy.migrate('', destination_xml='<target/>')
+    assert service.calls == []
+
+
+def test_somebody_may_be_restarted_meanwhile(guest, server):
+    away = client.Unavailable('nobody there')
+    proxy, _ = proxy_of(guest, Service(away, away, client.READY, client.DONE), server, patience=5)
+    proxy.migrate('', destination_xml='<target/>')
+    assert not guest.active
+
+
+def test_patience_ends(guest, server):
+    service = Service(client.Unavailable('nobody there'))
+    proxy, _ = proxy_of(guest, service, server)
+    with pytest.raises(run.MigrationFailed, match='nobody there'):
+        proxy.migrate('', destination_xml='<target/>')
+    assert 'abort' in service.calls
+
+
+def test_force_complete_is_ours_until_libvirt_migrates(guest, server):
+    guest.go.clear()
+    service = Service(client.PRECOPY)
+    proxy, current = proxy_of(guest, service, server)
+    end = in_thread(proxy)
+    until(lambda: current.migration is not None)
+    assert current.force_complete() and 'complete' in service.calls
+    until(lambda: guest.xml is not None)
+    assert not current.force_complete()
+    guest.go.set()
+    service.phases = [client.DONE]
+    assert end() is None
+
+
+def test_everything_else_is_the_guests(guest, server):
+    proxy, current = proxy_of(guest, Service(client.READY), server)
+    assert proxy.untouched() == 'the real one'
+    proxy.migrate_configure_max_downtime(50)
+    assert not hasattr(guest, 'downtime')
+    current.hypervisor_asked = True
+    proxy.migrate_configure_max_downtime(50)
+    assert guest.downtime == 50
