@@ -9,6 +9,7 @@ import com.fasterxml.jackson.databind.DeserializationFeature;
 import com.fasterxml.jackson.databind.JsonMappingException;
 import com.fasterxml.jackson.databind.MapperFeature;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.PropertyNamingStrategies;
 import com.fasterxml.jackson.databind.cfg.CoercionAction;
 import com.fasterxml.jackson.databind.cfg.CoercionInputShape;
 import com.fasterxml.jackson.databind.exc.UnrecognizedPropertyException;
@@ -42,6 +43,10 @@ public final class Json {
             .defaultPropertyInclusion(
                     JsonInclude.Value.construct(JsonInclude.Include.NON_NULL, JsonInclude.Include.ALWAYS))
             .build();
+
+    /** The same, with names_like_this: what OpenStack's users expect. */
+    private static final ObjectMapper SNAKE =
+            MAPPER.copy().setPropertyNamingStrategy(PropertyNamingStrategies.SNAKE_CASE);
 
     private Json() {}
 
@@ -83,6 +88,25 @@ public final class Json {
     /** @throws InvalidJsonException if the UTF-8 text is not the JSON of a valid {@code type} */
     public static <T> T read(byte[] utf8, TypeReference<T> type) {
         return read(() -> MAPPER.readValue(utf8, type), type.getType().getTypeName());
+    }
+
+    /**
+     * As {@link #read(byte[], Class)}, with names_like_this.
+     *
+     * @throws InvalidJsonException if the UTF-8 text is not the JSON of a valid {@code type}
+     */
+    public static <T> T readSnake(byte[] utf8, Class<T> type) {
+        return read(() -> SNAKE.readValue(utf8, type), type.getSimpleName());
+    }
+
+    /** The value as UTF-8 JSON, with names_like_this. */
+    public static byte[] writeSnake(Object value) {
+        try {
+            return SNAKE.writeValueAsBytes(value);
+        } catch (JsonProcessingException e) {
+            throw new IllegalArgumentException(
+                    "cannot be written as JSON: " + value.getClass().getName(), e);
+        }
     }
 
     private interface Reading<T> {

@@ -11,6 +11,8 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
+import org.splitmem.model.config.ConfigException;
+import org.splitmem.model.config.Settings;
 
 /**
  * All settings of splitmemd; conf/splitmem.conf explains each.

@@ -24,13 +24,13 @@ import org.eclipse.jetty.util.thread.QueuedThreadPool;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
-import org.splitmem.memory.config.ConfigException;
 import org.splitmem.memory.config.DaemonConfig;
 import org.splitmem.memory.migration.ExpectedSplits;
 import org.splitmem.memory.migration.MigrationService;
 import org.splitmem.memory.server.MemoryServer;
 import org.splitmem.memory.vm.VmRegistry;
 import org.splitmem.model.ErrorBody;
+import org.splitmem.model.config.ConfigException;
 
 /** The HTTP server: who may ask, which endpoint answers, and how failures look. */
 public final class ControlServer implements AutoCloseable {

@@ -79,7 +79,7 @@ final class PageStore {
     }
 
     /** From now on only this epoch, or a newer one, is the owner's. */
-    void adopt(long newer) throws IOException {
+    synchronized void adopt(long newer) throws IOException { // an owner's connections do it at the same time
         long before = epoch.getAndAccumulate(newer, Math::max);
         if (newer < before) {
             throw new PeerException(ErrorCode.STALE_EPOCH, staleEpoch(newer, before));

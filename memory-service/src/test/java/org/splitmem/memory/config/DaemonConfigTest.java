@@ -10,6 +10,7 @@ import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.splitmem.model.config.ConfigException;
 
 class DaemonConfigTest {
     /** The annotated sample that users start from. */

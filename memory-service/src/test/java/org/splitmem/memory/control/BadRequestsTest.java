@@ -21,7 +21,7 @@ import org.splitmem.memory.vm.TestVms;
 
 /** Whatever comes to the control API, on either of its sockets: it is refused or dropped, and the next caller is served. */
 class BadRequestsTest {
-    private static final long IDLE_MS = 300;
+    private static final long IDLE_MS = 1_500;
     private static final int LARGEST_BODY = 1 << 20;
     private static final String HALF_A_HEAD = "GET /v1/ho";
     private static final String HALF_A_BODY = TestControl.head("POST", "/v1/reservations", 100) + "{\"vm\":";

@@ -8,9 +8,14 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 import java.util.UUID;
 import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.Callable;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterEach;
@@ -233,6 +238,26 @@ class MemoryServerTest {
 
         assertThat(half).doesNotExist();
         assertThat(h2.server().lentBytes()).isEqualTo(RESERVED);
+    }
+
+    /** An owner's page-ins and page-outs come on connections of their own. */
+    @Test
+    void aStoreThatIsAdoptedByManyAtOnceKeepsAWholeRecord() throws Exception {
+        Path store = directory.resolve("many");
+        PageStore many = PageStore.open(store, new StoreRecord(VM, Lender.TOKEN, 0, PAGES, RESERVED, "h1", false));
+        List<Callable<Void>> owners = Collections.nCopies(400, () -> {
+            many.adopt(1);
+            return null;
+        });
+        ExecutorService threads = Executors.newFixedThreadPool(4);
+
+        for (Future<Void> adopted : threads.invokeAll(owners)) {
+            adopted.get();
+        }
+        threads.shutdown();
+
+        assertThat(StoreRecord.load(store).epoch()).isEqualTo(1);
+        many.retire();
     }
 
     private boolean isLent(long afterSeconds) {

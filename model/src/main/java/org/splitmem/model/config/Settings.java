@@ -1,4 +1,4 @@
-package org.splitmem.memory.config;
+package org.splitmem.model.config;
 
 import java.io.IOException;
 import java.nio.file.Files;
@@ -14,7 +14,7 @@ import org.splitmem.model.DataSize;
 import org.splitmem.model.Rate;
 
 /** The lines of a "key = value" file, taken one by one with default and range; what nobody took is an error. */
-final class Settings {
+public final class Settings {
     private final String file;
     private final Map<String, String> values;
     private final Set<String> taken = new HashSet<>();
@@ -25,7 +25,7 @@ final class Settings {
         this.values = values;
     }
 
-    static Settings load(Path path) throws ConfigException {
+    public static Settings load(Path path) throws ConfigException {
         try {
             return parse(path.toString(), Files.readAllLines(path));
         } catch (IOException e) {
@@ -33,7 +33,7 @@ final class Settings {
         }
     }
 
-    static Settings parse(String file, List<String> lines) throws ConfigException {
+    public static Settings parse(String file, List<String> lines) throws ConfigException {
         Map<String, String> values = new LinkedHashMap<>();
         for (int i = 0; i < lines.size(); i++) {
             String line = lines.get(i).strip();
@@ -52,21 +52,21 @@ final class Settings {
         return new Settings(file, values);
     }
 
-    String text(String key, String otherwise) {
+    public String text(String key, String otherwise) {
         taken.add(key);
         String value = values.getOrDefault(key, otherwise);
         effective.put(key, value);
         return value;
     }
 
-    List<String> list(String key, String otherwise) {
+    public List<String> list(String key, String otherwise) {
         return Arrays.stream(text(key, otherwise).split(",", -1))
                 .map(String::strip)
                 .filter(item -> !item.isEmpty())
                 .toList();
     }
 
-    Path path(String key, String otherwise) throws ConfigException {
+    public Path path(String key, String otherwise) throws ConfigException {
         Path path = Path.of(text(key, otherwise));
         if (!path.isAbsolute()) {
             throw wrong(key, path.toString(), "an absolute path");
@@ -74,7 +74,7 @@ final class Settings {
         return path;
     }
 
-    int integer(String key, int otherwise, int least, int most) throws ConfigException {
+    public int integer(String key, int otherwise, int least, int most) throws ConfigException {
         String value = text(key, Integer.toString(otherwise));
         try {
             int number = Integer.parseInt(value);
@@ -87,7 +87,7 @@ final class Settings {
         throw wrong(key, value, "a whole number from " + least + " to " + most);
     }
 
-    long bytes(String key, String otherwise) throws ConfigException {
+    public long bytes(String key, String otherwise) throws ConfigException {
         String value = text(key, otherwise);
         try {
             return DataSize.parse(value).bytes();
@@ -97,7 +97,7 @@ final class Settings {
     }
 
     /** Bytes per second; "off" is 0. */
-    long rate(String key, String otherwise) throws ConfigException {
+    public long rate(String key, String otherwise) throws ConfigException {
         String value = text(key, otherwise);
         if (value.equals("off")) {
             return 0;
@@ -109,12 +109,12 @@ final class Settings {
         }
     }
 
-    ConfigException wrong(String key, String value, String allowed) {
+    public ConfigException wrong(String key, String value, String allowed) {
         return new ConfigException(file + ": " + key + " = " + value + ": must be " + allowed);
     }
 
     /** @throws ConfigException naming a key that nobody asked for */
-    void checkAllTaken() throws ConfigException {
+    public void checkAllTaken() throws ConfigException {
         for (String key : values.keySet()) {
             if (!taken.contains(key)) {
                 throw new ConfigException(
@@ -124,7 +124,7 @@ final class Settings {
     }
 
     /** Every key with the value in force, for the log. No value is a secret: those are in files of their own. */
-    Map<String, String> effective() {
+    public Map<String, String> effective() {
         return Map.copyOf(effective);
     }
 }

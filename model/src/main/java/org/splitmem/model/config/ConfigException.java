@@ -1,4 +1,4 @@
-package org.splitmem.memory.config;
+package org.splitmem.model.config;
 
 /** A setting is wrong; the text names the key, the value and what is allowed. */
 public final class ConfigException extends Exception {

@@ -1,0 +1,216 @@
+package org.splitmem.bridge;
+
+import ch.qos.logback.classic.Level;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.time.Clock;
+import java.util.UUID;
+import java.util.concurrent.Callable;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.Executors;
+import java.util.concurrent.ScheduledExecutorService;
+import java.util.concurrent.ScheduledFuture;
+import java.util.concurrent.TimeUnit;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+import org.slf4j.MDC;
+import org.splitmem.bridge.booking.Bookings;
+import org.splitmem.bridge.config.BridgeConfig;
+import org.splitmem.bridge.daemon.Daemons;
+import org.splitmem.bridge.http.Caller;
+import org.splitmem.bridge.http.ServiceException;
+import org.splitmem.bridge.keystone.OwnToken;
+import org.splitmem.bridge.keystone.TokenValidator;
+import org.splitmem.bridge.migration.Chooser;
+import org.splitmem.bridge.migration.Follower;
+import org.splitmem.bridge.migration.MigrationService;
+import org.splitmem.bridge.migration.Reconciler;
+import org.splitmem.bridge.migration.Telemetry;
+import org.splitmem.bridge.migration.VmPlacements;
+import org.splitmem.bridge.placement.PlacementClient;
+import org.splitmem.bridge.rest.Access;
+import org.splitmem.bridge.rest.ApiServer;
+import org.splitmem.bridge.rest.BridgeMetrics;
+import org.splitmem.bridge.store.Database;
+import org.splitmem.bridge.store.MigrationStore;
+import org.splitmem.bridge.store.StoreException;
+import org.splitmem.bridge.store.VmStore;
+import org.splitmem.model.config.ConfigException;
+import picocli.CommandLine;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Option;
+
+/** nova-bridge: what Nova asks when a VM's memory has to be found, booked or moved. */
+@Command(
+        name = "nova-bridge",
+        mixinStandardHelpOptions = true,
+        description =
+                "Chooses sub-hosts for Nova, keeps Placement's books of split memory, starts and follows migrations.",
+        footer = {
+            "",
+            "Runs in the foreground and logs to standard error. SIGTERM ends it; migrations go on without it, and another",
+            "nova-bridge, or this one when it is back, looks after them."
+        })
+public final class NovaBridge implements Callable<Integer> {
+    private static final Logger log = LoggerFactory.getLogger(NovaBridge.class);
+    private static final int EXIT_FAILED = 1;
+    private static final long END_S = 20;
+    private static final CountDownLatch ENDED = new CountDownLatch(1);
+
+    @Option(
+            names = "--config",
+            paramLabel = "FILE",
+            defaultValue = "/etc/splitmem/nova-bridge.conf",
+            description = "The configuration; default: ${DEFAULT-VALUE}.")
+    private Path configFile = Path.of("/etc/splitmem/nova-bridge.conf");
+
+    @Option(
+            names = "--check-config",
+            description = "Reads the configuration and its secrets, says what is wrong, and ends.")
+    private boolean checkOnly;
+
+    public static void main(String[] args) {
+        System.exit(new CommandLine(new NovaBridge()).execute(args));
+    }
+
+    @Override
+    public Integer call() throws InterruptedException {
+        try {
+            BridgeConfig config = BridgeConfig.load(configFile);
+            if (config.hosts().isEmpty()) {
+                throw new ConfigException(configFile + ": hosts is not set: nova-bridge would know of no splitmemd");
+            }
+            config.keystoneWithPassword();
+            config.clusterKey();
+            config.databasePassword();
+            if (checkOnly) {
+                System.out.println(configFile + " is valid");
+                return 0;
+            }
+            setLogLevel(config.logLevel());
+            run(config);
+            return 0;
+        } catch (ConfigException | IOException | StoreException e) {
+            System.err.println("nova-bridge: " + e.getMessage());
+            return EXIT_FAILED;
+        }
+    }
+
+    private static void setLogLevel(String level) {
+        if (LoggerFactory.getLogger("org.splitmem") instanceof ch.qos.logback.classic.Logger logback) {
+            logback.setLevel(Level.toLevel(level));
+        }
+    }
+
+    private static void run(BridgeConfig config) throws ConfigException, IOException, InterruptedException {
+        log.info("nova-bridge {} starts with {}", config.name(), config.effective());
+        Clock clock = Clock.systemUTC();
+        OwnToken token = new OwnToken(config.keystoneWithPassword(), config.endpoints(), clock);
+        PlacementClient placement = new PlacementClient(token, config.placementTimeout());
+        Bookings bookings = new Bookings(placement);
+        BridgeMetrics metrics = new BridgeMetrics(Telemetry.NONE);
+        ScheduledExecutorService loops = Executors.newScheduledThreadPool(2, task -> new Thread(task, "loop"));
+        try (Database database = database(config);
+                Daemons daemons = new Daemons(config.hosts(), config.clusterKey(), config.daemonTimeout())) {
+            MigrationStore store = new MigrationStore(
+                    database, config.name(), config.rhythm().lease().toMillis());
+            VmStore vms = new VmStore(database);
+            Chooser chooser = new Chooser(placement, daemons, store, metrics);
+            Follower follower = new Follower(store, vms, bookings, daemons, metrics, clock);
+            MigrationService migrations =
+                    new MigrationService(store, vms, chooser, bookings, daemons, follower, metrics, clock);
+            VmPlacements placements =
+                    new VmPlacements(store, vms, chooser, bookings, daemons, follower, metrics, clock);
+            Reconciler reconciler = new Reconciler(placement, bookings, daemons, store, vms, metrics, clock);
+            TokenValidator tokens = new TokenValidator(
+                    config.keystone().url(),
+                    config.keystone().limit(),
+                    token,
+                    config.policy().service(),
+                    clock);
+            ApiServer.Parts parts = new ApiServer.Parts(
+                    migrations,
+                    placements,
+                    daemons,
+                    vms,
+                    placement,
+                    new Access(tokens, config.policy(), config.keystone().url()),
+                    metrics,
+                    () -> {
+                        database.check();
+                        placement.check();
+                    });
+            repeat(loops, "following migrations", config.rhythm().follow().toMillis(), follower::step);
+            repeat(
+                    loops,
+                    "reconciliation",
+                    config.rhythm().reconcile().toMillis(),
+                    () -> metrics.reconciled(reconciler.round(), clock.millis()));
+            try (ApiServer server = new ApiServer(config.address(), config.port(), parts)) {
+                CountDownLatch asked = shutdownSignal();
+                server.start();
+                log.info("nova-bridge answers on {}:{}", config.address(), server.port());
+                asked.await();
+                log.info("nova-bridge ends");
+            }
+            end(loops);
+        } finally {
+            loops.shutdownNow();
+            log.info("nova-bridge ended");
+            ENDED.countDown();
+        }
+    }
+
+    private static Database database(BridgeConfig config) throws ConfigException {
+        BridgeConfig.Store store = config.store();
+        return new Database(store.url(), store.user(), config.databasePassword(), store.connections());
+    }
+
+    private interface Work {
+        void doIt() throws ServiceException;
+    }
+
+    /** For ever: what fails is told, and tried again in the next round. */
+    private static void repeat(ScheduledExecutorService loops, String name, long intervalMs, Work work) {
+        Runnable round = () -> {
+            MDC.put(Caller.REQUEST_ID, "req-" + UUID.randomUUID());
+            try {
+                work.doIt();
+            } catch (ServiceException | StoreException e) {
+                log.warn("{}: {}", name, e.getMessage());
+            } catch (RuntimeException e) {
+                log.error("{}: a bug", name, e);
+            } finally {
+                MDC.clear();
+            }
+        };
+        // A round lets nothing escape, so the future never has anything to tell.
+        ScheduledFuture<?> unused = loops.scheduleWithFixedDelay(round, intervalMs, intervalMs, TimeUnit.MILLISECONDS);
+    }
+
+    private static void end(ScheduledExecutorService loops) throws InterruptedException {
+        loops.shutdown();
+        if (!loops.awaitTermination(END_S / 2, TimeUnit.SECONDS)) {
+            log.warn("a round was cut off");
+        }
+    }
+
+    /** Falls to zero on SIGTERM or SIGINT; the JVM then waits until {@link #run} is through. */
+    private static CountDownLatch shutdownSignal() {
+        CountDownLatch asked = new CountDownLatch(1);
+        Runtime.getRuntime()
+                .addShutdownHook(new Thread(
+                        () -> {
+                            asked.countDown();
+                            try {
+                                if (!ENDED.await(END_S, TimeUnit.SECONDS)) {
+                                    log.warn("nova-bridge did not end cleanly within {} s", END_S);
+                                }
+                            } catch (InterruptedException e) {
+                                Thread.currentThread().interrupt();
+                            }
+                        },
+                        "shutdown"));
+        return asked;
+    }
+}

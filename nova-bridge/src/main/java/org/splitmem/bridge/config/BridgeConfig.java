@@ -1,0 +1,269 @@
+package org.splitmem.bridge.config;
+
+import java.io.IOException;
+import java.net.URI;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import org.splitmem.bridge.daemon.HostAddress;
+import org.splitmem.bridge.keystone.KeystoneConfig;
+import org.splitmem.model.config.ConfigException;
+import org.splitmem.model.config.Settings;
+
+/**
+ * All settings of nova-bridge; conf/nova-bridge.conf explains each.
+ *
+ * @param name of this bridge, different from all others'
+ * @param passwordFile of the Keystone user
+ * @param placementUrl empty: as in Keystone's catalog
+ * @param effective every key with the value in force
+ */
+public record BridgeConfig(
+        String name,
+        String address,
+        int port,
+        List<HostAddress> hosts,
+        Path clusterKeyFile,
+        Duration daemonTimeout,
+        KeystoneConfig keystone,
+        Path passwordFile,
+        String placementUrl,
+        Duration placementTimeout,
+        Policy policy,
+        Store store,
+        Rhythm rhythm,
+        String logLevel,
+        Map<String, String> effective) {
+
+    /** Who may do what, by role. */
+    public record Policy(Set<String> read, Set<String> write, Set<String> service) {
+        public Policy {
+            read = Set.copyOf(read);
+            write = Set.copyOf(write);
+            service = Set.copyOf(service);
+        }
+    }
+
+    /**
+     * Where migrations are remembered.
+     *
+     * @param passwordFile empty: there is none
+     */
+    public record Store(String url, String user, String passwordFile, int connections) {}
+
+    /**
+     * How often what is looked at.
+     *
+     * @param lease how long a silent bridge keeps what it works on
+     */
+    public record Rhythm(Duration follow, Duration reconcile, Duration lease) {}
+
+    private static final Set<String> LEVELS = Set.of("error", "warn", "info", "debug", "trace");
+    private static final Set<String> INTERFACES = Set.of("public", "internal", "admin");
+    private static final int DEFAULT_DAEMON_PORT = 7779;
+
+    public BridgeConfig {
+        hosts = List.copyOf(hosts);
+        effective = Map.copyOf(effective);
+    }
+
+    /** @throws ConfigException naming what is wrong with the file */
+    public static BridgeConfig load(Path file) throws ConfigException {
+        return from(Settings.load(file));
+    }
+
+    static BridgeConfig parse(List<String> lines) throws ConfigException {
+        return from(Settings.parse("nova-bridge.conf", lines));
+    }
+
+    private static BridgeConfig from(Settings s) throws ConfigException {
+        BridgeConfig config = new BridgeConfig(
+                s.text("bridge.name", hostName()),
+                s.text("http.address", "0.0.0.0"),
+                s.integer("http.port", 8790, 1, 65_535),
+                hosts(s),
+                s.path("cluster.key-file", "/etc/splitmem/cluster.key"),
+                millis(s, "daemon.timeout-ms", 10_000),
+                keystone(s),
+                s.path("keystone.password-file", "/etc/splitmem/keystone.password"),
+                url(s, "placement.url", ""),
+                millis(s, "placement.timeout-ms", 15_000),
+                new Policy(
+                        roles(s, "policy.read-roles", "reader, admin, service"),
+                        roles(s, "policy.write-roles", "admin, service"),
+                        roles(s, "policy.service-roles", "service")),
+                new Store(
+                        s.text(
+                                "database.url",
+                                "jdbc:h2:file:/var/lib/splitmem/bridge/history;MODE=MariaDB;DATABASE_TO_LOWER=TRUE"),
+                        s.text("database.user", ""),
+                        s.text("database.password-file", ""),
+                        s.integer("database.connections", 8, 2, 100)),
+                new Rhythm(
+                        millis(s, "follow.interval-ms", 1000),
+                        Duration.ofSeconds(s.integer("reconcile.interval-s", 30, 1, 3600)),
+                        millis(s, "follow.lease-ms", 15_000)),
+                level(s),
+                Map.of());
+        s.checkAllTaken();
+        return config.withEffective(s.effective());
+    }
+
+    private BridgeConfig withEffective(Map<String, String> values) {
+        return new BridgeConfig(
+                name,
+                address,
+                port,
+                hosts,
+                clusterKeyFile,
+                daemonTimeout,
+                keystone,
+                passwordFile,
+                placementUrl,
+                placementTimeout,
+                policy,
+                store,
+                rhythm,
+                logLevel,
+                values);
+    }
+
+    private static KeystoneConfig keystone(Settings s) throws ConfigException {
+        String interfaceName = s.text("keystone.interface", "internal");
+        if (!INTERFACES.contains(interfaceName)) {
+            throw s.wrong("keystone.interface", interfaceName, "one of " + INTERFACES);
+        }
+        return new KeystoneConfig(
+                url(s, "keystone.url", "http://127.0.0.1:5000"),
+                s.text("keystone.user", "nova-bridge"),
+                s.text("keystone.user-domain", "Default"),
+                "",
+                s.text("keystone.project", "service"),
+                s.text("keystone.project-domain", "Default"),
+                s.text("keystone.region", ""),
+                interfaceName,
+                millis(s, "keystone.timeout-ms", 10_000));
+    }
+
+    private static Duration millis(Settings s, String key, int otherwise) throws ConfigException {
+        return Duration.ofMillis(s.integer(key, otherwise, 100, 600_000));
+    }
+
+    private static Set<String> roles(Settings s, String key, String otherwise) {
+        return new HashSet<>(s.list(key, otherwise));
+    }
+
+    /** Without a slash at its end, and without Keystone's version. */
+    private static String url(Settings s, String key, String otherwise) throws ConfigException {
+        String value = s.text(key, otherwise).replaceAll("/+$", "").replaceAll("/v3$", "");
+        boolean good = value.matches("https?://[^/\\s]+(/\\S*)?");
+        if (!good && !(value.isEmpty() && otherwise.isEmpty())) {
+            throw s.wrong(key, value, "a URL as http://controller:5000");
+        }
+        return value;
+    }
+
+    private static String level(Settings s) throws ConfigException {
+        String level = s.text("log.level", "info");
+        if (!LEVELS.contains(level)) {
+            throw s.wrong("log.level", level, "one of " + LEVELS);
+        }
+        return level;
+    }
+
+    private static String hostName() {
+        try {
+            return Files.readString(Path.of("/proc/sys/kernel/hostname")).strip();
+        } catch (IOException e) {
+            return "nova-bridge";
+        }
+    }
+
+    private static List<HostAddress> hosts(Settings s) throws ConfigException {
+        List<HostAddress> hosts = new ArrayList<>();
+        Set<String> names = new HashSet<>();
+        for (String item : s.list("hosts", "")) {
+            HostAddress host = host(s, item);
+            if (!names.add(host.name())) {
+                throw s.wrong("hosts", item, "a list in which each name stands once");
+            }
+            hosts.add(host);
+        }
+        return hosts;
+    }
+
+    private static HostAddress host(Settings s, String item) throws ConfigException {
+        int at = item.indexOf('@');
+        int colon = item.lastIndexOf(':');
+        boolean hasPort = colon > at && item.indexOf(':') == colon;
+        String address = at < 0 ? "" : item.substring(at + 1, hasPort ? colon : item.length());
+        String port = hasPort ? item.substring(colon + 1) : Integer.toString(DEFAULT_DAEMON_PORT);
+        boolean good = at > 0
+                && !address.isEmpty()
+                && port.matches("[0-9]{1,5}")
+                && Integer.parseInt(port) >= 1
+                && Integer.parseInt(port) <= 65_535;
+        if (!good) {
+            throw s.wrong("hosts", item, "NAME@ADDRESS or NAME@ADDRESS:CONTROLPORT");
+        }
+        return new HostAddress(item.substring(0, at), address, Integer.parseInt(port));
+    }
+
+    /**
+     * Keystone's settings with the password from its file.
+     *
+     * @throws ConfigException if it cannot be read
+     */
+    public KeystoneConfig keystoneWithPassword() throws ConfigException {
+        return new KeystoneConfig(
+                keystone.url(),
+                keystone.userName(),
+                keystone.userDomain(),
+                secret("keystone.password-file", passwordFile),
+                keystone.projectName(),
+                keystone.projectDomain(),
+                keystone.region(),
+                keystone.interfaceName(),
+                keystone.limit());
+    }
+
+    /**
+     * The secret of the hosts.
+     *
+     * @throws ConfigException if it cannot be read
+     */
+    public String clusterKey() throws ConfigException {
+        return secret("cluster.key-file", clusterKeyFile);
+    }
+
+    /**
+     * Empty if there is none.
+     *
+     * @throws ConfigException if it cannot be read
+     */
+    public String databasePassword() throws ConfigException {
+        return store.passwordFile().isEmpty() ? "" : secret("database.password-file", Path.of(store.passwordFile()));
+    }
+
+    private static String secret(String key, Path file) throws ConfigException {
+        try {
+            String secret = Files.readString(file).strip();
+            if (secret.isEmpty()) {
+                throw new ConfigException(key + " " + file + " is empty");
+            }
+            return secret;
+        } catch (IOException e) {
+            throw new ConfigException(key + " " + file + " cannot be read: " + e);
+        }
+    }
+
+    /** Endpoints that are not looked for in Keystone's catalog, by type. */
+    public Map<String, URI> endpoints() {
+        return placementUrl.isEmpty() ? Map.of() : Map.of("placement", URI.create(placementUrl));
+    }
+}

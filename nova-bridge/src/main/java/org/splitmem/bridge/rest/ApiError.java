@@ -1,0 +1,26 @@
+package org.splitmem.bridge.rest;
+
+import jakarta.ws.rs.WebApplicationException;
+import jakarta.ws.rs.core.MediaType;
+import jakarta.ws.rs.core.Response;
+
+/** A request's failure as HTTP says it. */
+final class ApiError extends WebApplicationException {
+    private static final long serialVersionUID = 1L;
+
+    ApiError(int status, String reason, String message) {
+        super(message, response(status, reason, message).build());
+    }
+
+    ApiError(String message, Response response) {
+        super(message, response);
+    }
+
+    static Response.ResponseBuilder response(int status, String reason, String message) {
+        Response.Status known = Response.Status.fromStatusCode(status);
+        String title = known == null ? "Error" : known.getReasonPhrase();
+        return Response.status(status)
+                .type(MediaType.APPLICATION_JSON)
+                .entity(new Bodies.ErrorBody(new Bodies.ErrorDetail(status, title, message, reason)));
+    }
+}

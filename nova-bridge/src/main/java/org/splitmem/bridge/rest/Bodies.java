@@ -1,0 +1,274 @@
+package org.splitmem.bridge.rest;
+
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+import java.util.UUID;
+import org.jspecify.annotations.Nullable;
+import org.splitmem.bridge.daemon.HostReport;
+import org.splitmem.bridge.migration.PlanInput;
+import org.splitmem.bridge.migration.VmPlacements;
+import org.splitmem.bridge.plan.Plan;
+import org.splitmem.bridge.store.Migration;
+import org.splitmem.bridge.store.Vm;
+import org.splitmem.model.HostInfo;
+import org.splitmem.model.VmInfo;
+
+/** What goes over the wire, in snake_case; openapi.json describes each under the same name. */
+final class Bodies {
+    private Bodies() {}
+
+    /** Asks for a migration, or for its plan alone. */
+    record MigrationRequest(
+            UUID instanceUuid,
+            String name,
+            String source,
+            String destination,
+            long ramMb,
+            long mainMb,
+            Map<String, String> extraSpecs,
+            String projectId,
+            String userId) {
+        MigrationRequest {
+            present("instance_uuid", instanceUuid);
+            text("name", name);
+            text("source", source);
+            text("destination", destination);
+            sizes(ramMb, mainMb);
+            present("extra_specs", extraSpecs);
+            text("project_id", projectId);
+            text("user_id", userId);
+        }
+
+        PlanInput input() {
+            return new PlanInput(new Vm(instanceUuid, name, source, ramMb, mainMb, projectId, userId), extraSpecs);
+        }
+    }
+
+    /** Asks for the memory of a VM that is about to start. */
+    record PlacementRequest(
+            String name,
+            String host,
+            long ramMb,
+            long mainMb,
+            Map<String, String> extraSpecs,
+            String projectId,
+            String userId) {
+        PlacementRequest {
+            text("name", name);
+            text("host", host);
+            sizes(ramMb, mainMb);
+            present("extra_specs", extraSpecs);
+            text("project_id", projectId);
+            text("user_id", userId);
+        }
+
+        PlanInput input(UUID instance) {
+            return new PlanInput(new Vm(instance, name, host, ramMb, mainMb, projectId, userId), extraSpecs);
+        }
+    }
+
+    private static void sizes(long ramMb, long mainMb) {
+        if (mainMb < 1 || ramMb < mainMb) {
+            throw new IllegalArgumentException(
+                    "main_mb must be from 1 to ram_mb: main_mb " + mainMb + ", ram_mb " + ramMb);
+        }
+    }
+
+    private static void text(String field, String value) {
+        // Jackson passes null for an absent field, whatever the annotations say.
+        if (value == null || value.isBlank() || value.length() > 255) {
+            throw new IllegalArgumentException(field + " is missing, or longer than 255 characters");
+        }
+    }
+
+    private static void present(String field, Object value) {
+        if (value == null) {
+            throw new IllegalArgumentException(field + " is missing");
+        }
+    }
+
+    record SubHost(String host, long mb) {
+        static List<SubHost> of(Map<String, Long> shares) {
+            List<SubHost> all = new ArrayList<>();
+            new TreeMap<>(shares).forEach((host, mb) -> all.add(new SubHost(host, mb)));
+            return all;
+        }
+    }
+
+    /** A migration. */
+    record MigrationBody(
+            String id,
+            String instanceUuid,
+            String name,
+            String status,
+            String phase,
+            String source,
+            String destination,
+            List<SubHost> subHosts,
+            long ramMb,
+            long budgetMb,
+            long memoryTotalBytes,
+            long memoryProcessedBytes,
+            long memoryRemainingBytes,
+            long rateBytesPerSecond,
+            @Nullable Long etaSeconds,
+            @Nullable Double downtimeMs,
+            @Nullable String reason,
+            boolean abortRequested,
+            String projectId,
+            String userId,
+            String createdAt,
+            String updatedAt,
+            @Nullable String finishedAt) {
+        static MigrationBody of(Migration m) {
+            Long finished = m.finishedMs();
+            return new MigrationBody(
+                    m.id(),
+                    m.instance().toString(),
+                    m.vm().name(),
+                    m.status().word(),
+                    m.progress().phase(),
+                    m.source(),
+                    m.destination(),
+                    SubHost.of(m.subHosts()),
+                    m.vm().ramMb(),
+                    m.budgetMb(),
+                    m.progress().totalBytes(),
+                    m.progress().processedBytes(),
+                    m.progress().remainingBytes(),
+                    m.progress().rateBytesPerSecond(),
+                    m.progress().etaSeconds(),
+                    m.progress().downtimeMs(),
+                    m.reason(),
+                    m.abortAsked(),
+                    m.vm().projectId(),
+                    m.vm().userId(),
+                    time(m.createdMs()),
+                    time(m.updatedMs()),
+                    finished == null ? null : time(finished));
+        }
+    }
+
+    private static String time(long ms) {
+        return Instant.ofEpochMilli(ms).toString();
+    }
+
+    record OneMigration(MigrationBody migration) {}
+
+    record Migrations(List<MigrationBody> migrations) {}
+
+    /** Where a VM's memory was put. */
+    record PlacementBody(String mode, long budgetMb, List<SubHost> subHosts) {
+        static PlacementBody of(VmPlacements.Placement placement) {
+            return new PlacementBody(
+                    placement.split() ? "split" : "whole", placement.budgetMb(), SubHost.of(placement.subHosts()));
+        }
+    }
+
+    record OnePlacement(PlacementBody placement) {}
+
+    /** A dry run's outcome. */
+    record PlanBody(
+            String mode, List<SubHost> subHosts, @Nullable String reason, String message, List<String> explanation) {
+        static PlanBody of(Plan plan) {
+            Map<String, Long> shares = new TreeMap<>();
+            plan.shares().forEach(share -> shares.merge(share.host(), share.mb(), Long::sum));
+            String mode = switch (plan.outcome()) {
+                case WHOLE -> "whole";
+                case SPLIT -> "split";
+                case REFUSED -> "refused";
+            };
+            return new PlanBody(mode, SubHost.of(shares), plan.reason(), plan.summary(), plan.explanation());
+        }
+    }
+
+    record OnePlan(PlanBody plan) {}
+
+    /** A VM, as its host's splitmemd tells. */
+    record VmBody(
+            String instanceUuid,
+            String name,
+            String host,
+            String state,
+            long ramBytes,
+            long budgetBytes,
+            long residentBytes,
+            long zeroBytes,
+            @Nullable Long workingSetBytes,
+            Map<String, Long> remoteBytes,
+            long pageIns,
+            long pageOuts,
+            double pageInP50Us,
+            double pageInP99Us,
+            double pageInMaxUs,
+            @Nullable String projectId) {
+        static VmBody of(String host, VmInfo vm, @Nullable String projectId) {
+            return new VmBody(
+                    vm.uuid(),
+                    vm.name(),
+                    host,
+                    vm.state().name(),
+                    vm.ramBytes(),
+                    vm.budgetBytes(),
+                    vm.residentBytes(),
+                    vm.zeroBytes(),
+                    vm.workingSetBytes(),
+                    new TreeMap<>(vm.remoteBytes()),
+                    vm.faults().pageIns(),
+                    vm.faults().pageOuts(),
+                    vm.pageInUs().p50(),
+                    vm.pageInUs().p99(),
+                    vm.pageInUs().max(),
+                    projectId);
+        }
+    }
+
+    record OneVm(VmBody vm) {}
+
+    /** VMs; those on hosts that did not answer are not among them. */
+    record Vms(List<VmBody> vms, List<String> unreachable) {}
+
+    /** A host; a lender if Placement has it as one. */
+    record HostBody(
+            String name,
+            boolean reachable,
+            @Nullable String error,
+            boolean lender,
+            @Nullable Long unclaimedMb,
+            @Nullable Long lendLimitBytes,
+            @Nullable Long lentBytes,
+            @Nullable Long heldBytes,
+            @Nullable Long freeBytes,
+            @Nullable Integer vms,
+            @Nullable String failureDomain,
+            @Nullable Integer loadPercent,
+            @Nullable Long linkBytesPerSecond) {
+        static HostBody of(HostReport report, @Nullable Long unclaimedMb) {
+            HostInfo i = report.info();
+            return new HostBody(
+                    report.host().name(),
+                    i != null,
+                    report.error(),
+                    unclaimedMb != null,
+                    unclaimedMb,
+                    i == null ? null : Long.valueOf(i.lendLimitBytes()),
+                    i == null ? null : Long.valueOf(i.lentBytes()),
+                    i == null ? null : Long.valueOf(i.heldBytes()),
+                    i == null ? null : Long.valueOf(i.freeBytes()),
+                    i == null ? null : Integer.valueOf(i.vms()),
+                    i == null ? null : i.failureDomain(),
+                    i == null ? null : i.loadPercent(),
+                    i == null ? null : i.linkBytesPerSecond());
+        }
+    }
+
+    record Hosts(List<HostBody> hosts) {}
+
+    record ErrorBody(ErrorDetail error) {}
+
+    /** In OpenStack's form; the reason is for programs and never changes. */
+    record ErrorDetail(int code, String title, String message, String reason) {}
+}

@@ -1,0 +1,48 @@
+package org.splitmem.bridge.rest;
+
+import jakarta.ws.rs.container.ContainerRequestContext;
+import jakarta.ws.rs.container.ContainerRequestFilter;
+import jakarta.ws.rs.container.ContainerResponseContext;
+import jakarta.ws.rs.container.ContainerResponseFilter;
+import jakarta.ws.rs.container.PreMatching;
+
+/** The header OpenStack-API-Version: {@code split-migration 1.0}; without it the least, which is the only one so far. */
+@PreMatching
+final class Versions implements ContainerRequestFilter, ContainerResponseFilter {
+    static final String HEADER = "OpenStack-API-Version";
+    static final String SERVICE = "split-migration";
+    static final String LEAST = "1.0";
+    static final String GREATEST = "1.0";
+
+    @Override
+    public void filter(ContainerRequestContext request) {
+        String asked = request.getHeaderString(HEADER);
+        if (asked == null) {
+            return;
+        }
+        // One header may name the versions of several services.
+        for (String one : asked.split(",")) {
+            String[] words = one.strip().split("\\s+");
+            if (words[0].equals(SERVICE)) {
+                check(words.length == 2 ? words[1] : "");
+            }
+        }
+    }
+
+    private static void check(String version) {
+        if (version.equals("latest") || version.equals(GREATEST)) {
+            return;
+        }
+        boolean isVersion = version.matches("[0-9]+\\.[0-9]+");
+        throw new ApiError(
+                isVersion ? 406 : 400,
+                "unsupported-version",
+                "version '" + version + "' of " + SERVICE + " is not supported: " + LEAST + " to " + GREATEST + " are");
+    }
+
+    @Override
+    public void filter(ContainerRequestContext request, ContainerResponseContext response) {
+        response.getHeaders().putSingle(HEADER, SERVICE + " " + GREATEST);
+        response.getHeaders().add("Vary", HEADER);
+    }
+}

@@ -1,0 +1,106 @@
+package org.splitmem.bridge.rest;
+
+import jakarta.ws.rs.Consumes;
+import jakarta.ws.rs.DELETE;
+import jakarta.ws.rs.GET;
+import jakarta.ws.rs.PUT;
+import jakarta.ws.rs.Path;
+import jakarta.ws.rs.PathParam;
+import jakarta.ws.rs.Produces;
+import jakarta.ws.rs.QueryParam;
+import jakarta.ws.rs.container.ContainerRequestContext;
+import jakarta.ws.rs.core.Context;
+import jakarta.ws.rs.core.MediaType;
+import jakarta.ws.rs.core.Response;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.UUID;
+import org.jspecify.annotations.Nullable;
+import org.splitmem.bridge.daemon.Daemons;
+import org.splitmem.bridge.migration.RefusedException;
+import org.splitmem.bridge.migration.VmPlacements;
+import org.splitmem.bridge.rest.Bodies.VmBody;
+import org.splitmem.bridge.store.VmStore;
+import org.splitmem.model.VmInfo;
+
+/** VMs: where their memory is, and where it goes when they start. */
+@Path("v1/vms")
+@Produces(MediaType.APPLICATION_JSON)
+@Consumes(MediaType.APPLICATION_JSON)
+public final class VmsResource {
+    private final Daemons daemons;
+    private final VmStore known;
+    private final VmPlacements placements;
+    private final Access access;
+
+    VmsResource(Daemons daemons, VmStore known, VmPlacements placements, Access access) {
+        this.daemons = daemons;
+        this.known = known;
+        this.placements = placements;
+        this.access = access;
+    }
+
+    @GET
+    public Bodies.Vms list(@Context ContainerRequestContext request) {
+        return vms(access.onlyProject(request));
+    }
+
+    /** Of a VM that is on its way both ends tell; the one that runs it is shown. */
+    @GET
+    @Path("{uuid}")
+    public Bodies.OneVm show(@PathParam("uuid") String uuid, @Context ContainerRequestContext request) {
+        String wanted = Parameters.uuid(uuid).toString();
+        List<VmBody> found = vms(access.onlyProject(request)).vms().stream()
+                .filter(vm -> vm.instanceUuid().equals(wanted))
+                .toList();
+        return found.stream()
+                .filter(vm -> !vm.state().equals("INCOMING") && !vm.state().equals("GONE"))
+                .findFirst()
+                .or(() -> found.stream().findFirst())
+                .map(Bodies.OneVm::new)
+                .orElseThrow(() -> new ApiError(404, "vm-not-found", "no host that answers knows VM " + uuid));
+    }
+
+    private Bodies.Vms vms(@Nullable String onlyProject) {
+        Map<String, String> projects = new HashMap<>();
+        known.all()
+                .forEach(placed -> projects.put(
+                        placed.vm().instance().toString(), placed.vm().projectId()));
+        List<VmBody> vms = new ArrayList<>();
+        List<String> unreachable = new ArrayList<>();
+        for (Daemons.VmReport report : daemons.vms()) {
+            List<VmInfo> told = report.vms();
+            if (told == null) {
+                unreachable.add(report.host());
+                continue;
+            }
+            for (VmInfo vm : told) {
+                String project = projects.get(vm.uuid());
+                if (onlyProject == null || onlyProject.equals(project)) {
+                    vms.add(VmBody.of(report.host(), vm, project));
+                }
+            }
+        }
+        return new Bodies.Vms(vms, unreachable);
+    }
+
+    @PUT
+    @Path("{uuid}/placement")
+    public Bodies.OnePlacement place(@PathParam("uuid") String uuid, Bodies.@Nullable PlacementRequest request)
+            throws RefusedException {
+        UUID instance = Parameters.uuid(uuid);
+        return new Bodies.OnePlacement(Bodies.PlacementBody.of(
+                placements.place(Parameters.body(request).input(instance))));
+    }
+
+    /** With the host that it is gone from, nothing is done if it has moved to another since. */
+    @DELETE
+    @Path("{uuid}/placement")
+    public Response release(@PathParam("uuid") String uuid, @QueryParam("host") @Nullable String host)
+            throws RefusedException {
+        placements.release(Parameters.uuid(uuid), host);
+        return Response.noContent().build();
+    }
+}

@@ -1,0 +1,108 @@
+package org.splitmem.bridge.config;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.io.IOException;
+import java.net.URI;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.List;
+import java.util.Map;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.splitmem.bridge.daemon.HostAddress;
+import org.splitmem.model.config.ConfigException;
+
+class BridgeConfigTest {
+    /** The annotated sample that users start from. */
+    private static final Path SAMPLE = Path.of("..", "conf", "nova-bridge.conf");
+
+    @TempDir
+    Path directory;
+
+    @Test
+    void anEmptyFileGivesTheDefaults() throws ConfigException {
+        BridgeConfig config = BridgeConfig.parse(List.of());
+
+        assertThat(config.port()).isEqualTo(8790);
+        assertThat(config.hosts()).isEmpty();
+        assertThat(config.policy().write()).containsExactlyInAnyOrder("admin", "service");
+        assertThat(config.rhythm().reconcile()).isEqualTo(Duration.ofSeconds(30));
+        assertThat(config.endpoints()).isEmpty();
+    }
+
+    @Test
+    void theSampleIsAValidConfiguration() throws IOException, ConfigException {
+        assertThat(BridgeConfig.parse(Files.readAllLines(SAMPLE)).hosts()).hasSize(3);
+    }
+
+    @Test
+    void everyKeyThatTheSampleShowsAsDefaultIsKnownAndIsTheDefault() throws IOException, ConfigException {
+        List<String> shown = Files.readAllLines(SAMPLE).stream()
+                .filter(line -> line.matches("# [a-z][a-z.-]* =.*"))
+                .map(line -> line.substring(2))
+                .filter(line -> !line.startsWith("bridge.name"))
+                .toList();
+
+        assertThat(shown).isNotEmpty();
+        assertThat(BridgeConfig.parse(shown)).isEqualTo(BridgeConfig.parse(List.of()));
+    }
+
+    @Test
+    void everyKeyStandsInTheSample() throws IOException, ConfigException {
+        String sample = Files.readString(SAMPLE);
+
+        assertThat(BridgeConfig.parse(List.of()).effective().keySet())
+                .allSatisfy(key -> assertThat(sample).contains(key + " ="));
+    }
+
+    @Test
+    void hostsAndUrls() throws ConfigException {
+        BridgeConfig config = BridgeConfig.parse(List.of(
+                "hosts = h1@10.0.0.1, h2@10.0.0.2:9000, h3@fd00::3",
+                "placement.url = http://p:8778/",
+                "keystone.url = http://k:5000/v3/"));
+
+        assertThat(config.hosts())
+                .containsExactly(
+                        new HostAddress("h1", "10.0.0.1", 7779),
+                        new HostAddress("h2", "10.0.0.2", 9000),
+                        new HostAddress("h3", "fd00::3", 7779));
+        assertThat(config.endpoints()).isEqualTo(Map.of("placement", URI.create("http://p:8778")));
+        assertThat(config.keystone().url()).isEqualTo("http://k:5000");
+    }
+
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = '|',
+            value = {
+                "http.port = 0              | http.port = 0            | from 1 to 65535",
+                "hosts = h1                 | hosts = h1               | NAME@ADDRESS",
+                "hosts = h1@a:99999         | hosts = h1@a:99999       | NAME@ADDRESS",
+                "'hosts = h1@a, h1@b'       | hosts = h1@b             | each name stands once",
+                "keystone.url = k:5000      | keystone.url = k:5000    | http://controller:5000",
+                "keystone.interface = inner | keystone.interface       | internal",
+                "log.level = loud           | log.level = loud         | one of",
+                "colour = red               | unknown key colour       | http.port",
+            })
+    void aWrongSettingIsNamed(String line, String what, String allowed) {
+        assertThatThrownBy(() -> BridgeConfig.parse(List.of(line)))
+                .isInstanceOf(ConfigException.class)
+                .hasMessageContaining(what)
+                .hasMessageContaining(allowed);
+    }
+
+    @Test
+    void secretsAreReadFromTheirFilesAndShownNowhere() throws Exception {
+        Path password = Files.writeString(directory.resolve("password"), "s3cret\n");
+        BridgeConfig config = BridgeConfig.parse(List.of("keystone.password-file = " + password));
+
+        assertThat(config.keystoneWithPassword().password()).isEqualTo("s3cret");
+        assertThat(config.toString()).doesNotContain("s3cret");
+        assertThatThrownBy(config::clusterKey).hasMessageContaining("/etc/splitmem/cluster.key cannot be read");
+    }
+}

@@ -1,0 +1,337 @@
+package org.splitmem.bridge.rest;
+
+import static com.github.tomakehurst.wiremock.client.WireMock.aResponse;
+import static com.github.tomakehurst.wiremock.client.WireMock.any;
+import static com.github.tomakehurst.wiremock.client.WireMock.anyUrl;
+import static com.github.tomakehurst.wiremock.client.WireMock.equalTo;
+import static com.github.tomakehurst.wiremock.client.WireMock.get;
+import static com.github.tomakehurst.wiremock.client.WireMock.okJson;
+import static com.github.tomakehurst.wiremock.client.WireMock.urlPathEqualTo;
+import static com.github.tomakehurst.wiremock.core.WireMockConfiguration.wireMockConfig;
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.github.tomakehurst.wiremock.junit5.WireMockExtension;
+import java.net.URI;
+import java.net.http.HttpClient;
+import java.net.http.HttpRequest;
+import java.net.http.HttpResponse;
+import java.time.Clock;
+import java.time.Duration;
+import java.util.Set;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.RegisterExtension;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.splitmem.bridge.config.BridgeConfig;
+import org.splitmem.bridge.http.FixedCredentials;
+import org.splitmem.bridge.keystone.TokenValidator;
+import org.splitmem.bridge.migration.Cloud;
+import org.splitmem.bridge.migration.Telemetry;
+import org.splitmem.model.Json;
+import org.splitmem.model.MigrationPhase;
+
+/** The API over HTTP, with all that is behind it. */
+class ApiTest {
+    private static final String MIGRATION = "{\"instance_uuid\":\"" + Cloud.VM
+            + "\",\"name\":\"db1\",\"source\":\"h1\",\"destination\":\"h2\",\"ram_mb\":512,\"main_mb\":256,"
+            + "\"extra_specs\":{\"splitmem:enabled\":\"true\"},\"project_id\":\"project\",\"user_id\":\"user\"}";
+
+    @RegisterExtension
+    static final WireMockExtension KEYSTONE = WireMockExtension.newInstance()
+            .options(wireMockConfig().dynamicPort())
+            .build();
+
+    private final HttpClient client =
+            HttpClient.newBuilder().version(HttpClient.Version.HTTP_1_1).build();
+    private Cloud cloud;
+    private Cloud.Bridge bridge;
+    private ApiServer server;
+
+    @BeforeEach
+    void begin() throws Exception {
+        KEYSTONE.stubFor(any(anyUrl()).willReturn(aResponse().withStatus(404)));
+        knows("nova", "service", "project");
+        knows("theirs", "reader", "project");
+        knows("others", "reader", "another");
+        knows("guest", "guest", "project");
+        cloud = new Cloud();
+        bridge = cloud.bridge("bridge-1");
+        TokenValidator tokens = new TokenValidator(
+                KEYSTONE.baseUrl(),
+                Duration.ofSeconds(5),
+                new FixedCredentials(""),
+                Set.of("service"),
+                Clock.systemUTC());
+        BridgeConfig.Policy policy = new BridgeConfig.Policy(
+                Set.of("reader", "admin", "service"), Set.of("admin", "service"), Set.of("service"));
+        BridgeMetrics metrics = new BridgeMetrics(Telemetry.NONE);
+        server = new ApiServer(
+                "127.0.0.1",
+                0,
+                new ApiServer.Parts(
+                        bridge.migrations,
+                        bridge.placements,
+                        bridge.daemons,
+                        bridge.vms,
+                        bridge.client,
+                        new Access(tokens, policy, "http://keystone"),
+                        metrics,
+                        bridge.client::check));
+        server.start();
+    }
+
+    private static void knows(String token, String role, String project) {
+        KEYSTONE.stubFor(get(urlPathEqualTo("/v3/auth/tokens"))
+                .withHeader("X-Subject-Token", equalTo(token))
+                .willReturn(okJson("{\"token\":{\"user\":{\"id\":\"u\"},\"project\":{\"id\":\"" + project
+                        + "\"},\"roles\":[{\"name\":\"" + role
+                        + "\"}],\"expires_at\":\"2099-01-01T00:00:00.000000Z\"}}")));
+    }
+
+    @AfterEach
+    void end() {
+        server.close();
+        cloud.close();
+    }
+
+    private HttpResponse<String> call(String token, String method, String path, String body, String... headers)
+            throws Exception {
+        HttpRequest.Builder request = HttpRequest.newBuilder(URI.create("http://127.0.0.1:" + server.port() + path))
+                .method(
+                        method,
+                        body.isEmpty()
+                                ? HttpRequest.BodyPublishers.noBody()
+                                : HttpRequest.BodyPublishers.ofString(body))
+                .header("Content-Type", "application/json");
+        if (!token.isEmpty()) {
+            request.header("X-Auth-Token", token);
+        }
+        for (int i = 0; i < headers.length; i += 2) {
+            request.header(headers[i], headers[i + 1]);
+        }
+        request.timeout(Duration.ofSeconds(20));
+        return client.send(request.build(), HttpResponse.BodyHandlers.ofString());
+    }
+
+    private static JsonNode json(HttpResponse<String> answer) {
+        return Json.read(answer.body(), JsonNode.class);
+    }
+
+    private static void assertError(HttpResponse<String> answer, int status, String reason) {
+        assertThat(answer.statusCode()).as(answer.body()).isEqualTo(status);
+        JsonNode error = json(answer).path("error");
+        assertThat(error.path("code").asInt()).isEqualTo(status);
+        assertThat(error.path("title").asText()).isNotEmpty();
+        assertThat(error.path("message").asText()).isNotEmpty();
+        assertThat(error.path("reason").asText()).isEqualTo(reason);
+    }
+
+    private String planned() throws Exception {
+        HttpResponse<String> answer = call("nova", "POST", "/v1/migrations", MIGRATION);
+        assertThat(answer.statusCode()).as(answer.body()).isEqualTo(201);
+        return json(answer).path("migration").path("id").asText();
+    }
+
+    @Test
+    void aMigrationFromItsPlanToItsEnd() throws Exception {
+        String id = planned();
+        JsonNode plan = json(call("nova", "GET", "/v1/migrations/" + id, "")).path("migration");
+        assertThat(plan.path("status").asText()).isEqualTo("planned");
+        assertThat(plan.path("sub_hosts").toString()).isEqualTo("[{\"host\":\"h3\",\"mb\":256}]");
+        assertThat(plan.path("budget_mb").asLong()).isEqualTo(256);
+
+        assertThat(call("nova", "POST", "/v1/migrations/" + id + "/start", "").statusCode())
+                .isEqualTo(202);
+        cloud.hosts.phase("h1", MigrationPhase.PRECOPY, "copying");
+        JsonNode running = json(call("nova", "GET", "/v1/migrations/" + id, "")).path("migration");
+        assertThat(running.path("phase").asText()).isEqualTo("PRECOPY");
+        assertThat(running.path("memory_total_bytes").asLong()).isEqualTo(1000);
+        assertThat(running.path("memory_processed_bytes").asLong()).isEqualTo(600);
+        assertThat(running.path("memory_remaining_bytes").asLong()).isEqualTo(400);
+        assertThat(running.path("eta_seconds").asLong()).isEqualTo(8);
+        assertThat(call("nova", "POST", "/v1/migrations/" + id + "/force-complete", "")
+                        .statusCode())
+                .isEqualTo(202);
+
+        cloud.hosts.phase("h1", MigrationPhase.DONE, "done");
+        JsonNode done = json(call("nova", "GET", "/v1/migrations/" + id, "")).path("migration");
+        assertThat(done.path("status").asText()).isEqualTo("completed");
+        assertThat(done.path("downtime_ms").asDouble()).isEqualTo(7.5);
+        assertThat(json(call("nova", "GET", "/v1/migrations?status=completed&instance_uuid=" + Cloud.VM, ""))
+                        .path("migrations"))
+                .hasSize(1);
+        assertError(call("nova", "POST", "/v1/migrations/" + id + "/start", ""), 409, "not-planned");
+    }
+
+    @Test
+    void anAbort() throws Exception {
+        String id = planned();
+
+        HttpResponse<String> answer = call("nova", "DELETE", "/v1/migrations/" + id, "");
+
+        assertThat(answer.statusCode()).isEqualTo(202);
+        assertThat(json(answer).path("migration").path("status").asText()).isEqualTo("aborted");
+    }
+
+    @Test
+    void aPlacementAndItsRelease() throws Exception {
+        String body = "{\"name\":\"db1\",\"host\":\"h2\",\"ram_mb\":512,\"main_mb\":256,"
+                + "\"extra_specs\":{\"splitmem:enabled\":\"true\"},\"project_id\":\"project\",\"user_id\":\"user\"}";
+
+        HttpResponse<String> answer = call("nova", "PUT", "/v1/vms/" + Cloud.VM + "/placement", body);
+
+        assertThat(answer.body())
+                .isEqualTo("{\"placement\":{\"mode\":\"split\",\"budget_mb\":256,"
+                        + "\"sub_hosts\":[{\"host\":\"h1\",\"mb\":256}]}}");
+        assertThat(call("nova", "DELETE", "/v1/vms/" + Cloud.VM + "/placement", "")
+                        .statusCode())
+                .isEqualTo(204);
+    }
+
+    @Test
+    void aDryRunExplainsAndBooksNothing() throws Exception {
+        int before = cloud.placement.consumers();
+
+        JsonNode plan = json(call("nova", "POST", "/v1/plans", MIGRATION)).path("plan");
+
+        assertThat(plan.path("mode").asText()).isEqualTo("split");
+        assertThat(plan.path("explanation").toString())
+                .contains("h3: chosen", "h1: is the source", "h2: is the main host");
+        assertThat(cloud.placement.consumers()).isEqualTo(before);
+    }
+
+    @Test
+    void withoutSubHostsTheConflictSaysWhy() throws Exception {
+        cloud.hosts.lends("h3", 0);
+
+        HttpResponse<String> answer = call("nova", "POST", "/v1/migrations", MIGRATION);
+
+        assertError(answer, 409, "no-sub-hosts");
+        assertThat(answer.body()).contains("1 with nothing left to lend (h3)");
+    }
+
+    @Test
+    void hostsAndVms() throws Exception {
+        JsonNode hosts = json(call("nova", "GET", "/v1/hosts", "")).path("hosts");
+        assertThat(hosts).hasSize(3);
+        assertThat(hosts.path(2).path("unclaimed_mb").asLong()).isEqualTo(1000);
+
+        JsonNode vm = json(call("nova", "GET", "/v1/vms/" + Cloud.VM, "")).path("vm");
+        assertThat(vm.path("host").asText()).isEqualTo("h1");
+        assertThat(vm.path("state").asText()).isEqualTo("LOCAL");
+        assertError(call("nova", "GET", "/v1/vms/" + new java.util.UUID(1, 1), ""), 404, "vm-not-found");
+    }
+
+    @Test
+    void readersSeeTheirProjectsOwnAndChangeNothing() throws Exception {
+        String id = planned();
+
+        assertThat(call("theirs", "GET", "/v1/migrations/" + id, "").statusCode())
+                .isEqualTo(200);
+        assertThat(json(call("theirs", "GET", "/v1/vms", "")).path("vms")).hasSize(1);
+        assertError(call("others", "GET", "/v1/migrations/" + id, ""), 404, "migration-not-found");
+        assertThat(json(call("others", "GET", "/v1/migrations", "")).path("migrations"))
+                .isEmpty();
+        assertThat(json(call("others", "GET", "/v1/vms", "")).path("vms")).isEmpty();
+        assertError(call("theirs", "GET", "/v1/hosts", ""), 403, "forbidden");
+        assertError(call("theirs", "POST", "/v1/plans", MIGRATION), 403, "forbidden");
+        assertError(call("theirs", "DELETE", "/v1/migrations/" + id, ""), 403, "forbidden");
+        assertError(call("guest", "GET", "/v1/migrations", ""), 403, "forbidden");
+    }
+
+    @Test
+    void withoutAValidTokenNothingIsAnswered() throws Exception {
+        HttpResponse<String> answer = call("", "GET", "/v1/migrations", "");
+        assertError(answer, 401, "unauthorized");
+        assertThat(answer.headers().firstValue("WWW-Authenticate")).contains("Keystone uri=\"http://keystone\"");
+        assertError(call("forged", "GET", "/v1/migrations", ""), 401, "unauthorized");
+
+        KEYSTONE.stubFor(any(anyUrl()).willReturn(aResponse().withStatus(500)));
+        assertError(call("unseen", "GET", "/v1/migrations", ""), 503, "keystone-failed");
+    }
+
+    @Test
+    void withoutPlacementTheErrorIsAServicesNotABug() throws Exception {
+        cloud.placement.down(true);
+
+        assertError(call("nova", "POST", "/v1/migrations", MIGRATION), 503, "service-failed");
+        assertThat(call("", "GET", "/readyz", "").statusCode()).isEqualTo(503);
+        assertThat(call("", "GET", "/healthz", "").statusCode()).isEqualTo(200);
+    }
+
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = '|',
+            value = {
+                "split-migration 1.0            | 200",
+                "split-migration latest         | 200",
+                "compute 2.90                   | 200",
+                "compute 2.90,split-migration 1.0 | 200",
+                "split-migration 1.7            | 406",
+                "split-migration two            | 400",
+            })
+    void aVersionThatIsNotSupportedIsRefused(String version, int status) throws Exception {
+        HttpResponse<String> answer = call("nova", "GET", "/v1/migrations", "", "OpenStack-API-Version", version);
+
+        assertThat(answer.statusCode()).isEqualTo(status);
+        assertThat(answer.headers().firstValue("OpenStack-API-Version")).contains("split-migration 1.0");
+    }
+
+    @Test
+    void everyAnswerNamesItsRequest() throws Exception {
+        for (HttpResponse<String> answer :
+                java.util.List.of(call("nova", "GET", "/v1/migrations", ""), call("", "GET", "/nowhere", ""))) {
+            assertThat(answer.headers().firstValue("X-Openstack-Request-Id").orElse(""))
+                    .matches("req-[0-9a-f-]{36}");
+        }
+    }
+
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = '|',
+            value = {
+                "POST | /v1/migrations        | {\"colour\":1}                   | 400 | invalid-json",
+                "POST | /v1/migrations        | {                                | 400 | invalid-json",
+                "POST | /v1/migrations        | ''                               | 400 | invalid-json",
+                "GET  | /v1/migrations?status=x | ''                             | 400 | invalid-parameter",
+                "GET  | /v1/vms/me            | ''                               | 400 | invalid-uuid",
+                "GET  | /v1/migrations/none   | ''                               | 404 | migration-not-found",
+                "PUT  | /v1/migrations        | {}                               | 405 | method-not-allowed",
+                "GET  | /v1/nothing           | ''                               | 404 | not-found",
+            })
+    void wrongRequestsAreRefusedInOpenStacksForm(String method, String path, String body, int status, String reason)
+            throws Exception {
+        assertError(call("nova", method, path, body), status, reason);
+    }
+
+    @Test
+    void aFieldThatIsMissingIsNamed() throws Exception {
+        HttpResponse<String> answer =
+                call("nova", "POST", "/v1/migrations", MIGRATION.replace("\"source\":\"h1\",", ""));
+
+        assertError(answer, 400, "invalid-json");
+        assertThat(answer.body()).contains("source is missing");
+    }
+
+    @Test
+    void anybodyMayAskForVersionsHealthMetricsAndTheDescription() throws Exception {
+        assertThat(json(call("", "GET", "/", ""))
+                        .path("versions")
+                        .path(0)
+                        .path("version")
+                        .asText())
+                .isEqualTo("1.0");
+        assertThat(call("", "GET", "/readyz", "").body()).isEqualTo("ok\n");
+        assertThat(json(call("", "GET", "/v1/openapi.json", "")).path("openapi").asText())
+                .isEqualTo("3.0.3");
+        call("nova", "GET", "/v1/migrations", "");
+        assertThat(call("", "GET", "/metrics", "").body())
+                .contains("splitmem_bridge_requests_seconds_count{method=\"GET\",status=\"200\"}")
+                .contains("splitmem_bridge_planning_seconds_bucket")
+                .contains("splitmem_bridge_reconcile_corrections_total")
+                .contains("splitmem_bridge_reconcile_last_success");
+    }
+}
