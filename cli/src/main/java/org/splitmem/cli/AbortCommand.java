@@ -1,6 +1,5 @@
 package org.splitmem.cli;
 
-import java.util.List;
 import org.splitmem.cli.control.ControlClient;
 import org.splitmem.model.MigrationInfo;
 import picocli.CommandLine.Command;
@@ -23,17 +22,8 @@ final class AbortCommand implements Runnable {
     @Override
     public void run() {
         ControlClient control = splitmem.control();
-        MigrationInfo info = control.abort(find(control.migrations()).id());
+        MigrationInfo info = control.abort(RunningMigration.find(control.migrations(), which));
         splitmem.print(
                 info, "migration " + info.id() + " of " + info.name() + " aborted; the VM runs on at " + info.source());
-    }
-
-    private MigrationInfo find(List<MigrationInfo> migrations) {
-        return migrations.stream()
-                .filter(m -> m.id().equals(which)
-                        || (!m.phase().isOver() && (m.name().equals(which) || m.vm().equals(which))))
-                .findFirst()
-                .orElseThrow(() -> new CommandFailedException("no migration with the id " + which
-                        + ", nor a running one of a VM " + which + ": 'splitmem migrations' lists them"));
     }
 }

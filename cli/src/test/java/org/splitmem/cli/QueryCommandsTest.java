@@ -23,12 +23,14 @@ class QueryCommandsTest {
                 .on("GET /v1/vms/vm1", Reply.ok(Infos.vm()))
                 .on("GET /v1/vms/vm2", Reply.error(404, "vm-not-found", "no VM vm2\n  on this host"))
                 .on("PUT /v1/vms/vm1/budget", Reply.ok(Infos.vm()))
+                .on("POST /v1/vms/vm1/split", Reply.ok(Infos.vm()))
                 .on("GET /v1/hosts", Reply.ok(Infos.hosts()))
                 .on(
                         "GET /v1/migrations",
                         Reply.ok(List.of(
                                 Infos.migration(MigrationPhase.PRECOPY),
                                 Infos.migration(MigrationPhase.ABORTED, "h3 died"))))
+                .on("POST /v1/migrations/m1/complete", Reply.ok(Infos.migration(MigrationPhase.PRECOPY)))
                 .on("DELETE /v1/migrations/m1", Reply.ok(Infos.migration(MigrationPhase.ABORTED, "asked to")));
     }
 
@@ -112,6 +114,18 @@ class QueryCommandsTest {
     }
 
     @Test
+    void splitTellsWhatStaysAndWhoKeepsTheRest() {
+        assertThat(run("split", "vm1", "--budget", "128MiB", "--sub-host", "h2", "--sub-host", "h3=256MiB"))
+                .isZero();
+
+        assertThat(daemon.requests())
+                .containsExactly("POST /v1/vms/vm1/split {\"budgetBytes\":134217728,"
+                        + "\"subHosts\":[{\"host\":\"h2\"},{\"host\":\"h3\",\"bytes\":268435456}]}");
+        assertThat(cli.out()).isEqualTo("vm1 is split: budget 128.0 MiB, resident 120.0 MiB; page-outs follow\n");
+        assertThat(run("split", "vm1", "--sub-host", "h2")).isEqualTo(2);
+    }
+
+    @Test
     void abortTakesTheNameOfTheVmOrTheId() {
         assertThat(run("abort", "vm1")).isZero();
         assertThat(run("abort", "m1")).isZero();
@@ -121,6 +135,19 @@ class QueryCommandsTest {
                 .filteredOn("DELETE /v1/migrations/m1"::equals)
                 .hasSize(2);
         assertThat(cli.out()).contains("migration m1 of vm1 aborted; the VM runs on at h1");
+        assertThat(cli.err()).contains("no migration with the id vm7, nor a running one of a VM vm7");
+    }
+
+    @Test
+    void completeTakesTheNameOfTheVmOrTheId() {
+        assertThat(run("complete", "vm1")).isZero();
+        assertThat(run("complete", "m1")).isZero();
+        assertThat(run("complete", "vm7")).isEqualTo(1);
+
+        assertThat(daemon.requests())
+                .filteredOn("POST /v1/migrations/m1/complete"::equals)
+                .hasSize(2);
+        assertThat(cli.out()).contains("migration m1 of vm1 is precopy, in round 2; no further one");
         assertThat(cli.err()).contains("no migration with the id vm7, nor a running one of a VM vm7");
     }
 

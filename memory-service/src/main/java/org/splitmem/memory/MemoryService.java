@@ -20,6 +20,8 @@ import org.splitmem.memory.control.HttpPeers;
 import org.splitmem.memory.fault.Pager;
 import org.splitmem.memory.linux.KernelFeatures;
 import org.splitmem.memory.linux.LinuxException;
+import org.splitmem.memory.migration.ExpectationFile;
+import org.splitmem.memory.migration.ExpectedSplits;
 import org.splitmem.memory.migration.MigrationConfig;
 import org.splitmem.memory.migration.MigrationService;
 import org.splitmem.memory.migration.PeerHosts;
@@ -29,6 +31,7 @@ import org.splitmem.memory.server.MemoryServer;
 import org.splitmem.memory.shim.ShimServer;
 import org.splitmem.memory.shim.Users;
 import org.splitmem.memory.vm.PagingConfig;
+import org.splitmem.memory.vm.Vm;
 import org.splitmem.memory.vm.VmRegistry;
 import org.splitmem.model.config.ConfigException;
 import picocli.CommandLine;
@@ -126,19 +129,25 @@ public final class MemoryService implements Callable<Integer> {
                 migration,
                 new PeerHosts.Peer(config.hostName(), config.controlAddress(), config.dataPort()),
                 new PendingReleases(config.memoryDirectory().resolve("releases.json"), peers));
+        ExpectedSplits expected = new ExpectedSplits(
+                new ExpectationFile(config.memoryDirectory().resolve("expected.json")),
+                TimeUnit.SECONDS.toMillis(t.expectedSeconds()),
+                vms,
+                migrations);
+        vms.setWhenAttached(expected::attached);
         server.recover();
-        vms.recover(migrations::found, migrations::takenUp);
+        vms.recover(vm -> found(vm, expected, migrations), migrations::takenUp);
         try (DataServer data = networked ? dataServer(config, server, migrations) : null;
                 ShimServer shims = new ShimServer(config.shimSocket(), Users.idsOf(config.shimUsers()), vms);
-                ControlServer control =
-                        new ControlServer(config, key, vms, migrations, server, peers, facts, ControlServer.IDLE_MS)) {
+                ControlServer control = new ControlServer(
+                        config, key, vms, migrations, server, peers, facts, expected, ControlServer.IDLE_MS)) {
             if (data != null) {
                 data.start();
             }
             shims.start();
             control.start();
             CountDownLatch asked = shutdownSignal();
-            Thread upkeep = startUpkeep(migrations, server, peers, asked);
+            Thread upkeep = startUpkeep(migrations, expected, server, peers, asked);
             log.info("splitmemd {} is ready", facts.version());
             asked.await();
             upkeep.join();
@@ -166,13 +175,22 @@ public final class MemoryService implements Callable<Integer> {
         }
     }
 
+    private static void found(Vm vm, ExpectedSplits expected, MigrationService migrations) throws IOException {
+        expected.found(vm);
+        migrations.found(vm);
+    }
+
     private static Thread startUpkeep(
-            MigrationService migrations, MemoryServer server, PeerHosts peers, CountDownLatch asked) {
+            MigrationService migrations,
+            ExpectedSplits expected,
+            MemoryServer server,
+            PeerHosts peers,
+            CountDownLatch asked) {
         Thread upkeep = new Thread(
                 () -> {
                     try {
                         while (!asked.await(SWEEP_MS, TimeUnit.MILLISECONDS)) {
-                            sweep(migrations, server, peers);
+                            sweep(migrations, expected, server, peers);
                         }
                     } catch (InterruptedException e) {
                         Thread.currentThread().interrupt();
@@ -184,9 +202,11 @@ public final class MemoryService implements Callable<Integer> {
         return upkeep;
     }
 
-    private static void sweep(MigrationService migrations, MemoryServer server, PeerHosts peers) {
+    private static void sweep(
+            MigrationService migrations, ExpectedSplits expected, MemoryServer server, PeerHosts peers) {
         try {
             migrations.sweep(System.nanoTime());
+            expected.sweep(System.nanoTime());
             server.releaseForsaken(
                     System.nanoTime(), store -> peers.wantsStores(peers.find(store.owner()), store.vm()));
         } catch (RuntimeException e) {

@@ -6,6 +6,8 @@ public enum VmState {
     LOCAL,
     /** Runs here, with pages on sub-hosts. */
     SPLIT,
+    /** Has not started yet; when it does it is split here at once: its sub-hosts have reserved. */
+    EXPECTED,
     /** Is on its way to here. */
     INCOMING,
     /** Switching over to another host, or there already while its last pages are fetched from here. */

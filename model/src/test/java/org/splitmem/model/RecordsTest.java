@@ -41,6 +41,24 @@ class RecordsTest {
     }
 
     @Test
+    void aSplitIsWithinItsRangesToo() {
+        var h3 = new SubHostShare("h3", null);
+
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> new SplitRequest(null, null, 1, List.of(h3, h3)))
+                .withMessage("subHosts: h3 is named twice in the plan");
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> new SplitRequest(null, null, 0, List.of(h3)))
+                .withMessage("budgetBytes must be at least 1: 0");
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> new SplitRequest(null, 0L, 1, List.of(h3)))
+                .withMessage("ramBytes must be at least 1: 0");
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> new SplitRequest(" ", null, 1, List.of(h3)))
+                .withMessage("name is missing");
+    }
+
+    @Test
     void aRequestDoesNotChangeWithItsList() {
         var shares = new ArrayList<>(List.of(new SubHostShare("h3", null)));
         var request = new MigrationRequest("h2", null, shares, null, null, null);

@@ -69,6 +69,16 @@ final class Cli {
         return Json.read(require("abort", which), MigrationInfo.class);
     }
 
+    MigrationInfo complete(String which) {
+        return Json.read(require("complete", which), MigrationInfo.class);
+    }
+
+    VmInfo split(String vm, String... options) {
+        List<String> arguments = new ArrayList<>(List.of("split", vm));
+        arguments.addAll(List.of(options));
+        return Json.read(require(arguments.toArray(String[]::new)), VmInfo.class);
+    }
+
     /** Starts a migration of a guest that is here; the caller closes the job. */
     Job startMigration(Guest guest, String to, String... options) {
         return start(migrateArguments(guest, to, options));

@@ -10,6 +10,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.UUID;
+import java.util.function.Consumer;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.splitmem.model.VmInfo;
@@ -85,7 +86,13 @@ final class Guest {
 
     /** Starts it; it is not {@link #awaitReady ready} yet. */
     static Guest start(Cluster cluster, Spec spec, String host) {
+        return start(cluster, spec, host, guest -> {});
+    }
+
+    /** @param before told of it before it starts */
+    static Guest start(Cluster cluster, Spec spec, String host, Consumer<Guest> before) {
         Guest guest = new Guest(cluster, spec, host);
+        before.accept(guest);
         try {
             Files.deleteIfExists(guest.serial);
             Files.writeString(guest.xml, Job.require(guest.domainCommand()));
@@ -120,6 +127,10 @@ final class Guest {
             command.add("--split-ready");
         }
         return command;
+    }
+
+    String uuid() {
+        return uuid;
     }
 
     String name() {

@@ -3,6 +3,7 @@ package org.splitmem.systemtests;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.function.Consumer;
 
 /** The cluster and the guests on it. */
 final class Testbed implements AutoCloseable {
@@ -36,7 +37,12 @@ final class Testbed implements AutoCloseable {
     }
 
     Guest start(Guest.Spec spec, String host) {
-        Guest guest = Guest.start(cluster, spec, host);
+        return start(spec, host, guest -> {});
+    }
+
+    /** @param before told of it before it starts */
+    Guest start(Guest.Spec spec, String host, Consumer<Guest> before) {
+        Guest guest = Guest.start(cluster, spec, host, before);
         guests.add(guest);
         return guest;
     }

@@ -15,6 +15,7 @@ import org.splitmem.model.InvalidJsonException;
 import org.splitmem.model.Json;
 import org.splitmem.model.MigrationInfo;
 import org.splitmem.model.MigrationRequest;
+import org.splitmem.model.SplitRequest;
 import org.splitmem.model.VmInfo;
 
 /**
@@ -57,6 +58,20 @@ public final class ControlClient {
     }
 
     /**
+     * Splits a VM on the host where it is; one that is not there yet, as soon as it starts: its state is EXPECTED then.
+     *
+     * @param vm uuid, or name of one that is there
+     */
+    public VmInfo split(String vm, SplitRequest request) {
+        return ask("POST", "/v1/vms/" + encode(vm) + "/split", request, VmInfo.class);
+    }
+
+    /** Expects a VM no more that was to be split when it starts; refused with status 404 if it is not expected. */
+    public void takeBackSplit(String vm) {
+        ask("DELETE", "/v1/vms/" + encode(vm) + "/split", null);
+    }
+
+    /**
      * Starts a migration.
      *
      * @param vm uuid or name
@@ -78,13 +93,30 @@ public final class ControlClient {
         return ask("DELETE", "/v1/migrations/" + encode(id), null, MigrationInfo.class);
     }
 
+    /** Lets a migration be ready after its current round; refused with status 409 after handover. */
+    public MigrationInfo complete(String id) {
+        return ask("POST", "/v1/migrations/" + encode(id) + "/complete", null, MigrationInfo.class);
+    }
+
     private <T> T ask(String method, String target, @Nullable Object body, Class<T> type) {
+        UnixHttp.Answer answer = ask(method, target, body);
+        try {
+            return Json.read(answer.body(), type);
+        } catch (InvalidJsonException e) {
+            throw new DaemonUnreachableException(
+                    "splitmemd at " + http.socket() + " answers in another way than this program knows ("
+                            + e.getMessage() + "): install the same version of both",
+                    new IOException(e));
+        }
+    }
+
+    private UnixHttp.Answer ask(String method, String target, @Nullable Object body) {
         try {
             UnixHttp.Answer answer = http.send(method, target, body == null ? null : Json.writeBytes(body));
             if (answer.status() >= 400) {
                 throw refusal(answer);
             }
-            return Json.read(answer.body(), type);
+            return answer;
         } catch (SocketTimeoutException e) {
             throw new DaemonUnreachableException("splitmemd at " + http.socket() + ": " + e.getMessage(), e);
         } catch (IOException e) {
@@ -92,11 +124,6 @@ public final class ControlClient {
                     "cannot talk to splitmemd at " + http.socket() + ": " + e.getMessage()
                             + ": see 'systemctl status splitmemd', or choose another socket by --socket",
                     e);
-        } catch (InvalidJsonException e) {
-            throw new DaemonUnreachableException(
-                    "splitmemd at " + http.socket() + " answers in another way than this program knows ("
-                            + e.getMessage() + "): install the same version of both",
-                    new IOException(e));
         }
     }
 

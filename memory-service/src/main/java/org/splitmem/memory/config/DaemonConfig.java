@@ -58,7 +58,8 @@ public record DaemonConfig(
             int sampleWindows,
             int sampleWindowMs,
             int stopPages,
-            int maxRounds) {
+            int maxRounds,
+            int expectedSeconds) {
         private static Tuning from(Settings s) throws ConfigException {
             return new Tuning(
                     s.integer("pager.zero-fill-pages", 16, 1, 512),
@@ -73,7 +74,8 @@ public record DaemonConfig(
                     s.integer("migration.sample-windows", 3, 1, 7),
                     s.integer("migration.sample-window-ms", 100, 1, 60_000),
                     s.integer("migration.stop-pages", 4096, 0, Integer.MAX_VALUE),
-                    s.integer("migration.max-rounds", 8, 1, 1000));
+                    s.integer("migration.max-rounds", 8, 1, 1000),
+                    s.integer("split.expected-seconds", 600, 1, 1_000_000));
         }
     }
 

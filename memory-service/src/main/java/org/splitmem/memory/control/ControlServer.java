@@ -25,6 +25,7 @@ import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import org.splitmem.memory.config.DaemonConfig;
+import org.splitmem.memory.migration.ExpectedSplits;
 import org.splitmem.memory.migration.MigrationService;
 import org.splitmem.memory.server.MemoryServer;
 import org.splitmem.memory.vm.VmRegistry;
@@ -61,10 +62,11 @@ public final class ControlServer implements AutoCloseable {
             MemoryServer memoryServer,
             HttpPeers peers,
             HostFacts facts,
+            ExpectedSplits expected,
             long idleMs)
             throws ConfigException {
         this.idleMs = idleMs;
-        this.endpoints = new Endpoints(config, vms, migrations, memoryServer, peers, facts);
+        this.endpoints = new Endpoints(config, vms, migrations, memoryServer, peers, facts, expected);
         this.metrics = new DaemonMetrics(vms, memoryServer);
         this.socket = config.controlSocket();
         this.bearer = ("Bearer " + key).getBytes(StandardCharsets.UTF_8);

@@ -3,9 +3,12 @@ package org.splitmem.memory.control;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.UUID;
 import java.util.concurrent.CompletableFuture;
 import org.splitmem.memory.config.DaemonConfig;
+import org.splitmem.memory.migration.ExpectationFile.Expected;
+import org.splitmem.memory.migration.ExpectedSplits;
 import org.splitmem.memory.migration.MigrationService;
 import org.splitmem.memory.migration.PeerHosts;
 import org.splitmem.memory.migration.RefusedException;
@@ -20,6 +23,7 @@ import org.splitmem.model.HostInfo;
 import org.splitmem.model.HostStatus;
 import org.splitmem.model.MigrationPhase;
 import org.splitmem.model.MigrationRequest;
+import org.splitmem.model.SplitRequest;
 import org.splitmem.model.VmInfo;
 
 /** What the control API can be asked. Any thread. */
@@ -36,6 +40,8 @@ final class Endpoints {
     private final HttpPeers peers;
     private final HostFacts facts;
     private final HookEndpoint hooks;
+    private final ExpectedSplits expected;
+    private final VmViews views;
 
     Endpoints(
             DaemonConfig config,
@@ -43,7 +49,10 @@ final class Endpoints {
             MigrationService migrations,
             MemoryServer server,
             HttpPeers peers,
-            HostFacts facts) {
+            HostFacts facts,
+            ExpectedSplits expected) {
+        this.expected = expected;
+        this.views = new VmViews(vms, expected);
         this.config = config;
         this.vms = vms;
         this.migrations = migrations;
@@ -123,13 +132,19 @@ final class Endpoints {
 
     private Answer vms(Call call) throws ApiException, IOException {
         if (call.is("GET", "vms")) {
-            List<VmInfo> all = vms.all().stream().map(Views::of).toList();
-            return Answer.json(all);
+            return Answer.json(views.all());
+        }
+        if (call.is("GET", "vms", "*")) {
+            return Answer.json(views.find(call.segment(1)).orElseThrow(() -> noVm(call.segment(1))));
+        }
+        if (call.is("POST", "vms", "*", "split")) {
+            return split(call.segment(1), call.body(SplitRequest.class));
+        }
+        if (call.is("DELETE", "vms", "*", "split")) {
+            takeBack(uuidOf(call.segment(1)));
+            return Answer.empty();
         }
         Vm vm = vm(call.segment(1));
-        if (call.is("GET", "vms", "*")) {
-            return Answer.json(Views.of(vm));
-        }
         if (call.is("PUT", "vms", "*", "budget")) {
             setBudget(vm, call.body(BudgetRequest.class).bytes());
             return Answer.json(Views.of(vm));
@@ -141,12 +156,15 @@ final class Endpoints {
     }
 
     private Vm vm(String uuidOrName) throws ApiException {
-        return vms.find(uuidOrName)
-                .orElseThrow(() -> new ApiException(
-                        404,
-                        "vm-not-found",
-                        "no split-ready VM \"" + uuidOrName + "\" runs on " + config.hostName()
-                                + "; \"splitmem vms\" lists those that do"));
+        return vms.find(uuidOrName).orElseThrow(() -> noVm(uuidOrName));
+    }
+
+    private ApiException noVm(String uuidOrName) {
+        return new ApiException(
+                404,
+                "vm-not-found",
+                "no split-ready VM \"" + uuidOrName + "\" runs on " + config.hostName()
+                        + "; \"splitmem vms\" lists those that do");
     }
 
     private void setBudget(Vm vm, long bytes) throws ApiException, IOException {
@@ -191,6 +209,46 @@ final class Endpoints {
         return Math.max(0, Math.min(budget, ram) - resident);
     }
 
+    /** One that is here is split now, any other when it starts. */
+    private Answer split(String which, SplitRequest request) throws ApiException {
+        UUID uuid = uuidOf(which);
+        long free = facts.availableBytes();
+        if (vms.find(uuid) == null && request.budgetBytes() > free) {
+            throw new ApiException(
+                    507,
+                    "no-room",
+                    config.hostName() + " has " + free + " B of memory free, the VM's budget is "
+                            + request.budgetBytes() + " B");
+        }
+        try {
+            Expected one = expected.request(uuid, request);
+            return one == null ? Answer.json(Views.of(vm(which))) : Answer.json(202, Views.of(one));
+        } catch (RefusedException e) {
+            throw ApiException.of(e);
+        }
+    }
+
+    private void takeBack(UUID uuid) throws ApiException {
+        try {
+            expected.takeBack(uuid);
+        } catch (RefusedException e) {
+            throw ApiException.of(e);
+        }
+    }
+
+    /** Of a VM that is known by its name, or one that need not be known at all. */
+    private UUID uuidOf(String uuidOrName) throws ApiException {
+        Optional<VmInfo> known = views.find(uuidOrName);
+        if (known.isPresent()) {
+            return uuid(known.get().uuid());
+        }
+        try {
+            return UUID.fromString(uuidOrName);
+        } catch (IllegalArgumentException e) {
+            throw noVm(uuidOrName);
+        }
+    }
+
     private Object start(Vm vm, MigrationRequest request) throws ApiException {
         try {
             return migrations.start(vm, request);
@@ -211,12 +269,15 @@ final class Endpoints {
                     .orElseThrow(() -> new ApiException(
                             404, "migration-not-found", "no migration " + call.segment(1) + " on this host")));
         }
-        if (call.is("DELETE", "migrations", "*")) {
-            try {
+        try {
+            if (call.is("DELETE", "migrations", "*")) {
                 return Answer.json(migrations.abort(call.segment(1), OPERATOR));
-            } catch (RefusedException e) {
-                throw ApiException.of(e);
             }
+            if (call.is("POST", "migrations", "*", "complete")) {
+                return Answer.json(migrations.complete(call.segment(1)));
+            }
+        } catch (RefusedException e) {
+            throw ApiException.of(e);
         }
         throw unknown(call);
     }
@@ -248,7 +309,7 @@ final class Endpoints {
             return Answer.json(migrations.fate(uuid(call.segment(1)), call.query("token")));
         }
         if (call.is("GET", "outgoing", "*", "wants-stores")) {
-            return Answer.json(migrations.wantsStores(uuid(call.segment(1))));
+            return Answer.json(expected.wantsStores(uuid(call.segment(1))));
         }
         if (call.is("POST", "outgoing", "*", "ready")) {
             return makeReady(

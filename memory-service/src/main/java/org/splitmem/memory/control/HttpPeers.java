@@ -173,6 +173,7 @@ public final class HttpPeers implements PeerHosts {
         } catch (InvalidJsonException e) {
             text = "HTTP " + answer.statusCode();
         }
-        throw new IOException("host " + name + " refused: " + text);
+        String refusal = "host " + name + " refused: " + text;
+        throw answer.statusCode() == 507 ? new NoRoomException(refusal) : new IOException(refusal);
     }
 }

@@ -8,6 +8,7 @@ import java.util.concurrent.TimeUnit;
 import org.HdrHistogram.Histogram;
 import org.jspecify.annotations.Nullable;
 import org.splitmem.memory.fault.FaultStats;
+import org.splitmem.memory.migration.ExpectationFile.Expected;
 import org.splitmem.memory.page.PageState;
 import org.splitmem.memory.page.PageTable;
 import org.splitmem.memory.page.Pages;
@@ -50,6 +51,26 @@ final class Views {
                         : latency(paging.stats().pageInLatency().recent(System.nanoTime())),
                 paging == null ? LatencyHistogram.NONE : histogram(paging.stats()),
                 record.epoch());
+    }
+
+    /** One that has not started yet. */
+    static VmInfo of(Expected expected) {
+        Map<String, Long> remote = new TreeMap<>();
+        expected.lenders().forEach(lender -> remote.put(lender.host(), 0L));
+        return new VmInfo(
+                expected.vm().toString(),
+                expected.name(),
+                VmState.EXPECTED,
+                expected.ramBytes(),
+                expected.budgetBytes(),
+                0,
+                0,
+                null,
+                remote,
+                FaultCounts.NONE,
+                LatencyUs.NONE,
+                LatencyHistogram.NONE,
+                0);
     }
 
     /** A VM that is served by the kernel alone is all here; one that is only expected has nothing that can be counted yet. */

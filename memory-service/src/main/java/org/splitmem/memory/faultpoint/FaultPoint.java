@@ -74,5 +74,31 @@ public enum FaultPoint {
     /** Everything of a VM on this host is about to be freed. */
     FREEING,
     /** The record says that the VM is whole, and served by the kernel alone; its faults still come to the daemon. */
-    UNPAGED
+    UNPAGED,
+
+    // ---- a split on the host where a VM is
+    /** The record says which memory servers are about to be asked; none was. */
+    SPLIT_NOTED,
+    /** Every memory server has reserved; none obeys this owner. */
+    SPLIT_RESERVED,
+    /** Every memory server obeys this owner; the kernel alone serves the VM. */
+    SPLIT_ADOPTED,
+    /** The VM's faults come to the daemon; which pages it has is not in the table. */
+    SPLIT_WATCHED,
+    /** The table is true; the record says that the kernel alone serves the VM. */
+    SPLIT_TABLED,
+    /** The record says that the VM is paged; nothing keeps it within its budget. */
+    SPLIT_RECORDED,
+    /** A split failed; nothing is undone. */
+    SPLIT_GIVEN_UP,
+
+    // ---- a split of a VM that has not started yet
+    /** It is recorded which memory servers are about to be asked; none was. */
+    EXPECTED_NOTED,
+    /** Every memory server has reserved; nobody was told. */
+    EXPECTED_RESERVED,
+    /** The VM is recorded as paged; that it is expected is recorded still. */
+    EXPECTED_CAME,
+    /** It is noted what is to be given back; that the VM is expected is recorded still. */
+    EXPECTED_DROPPED
 }

@@ -17,6 +17,7 @@ import org.splitmem.memory.page.Pages;
 import org.splitmem.memory.stream.BulkReceiver;
 import org.splitmem.memory.vm.Paging;
 import org.splitmem.memory.vm.Vm;
+import org.splitmem.memory.vm.VmRecord;
 import org.splitmem.memory.wire.RunList;
 
 /**
@@ -46,8 +47,7 @@ final class IncomingPages implements BulkReceiver.Target {
     @Override
     public void take(long address, long page, long count) throws IOException {
         Paging paging = vm.paging();
-        ChunkSeal seal = paging == null ? null : paging.seal();
-        if (paging == null || (isSealed(seal, page) && isSealed(seal, page + count - 1))) {
+        if (isHidden(paging, page, count) || paging == null) {
             memory.write(address, page, count);
             return;
         }
@@ -59,8 +59,21 @@ final class IncomingPages implements BulkReceiver.Target {
         }
     }
 
-    private static boolean isSealed(@Nullable ChunkSeal seal, long page) {
-        return seal == null || seal.isSealed(page);
+    /**
+     * Whether nobody looks at these pages yet.
+     *
+     * @param paging the VM's, read before
+     * @throws IOException if the VM has no paging any more: a frame came late, and the guest's pages are newer
+     */
+    private boolean isHidden(@Nullable Paging paging, long page, long count) throws IOException {
+        if (paging == null) { // QEMU has not attached, or this daemon ends, or the VM is whole
+            if (vm.isStopped() || vm.record().phase() != VmRecord.Phase.INCOMING) {
+                throw new IOException("VM " + vm.uuid() + " takes no pages from its source any more");
+            }
+            return true;
+        }
+        ChunkSeal seal = paging.seal();
+        return seal != null && seal.isSealed(page) && seal.isSealed(page + count - 1);
     }
 
     private void takeClaimed(Paging paging, long address, long page) throws IOException {
@@ -83,9 +96,8 @@ final class IncomingPages implements BulkReceiver.Target {
     @Override
     public void drop(RunList runs) throws IOException {
         Paging paging = vm.paging();
-        ChunkSeal seal = paging == null ? null : paging.seal();
         for (int run = 0; run < runs.runs(); run++) {
-            if (isSealed(seal, runs.first(run)) && isSealed(seal, runs.first(run) + runs.count(run) - 1)) {
+            if (isHidden(paging, runs.first(run), runs.count(run))) {
                 memory.punch(runs.first(run), runs.count(run));
             }
         }

@@ -4,9 +4,11 @@ import java.io.IOException;
 import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.UUID;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -18,6 +20,7 @@ import org.splitmem.memory.migration.RefusedException.Kind;
 import org.splitmem.memory.qmp.QmpMonitor;
 import org.splitmem.memory.server.ConnectionHandler;
 import org.splitmem.memory.server.ConnectionResolver;
+import org.splitmem.memory.vm.PagingSwitch;
 import org.splitmem.memory.vm.Vm;
 import org.splitmem.memory.vm.VmRecord;
 import org.splitmem.memory.vm.VmRegistry;
@@ -39,11 +42,13 @@ public final class MigrationService implements ConnectionResolver {
     private final PeerHosts.Peer self;
     private final TaskMaker tasks;
     private final PendingReleases releases;
+    private final Splits splits;
 
     // Guarded by this.
     private final Map<UUID, OutgoingMigration> outgoing = new HashMap<>();
     private final Map<UUID, IncomingMigration> incoming = new HashMap<>();
     private final Deque<MigrationReport> reports = new ArrayDeque<>();
+    private final Set<UUID> claimed = new HashSet<>();
 
     /**
      * Knows no migration yet.
@@ -59,6 +64,12 @@ public final class MigrationService implements ConnectionResolver {
         this.config = config;
         this.self = self;
         this.tasks = new TaskMaker(self, peers, config);
+        this.splits = new Splits(this, tasks, peers, self, releases);
+    }
+
+    /** What is done with VMs that stay on their host. */
+    public Splits splits() {
+        return splits;
     }
 
     // ---- from here
@@ -72,15 +83,7 @@ public final class MigrationService implements ConnectionResolver {
         MigrationTask task = tasks.make(vm, request);
         OutgoingMigration migration;
         synchronized (this) {
-            OutgoingMigration running = outgoing.get(vm.uuid());
-            if (running != null) {
-                throw new RefusedException(
-                        Kind.CONFLICT,
-                        "vm-migrating",
-                        "VM " + vm.name() + " is migrating already, to "
-                                + running.task().destination().name() + " (migration "
-                                + running.task().id() + "); wait for it or abort it");
-            }
+            requireIdle(vm);
             migration = new OutgoingMigration(vm, task, config, peers, self.name(), () -> ended(vm));
             outgoing.put(vm.uuid(), migration);
             reports.addFirst(migration.report());
@@ -90,6 +93,38 @@ public final class MigrationService implements ConnectionResolver {
         }
         migration.start();
         return migration.report().info();
+    }
+
+    /** Guarded by this. */
+    private void requireIdle(Vm vm) throws RefusedException {
+        OutgoingMigration running = outgoing.get(vm.uuid());
+        if (running != null) {
+            throw new RefusedException(
+                    Kind.CONFLICT,
+                    "vm-migrating",
+                    "VM " + vm.name() + " is migrating already, to "
+                            + running.task().destination().name() + " (migration "
+                            + running.task().id() + "); wait for it or abort it");
+        }
+        if (claimed.contains(vm.uuid())) {
+            throw new RefusedException(
+                    Kind.CONFLICT, "vm-splitting", "VM " + vm.name() + " is just being split on this host");
+        }
+    }
+
+    /** Keeps migrations and upkeep away from a VM until {@link #unclaim}. @throws RefusedException if one has it */
+    synchronized void claim(Vm vm) throws RefusedException {
+        requireIdle(vm);
+        claimed.add(vm.uuid());
+    }
+
+    synchronized void unclaim(Vm vm) {
+        claimed.remove(vm.uuid());
+    }
+
+    /** True while a migration or a split of it goes on. */
+    private synchronized boolean isBusy(UUID uuid) {
+        return outgoing.containsKey(uuid) || claimed.contains(uuid);
     }
 
     private synchronized void ended(Vm vm) {
@@ -110,25 +145,56 @@ public final class MigrationService implements ConnectionResolver {
 
     /** Aborts. @throws RefusedException if there is no such migration, or it was handed over */
     public MigrationInfo abort(String id, String reason) throws RefusedException {
-        MigrationInfo known = find(id).orElseThrow(() ->
-                new RefusedException(Kind.NOT_FOUND, "migration-not-found", "no migration " + id + " on this host"));
-        OutgoingMigration running;
-        synchronized (this) {
-            running = outgoing.values().stream()
-                    .filter(m -> m.task().id().equals(id))
-                    .findFirst()
-                    .orElse(null);
-        }
+        MigrationInfo known = require(id);
+        OutgoingMigration running = running(id);
         if (running == null) {
             return known;
         }
         if (!running.abort(reason) && !running.phase().isOver()) { // it may have ended just now
-            throw new RefusedException(
-                    Kind.CONFLICT,
-                    "handed-over",
-                    "migration " + id + " was handed over: the guest runs on " + known.destination() + " already");
+            throw handedOver(known);
         }
         return running.report().info();
+    }
+
+    /**
+     * Lets pre-copy end with its current round, however much is dirty then. Asking again changes nothing.
+     *
+     * @throws RefusedException if there is no such migration, it was handed over, or it is over
+     */
+    public MigrationInfo complete(String id) throws RefusedException {
+        MigrationInfo known = require(id);
+        OutgoingMigration running = running(id);
+        if (running != null && running.complete()) {
+            log.info("vm={} migration={} is to be ready after its current round", known.vm(), id);
+            return running.report().info();
+        }
+        MigrationInfo now = require(id);
+        if (now.phase().isOver()) {
+            throw new RefusedException(
+                    Kind.CONFLICT,
+                    "migration-over",
+                    "migration " + id + " is over already: it ended as " + now.phase());
+        }
+        throw handedOver(known);
+    }
+
+    private MigrationInfo require(String id) throws RefusedException {
+        return find(id).orElseThrow(() ->
+                new RefusedException(Kind.NOT_FOUND, "migration-not-found", "no migration " + id + " on this host"));
+    }
+
+    private synchronized @Nullable OutgoingMigration running(String id) {
+        return outgoing.values().stream()
+                .filter(m -> m.task().id().equals(id))
+                .findFirst()
+                .orElse(null);
+    }
+
+    private static RefusedException handedOver(MigrationInfo known) {
+        return new RefusedException(
+                Kind.CONFLICT,
+                "handed-over",
+                "migration " + known.id() + " was handed over: the guest runs on " + known.destination() + " already");
     }
 
     // ---- to here
@@ -305,11 +371,12 @@ public final class MigrationService implements ConnectionResolver {
     }
 
     /**
-     * Whether what sub-hosts keep for a migration of a VM from here may still be needed: while it goes on, and until its new
-     * owner, which has adopted the stores by then, has told that it has every page.
+     * Whether what sub-hosts keep for a migration or a split of a VM that is here may still be needed: while it goes on, and, of
+     * a migration, until its new owner, which has adopted the stores by then, has told that it has every page. What is kept for
+     * VMs that are yet to start only {@link ExpectedSplits#wantsStores} knows.
      */
-    public boolean wantsStores(UUID uuid) {
-        return outgoing(uuid) != null || keptFor(vms.find(uuid)) != null;
+    boolean wantsStores(UUID uuid) {
+        return isBusy(uuid) || keptFor(vms.find(uuid)) != null;
     }
 
     /** The RAM that a peer wants to talk of. @throws PeerException if it is of another size than the peer thinks */
@@ -339,7 +406,7 @@ public final class MigrationService implements ConnectionResolver {
     }
 
     private void sweep(Vm vm, long nowNs) {
-        if (outgoing(vm.uuid()) != null) {
+        if (isBusy(vm.uuid())) {
             return;
         }
         VmRecord record = vm.record();
@@ -352,7 +419,7 @@ public final class MigrationService implements ConnectionResolver {
             } else if (!record.mayBeFetchedFrom() && vm.isQemuGone()) {
                 forget(vm, record, "its QEMU " + record.pid() + " has exited");
             } else if (record.phase() == VmRecord.Phase.PAGED) {
-                vm.becomeLocal(this::release);
+                new PagingSwitch(vm).off(whole -> releases.addStores(whole.uuid(), whole.lenders()));
             }
         } catch (IOException e) {
             log.warn("vm={} upkeep failed: {}", vm.uuid(), e.getMessage());
@@ -376,7 +443,8 @@ public final class MigrationService implements ConnectionResolver {
     }
 
     /** A VM that an earlier daemon served: one that was on its way here is received on. */
-    public void found(Vm vm) {
+    public void found(Vm vm) throws IOException {
+        splits.found(vm);
         VmRecord record = vm.record();
         VmRecord.Lender source = record.source();
         boolean comesHere = record.phase() == VmRecord.Phase.INCOMING || record.phase() == VmRecord.Phase.PAGED;
@@ -406,7 +474,7 @@ public final class MigrationService implements ConnectionResolver {
 
     private void forget(Vm vm, VmRecord record, String because) {
         if (record.phase() == VmRecord.Phase.PAGED) {
-            release(record);
+            releases.addStores(record.uuid(), record.lenders());
         }
         synchronized (this) {
             incoming.remove(vm.uuid());
@@ -416,12 +484,6 @@ public final class MigrationService implements ConnectionResolver {
         boolean cameHere = record.phase() == VmRecord.Phase.PAGED || record.phase() == VmRecord.Phase.INCOMING;
         if (cameHere && source != null) { // it need not keep pages for a VM that is gone
             releases.add(new PendingReleases.Release(Kept.SOURCE, source.host(), record.uuid(), source.token()));
-        }
-    }
-
-    private void release(VmRecord record) {
-        for (VmRecord.Lender lender : record.lenders()) {
-            releases.add(new PendingReleases.Release(Kept.STORE, lender.host(), record.uuid(), lender.token()));
         }
     }
 }

@@ -30,7 +30,7 @@ import org.splitmem.model.MigrationPhase;
  *
  * <pre>
  *   PLANNED    -> PRECOPY     every memory server has reserved its share, the destination expects the VM
- *   PRECOPY    -> READY       the remainder is small, or stops shrinking
+ *   PRECOPY    -> READY       the remainder is small, or stops shrinking, or somebody asked not to wait for that
  *   READY      -> SWITCHOVER  the hypervisor's migration has begun
  *   SWITCHOVER -> HANDOVER    the destination's vCPUs run; ABORTED is no longer possible
  *   HANDOVER   -> DONE        the last page has arrived there
@@ -43,8 +43,6 @@ final class OutgoingMigration {
     private static final Logger log = LoggerFactory.getLogger(OutgoingMigration.class);
     /** While ready, a round follows the last one after this pause. */
     private static final long READY_PAUSE_NS = 200_000_000L;
-    /** A round that leaves more than this part of what the one before left no longer helps. */
-    private static final double SHRINKS = 0.7;
 
     private final Vm vm;
     private final MigrationTask task;
@@ -94,7 +92,7 @@ final class OutgoingMigration {
                 log.error("vm={} migration={} failed", vm.uuid(), task.id(), e);
             }
             if (phase.canAbort()) {
-                abandon(reasonFor(e));
+                abandon(signals.reasonFor(e));
             } else {
                 log.error("vm={} migration={} failed after its handover; its pages stay here", vm.uuid(), task.id(), e);
             }
@@ -102,11 +100,6 @@ final class OutgoingMigration {
             closeLinks();
             whenOver.run();
         }
-    }
-
-    private String reasonFor(Exception e) {
-        String asked = signals.abortReason();
-        return asked != null ? asked : String.valueOf(e.getMessage());
     }
 
     private void enter(MigrationPhase next, String because) {
@@ -185,7 +178,7 @@ final class OutgoingMigration {
     }
 
     private void rounds(DirtyPages dirty, RoundSender rounds) throws IOException {
-        long before = Long.MAX_VALUE;
+        RoundLimit limit = new RoundLimit(config, signals);
         for (int round = 0; ; round++) {
             progress.round(round);
             long startNs = System.nanoTime();
@@ -200,12 +193,9 @@ final class OutgoingMigration {
                     rounds.sentPages(),
                     found,
                     (System.nanoTime() - startNs) / 1_000_000);
-            boolean small = found <= config.stopPages();
-            boolean stuck = round > 0 && found > before * SHRINKS;
-            if (small || stuck || round + 1 >= config.maxRounds()) {
+            if (limit.isReached(round, found)) {
                 return;
             }
-            before = found;
         }
     }
 
@@ -452,6 +442,12 @@ final class OutgoingMigration {
         signals.abort(reason);
         groups.forEach(StreamGroup::abort);
         return true;
+    }
+
+    /** Asks to be ready after the current round. @return false if it is too late */
+    boolean complete() {
+        signals.complete();
+        return phase.canAbort();
     }
 
     /** The destination has every page, says a daemon that waits for an answer. @return whether that is recorded */

@@ -31,9 +31,19 @@ public interface PeerHosts {
             @JsonProperty(required = true) List<VmRecord.Lender> lenders,
             @JsonProperty(required = true) VmRecord.Lender source) {}
 
+    /** A peer has not the memory that it was asked for. */
+    final class NoRoomException extends IOException {
+        private static final long serialVersionUID = 1L;
+
+        public NoRoomException(String message) {
+            super(message);
+        }
+    }
+
     /** @throws IOException if no such peer is configured: the text names those that are */
     Peer find(String name) throws IOException;
 
+    /** @throws NoRoomException if it refuses */
     void reserve(Peer peer, Reservation reservation) throws IOException;
 
     void release(Peer peer, UUID vm, String token) throws IOException;
@@ -56,6 +66,6 @@ public interface PeerHosts {
     /** Asks a migration's source. */
     Fate fate(Peer source, UUID vm, String token) throws IOException;
 
-    /** Asks whoever reserved memory for a migration of a VM whether its stores may still be needed. */
+    /** Asks whoever reserved memory for a migration or a split of a VM whether its stores may still be needed. */
     boolean wantsStores(Peer source, UUID vm) throws IOException;
 }

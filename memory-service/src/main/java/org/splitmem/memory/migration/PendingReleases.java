@@ -11,6 +11,7 @@ import java.util.UUID;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import org.splitmem.memory.record.RecordFile;
+import org.splitmem.memory.vm.VmRecord;
 
 /**
  * Memory of other hosts that this host no longer needs, until they have said that it is free: a host that is away is told when
@@ -53,6 +54,13 @@ public final class PendingReleases {
         if (pending.add(release)) {
             notBeforeNs = System.nanoTime();
             save();
+        }
+    }
+
+    /** All that memory servers lent to a VM. */
+    void addStores(UUID vm, List<VmRecord.Lender> lenders) {
+        for (VmRecord.Lender lender : lenders) {
+            add(new Release(Kept.STORE, lender.host(), vm, lender.token()));
         }
     }
 

@@ -26,6 +26,7 @@ final class Signals {
     private boolean resumedHere;
     private boolean qemuGone;
     private boolean arrived;
+    private boolean complete;
     private @Nullable String abort;
 
     void onQmp(QmpEvent event) {
@@ -113,6 +114,26 @@ final class Signals {
         }
     }
 
+    /** No further round is to be waited for. */
+    void complete() {
+        lock.lock();
+        try {
+            complete = true;
+            changed.signalAll();
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    boolean mustComplete() {
+        lock.lock();
+        try {
+            return complete;
+        } finally {
+            lock.unlock();
+        }
+    }
+
     /** Something changed elsewhere that the migration's thread looks at itself. */
     void changed() {
         lock.lock();
@@ -189,5 +210,11 @@ final class Signals {
         } finally {
             lock.unlock();
         }
+    }
+
+    /** Why a migration is given up that failed like this: because somebody asked for it, if somebody did. */
+    String reasonFor(Exception failure) {
+        String asked = abortReason();
+        return asked != null ? asked : String.valueOf(failure.getMessage());
     }
 }

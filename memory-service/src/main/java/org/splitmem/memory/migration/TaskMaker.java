@@ -15,6 +15,7 @@ import org.splitmem.memory.vm.VmRecord;
 import org.splitmem.model.DataSize;
 import org.splitmem.model.Handover;
 import org.splitmem.model.MigrationRequest;
+import org.splitmem.model.SplitRequest;
 import org.splitmem.model.SubHostShare;
 
 /** Checks a request against what is known here, and makes every choice it left open. Any thread. */
@@ -40,24 +41,9 @@ final class TaskMaker {
         if (request.destination().equals(self.name())) {
             throw invalid("same-host", "VM " + vm.name() + " is on " + self.name() + " already");
         }
-        long budget = budget(request, ram);
-        long rest = ram - budget;
-        if (rest > 0 && request.subHosts().isEmpty()) {
-            throw invalid(
-                    "no-sub-hosts",
-                    "a budget of " + text(budget) + " leaves " + text(rest) + " of the VM's " + text(ram)
-                            + " RAM for sub-hosts, but none was named");
-        }
-        if (request.subHosts().size() > PageEntry.MAX_HOSTS) {
-            throw invalid(
-                    "too-many-sub-hosts",
-                    "at most " + PageEntry.MAX_HOSTS + " sub-hosts, "
-                            + request.subHosts().size() + " were named");
-        }
+        long budget = budget(request.budgetBytes(), ram);
         List<PeerHosts.Peer> subHosts = new ArrayList<>();
-        List<VmRecord.Lender> lenders = rest == 0
-                ? List.of()
-                : lenders(request.subHosts(), rest, MigrationTask.headroomBytes(budget), subHosts);
+        List<VmRecord.Lender> lenders = lenders(request.subHosts(), ram, budget, subHosts);
         return new MigrationTask(
                 UUID.randomUUID().toString(),
                 peer(request.destination()),
@@ -71,6 +57,53 @@ final class TaskMaker {
                         ? config.bandwidthBytesPerSecond()
                         : request.bandwidthBytesPerSecond(),
                 request.handover() == null ? Handover.HYBRID : request.handover());
+    }
+
+    /**
+     * A VM's split on the host where it is.
+     *
+     * @param budgetBytes in whole pages
+     */
+    record Split(long ramBytes, long budgetBytes, List<VmRecord.Lender> lenders) {
+        /** One sub-host's part. */
+        Split at(VmRecord.Lender lender) {
+            return new Split(ramBytes, budgetBytes, List.of(lender));
+        }
+    }
+
+    /** @throws RefusedException naming what is wrong with the request, or with the VM's state */
+    Split split(Vm vm, SplitRequest request) throws RefusedException {
+        VmRecord record = vm.record();
+        if (record.phase() == VmRecord.Phase.PAGED) {
+            throw new RefusedException(
+                    Kind.CONFLICT,
+                    "vm-split",
+                    "VM " + vm.name() + " is split already; \"splitmem budget\" changes how much of it is here");
+        }
+        checkState(vm, record);
+        long ram = ramBytes(record);
+        if (request.ramBytes() != null && request.ramBytes() != ram) {
+            throw invalid(
+                    "ram-differs",
+                    "VM " + vm.name() + " has " + text(ram) + " RAM, " + text(request.ramBytes()) + " were named");
+        }
+        return split(ram, request);
+    }
+
+    /** The same for a VM that is not here yet. */
+    Split split(long ram, SplitRequest request) throws RefusedException {
+        if (request.budgetBytes() >= ram) {
+            throw invalid(
+                    "budget-too-large",
+                    "a budget of " + text(request.budgetBytes()) + " leaves nothing of the VM's " + text(ram)
+                            + " RAM to be kept elsewhere");
+        }
+        long budget = budget(request.budgetBytes(), ram);
+        return new Split(ram, budget, lenders(request.subHosts(), ram, budget, new ArrayList<>()));
+    }
+
+    private static long ramBytes(VmRecord record) {
+        return record.backendBytes().stream().mapToLong(Long::longValue).sum();
     }
 
     private static int orElse(@Nullable Integer given, int otherwise) {
@@ -103,8 +136,7 @@ final class TaskMaker {
         }
     }
 
-    private static long budget(MigrationRequest request, long ram) throws RefusedException {
-        Long asked = request.budgetBytes();
+    private static long budget(@Nullable Long asked, long ram) throws RefusedException {
         if (asked == null || asked >= ram) {
             return ram;
         }
@@ -118,8 +150,25 @@ final class TaskMaker {
         return budget;
     }
 
-    private List<VmRecord.Lender> lenders(
-            List<SubHostShare> shares, long rest, long headroom, List<PeerHosts.Peer> found) throws RefusedException {
+    private List<VmRecord.Lender> lenders(List<SubHostShare> shares, long ram, long budget, List<PeerHosts.Peer> found)
+            throws RefusedException {
+        long rest = ram - budget;
+        if (rest > 0 && shares.isEmpty()) {
+            throw invalid(
+                    "no-sub-hosts",
+                    "a budget of " + text(budget) + " leaves " + text(rest) + " of the VM's " + text(ram)
+                            + " RAM for sub-hosts, but none was named");
+        }
+        if (shares.size() > PageEntry.MAX_HOSTS) {
+            throw invalid(
+                    "too-many-sub-hosts",
+                    "at most " + PageEntry.MAX_HOSTS + " sub-hosts, " + shares.size() + " were named");
+        }
+        return rest == 0 ? List.of() : lend(shares, rest, MigrationTask.headroomBytes(budget), found);
+    }
+
+    private List<VmRecord.Lender> lend(List<SubHostShare> shares, long rest, long headroom, List<PeerHosts.Peer> found)
+            throws RefusedException {
         long given = shares.stream()
                 .mapToLong(s -> s.bytes() == null ? 0 : s.bytes())
                 .sum();

@@ -137,6 +137,28 @@ public final class Paging implements AutoCloseable {
         };
     }
 
+    /** Every page that takes up memory is local: the kernel has served the VM until now. While the pager runs. */
+    void findPresent() throws LinuxException {
+        int absent = PageEntry.of(ZERO);
+        long page = memory.nextData(0);
+        while (page < memory.pages()) {
+            long end = memory.nextHole(page);
+            for (; page < end; page++) {
+                if (table.get(page) == absent) { // else the pager has seen to it
+                    table.step(page, absent, PageEntry.of(LOCAL));
+                }
+            }
+            page = end < memory.pages() ? memory.nextData(end) : end;
+        }
+    }
+
+    /** Tells every memory server that this owner is the only valid one. @throws IOException if one does not say yes */
+    void adoptStores(long epoch) throws IOException {
+        for (PageOutClient out : outs) {
+            out.adopt(epoch);
+        }
+    }
+
     /** Lets every thread that waits fault again: an earlier daemon may have taken its message to the grave. */
     void wakeAll() {
         qemu.wake(QemuMemory.newArgument(), 0, memory.pages());

@@ -7,7 +7,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.UUID;
-import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -20,7 +19,6 @@ import org.splitmem.memory.guest.QemuMemory;
 import org.splitmem.memory.linux.Fd;
 import org.splitmem.memory.linux.Unistd;
 import org.splitmem.memory.linux.Userfaultfd;
-import org.splitmem.memory.page.PageState;
 import org.splitmem.memory.page.PageTable;
 import org.splitmem.memory.page.Pages;
 import org.splitmem.memory.shim.ShimSession;
@@ -127,6 +125,9 @@ public final class Vm {
             uffd.close(); // announced again after a broken connection: ours is as good
             return 0;
         }
+        if (paging != null) { // whose faults it would not read
+            throw new IOException("RAM backend " + index + " comes when VM " + name() + " is paged already");
+        }
         mappings.put(index, new QemuMemory.Mapping(hva, bytes, uffd));
         if (index >= record.backendBytes().size()) {
             List<Long> all = new ArrayList<>(record.backendBytes());
@@ -179,21 +180,20 @@ public final class Vm {
             return;
         }
         boolean incoming = record.phase() == VmRecord.Phase.INCOMING || record.source() != null;
-        Paging started = newPaging(incoming ? files.seal(record) : null, config);
+        Paging started = newPaging(record, incoming ? files.seal(record) : null, config);
         if (restarted) {
             started.recover();
         }
         started.start();
         started.wakeAll();
         paging = started;
-        housekeeping = new Housekeeping(this, started, config);
-        housekeeping.start();
+        startHousekeeping(started);
     }
 
-    private Paging newPaging(@Nullable ChunkSeal seal, PagingConfig how) throws IOException {
+    private Paging newPaging(VmRecord as, @Nullable ChunkSeal seal, PagingConfig how) throws IOException {
         GuestMemory ram = requireMemory();
         QemuMemory qemu = new QemuMemory(ram, List.copyOf(mappings.values()), record.pid());
-        return new Paging(record, ram, qemu, requireTable(), how, seal, wanter, points);
+        return new Paging(as, ram, qemu, requireTable(), how, seal, wanter, points);
     }
 
     /** The RAM. @throws IOException if QEMU has not mapped it, so that its size is not known */
@@ -228,13 +228,22 @@ public final class Vm {
      *
      * @throws IOException if QEMU is not connected
      */
-    public synchronized Paging watch() throws IOException {
+    public Paging watch() throws IOException {
+        return watch(record(), config.watching());
+    }
+
+    /** The same for a split: as the owner that it will have. */
+    Paging watch(VmRecord next) throws IOException {
+        return watch(next, config);
+    }
+
+    private synchronized Paging watch(VmRecord as, PagingConfig how) throws IOException {
         requireSession();
         if (paging != null) {
             throw new IOException("VM " + name() + " is paged already");
         }
         files.discardTable();
-        Paging started = newPaging(null, config.watching());
+        Paging started = newPaging(as, null, how);
         started.start();
         paging = started;
         migrating = true;
@@ -330,55 +339,33 @@ public final class Vm {
         }
     }
 
-    /** Whether all of it is here, it may all stay, and nothing is under way. */
-    private boolean isWhole(Paging p) {
-        PageTable t = p.table();
-        return mayPageOut()
-                && budgetPages() == t.pages()
-                && t.count(PageState.LOCAL) + t.count(PageState.ZERO) == t.pages();
+    // ---- for PagingSwitch
+
+    synchronized void unpaged() throws IOException {
+        save(record.withoutLenders().withPhase(VmRecord.Phase.LOCAL));
+        housekeeping = null;
     }
 
-    /**
-     * Ends the paging of a VM that is whole here again: the kernel alone serves it from now on, and no daemon stands between.
-     *
-     * @param release told, before it is recorded, whose memory servers are no longer needed
-     * @return false if it goes on being paged
-     */
-    public boolean becomeLocal(Consumer<VmRecord> release) throws IOException {
-        Paging p = paging();
-        ShimSession shim = session();
-        Housekeeping h = housekeeping();
-        if (p == null || h == null || shim == null || !isWhole(p)) {
-            return false;
+    void endPaging(Paging ended) throws IOException {
+        ended.close();
+        files.discardTable();
+        synchronized (this) {
+            paging = null;
         }
-        h.close();
-        if (!isWhole(p)) {
-            restartHousekeeping(p);
-            return false;
-        }
-        release.accept(record());
-        synchronized (this) { // first of all: a VM that is found LOCAL is left to the kernel when its shim connects
-            save(record.withoutLenders().withPhase(VmRecord.Phase.LOCAL));
-            housekeeping = null;
-        }
-        reached(FaultPoint.UNPAGED);
-        try {
-            setModes(shim, 0);
-        } finally {
-            p.close();
-            files.discardTable();
-            synchronized (this) {
-                paging = null;
-            }
-        }
-        log.info("vm={} is whole here: served by the kernel alone", uuid());
-        return true;
     }
 
-    private synchronized void restartHousekeeping(Paging p) {
-        Housekeeping again = new Housekeeping(this, p, config);
-        again.start();
-        housekeeping = again;
+    synchronized void startHousekeeping(Paging p) {
+        housekeeping = new Housekeeping(this, p, config);
+        housekeeping.start();
+    }
+
+    void paged(Paging p, VmRecord next) throws IOException {
+        save(next);
+        reached(FaultPoint.SPLIT_RECORDED);
+        synchronized (this) {
+            migrating = false;
+            startHousekeeping(p);
+        }
     }
 
     // ---- paging
@@ -445,7 +432,7 @@ public final class Vm {
         return h == null ? null : h.workingSetBytes();
     }
 
-    private synchronized @Nullable Housekeeping housekeeping() {
+    synchronized @Nullable Housekeeping housekeeping() {
         return housekeeping;
     }
 

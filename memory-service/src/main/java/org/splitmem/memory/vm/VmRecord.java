@@ -58,6 +58,9 @@ public record VmRecord(
             @JsonProperty(required = true) String token,
             @JsonProperty(required = true) long reservedBytes) {}
 
+    /** Of a VM whose QEMU has just been started. */
+    public static final long FIRST_EPOCH = 1;
+
     /** The least budget that a VM can run with. */
     public static final long LEAST_BUDGET_BYTES = 16L << 20;
 
@@ -70,7 +73,7 @@ public record VmRecord(
 
     /** A VM whose QEMU has just been started here. */
     static VmRecord started(UUID uuid, String name, int pid) {
-        return new VmRecord(uuid, name, Phase.LOCAL, List.of(), 1, -1, List.of(), null, pid);
+        return new VmRecord(uuid, name, Phase.LOCAL, List.of(), FIRST_EPOCH, -1, List.of(), null, pid);
     }
 
     /** Of all backends; 0 until QEMU has mapped them. */
@@ -104,6 +107,21 @@ public record VmRecord(
 
     VmRecord withoutLenders() {
         return new VmRecord(uuid, name, phase, backendBytes, epoch, budgetBytes, List.of(), source, pid);
+    }
+
+    /** Of a local VM: those that are about to be asked to lend. */
+    VmRecord withLenders(List<Lender> next) {
+        return new VmRecord(uuid, name, phase, backendBytes, epoch, budgetBytes, next, source, pid);
+    }
+
+    /** Paged here by a new owner, within a budget. */
+    VmRecord split(long budget) {
+        return new VmRecord(uuid, name, Phase.PAGED, backendBytes, epoch + 1, budget, lenders, null, pid);
+    }
+
+    /** True if memory was being reserved for it when its daemon died: nobody knows where. */
+    public boolean wasBeingSplit() {
+        return phase == Phase.LOCAL && !lenders.isEmpty();
     }
 
     /** True while another host may come to fetch its pages from here. */

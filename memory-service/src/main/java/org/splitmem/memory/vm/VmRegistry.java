@@ -30,6 +30,7 @@ public final class VmRegistry implements ShimHandler {
     private final Path qmpDirectory;
     private final FaultPoints points;
     private final Map<UUID, Vm> vms = new HashMap<>(); // guarded by this
+    private volatile Consumer<Vm> whenAttached = vm -> {};
 
     /**
      * Knows no VM yet, see {@link #recover}.
@@ -56,7 +57,7 @@ public final class VmRegistry implements ShimHandler {
      * @param found told of each VM, before its shim can connect
      * @param takenUp told of each VM that is local when its shim has connected again
      */
-    public synchronized void recover(Consumer<Vm> found, Consumer<Vm> takenUp) throws IOException {
+    public synchronized void recover(Finder found, Consumer<Vm> takenUp) throws IOException {
         Files.createDirectories(directory);
         try (Stream<Path> all = Files.list(directory)) {
             for (Path vmDirectory : (Iterable<Path>) all::iterator) {
@@ -74,6 +75,21 @@ public final class VmRegistry implements ShimHandler {
                 log.info("vm={} ({}) found again; its QEMU was {}", record.uuid(), record.phase(), record.pid());
             }
         }
+    }
+
+    /** Told, on the shim's thread, of each VM of which a part has been attached; to be set before any shim can come. */
+    public void setWhenAttached(Consumer<Vm> callback) {
+        whenAttached = callback;
+    }
+
+    /** The daemon has come to a point at which it may die. */
+    public void reached(FaultPoint point) {
+        points.reached(point);
+    }
+
+    /** Told of a VM that an earlier daemon has served. */
+    public interface Finder {
+        void accept(Vm vm) throws IOException;
     }
 
     public synchronized @Nullable Vm find(UUID uuid) {
@@ -149,12 +165,17 @@ public final class VmRegistry implements ShimHandler {
 
     @Override
     public int mapped(UUID uuid, int pid, int index, long hva, long bytes, Fd uffd) throws IOException {
-        return known(uuid).mapped(pid, index, hva, bytes, uffd);
+        Vm vm = known(uuid);
+        int modes = vm.mapped(pid, index, hva, bytes, uffd);
+        whenAttached.accept(vm);
+        return modes;
     }
 
     @Override
     public void ready(ShimSession session) throws IOException {
-        known(session.vm()).ready(session);
+        Vm vm = known(session.vm());
+        vm.ready(session);
+        whenAttached.accept(vm);
         log.info("vm={} its shim is connected", session.vm());
     }
 

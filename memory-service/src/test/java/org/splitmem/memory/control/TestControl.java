@@ -14,6 +14,8 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import org.splitmem.memory.config.DaemonConfig;
+import org.splitmem.memory.migration.ExpectationFile;
+import org.splitmem.memory.migration.ExpectedSplits;
 import org.splitmem.memory.migration.MigrationConfig;
 import org.splitmem.memory.migration.MigrationService;
 import org.splitmem.memory.migration.PeerHosts;
@@ -61,7 +63,9 @@ final class TestControl implements AutoCloseable {
                 new MigrationConfig(4, 0, 3, 100, 4096, 8),
                 new PeerHosts.Peer("h1", "127.0.0.1", 7780),
                 new PendingReleases(directory.resolve("releases.json"), peers));
-        server = new ControlServer(config, KEY, vms, migrations, memoryServer, peers, facts, idleMs);
+        ExpectedSplits expected =
+                new ExpectedSplits(new ExpectationFile(directory.resolve("expected.json")), 600_000, vms, migrations);
+        server = new ControlServer(config, KEY, vms, migrations, memoryServer, peers, facts, expected, idleMs);
         server.start();
     }
 

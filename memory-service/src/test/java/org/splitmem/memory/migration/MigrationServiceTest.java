@@ -122,6 +122,26 @@ class MigrationServiceTest {
         awaitAborted(first);
     }
 
+    @Test
+    void completingIsForMigrationsThatAreNotOver() throws Exception {
+        peers.waitAt("h3");
+        peers.refuse("h4");
+        String id = migrations.start(vm, SPLIT).id();
+
+        assertThat(migrations.complete(id).id()).isEqualTo(id);
+        assertThat(migrations.complete(id).phase()).isEqualTo(MigrationPhase.PLANNED);
+        peers.answer();
+        awaitAborted(id);
+
+        assertThat(catchThrowableOfType(RefusedException.class, () -> migrations.complete(id)))
+                .hasMessageContaining("it ended as ABORTED")
+                .extracting(RefusedException::code)
+                .isEqualTo("migration-over");
+        assertThat(catchThrowableOfType(RefusedException.class, () -> migrations.complete("m7")))
+                .extracting(RefusedException::code)
+                .isEqualTo("migration-not-found");
+    }
+
     /** A QEMU that fails at the destination may be all that is told: then the guest runs here. */
     @Test
     void whatIsKeptForANewOwnerIsNotFreedBeforeTheVmHasLeft() throws Exception {

@@ -19,7 +19,7 @@ import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 
 /** The QMP monitor of a fake QEMU: answers what the daemon asks, and says what the fake hypervisor has it say. */
-final class FakeMonitor implements AutoCloseable {
+public final class FakeMonitor implements AutoCloseable {
     private static final ObjectMapper JSON = new ObjectMapper();
 
     private final Path path;
@@ -30,7 +30,7 @@ final class FakeMonitor implements AutoCloseable {
     private volatile boolean running;
     private volatile boolean hasRun;
 
-    FakeMonitor(Path path) throws IOException {
+    public FakeMonitor(Path path) throws IOException {
         this.path = path;
         Files.deleteIfExists(path);
         listener = ServerSocketChannel.open(StandardProtocolFamily.UNIX);

@@ -16,6 +16,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import org.splitmem.memory.fault.Pager;
 import org.splitmem.memory.faultpoint.FaultPoint;
+import org.splitmem.memory.migration.ExpectationFile;
+import org.splitmem.memory.migration.ExpectedSplits;
 import org.splitmem.memory.migration.MigrationConfig;
 import org.splitmem.memory.migration.MigrationService;
 import org.splitmem.memory.migration.PeerHosts;
@@ -42,6 +44,7 @@ final class SimDaemon {
     private static final Logger log = LoggerFactory.getLogger(SimDaemon.class);
     private static final long LENT_AT_MOST = 1L << 30;
     private static final long POLL_MS = 5;
+    private static final long EXPECTED_MS = 600_000;
     private static final PagingConfig PAGING = new PagingConfig(new Pager.Tuning(16, 16, 16, 0), 20_000, 200_000, 1);
     private static final MigrationConfig MIGRATION = new MigrationConfig(2, 0, 1, 20, 256, 4);
 
@@ -53,6 +56,7 @@ final class SimDaemon {
     private final VmRegistry vms;
     private final MemoryServer server;
     private final MigrationService migrations;
+    private final ExpectedSplits expected;
     private volatile DataServer data;
     private final ShimServer shims;
 
@@ -115,8 +119,16 @@ final class SimDaemon {
         server = new MemoryServer(directory.resolve("stores"), LENT_AT_MOST, () -> LENT_AT_MOST);
         migrations = new MigrationService(
                 vms, peers, MIGRATION, host.asPeer(), new PendingReleases(directory.resolve("releases.json"), peers));
+        expected = new ExpectedSplits(
+                new ExpectationFile(directory.resolve("expected.json")), EXPECTED_MS, vms, migrations);
+        vms.setWhenAttached(expected::attached);
         server.recover();
-        vms.recover(migrations::found, migrations::takenUp);
+        vms.recover(
+                vm -> {
+                    expected.found(vm);
+                    migrations.found(vm);
+                },
+                migrations::takenUp);
         data = listen();
         data.start();
         shims = new ShimServer(host.shimSocket(), Set.of(0), vms);
@@ -156,6 +168,10 @@ final class SimDaemon {
         return server;
     }
 
+    ExpectedSplits expected() {
+        return expected;
+    }
+
     MigrationService migrations() {
         return migrations;
     }
@@ -192,6 +208,7 @@ final class SimDaemon {
     void upkeep(long nowNs) throws Exception {
         call(() -> {
             migrations.sweep(nowNs);
+            expected.sweep(nowNs);
             server.releaseForsaken(nowNs, store -> peers.wantsStores(peers.find(store.owner()), store.vm()));
             return true;
         });

@@ -80,6 +80,6 @@ final class SimPeers implements PeerHosts {
 
     @Override
     public boolean wantsStores(Peer source, UUID vm) throws IOException {
-        return ask(source, daemon -> daemon.migrations().wantsStores(vm));
+        return ask(source, daemon -> daemon.expected().wantsStores(vm));
     }
 }

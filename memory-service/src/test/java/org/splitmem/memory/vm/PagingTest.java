@@ -145,7 +145,7 @@ class PagingTest extends MachineTest {
         machine.vm().setBudget(Pages.toBytes(PAGES));
 
         List<VmRecord> released = new ArrayList<>();
-        Await.until("all of it is back", () -> machine.vm().becomeLocal(released::add));
+        Await.until("all of it is back", () -> new PagingSwitch(machine.vm()).off(released::add));
         assertThat(machine.vm().record().phase()).isEqualTo(VmRecord.Phase.LOCAL);
         assertThat(released).hasSize(1);
         assertThat(released.get(0).lenders()).hasSize(1);

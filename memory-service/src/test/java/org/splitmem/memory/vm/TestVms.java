@@ -2,6 +2,7 @@ package org.splitmem.memory.vm;
 
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.List;
 import java.util.UUID;
 import org.splitmem.memory.fault.Pager;
@@ -21,6 +22,17 @@ public final class TestVms {
     public static VmRecord record(String name, VmRecord.Phase phase, long ramBytes) {
         List<Long> backends = ramBytes == 0 ? List.of() : List.of(ramBytes);
         return new VmRecord(UUID_OF_VM, name, phase, backends, 5, -1, List.of(), null, 0);
+    }
+
+    /** The same with memory servers. */
+    public static VmRecord lentBy(VmRecord record, String... hosts) {
+        return record.withLenders(Arrays.stream(hosts)
+                .map(host -> new VmRecord.Lender(host, "127.0.0.1", 7780, "token", 64L << 20))
+                .toList());
+    }
+
+    public static VmRecord lentBy(VmRecord record, List<VmRecord.Lender> lenders) {
+        return record.withLenders(lenders);
     }
 
     public static Vm vm(Path directory, VmRecord record) throws IOException {

@@ -1,0 +1,328 @@
+package org.splitmem.memory.migration;
+
+import java.io.IOException;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.UUID;
+import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+import org.splitmem.memory.faultpoint.FaultPoint;
+import org.splitmem.memory.migration.ExpectationFile.Expected;
+import org.splitmem.memory.migration.RefusedException.Kind;
+import org.splitmem.memory.vm.Vm;
+import org.splitmem.memory.vm.VmRecord;
+import org.splitmem.memory.vm.VmRegistry;
+import org.splitmem.model.SplitRequest;
+
+/**
+ * VMs that are to be split as soon as they start here: a host that has not room for all of one can still start it.
+ *
+ * <p>Their sub-hosts reserve at once, and the reservations are kept in use until the VM comes, its time is over, or it is taken
+ * back. What is expected is recorded before anybody is asked, so that the next daemon goes on. Any thread; calls may wait for
+ * memory servers.
+ */
+public final class ExpectedSplits {
+    private static final Logger log = LoggerFactory.getLogger(ExpectedSplits.class);
+    private static final long RETRY_NS = TimeUnit.SECONDS.toNanos(5);
+    private static final long PATIENCE_NS = TimeUnit.SECONDS.toNanos(20);
+
+    private final ExpectationFile expected;
+    private final long keepMs;
+    private final VmRegistry vms;
+    private final MigrationService migrations;
+    private final Splits splits;
+    private final Leases leases;
+    /** VMs with which a thread is busy: no other does anything about their expectation. */
+    private final Set<UUID> busy = new HashSet<>(); // guarded by itself
+
+    /** After a failure. */
+    private final Map<UUID, Long> notBeforeNs = new HashMap<>(); // guarded by busy
+
+    private long renewAtNs = System.nanoTime(); // the upkeep's
+
+    /** @param keepMs after which a VM that has not come is expected no more */
+    public ExpectedSplits(ExpectationFile expected, long keepMs, VmRegistry vms, MigrationService migrations) {
+        this.expected = expected;
+        this.keepMs = keepMs;
+        this.vms = vms;
+        this.migrations = migrations;
+        this.splits = migrations.splits();
+        this.leases = new Leases(splits);
+    }
+
+    public List<Expected> all() {
+        return expected.all();
+    }
+
+    public @Nullable Expected find(UUID vm) {
+        return expected.find(vm);
+    }
+
+    /**
+     * Whether what sub-hosts keep for a VM may still be needed by this host: for one that is expected, is being split, or migrates
+     * from here.
+     */
+    public boolean wantsStores(UUID vm) {
+        return expected.find(vm) != null || migrations.wantsStores(vm);
+    }
+
+    /**
+     * Splits a VM that runs here, or expects one that does not run yet. Asking again for the same gives it new time; asking for
+     * something else replaces it.
+     *
+     * @return what is expected; null if the VM is here, and split now
+     * @throws RefusedException if that cannot be: nothing is reserved then
+     */
+    public @Nullable Expected request(UUID uuid, SplitRequest request) throws RefusedException {
+        enterSoon(uuid);
+        try {
+            Vm vm = running(uuid);
+            Expected before = expected.find(uuid);
+            if (before != null && before.request().equals(request)) {
+                return keep(before);
+            }
+            if (before != null) {
+                drop(before, "something else is asked for");
+            }
+            if (vm != null) {
+                splits.split(vm, request);
+                return null;
+            }
+            return expect(uuid, request);
+        } catch (IOException e) {
+            throw new RefusedException(Kind.PEER, "failed", "VM " + uuid + " cannot be expected: " + e.getMessage());
+        } finally {
+            leave(uuid);
+        }
+    }
+
+    /** One whose QEMU has ended is freed first: its next life is not the same VM. */
+    private @Nullable Vm running(UUID uuid) {
+        Vm vm = vms.find(uuid);
+        if (vm != null && vm.isQemuGone()) {
+            migrations.sweep(System.nanoTime());
+            return vms.find(uuid);
+        }
+        return vm;
+    }
+
+    private Expected keep(Expected before) throws RefusedException, IOException {
+        if (!leases.renew(before)) {
+            drop(before, "not all of its sub-hosts lend any more");
+            throw new RefusedException(
+                    Kind.NO_ROOM, "no-room", "not all sub-hosts that had reserved for VM " + before.vm() + " still do");
+        }
+        Expected longer = before.until(System.currentTimeMillis() + keepMs);
+        expected.put(longer);
+        return longer;
+    }
+
+    private Expected expect(UUID uuid, SplitRequest request) throws RefusedException, IOException {
+        Long ram = request.ramBytes();
+        if (ram == null || request.name() == null) {
+            throw new RefusedException(
+                    Kind.NOT_FOUND,
+                    "vm-not-found",
+                    "no split-ready VM " + uuid + " runs here; to expect one, its name and ramBytes are needed");
+        }
+        TaskMaker.Split plan = splits.plan(ram, request);
+        Expected next =
+                new Expected(uuid, request, plan.budgetBytes(), plan.lenders(), System.currentTimeMillis() + keepMs);
+        splits.tellReleases(); // an earlier life of the VM may have left something where it is to borrow now
+        expected.put(next);
+        vms.reached(FaultPoint.EXPECTED_NOTED);
+        try {
+            splits.reserve(uuid, VmRecord.FIRST_EPOCH, plan);
+        } catch (IOException e) {
+            drop(next, String.valueOf(e.getMessage()));
+            Kind kind = e instanceof PeerHosts.NoRoomException ? Kind.NO_ROOM : Kind.PEER;
+            throw new RefusedException(
+                    kind, kind == Kind.NO_ROOM ? "no-room" : "failed", String.valueOf(e.getMessage()));
+        }
+        vms.reached(FaultPoint.EXPECTED_RESERVED);
+        log.info("vm={} ({}) is expected to start here, split", uuid, request.name());
+        return next;
+    }
+
+    /**
+     * Expects a VM no more, and gives back what was reserved.
+     *
+     * @throws RefusedException if it is not expected, or is just being split
+     */
+    public void takeBack(UUID uuid) throws RefusedException {
+        enterSoon(uuid);
+        try {
+            Expected one = expected.find(uuid);
+            if (one == null) {
+                throw new RefusedException(
+                        Kind.NOT_FOUND, "not-expected", "VM " + uuid + " is not expected to start on this host");
+            }
+            drop(one, "it was taken back");
+        } catch (IOException e) {
+            throw new RefusedException(
+                    Kind.PEER,
+                    "failed",
+                    "it cannot be recorded that VM " + uuid + " is not expected: " + e.getMessage());
+        } finally {
+            leave(uuid);
+        }
+    }
+
+    private void drop(Expected one, String because) throws IOException {
+        synchronized (busy) {
+            notBeforeNs.remove(one.vm());
+        }
+        log.info("vm={} is not expected any more: {}", one.vm(), because);
+        splits.giveBack(one.vm(), one.lenders());
+        vms.reached(FaultPoint.EXPECTED_DROPPED);
+        expected.remove(one);
+        splits.tellReleases();
+    }
+
+    // ---- when it comes
+
+    /** A part of a VM has been attached; called on the shim's thread, which must not wait. */
+    public void attached(Vm vm) {
+        Expected one = expected.find(vm.uuid());
+        if (one != null) {
+            inBackground(one, () -> split(vm, one));
+        }
+    }
+
+    private interface Task {
+        void run() throws IOException, RefusedException;
+    }
+
+    /** Unless another thread is at it. */
+    private void inBackground(Expected one, Task task) {
+        if (!enter(one.vm())) {
+            return;
+        }
+        Thread thread = new Thread(
+                () -> {
+                    try {
+                        task.run();
+                    } catch (IOException | RefusedException e) {
+                        log.warn("vm={} is not split yet: {}", one.vm(), e.getMessage());
+                        pause(one.vm());
+                    } finally {
+                        leave(one.vm());
+                    }
+                },
+                "expected-" + one.vm());
+        thread.setDaemon(true);
+        thread.start();
+    }
+
+    private void split(Vm vm, Expected one) throws IOException, RefusedException {
+        VmRecord record = vm.record();
+        if (record.ramBytes() > one.ramBytes()) {
+            drop(one, "it has " + record.ramBytes() + " B of RAM, not " + one.ramBytes());
+            return;
+        }
+        boolean isComplete = record.ramBytes() == one.ramBytes() && vm.session() != null;
+        if (expected.find(one.vm()) == null || record.phase() != VmRecord.Phase.LOCAL || !isComplete) {
+            return;
+        }
+        leases.renew(one); // while it waited for another try a memory server may have forgotten it
+        splits.splitExpected(vm, one.plan());
+        vm.reached(FaultPoint.EXPECTED_CAME);
+        expected.remove(one);
+    }
+
+    /** A VM that an earlier daemon served; to be told before anybody else is. */
+    public void found(Vm vm) throws IOException {
+        Expected one = expected.find(vm.uuid());
+        if (one == null || !one.lenders().equals(vm.record().lenders())) {
+            return;
+        }
+        if (vm.record().wasBeingSplit()) {
+            splits.forgetLenders(vm); // they are this expectation's, which stays
+        } else {
+            expected.remove(one);
+        }
+    }
+
+    // ---- upkeep
+
+    /** Goes on with what did not succeed, keeps reservations alive, and drops what is too old. By one thread, now and then. */
+    public void sweep(long nowNs) {
+        long nowMs = System.currentTimeMillis() + TimeUnit.NANOSECONDS.toMillis(nowNs - System.nanoTime());
+        boolean renews = nowNs - renewAtNs >= 0;
+        if (renews) {
+            renewAtNs = nowNs + RETRY_NS;
+        }
+        for (Expected one : expected.all()) {
+            Vm vm = vms.find(one.vm());
+            if (one.untilMs() <= nowMs) {
+                inBackground(one, () -> expire(one));
+            } else if (vm != null && !isPausing(one.vm(), nowNs)) {
+                inBackground(one, () -> split(vm, one));
+            } else if (vm == null && renews) {
+                inBackground(one, () -> leases.renew(one));
+            }
+        }
+    }
+
+    /** Unless it was given new time just now. */
+    private void expire(Expected one) throws IOException {
+        if (one.equals(expected.find(one.vm()))) {
+            drop(one, "it did not come in time");
+        }
+    }
+
+    private boolean enter(UUID vm) {
+        synchronized (busy) {
+            return busy.add(vm);
+        }
+    }
+
+    /** Whoever is at it may just be renewing a reservation. */
+    private void enterSoon(UUID vm) throws RefusedException {
+        long endNs = System.nanoTime() + PATIENCE_NS;
+        synchronized (busy) {
+            while (!busy.add(vm)) {
+                long leftMs = TimeUnit.NANOSECONDS.toMillis(endNs - System.nanoTime());
+                if (leftMs <= 0) {
+                    throw new RefusedException(
+                            Kind.CONFLICT, "vm-splitting", "VM " + vm + " is just being split on this host");
+                }
+                await(leftMs);
+            }
+        }
+    }
+
+    /** Until somebody leaves. */
+    private void await(long ms) throws RefusedException {
+        try {
+            busy.wait(ms);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new RefusedException(Kind.CONFLICT, "vm-splitting", "this splitmemd is ending");
+        }
+    }
+
+    private void leave(UUID vm) {
+        synchronized (busy) {
+            busy.remove(vm);
+            busy.notifyAll();
+        }
+    }
+
+    private void pause(UUID vm) {
+        synchronized (busy) {
+            notBeforeNs.put(vm, System.nanoTime() + RETRY_NS);
+        }
+    }
+
+    private boolean isPausing(UUID vm, long nowNs) {
+        synchronized (busy) {
+            return nowNs - notBeforeNs.getOrDefault(vm, nowNs) < 0;
+        }
+    }
+}

@@ -1,0 +1,166 @@
+package org.splitmem.memory.migration;
+
+import java.io.IOException;
+import java.util.List;
+import java.util.UUID;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+import org.splitmem.memory.faultpoint.FaultPoint;
+import org.splitmem.memory.migration.RefusedException.Kind;
+import org.splitmem.memory.page.Pages;
+import org.splitmem.memory.qmp.QmpMonitor;
+import org.splitmem.memory.vm.PagingSwitch;
+import org.splitmem.memory.vm.Vm;
+import org.splitmem.memory.vm.VmRecord;
+import org.splitmem.model.SplitRequest;
+
+/**
+ * Splits VMs on the host where they are. Any thread; each call waits for the memory servers.
+ *
+ * <p>The order makes it safe to die at any moment: who is to lend is recorded before anybody is asked, and the VM is recorded
+ * as paged only when all of them have lent, know their owner, and the page table is true. A daemon that finds a local VM with
+ * lenders gives back whatever was lent.
+ */
+public final class Splits {
+    private static final Logger log = LoggerFactory.getLogger(Splits.class);
+
+    private final MigrationService migrations;
+    private final TaskMaker tasks;
+    private final PeerHosts peers;
+    private final PeerHosts.Peer self;
+    private final PendingReleases releases;
+
+    Splits(
+            MigrationService migrations,
+            TaskMaker tasks,
+            PeerHosts peers,
+            PeerHosts.Peer self,
+            PendingReleases releases) {
+        this.migrations = migrations;
+        this.tasks = tasks;
+        this.peers = peers;
+        this.self = self;
+        this.releases = releases;
+    }
+
+    /**
+     * Splits a VM that runs here, whole. When this returns it is paged here; page-outs follow.
+     *
+     * @throws RefusedException if it makes no sense, cannot be now, or a host did not do its part: the VM is as before then,
+     *     and nothing stays reserved
+     */
+    public void split(Vm vm, SplitRequest request) throws RefusedException {
+        TaskMaker.Split wanted = tasks.split(vm, request);
+        migrations.claim(vm);
+        try {
+            requireAllBackends(vm);
+            split(vm, wanted);
+        } catch (PeerHosts.NoRoomException e) {
+            throw new RefusedException(Kind.NO_ROOM, "no-room", String.valueOf(e.getMessage()));
+        } catch (IOException e) {
+            throw new RefusedException(
+                    Kind.PEER, "failed", "VM " + vm.name() + " could not be split: " + e.getMessage());
+        } finally {
+            migrations.unclaim(vm);
+        }
+    }
+
+    /** A QEMU that answers on its monitor has mapped all its RAM: none comes later, that nobody would page. */
+    private static void requireAllBackends(Vm vm) throws IOException {
+        try (QmpMonitor monitor = QmpMonitor.connect(vm.qmpSocket(), vm.uuid().toString(), event -> {}, () -> {})) {
+            log.debug("vm={} runs: {}", vm.uuid(), monitor.isRunning());
+        }
+    }
+
+    private void split(Vm vm, TaskMaker.Split wanted) throws IOException {
+        PagingSwitch paging = new PagingSwitch(vm);
+        VmRecord next = paging.begin(wanted.lenders(), wanted.budgetBytes());
+        try {
+            reserve(vm.uuid(), vm.record().epoch(), wanted);
+            vm.reached(FaultPoint.SPLIT_RESERVED);
+            paging.on(next);
+        } catch (IOException | RuntimeException e) {
+            giveUp(vm, paging, wanted.lenders());
+            throw e;
+        }
+    }
+
+    /** The plan for a VM that is not here yet. */
+    TaskMaker.Split plan(long ramBytes, SplitRequest request) throws RefusedException {
+        return tasks.split(ramBytes, request);
+    }
+
+    /** @throws IOException if a host refuses or does not answer: what was asked for until then may be reserved */
+    void reserve(UUID vm, long epoch, TaskMaker.Split wanted) throws IOException {
+        for (VmRecord.Lender lender : wanted.lenders()) {
+            peers.reserve(
+                    peers.find(lender.host()),
+                    new PeerHosts.Reservation(
+                            vm,
+                            lender.token(),
+                            epoch,
+                            Pages.fromBytes(wanted.ramBytes()),
+                            lender.reservedBytes(),
+                            self.name()));
+        }
+    }
+
+    /**
+     * The same for a VM that was expected: its sub-hosts have reserved.
+     *
+     * @throws IOException if that cannot be now: the VM is whole then, and what was reserved stays so
+     */
+    void splitExpected(Vm vm, TaskMaker.Split wanted) throws IOException, RefusedException {
+        migrations.claim(vm);
+        PagingSwitch paging = new PagingSwitch(vm);
+        try {
+            VmRecord next = paging.begin(wanted.lenders(), wanted.budgetBytes());
+            try {
+                paging.on(next);
+            } catch (IOException | RuntimeException e) {
+                vm.reached(FaultPoint.SPLIT_GIVEN_UP);
+                paging.cancel();
+                throw e;
+            }
+        } finally {
+            migrations.unclaim(vm);
+        }
+    }
+
+    /** Has memory servers free what they lent; those that are away hear it later. */
+    void giveBack(UUID vm, List<VmRecord.Lender> lenders) {
+        releases.addStores(vm, lenders);
+    }
+
+    /** Tells them now, rather than in a moment. */
+    void tellReleases() {
+        releases.attempt(System.nanoTime());
+    }
+
+    /** Those who were not asked, or refused, are told too: an answer that was lost may have been a yes. */
+    private void giveUp(Vm vm, PagingSwitch paging, List<VmRecord.Lender> lenders) {
+        vm.reached(FaultPoint.SPLIT_GIVEN_UP);
+        releases.addStores(vm.uuid(), lenders);
+        try {
+            paging.cancel();
+        } catch (IOException e) {
+            log.error("vm={} it runs on whole, but not everything is as before: {}", vm.uuid(), e.getMessage());
+        }
+        releases.attempt(System.nanoTime());
+    }
+
+    /** What was lent for a split that was not finished is somebody else's business. */
+    void forgetLenders(Vm vm) throws IOException {
+        new PagingSwitch(vm).cancel();
+    }
+
+    /** A VM that an earlier daemon served: if that died in the middle of a split, nothing came of it. */
+    void found(Vm vm) throws IOException {
+        VmRecord record = vm.record();
+        if (record.wasBeingSplit()) {
+            log.info("vm={} its split was not finished: it stays whole", vm.uuid());
+            releases.addStores(vm.uuid(), record.lenders());
+            new PagingSwitch(vm).cancel();
+        }
+    }
+}

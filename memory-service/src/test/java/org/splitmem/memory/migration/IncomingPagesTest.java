@@ -1,0 +1,71 @@
+package org.splitmem.memory.migration;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.io.IOException;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.RegisterExtension;
+import org.splitmem.memory.linux.NativeBlock;
+import org.splitmem.memory.testing.MemoryDirectory;
+import org.splitmem.memory.vm.TestVms;
+import org.splitmem.memory.vm.Vm;
+import org.splitmem.memory.vm.VmRecord;
+import org.splitmem.memory.vm.VmRegistry;
+import org.splitmem.memory.wire.RunList;
+
+/** What comes on a stream when no QEMU is attached here. */
+class IncomingPagesTest {
+    @RegisterExtension
+    final MemoryDirectory directory = new MemoryDirectory();
+
+    private final NativeBlock content = new NativeBlock(4096);
+    private final RunList first = new RunList();
+    private VmRegistry vms;
+    private Vm vm;
+
+    @BeforeEach
+    void start() throws IOException {
+        vms = new VmRegistry(directory.resolve("vms"), TestVms.config(), directory.path());
+        vms.recover(found -> {}, takenUp -> {});
+        vm = vms.prepare(TestVms.record("db1", VmRecord.Phase.INCOMING, 64L << 20));
+        content.putLong(0, 0x5eed);
+        first.add(0);
+    }
+
+    @AfterEach
+    void end() {
+        vms.stop();
+    }
+
+    @Test
+    void pagesGoStraightIntoTheMemoryThatNobodyLooksAtYet() throws Exception {
+        vm.using(() -> {
+            IncomingPages pages = new IncomingPages(vm, vm.requireMemory(), vm.requireTable());
+
+            pages.take(content.address(), 0, 1);
+
+            assertThat(vm.requireMemory().hasData(0)).isTrue();
+            pages.drop(first);
+            assertThat(vm.requireMemory().hasData(0)).isFalse();
+        });
+    }
+
+    /** Frames that were received already when the daemon began to end: what the guest wrote is newer. */
+    @Test
+    void aDaemonThatEndsTakesNothingMore() throws Exception {
+        vm.using(() -> {
+            IncomingPages pages = new IncomingPages(vm, vm.requireMemory(), vm.requireTable());
+            pages.take(content.address(), 0, 1);
+
+            vms.stop();
+
+            assertThatThrownBy(() -> pages.take(content.address(), 1, 1)).hasMessageContaining("any more");
+            assertThatThrownBy(() -> pages.drop(first)).hasMessageContaining("any more");
+            assertThat(vm.requireMemory().hasData(1)).isFalse();
+            assertThat(vm.requireMemory().hasData(0)).isTrue();
+        });
+    }
+}

@@ -1,0 +1,138 @@
+package org.splitmem.memory.simulation;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.nio.file.Path;
+import java.util.EnumSet;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.Set;
+import java.util.concurrent.Callable;
+import java.util.concurrent.atomic.AtomicReference;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.RegisterExtension;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+import org.splitmem.memory.faultpoint.FaultPoint;
+import org.splitmem.memory.testing.Gcc;
+import org.splitmem.memory.testing.MemoryDirectory;
+import org.splitmem.memory.vm.Vm;
+
+/** A VM is split on its host, and daemons die at each point at which something is half done. */
+@Tag("root")
+class SplitFaultPointsTest {
+    private static final Set<FaultPoint> POINTS = EnumSet.range(FaultPoint.SPLIT_NOTED, FaultPoint.SPLIT_GIVEN_UP);
+
+    static {
+        POINTS.addAll(EnumSet.range(FaultPoint.PAGES_MARKED, FaultPoint.PAGE_LOCAL));
+        POINTS.addAll(EnumSet.of(FaultPoint.ADOPTED, FaultPoint.UNPAGED));
+    }
+
+    @RegisterExtension
+    final MemoryDirectory directory = new MemoryDirectory();
+
+    private Path program = Path.of("");
+
+    @BeforeEach
+    void compile() throws Exception {
+        program = Gcc.compile("paging/fakeqemu.c", directory.resolve("fakeqemu"));
+    }
+
+    @Test
+    void aVmIsSplitWhereItIsAndGatheredAgain() throws Exception {
+        assertThat(SplitScenario.run(directory.resolve("sim"), program, 2, sim -> {}))
+                .isTrue();
+    }
+
+    @ParameterizedTest
+    @EnumSource(mode = EnumSource.Mode.EXCLUDE, names = "DESTINATION")
+    void itIsWholeWithNothingReservedOrPagedWithAllWhereverADaemonDies(Role role) throws Exception {
+        String only = System.getProperty("test.point");
+        Map<String, Callable<Boolean>> all = new LinkedHashMap<>();
+        for (FaultPoint point : POINTS) {
+            if (only == null || only.equals(point.name())) {
+                all.put(point + " with " + role + " killed", () -> dies(role, point));
+            }
+        }
+        Parallel.run(all);
+    }
+
+    @ParameterizedTest
+    @EnumSource(mode = EnumSource.Mode.EXCLUDE, names = "DESTINATION")
+    void anExpectedVmIsSplitWhenItComesWhereverADaemonDies(Role role) throws Exception {
+        Set<FaultPoint> points = EnumSet.range(FaultPoint.EXPECTED_NOTED, FaultPoint.EXPECTED_CAME);
+        points.addAll(EnumSet.range(FaultPoint.SPLIT_NOTED, FaultPoint.SPLIT_GIVEN_UP));
+        points.remove(FaultPoint.SPLIT_RESERVED);
+        Map<String, Callable<Boolean>> all = new LinkedHashMap<>();
+        for (FaultPoint point : points) {
+            all.put("born, " + point + " with " + role + " killed", () -> diesBorn(role, point));
+        }
+        Parallel.run(all);
+    }
+
+    private boolean diesBorn(Role role, FaultPoint point) throws Exception {
+        AtomicReference<Simulation> simulated = new AtomicReference<>();
+        Path place = directory.resolve("b" + List.of(FaultPoint.values()).indexOf(point));
+        SplitScenario.runBorn(place, program, 2, sim -> {
+            simulated.set(sim);
+            sim.at(point, sim.killing(role));
+            if (point == FaultPoint.SPLIT_GIVEN_UP) {
+                sim.at(FaultPoint.SPLIT_NOTED, at -> forgetReservation(sim, at));
+            }
+        });
+        assertThat(simulated.get().happened()).as("the point was come to").contains(point);
+        return true;
+    }
+
+    @ParameterizedTest
+    @EnumSource(mode = EnumSource.Mode.EXCLUDE, names = "DESTINATION")
+    void oneThatNeverComesLeavesNothingWhereverADaemonDies(Role role) throws Exception {
+        Map<String, Callable<Boolean>> all = new LinkedHashMap<>();
+        for (FaultPoint point :
+                List.of(FaultPoint.EXPECTED_NOTED, FaultPoint.EXPECTED_RESERVED, FaultPoint.EXPECTED_DROPPED)) {
+            all.put(point + " with " + role + " killed", () -> {
+                AtomicReference<Simulation> simulated = new AtomicReference<>();
+                SplitScenario.runForsaken(
+                        directory.resolve("f" + List.of(FaultPoint.values()).indexOf(point)), sim -> {
+                            simulated.set(sim);
+                            sim.at(point, sim.killing(role));
+                        });
+                assertThat(simulated.get().happened())
+                        .as("the point was come to")
+                        .contains(point);
+                return true;
+            });
+        }
+        Parallel.run(all);
+    }
+
+    /** So that nothing can come of the split. */
+    private static void forgetReservation(Simulation sim, SimDaemon at) throws Exception {
+        Vm vm = Objects.requireNonNull(at.vms().find(Simulation.VM));
+        String token = vm.record().lenders().get(0).token();
+        assertThat(sim.host(Role.SUB_HOST).daemon().server().release(Simulation.VM, token))
+                .isTrue();
+    }
+
+    private boolean dies(Role role, FaultPoint point) throws Exception {
+        AtomicReference<Simulation> simulated = new AtomicReference<>();
+        boolean granted = SplitScenario.run(
+                directory.resolve(String.valueOf(List.copyOf(POINTS).indexOf(point))), program, 2, sim -> {
+                    simulated.set(sim);
+                    sim.at(point, sim.killing(role));
+                    if (point == FaultPoint.SPLIT_GIVEN_UP) {
+                        sim.at(FaultPoint.SPLIT_RESERVED, at -> forgetReservation(sim, at));
+                    }
+                });
+
+        assertThat(simulated.get().happened()).as("the point was come to").contains(point);
+        if (role == Role.SOURCE && point.compareTo(FaultPoint.SPLIT_NOTED) >= 0) {
+            assertThat(granted).isFalse();
+        }
+        return granted;
+    }
+}

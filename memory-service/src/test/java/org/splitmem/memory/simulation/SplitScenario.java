@@ -1,0 +1,264 @@
+package org.splitmem.memory.simulation;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Optional;
+import java.util.UUID;
+import java.util.concurrent.atomic.AtomicReference;
+import java.util.function.Consumer;
+import org.splitmem.memory.migration.ExpectationFile;
+import org.splitmem.memory.migration.RefusedException;
+import org.splitmem.memory.page.Pages;
+import org.splitmem.memory.vm.Vm;
+import org.splitmem.memory.vm.VmRecord;
+import org.splitmem.model.SplitRequest;
+import org.splitmem.model.SubHostShare;
+
+/**
+ * A VM's life in a simulation on one main host: it is filled, split where it is while its guest writes, paged, and gathered
+ * again; in the end nothing of it is left anywhere else.
+ */
+final class SplitScenario {
+    private static final long MIB = 1L << 20;
+    private static final long BUDGET = 16 * MIB;
+    private static final int FILLED_PAGES = 6_800;
+    private static final long MUCH_LATER_NS = 40_000_000_000L;
+    /** Of which nearly all is in use. In two backends: nothing may depend on there being one. */
+    private static final List<Long> BACKENDS = List.of(20 * MIB, 8 * MIB);
+
+    private static final long RAM = 28 * MIB;
+
+    private final Simulation sim;
+    private final SimHost home;
+    private final SimQemu qemu;
+
+    private SplitScenario(Simulation sim, SimQemu qemu) {
+        this.sim = sim;
+        this.home = sim.host(Role.SOURCE);
+        this.qemu = qemu;
+    }
+
+    private static SimQemu start(Simulation sim, Path program) throws Exception {
+        SimHost home = sim.host(Role.SOURCE);
+        SimQemu qemu = new SimQemu(program, Simulation.VM, home, BACKENDS);
+        sim.opened(home, qemu);
+        return qemu;
+    }
+
+    private static SplitRequest request(Simulation sim) {
+        return new SplitRequest(
+                "guest",
+                RAM,
+                BUDGET,
+                sim.subHosts().stream()
+                        .map(host -> new SubHostShare(host.name(), null))
+                        .toList());
+    }
+
+    // ---- one that is expected
+
+    /** Of a VM that starts after it was asked for: it is split as soon as it comes. */
+    static void runBorn(Path directory, Path program, int subHosts, Consumer<Simulation> events) throws Exception {
+        try (Simulation sim = new Simulation(directory, subHosts)) {
+            events.accept(sim);
+            expect(sim);
+            SplitScenario scenario = new SplitScenario(sim, start(sim, program));
+            scenario.fill();
+            sim.await("it is split", () -> scenario.phase() == VmRecord.Phase.PAGED);
+            sim.awaitRestarts();
+            scenario.eitherOr();
+            sim.await("it is expected no more", () -> expected(sim).isEmpty());
+            scenario.isPaged();
+            scenario.isGathered();
+        }
+    }
+
+    /** Of a VM that never comes. */
+    static void runForsaken(Path directory, Consumer<Simulation> events) throws Exception {
+        try (Simulation sim = new Simulation(directory, 2)) {
+            events.accept(sim);
+            expect(sim);
+            sim.await(
+                    "it is expected for long",
+                    500_000_000_000L,
+                    () -> expected(sim).equals(List.of(Simulation.VM)));
+            areReserved(sim);
+            sim.await(
+                    "it is expected no more",
+                    601_000_000_000L,
+                    () -> expected(sim).isEmpty());
+            sim.awaitRestarts();
+            sim.await("nothing is reserved", () -> sim.isCleanBut(sim.host(Role.SOURCE)));
+            sim.await("it stays so", () -> expected(sim).isEmpty() && sim.isCleanBut(sim.host(Role.SOURCE)));
+        }
+    }
+
+    private static List<UUID> expected(Simulation sim) throws IOException {
+        return sim.host(Role.SOURCE).daemon().expected().all().stream()
+                .map(ExpectationFile.Expected::vm)
+                .toList();
+    }
+
+    /** Asks until the answer is yes. */
+    private static void expect(Simulation sim) throws Exception {
+        for (int attempts = 0; !isExpectedNow(sim); attempts++) {
+            assertThat(attempts).as("attempts; %s", sim).isLessThan(10);
+            sim.awaitRestarts();
+        }
+        sim.awaitRestarts();
+        areReserved(sim);
+    }
+
+    private static boolean isExpectedNow(Simulation sim) throws Exception {
+        SimDaemon daemon = sim.host(Role.SOURCE).daemon();
+        try {
+            return daemon.call(() -> daemon.expected().request(Simulation.VM, request(sim))) != null;
+        } catch (IOException e) {
+            assertThat(daemon.isDead()).as(e.getMessage()).isTrue();
+        } catch (RefusedException e) {
+            assertThat(e.code()).as(e.getMessage()).isIn("failed", "no-room");
+        }
+        return false;
+    }
+
+    private static void areReserved(Simulation sim) throws Exception {
+        sim.await("all sub-hosts have reserved", () -> {
+            for (SimHost host : sim.subHosts()) {
+                if (host.daemon().server().lentBytes() == 0) {
+                    return false;
+                }
+            }
+            return true;
+        });
+    }
+
+    // ---- one that runs
+
+    /**
+     * Runs it.
+     *
+     * @return true if the first request was granted; it is repeated until one is
+     */
+    static boolean run(Path directory, Path program, int subHosts, Consumer<Simulation> events) throws Exception {
+        try (Simulation sim = new Simulation(directory, subHosts)) {
+            SplitScenario scenario = new SplitScenario(sim, start(sim, program));
+            scenario.fill();
+            events.accept(sim);
+            boolean granted = scenario.split();
+            sim.awaitRestarts();
+            scenario.eitherOr();
+            for (int attempts = 0; scenario.record().phase() == VmRecord.Phase.LOCAL; attempts++) {
+                assertThat(attempts).as("attempts to split it; %s", sim).isLessThan(10);
+                scenario.nothingIsReserved();
+                scenario.split();
+                sim.awaitRestarts();
+            }
+            scenario.isPaged();
+            scenario.isGathered();
+            return granted;
+        }
+    }
+
+    private void fill() throws Exception {
+        sim.await(
+                "the shim is connected",
+                () -> vm().map(vm -> vm.session() != null).orElse(false));
+        qemu.process().run("fill 0 " + FILLED_PAGES + " 1");
+        qemu.monitor().resume();
+        qemu.run("churn 3 40 1%d 0 " + FILLED_PAGES + " 40");
+    }
+
+    private Optional<Vm> vm() throws IOException {
+        return Optional.ofNullable(home.daemon().vms().find(Simulation.VM));
+    }
+
+    private VmRecord.Phase phase() throws IOException {
+        return vm().orElseThrow().record().phase();
+    }
+
+    /** As soon as it can be asked: page-outs go on in the background, and its daemon may die of one at any time. */
+    private VmRecord record() throws Exception {
+        AtomicReference<VmRecord> record = new AtomicReference<>();
+        sim.await("it can be asked", () -> {
+            record.set(vm().orElseThrow().record());
+            return true;
+        });
+        return record.get();
+    }
+
+    private long pages() {
+        return Pages.fromBytes(RAM);
+    }
+
+    private boolean split() throws Exception {
+        sim.await("the shim is connected", () -> vm().orElseThrow().session() != null);
+        SimDaemon daemon = home.daemon();
+        Vm vm = vm().orElseThrow();
+        try {
+            daemon.call(() -> {
+                daemon.migrations().splits().split(vm, request(sim));
+                return true;
+            });
+            return true;
+        } catch (IOException e) {
+            assertThat(daemon.isDead()).as(e.getMessage()).isTrue();
+        } catch (RefusedException e) {
+            assertThat(e.code()).as(e.getMessage()).isIn("failed", "no-room");
+        }
+        return false;
+    }
+
+    /** Whatever has died: the record says which, and memory servers agree. */
+    private void eitherOr() throws Exception {
+        sim.await("QEMU is connected again", () -> vm().orElseThrow().session() != null);
+        VmRecord record = record();
+        if (record.phase() == VmRecord.Phase.PAGED) {
+            assertThat(record.lenders()).hasSameSizeAs(sim.subHosts());
+            areReserved(sim);
+        } else {
+            assertThat(record.phase()).isEqualTo(VmRecord.Phase.LOCAL);
+            assertThat(record.lenders()).isEmpty();
+            assertThat(vm().orElseThrow().paging()).isNull();
+        }
+        qemu.pause();
+        qemu.process().run("verify 0 " + pages());
+        qemu.run("churn 3 40 2%d 0 " + FILLED_PAGES + " 40");
+    }
+
+    private void nothingIsReserved() throws Exception {
+        sim.await("nothing is reserved", MUCH_LATER_NS, () -> sim.isCleanBut(home));
+    }
+
+    private void isPaged() throws Exception {
+        qemu.pause();
+        qemu.run("churn 3 40 3%d 0 " + Pages.fromBytes(BUDGET) / 2 + " 40");
+        sim.await("it is within its budget", () -> {
+            Vm vm = vm().orElseThrow();
+            return vm.paging() != null
+                    && vm.paging().table().resident() <= Pages.fromBytes(BUDGET)
+                    && vm.session() != null;
+        });
+        sim.awaitRestarts();
+        VmRecord record = record();
+        assertThat(record.phase()).isEqualTo(VmRecord.Phase.PAGED);
+        assertThat(record.epoch()).isGreaterThan(1);
+        qemu.pause();
+        qemu.process().run("verify 0 " + pages());
+    }
+
+    private void isGathered() throws Exception {
+        sim.awaitRestarts();
+        sim.await("its budget has grown", () -> {
+            vm().orElseThrow().setBudget(RAM);
+            return home.isUp();
+        });
+        sim.await("it is whole again", () -> phase() == VmRecord.Phase.LOCAL);
+        sim.awaitRestarts();
+        nothingIsReserved();
+        assertThat(qemu.monitor().isRunning()).isTrue();
+        qemu.process().run("verify 0 " + pages());
+    }
+}

@@ -1,0 +1,35 @@
+package org.splitmem.model;
+
+import java.util.HashSet;
+import java.util.List;
+import java.util.Set;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Asks a VM's host to keep only a part of it there, and the rest on sub-hosts.
+ *
+ * @param name libvirt's name of the VM; may be left out for one that runs
+ * @param ramBytes all of its RAM; may be left out for one that runs, else it has to be true
+ * @param budgetBytes how much of it may be resident on its host
+ * @param subHosts the hosts that keep the rest
+ */
+public record SplitRequest(
+        @Nullable String name, @Nullable Long ramBytes, long budgetBytes, List<SubHostShare> subHosts) {
+    public SplitRequest {
+        if (name != null) {
+            Require.text("name", name);
+        }
+        if (ramBytes != null) {
+            Require.positive("ramBytes", ramBytes);
+        }
+        Require.positive("budgetBytes", budgetBytes);
+        // Absent in JSON means none.
+        subHosts = subHosts == null ? List.of() : List.copyOf(subHosts);
+        Set<String> seen = new HashSet<>();
+        for (SubHostShare share : subHosts) {
+            if (!seen.add(share.host())) {
+                throw new IllegalArgumentException("subHosts: " + share.host() + " is named twice in the plan");
+            }
+        }
+    }
+}

@@ -1,0 +1,104 @@
+package org.splitmem.systemtests;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.time.Duration;
+import org.junit.jupiter.api.Test;
+import org.splitmem.model.VmInfo;
+import org.splitmem.model.VmState;
+
+/** A VM that is whole becomes split on the host where it runs, and whole again, while its guest verifies each byte. */
+@SystemTest
+final class SplitInPlaceTest {
+    private static final Duration LIMIT = Duration.ofMinutes(3);
+    private static final long BUDGET = 128L << 20;
+    private static final String[] PLAN = {"--budget", "128MiB", "--sub-host", "h3", "--sub-host", "h4"};
+
+    private final Testbed bed;
+
+    SplitInPlaceTest(Testbed bed) {
+        this.bed = bed;
+    }
+
+    private static void awaitWithinBudget(Guest guest) {
+        Await.value("it is within its budget", LIMIT, guest::info, info -> info.residentBytes() <= BUDGET + (4L << 20));
+    }
+
+    /** Its RAM is in two backends. */
+    @Test
+    void itIsSplitAndGatheredWhereItRunsAndSplitOnceMore() {
+        Guest guest = bed.boot(Guest.Spec.named("stays").vcpus(2).numaCells(2), "h1");
+        long epoch = guest.info().epoch();
+
+        for (int time = 1; time <= 2; time++) {
+            VmInfo answer = bed.cli("h1").split(guest.name(), PLAN);
+
+            assertThat(answer.state()).isEqualTo(VmState.SPLIT);
+            assertThat(answer.epoch()).isEqualTo(epoch + time);
+            awaitWithinBudget(guest);
+            guest.verifyAll();
+            assertThat(guest.info().remoteBytes()).containsOnlyKeys("h3", "h4");
+            assertThat(guest.info().faults().pageOuts()).isPositive();
+            assertThat(guest.info().faults().pageIns()).isPositive();
+            if (time == 1) {
+                bed.cli("h1").budget(guest.name(), "256MiB");
+                guest.awaitState(VmState.LOCAL, LIMIT);
+                bed.requireNothingElse(guest);
+            }
+        }
+        bed.requireNothingElse(guest);
+    }
+
+    @Test
+    void daemonsThatAreKilledMeanwhileLeaveItWholeOrSplit() {
+        Guest guest = bed.boot(Guest.Spec.named("killed"), "h1");
+        bed.cluster().pauseDaemon("h4");
+        try (Job split = bed.cli("h1")
+                .start("split", guest.name(), "--budget", "128MiB", "--sub-host", "h3", "--sub-host", "h4")) {
+            Await.until(
+                    "h3 has reserved",
+                    LIMIT,
+                    () -> bed.cluster().control("h3").hosts().stream()
+                            .anyMatch(h -> h.name().equals("h3")
+                                    && h.info() != null
+                                    && h.info().lentBytes() > 0));
+
+            bed.cluster().killDaemon("h1");
+            bed.cluster().continueDaemon("h4");
+
+            assertThat(split.await(LIMIT).succeeded()).isFalse();
+        }
+        bed.cluster().startDaemon("h1");
+        guest.awaitState(VmState.LOCAL, LIMIT);
+        bed.requireNothingElse(guest);
+        guest.verifyAll();
+
+        bed.cli("h1").split(guest.name(), PLAN);
+        bed.cluster().killDaemon("h1");
+        bed.cluster().startDaemon("h1");
+        guest.awaitState(VmState.SPLIT, LIMIT);
+        awaitWithinBudget(guest);
+        guest.verifyAll();
+    }
+
+    @Test
+    void whatCannotBeIsRefusedAndTheVmStaysWhole() {
+        Guest guest = bed.boot(Guest.Spec.named("refused"), "h1");
+
+        for (String[] wrong : new String[][] {
+            {"8MiB", "h3", "the least that a VM can run with"},
+            {"256MiB", "h3", "leaves nothing of the VM's 256.0 MiB RAM"},
+            {"128MiB", "h1", "cannot be a sub-host of its own VM"},
+            {"128MiB", "h3=32MiB", "the sub-hosts' shares add up to 32.0 MiB"},
+            {"128MiB", "h3=64TiB", "host h3 refused"},
+        }) {
+            Job.Result result = bed.cli("h1").run("split", guest.name(), "--budget", wrong[0], "--sub-host", wrong[1]);
+
+            assertThat(result.exitCode()).as(wrong[2]).isEqualTo(1);
+            assertThat(result.err()).contains(wrong[2]);
+            assertThat(guest.info().state()).isEqualTo(VmState.LOCAL);
+        }
+        bed.requireNothingElse(guest);
+        guest.verifyAll();
+    }
+}
