@@ -149,6 +149,11 @@ public final class Reconciler {
         if (placed != null && isFresh(placed)) {
             return placed.booking();
         }
+        if (sightings.isExpected(instance)) {
+            // What sub-hosts have reserved stays booked, whatever Nova claims; the daemon drops it after some minutes.
+            roundsNowhere.remove(instance);
+            return placed == null ? null : Truth.whileOff(placed, now);
+        }
         boolean allAnswered = sightings.answered(now.keySet())
                 && (placed == null || sightings.answered(Set.of(placed.vm().host())));
         return allAnswered ? whileNowhere(instance, placed, now) : null;

@@ -186,6 +186,48 @@ class ReconcilerTest {
     }
 
     @Test
+    void aVmThatIsExpectedToStartKeepsItsBooking() throws Exception {
+        cloud.pass(Duration.ofMinutes(11));
+        cloud.hosts.stops("h1", VM);
+        bridge.vms.put(new PlacedVm(onHost("h1").vm(), Map.of("h3", 256L), cloud.millis() - 3_600_000));
+        cloud.hosts.expects("h1", VM, "h3");
+
+        rounds(3);
+        assertThat(cloud.booked()).as("as it was, since it is enough").isEqualTo(Map.of("h1", 256L));
+        cloud.placement.unclaim(Consumers.of(VM));
+        rounds(1);
+        assertThat(cloud.booked()).as("as it was placed").isEqualTo(Map.of("h3", 256L));
+
+        cloud.hosts.stops("h1", VM);
+        rounds(2);
+        assertThat(cloud.booked())
+                .as("Nova claims nothing, and nothing is reserved")
+                .isEmpty();
+    }
+
+    @Test
+    void aVmThatRunsIsBookedWhereItRunsThoughItIsExpectedElsewhere() throws Exception {
+        cloud.pass(Duration.ofMinutes(11));
+        cloud.placement.claim(Consumers.of(VM), "SPLITMEM", "h3", 99);
+        cloud.hosts.expects("h2", VM, "h3");
+
+        rounds(1);
+
+        assertThat(cloud.booked()).isEqualTo(Map.of("h1", 256L));
+    }
+
+    @Test
+    void aVmOfALostDatabaseThatIsExpectedKeepsWhatItHas() throws Exception {
+        bridge.vms.delete(VM);
+        cloud.hosts.stops("h1", VM);
+        cloud.hosts.expects("h1", VM, "h3");
+
+        rounds(3);
+
+        assertThat(cloud.booked()).isEqualTo(Map.of("h1", 256L));
+    }
+
+    @Test
     void aVmThatWasJustPlacedMayTakeItsTime() throws Exception {
         cloud.hosts.stops("h1", VM);
 
