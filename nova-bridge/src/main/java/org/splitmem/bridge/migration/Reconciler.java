@@ -144,7 +144,9 @@ public final class Reconciler {
         Optional<Sightings.Running> running = sightings.running(instance);
         if (running.isPresent()) {
             roundsNowhere.remove(instance);
-            return Truth.booking(running.get(), placed, now, isFresh(placed));
+            Map<String, Long> wanted = Truth.booking(running.get(), placed, now, isFresh(placed));
+            note(placed, wanted);
+            return wanted;
         }
         if (placed != null && isFresh(placed)) {
             return placed.booking();
@@ -152,7 +154,7 @@ public final class Reconciler {
         if (sightings.isExpected(instance)) {
             // What sub-hosts have reserved stays booked, whatever Nova claims; the daemon drops it after some minutes.
             roundsNowhere.remove(instance);
-            return placed == null ? null : Truth.whileOff(placed, now);
+            return placed == null ? null : placed.booking();
         }
         boolean allAnswered = sightings.answered(now.keySet())
                 && (placed == null || sightings.answered(Set.of(placed.vm().host())));
@@ -170,15 +172,25 @@ public final class Reconciler {
             throws ServiceException {
         if (placed != null && placement.claimedMb(instance) == placed.vm().mainMb()) {
             roundsNowhere.remove(instance);
-            return Truth.whileOff(placed, now);
+            return placed.booking();
         }
         if (!isNowhereForLong(instance)) {
             return null;
         }
-        if (now.isEmpty() && vms.find(instance).equals(Optional.ofNullable(placed))) {
+        if (now.isEmpty() && PlacedVm.isSameStart(vms.find(instance).orElse(null), placed)) {
             forget(instance, null, placed); // nothing is left to be released
         }
         return Map.of();
+    }
+
+    /** Keeps on record what a VM has while it runs: that is what it is to find when it has been shut off and starts again. */
+    private void note(@Nullable PlacedVm placed, @Nullable Map<String, Long> truth) {
+        if (placed != null
+                && truth != null
+                && !isFresh(placed)
+                && !placed.booking().equals(truth)) {
+            vms.rebook(placed, truth);
+        }
     }
 
     private boolean isFresh(@Nullable PlacedVm placed) {
@@ -202,7 +214,7 @@ public final class Reconciler {
                     .map(Migration::id)
                     .equals(Optional.ofNullable(migration).map(Migration::id));
             if (!sameMigration
-                    || !vms.find(instance).equals(Optional.ofNullable(placed))
+                    || !PlacedVm.isSameStart(vms.find(instance).orElse(null), placed)
                     || !bookings.of(instance).equals(now)) {
                 return true;
             }

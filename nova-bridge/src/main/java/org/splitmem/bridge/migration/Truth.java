@@ -7,7 +7,7 @@ import org.jspecify.annotations.Nullable;
 import org.splitmem.bridge.store.PlacedVm;
 import org.splitmem.model.VmState;
 
-/** What should be booked for a VM that a daemon runs, or that is shut off. Pure. */
+/** What should be booked for a VM that a daemon runs. Pure. */
 final class Truth {
     private Truth() {}
 
@@ -42,16 +42,6 @@ final class Truth {
             return placed.booking();
         }
         return divided(running.vm().remoteBytes(), remainder);
-    }
-
-    /**
-     * The booking that a VM keeps that is shut off, so that it finds room when it starts.
-     *
-     * <p>That is what it had: where it ran last need not be where it was placed. What cannot have been right, as both sides of a migration, gives way
-     * to what was booked when it was placed.
-     */
-    static Map<String, Long> whileOff(PlacedVm placed, Map<String, Long> now) {
-        return sum(now) == placed.vm().remainderMb() ? now : placed.booking();
     }
 
     private static long sum(Map<String, Long> booking) {
