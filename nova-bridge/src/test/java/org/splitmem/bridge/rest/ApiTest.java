@@ -54,7 +54,9 @@ class ApiTest {
 
     @BeforeEach
     void begin() throws Exception {
-        KEYSTONE.stubFor(any(anyUrl()).willReturn(aResponse().withStatus(404)));
+        KEYSTONE.stubFor(any(anyUrl())
+                .willReturn(okJson("{\"error\":{\"code\":404,\"message\":\"none\"}}")
+                        .withStatus(404)));
         knows("nova", "service", "project");
         knows("theirs", "reader", "project");
         knows("others", "reader", "another");
