@@ -39,11 +39,11 @@ SPLITMEM_DEVSTACK_STATE=${SPLITMEM_AIO_STATE:-/var/lib/splitmem-aio}
 # shellcheck disable=SC2034 # for the parts
 HOST_PREFIX=host SUBNET=10.79.0 WITH_DAEMON=yes HOST_MEMORY=${SPLITMEM_AIO_HOST_MEMORY:-6144}
 for part in cluster/process cluster/namespace cluster/network cluster/libvirt cluster/daemon cluster/hosts \
-  aio/settings aio/config aio/database aio/controller aio/compute aio/tenant aio/prove; do
+  aio/settings aio/config aio/database aio/controller aio/bridge aio/compute aio/tenant aio/server aio/books aio/prove; do
   # shellcheck source=/dev/null
   . "$HERE/$part.sh"
 done
-CONTROLLER_SERVICES=(epmd rabbitmq mariadb keystone placement glance neutron nova-conductor nova-scheduler nova-api)
+CONTROLLER_SERVICES=(epmd rabbitmq mariadb keystone placement glance neutron nova-conductor nova-scheduler nova-api kafka nova-bridge)
 HOST_SERVICES=(libvirtd splitmemd sshd nova-compute)
 
 parse_up() {
@@ -65,6 +65,7 @@ cmd_up() {
   mkdir -p "$RUN" "$HOSTS" "$LOGS" # only now: a down may have been at work
   create_password
   printf '%s\n' "${SPLITMEM_AIO_LEND:-4GiB}" >"$LEND_FILE"
+  fetch_kafka
   copy_distribution
   create_cluster_key
   create_ssh_keys
@@ -89,6 +90,8 @@ bring_up_cloud() { # STARTED
   bring_up_all & hosts=$!
   await_controller_services
   wait "$hosts" || die "not every host came up (see above)"
+  start_kafka
+  renew_bridge
   say "controller and hosts ready after $(elapsed "$1") s"
   for name in $(known_hosts); do start_compute "$name"; done
   create_images
@@ -106,7 +109,7 @@ cmd_down() {
   destroy_hosts "${names[@]}" "$CONTROLLER"
   unpin switch.net
   release_pins
-  rm -rf --one-file-system "$RUN" "$HOSTS" "$DIST" "$ETC" "$MYSQL" "$PYTHON_TREE" "$NOVA_VIRT" "$STATE"/{rabbit,keystone,glance,locks} \
+  rm -rf --one-file-system "$RUN" "$HOSTS" "$DIST" "$ETC" "$MYSQL" "$PYTHON_TREE" "$NOVA_VIRT" "$STATE"/{rabbit,keystone,glance,locks,kafka,bridge} \
     "$KEY_FILE" "$LEND_FILE" "$BANDWIDTH_FILE" "$STATE"/{id_ed25519,hostkey}{,.pub}
   if [[ ${1:-} == --purge ]]; then rm -rf --one-file-system "$CACHE" "$LOGS"; fi
   say "OpenStack with ${#names[@]} hosts down"
@@ -204,6 +207,8 @@ cmd_restart() { # HOST SERVICE [--kill]
     sshd) start_compute "$1" ;;
     mariadb) start_database ;;
     rabbitmq | epmd) start_rabbit ;;
+    kafka) start_kafka ;;
+    nova-bridge) copy_distribution; start_bridge 1 ;;
     *) start_controller_services ;;
   esac
 }

@@ -1,18 +1,9 @@
 # shellcheck shell=bash
-# Shows on the running cloud what the Nova driver is for, and checks it. Each proof makes its own server and deletes it.
+# Shows on the running cloud what splitmem does under Nova, and checks it. Each proof makes its own server and deletes it.
 
 PROOF_BANDWIDTH=${SPLITMEM_AIO_PROOF_BANDWIDTH:-200mbit}
-
-# api METHOD PATH [BODY]: of Nova, as the administrator, without the seconds that the command line client takes to start.
-api() {
-  (in_host "$CONTROLLER" curl -sS --max-time 60 -X "$1" -H "X-Auth-Token: $TOKEN" -H 'Content-Type: application/json' \
-    -H 'OpenStack-API-Version: compute 2.92' ${3:+-d "$3"} "http://$CONTROLLER_ADDRESS:8774/v2.1$2")
-}
-
-server_field() { api GET "/servers/$SERVER" | jq -r ".server.\"$1\""; } # FIELD
-server_host() { server_field OS-EXT-SRV-ATTR:host; }
-server_console() { printf '%s\n' "$HOSTS/$1/lib-nova/instances/$SERVER/console.log"; } # HOST
-server_is() { [[ $(server_field status) == "$1" && $(server_field OS-EXT-STS:task_state) == null ]]; } # STATUS
+SLOW=20mbit # for what is to happen in mid-copy
+PROOFS=(split next resize undone lost outage plain events)
 
 check() { # WHAT COMMAND...
   local what=$1
@@ -20,164 +11,111 @@ check() { # WHAT COMMAND...
   if "$@"; then say "  ok: $what"; else die "not so: $what"; fi
 }
 
-boot() { # FLAVOR HOST: sets SERVER
-  local started
-  started=$(now)
-  SERVER=$( (openstack_client server create "proof-$1" --flavor "$1" --image splitmem-guest --nic none --host "$2" -f value -c id) )
-  wait_for 180 "$1 to be ACTIVE" active_or_error || true
-  [[ $(server_field status) == ACTIVE ]] || die "no server: $(server_field fault | cut -c1-600)"
-  say "$1 ACTIVE on $2 after $(elapsed "$started") s"
-  wait_for 120 "the guest to fill its memory" guest_is_ready "$(server_console "$2")"
-  say "the guest is READY after $(elapsed "$started") s"
+# What a proof leaves when it fails, too.
+clear_up() {
+  set_bandwidth off
+  vacate
+  start_missing
+  delete_server
 }
 
-active_or_error() { [[ $(server_field status) != BUILD ]]; }
-
-live_migrate() { # HOST
-  local answer
-  answer=$(api POST "/servers/$SERVER/action" "{\"os-migrateLive\":{\"host\":\"$1\",\"block_migration\":\"auto\"}}")
-  [[ -z $answer ]] || die "Nova refuses: $answer"
-}
-
-# Prints the running migration as Nova's API shows it: id, status, memory total, processed, remaining; empty if there is none.
-running_migration() {
-  api GET "/servers/$SERVER/migrations" |
-    jq -r '.migrations[]? | [.id, .status, .memory_total_bytes, .memory_processed_bytes, .memory_remaining_bytes] | join(" ")'
-}
-
-migration_is_shown() { [[ -n $(running_migration) ]]; }
-
-# watch_migration STARTED: prints each change that Nova's API shows, until there is no running migration. Sets SEEN_PROGRESS.
-watch_migration() {
-  local line last="" id status total processed remaining empty=0
-  SEEN_PROGRESS=0
-  wait_for 30 "Nova to begin the migration" migration_is_shown || die "Nova has not begun a migration"
-  while ((empty < 3)); do
-    line=$(running_migration)
-    if [[ -z $line ]]; then empty=$((empty + 1)); else empty=0; fi
-    if [[ -n $line && $line != "$last" ]]; then
-      read -r id status total processed remaining <<<"$line"
-      say "  $(elapsed "$1") s: migration $id $status, memory total $total, processed $processed, remaining $remaining"
-      if [[ ${processed:-} =~ ^[1-9] ]]; then SEEN_PROGRESS=$((SEEN_PROGRESS + 1)); fi
-      last=$line
-    fi
-    sleep 0.3
+start_missing() {
+  local name
+  start_database
+  start_controller_services
+  is_running "$CONTROLLER.kafka" || start_kafka
+  start_bridge 1
+  for name in $(known_hosts); do
+    start_daemon "$name"
+    await_daemon "$name"
+    start_nova_compute "$name"
   done
-}
-
-# verified_from HOST: two whole sweeps of the guest's memory after now, without one wrong byte.
-verified_from() {
-  local console before
-  console=$(server_console "$1")
-  wait_for 60 "the guest to go on at $1" guest_value "$console" sweep
-  before=$(guest_value "$console" sweep)
-  wait_for 180 "two sweeps of the guest" guest_swept "$console" $((before + 1))
-  say "  $1: $(guest_report "$console")"
-  [[ $(guest_value "$console" bad) == 0 ]] && ! grep -q '^BAD' "$console"
-}
-
-daemon_vm() { # HOST JQ
-  (in_host "$1" curl -sS --unix-socket /run/splitmem/splitmemd.sock "http://splitmemd/v1/vms/$SERVER") | jq -r "$2"
-}
-
-delete_server() {
-  [[ -n ${SERVER:-} ]] || return 0
-  api DELETE "/servers/$SERVER" >/dev/null
-  wait_for 60 "the server to be deleted" server_is_gone
-  SERVER=""
-}
-
-server_is_gone() { [[ $(server_field id) == null ]]; }
-
-nothing_lent() {
-  local host
-  for host in $(known_hosts); do
-    [[ $( (in_host "$host" curl -sS --unix-socket /run/splitmem/splitmemd.sock http://splitmemd/v1/host) | jq .lentBytes) == 0 ]] || return 1
-  done
-}
-
-allocations() { # prints "provider MEMORY_MB" of the server's claims
-  (openstack_client resource provider allocation show "$SERVER" -f json) | jq -r '.[] | [.resource_provider, .resources.MEMORY_MB] | join(" ")'
 }
 
 prove_split() {
   local started
-  say "== a split server migrates to a host that keeps half of it"
+  say "== a split server migrates to a host that has only its main share free"
   boot split.small host1
   check "splitmemd has its RAM" test "$(daemon_vm host1 .state)" == LOCAL
-  check "Nova claims the main share only" test "$(allocations | cut -d ' ' -f 2)" == 256
+  occupy host2 256
+  check_books "before" "host1=5632 host2=256 host3=6144" "host1=256"
   set_bandwidth "$PROOF_BANDWIDTH"
   started=$(now)
   live_migrate host2
-  watch_migration "$started"
-  set_bandwidth off
-  wait_for 60 "the server to be ACTIVE" server_is ACTIVE
-  say "  $(elapsed "$started") s: ACTIVE on $(server_host)"
-  check "it runs at host2" test "$(server_host)" == host2
-  check "Nova's API showed progress" test "$SEEN_PROGRESS" -ge 2
-  check "it is split" test "$(daemon_vm host2 .state)" == SPLIT
-  say "  resident $(daemon_vm host2 .residentBytes) of $(daemon_vm host2 .ramBytes), remote $(daemon_vm host2 '.remoteBytes | tostring')"
-  check "pages are on host3" test "$(daemon_vm host2 '.remoteBytes.host3')" -gt 0
-  check "every byte is right" verified_from host2
-  delete_server
-  check "no memory stays lent" wait_for 30 "all reservations to be gone" nothing_lent
-}
-
-prove_abort() {
-  local started id
-  say "== a split migration is aborted through Nova's API"
-  boot split.small host1
-  set_bandwidth 20mbit
-  started=$(now)
-  live_migrate host2
   wait_for 60 "the migration to copy" copying
-  id=$(running_migration | cut -d ' ' -f 1)
-  say "  $(elapsed "$started") s: $(running_migration)"
-  api DELETE "/servers/$SERVER/migrations/$id" >/dev/null
+  check_books "during it" "host1=5632 host2=0 host3=5888" "host1=256 host3=256"
   watch_migration "$started"
   set_bandwidth off
-  wait_for 60 "the server to be ACTIVE" server_is ACTIVE
-  say "  $(elapsed "$started") s: ACTIVE on $(server_host), migration $(migration_status "$id")"
-  check "it runs at host1" test "$(server_host)" == host1
-  check "the migration was cancelled" test "$(migration_status "$id")" == cancelled
-  check "it is whole" test "$(daemon_vm host1 .state)" == LOCAL
-  check "every byte is right" verified_from host1
-  check "no memory stays lent" wait_for 30 "all reservations to be gone" nothing_lent
-  delete_server
-}
-
-copying() { [[ $(running_migration | cut -d ' ' -f 4) =~ ^[1-9] ]]; }
-migration_status() { api GET "/os-migrations?instance_uuid=$SERVER" | jq -r ".migrations[] | select(.id == $1) | .status"; } # ID
-
-prove_plain() {
-  local started
-  say "== an ordinary server migrates as with stock Nova"
-  boot plain.small host1
-  check "splitmemd does not know it" test "$(daemon_vm host1 .error.code)" == vm-not-found
-  started=$(now)
-  live_migrate host2
-  watch_migration "$started"
-  wait_for 60 "the server to be ACTIVE" server_is ACTIVE
-  say "  $(elapsed "$started") s: ACTIVE on $(server_host)"
-  check "it runs at host2" test "$(server_host)" == host2
+  arrived "$started" host2
+  check_books "after it" "host1=6144 host2=0 host3=5888" "host3=256"
+  check "Nova's API showed progress" test "$SEEN_PROGRESS" -ge 2
+  check_split host2 host3
   check "every byte is right" verified_from host2
   delete_server
+  vacate
+  check_nothing_left
 }
 
-server_action() { # WHAT STATUS BODY
-  local started answer
+# arrived STARTED HOST
+arrived() {
+  wait_for 120 "the server to be ACTIVE" server_is ACTIVE
+  say "  $(elapsed "$1") s: ACTIVE on $(server_host)"
+  check "it runs at $2" test "$(server_host)" == "$2"
+}
+
+check_split() { # HOST SUB-HOST
+  say "  resident $(daemon_vm "$1" .residentBytes) of $(daemon_vm "$1" .ramBytes), remote $(daemon_vm "$1" '.remoteBytes | tostring')"
+  check "it is split" test "$(daemon_vm "$1" .state)" == SPLIT
+  check "pages are on $2" test "$(daemon_vm "$1" ".remoteBytes.$2")" -gt 0
+}
+
+check_nothing_left() {
+  check "no memory stays lent" wait_for 30 "all reservations to be gone" nothing_lent
+  check "no splitmemd knows a VM" wait_for 30 "splitmemd to forget it" nobody_knows
+  SERVER=none check_books_soon "afterwards" "host1=6144 host2=6144 host3=6144" ""
+}
+
+nobody_knows() {
+  local host
+  for host in $(known_hosts); do
+    [[ $( (in_host "$host" curl -sS --unix-socket /run/splitmem/splitmemd.sock http://splitmemd/v1/vms) | jq length) == 0 ]] || return 1
+  done
+}
+
+prove_next() {
+  local started
+  say "== no sub-hosts for any destination: no valid host; for one of them: the conductor takes the next"
+  boot split.uneven host1 # 192 MB where it runs, 320 elsewhere
+  boot_beside host3       # so Nova would rather take host2
+  occupy host2 256        # enough for the main share, not for a sub-host's
+  occupy host3 256
+  refused_migration "no sub-hosts for 320 MB"
+  check_books "after the refusal" "host1=5632 host2=256 host3=256" "host1=320"
+  occupy host2 4000
   started=$(now)
-  answer=$(api POST "/servers/$SERVER/action" "$3")
-  [[ $answer != *'"code"'* ]] || die "Nova refuses to $1: $answer"
-  wait_for 20 "Nova to begin to $1" server_is_busy "$2" || die "Nova has not begun to $1"
-  wait_for 240 "the server to be $2" settled || die "no end of $1"
-  [[ $(server_field status) == "$2" ]] || die "$1 ended as $(server_field status): $(server_field fault | cut -c1-600)"
-  say "  $1: $2 on $(server_host) after $(elapsed "$started") s"
+  live_migrate ""
+  watch_migration "$started"
+  arrived "$started" host3
+  check_split host3 host2
+  check_books "after it" "host1=6144 host2=3680 host3=64" "host2=320"
+  check "every byte is right" verified_from host3
+  delete_server
+  delete_beside
+  vacate
+  check_nothing_left
 }
 
-server_is_busy() { [[ $(server_field OS-EXT-STS:task_state) != null || $(server_field status) == "$1" ]]; } # STATUS
-settled() { [[ $(server_field OS-EXT-STS:task_state) == null ]]; }
-flavor_id() { api GET /flavors/detail | jq -r ".flavors[] | select(.name == \"$1\") | .id"; } # NAME
+# refused_migration REASON: to wherever Nova likes.
+refused_migration() {
+  local said
+  live_migrate ""
+  wait_for 60 "Nova to refuse" last_action_failed || die "Nova has not refused"
+  said=$(action_messages)
+  say "  Nova: $said"
+  check "it says 'No valid host'" grep -q 'No valid host' <<<"$said"
+  check "and why" grep -rq "$1" "$LOGS"/controller/nova-conductor.log
+  check "it runs on" server_is ACTIVE
+}
 
 prove_resize() {
   local split host
@@ -188,60 +126,40 @@ prove_resize() {
   check "splitmemd has its RAM" test "$(daemon_vm "$(server_host)" .state)" == LOCAL
   server_action "revert" ACTIVE '{"revertResize":null}'
   check "it is an ordinary one again" test "$(daemon_vm "$(server_host)" .error.code)" == vm-not-found
-  server_action "resize to split.small" VERIFY_RESIZE "{\"resize\":{\"flavorRef\":\"$split\"}}"
+  check_books "after the revert" "host1=5632 host2=6144 host3=6144" ""
+  for host in $(known_hosts); do if [[ $host != host1 ]]; then occupy "$host" 1400; fi; done
+  occupy host1 1100
+  server_action "resize to split.large" VERIFY_RESIZE "{\"resize\":{\"flavorRef\":\"$(flavor_id split.large)\"}}"
+  host=$(server_host)
+  say "  $(free_memory); ours: $(booked_memory); $(daemon_vm "$host" '.state + " " + (.remoteBytes | tostring)')"
   server_action "confirm" ACTIVE '{"confirmResize":null}'
-  check "splitmemd has its RAM" test "$(daemon_vm "$(server_host)" .state)" == LOCAL
+  say "  $(free_memory); ours: $(booked_memory); $(daemon_vm "$host" '.state + " " + (.remoteBytes | tostring)')"
   server_action "reboot hard" ACTIVE '{"reboot":{"type":"HARD"}}'
-  check "splitmemd has its RAM" test "$(daemon_vm "$(server_host)" .state)" == LOCAL
+  say "  $(free_memory); ours: $(booked_memory); $(daemon_vm "$host" '.state + " " + (.remoteBytes | tostring)')"
   server_action "shelve" SHELVED_OFFLOADED '{"shelve":null}'
+  say "  $(free_memory); ours: $(booked_memory)"
   server_action "unshelve" ACTIVE '{"unshelve":null}'
   host=$(server_host)
-  check "splitmemd has its RAM" test "$(daemon_vm "$host" .state)" == LOCAL
+  say "  $(free_memory); ours: $(booked_memory); $(daemon_vm "$host" '.state + " " + (.remoteBytes | tostring)')"
+  wait_for 120 "the guest to fill its memory" guest_is_ready "$(server_console "$host")"
   check "every byte is right" verified_from "$host"
   delete_server
-  check "splitmemd has forgotten it" wait_for 30 "splitmemd to forget it" nobody_knows "$host"
+  vacate
+  check_nothing_left
 }
 
-nobody_knows() { # HOST
-  [[ $( (in_host "$1" curl -sS --unix-socket /run/splitmem/splitmemd.sock http://splitmemd/v1/vms) | jq length) == 0 ]]
-}
-
-prove_killed() {
-  local started id
-  say "== nova-compute is killed while it migrates a split server"
-  boot split.small host1
-  set_bandwidth 20mbit
-  started=$(now)
-  live_migrate host2
-  wait_for 60 "the migration to copy" copying
-  id=$(running_migration | cut -d ' ' -f 1)
-  stop_process host1.nova-compute 60 KILL
-  say "  $(elapsed "$started") s: nova-compute killed; splitmemd: $(last_phase host1)"
-  start_nova_compute host1
-  wait_for 90 "the split migration to be aborted" is_aborted host1
-  set_bandwidth off
-  wait_for 90 "the server to be ACTIVE" server_is ACTIVE
-  say "  $(elapsed "$started") s: ACTIVE on $(server_host), Nova's migration $(migration_status "$id"), splitmemd: $(last_phase host1)"
-  check "it runs at host1" test "$(server_host)" == host1
-  check "it is whole" test "$(daemon_vm host1 .state)" == LOCAL
-  check "every byte is right" verified_from host1
-  check "no memory stays lent" wait_for 30 "all reservations to be gone" nothing_lent
-  delete_server
-}
-
-last_phase() { # HOST
-  (in_host "$1" curl -sS --unix-socket /run/splitmem/splitmemd.sock http://splitmemd/v1/migrations) | jq -r '.[0].phase'
-}
-
-is_aborted() { [[ $(last_phase "$1") == ABORTED ]]; } # HOST
-
-# prove [NAME...]: all of them by default.
+# prove [NAME...]: all of them by default, each in a process of its own, so that one that fails does not end the others.
 prove() {
-  local name
-  (($#)) || set -- split abort plain resize killed
-  for name in "$@"; do declare -F "prove_$name" >/dev/null || die "there is no proof '$name': split, abort, plain, resize, killed"; done
-  TOKEN=$( (openstack_client token issue -f value -c id) )
-  trap 'set_bandwidth off; delete_server' EXIT
-  for name in "$@"; do "prove_$name"; done
+  local name failed=()
+  (($#)) || set -- "${PROOFS[@]}"
+  for name in "$@"; do declare -F "prove_$name" >/dev/null || die "there is no proof '$name': ${PROOFS[*]}"; done
+  if (($# == 1)); then
+    TOKEN=$( (openstack_client token issue -f value -c id) )
+    trap clear_up EXIT
+    "prove_$1"
+    return
+  fi
+  for name in "$@"; do "$0" prove "$name" || failed+=("$name"); done
+  ((${#failed[@]} == 0)) || die "not proved: ${failed[*]}"
   say "proved: $*"
 }
