@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # A small real OpenStack on this machine, of Debian's packages: a controller (MariaDB, RabbitMQ, Keystone, Placement, Glance,
-# Neutron, Nova) and compute hosts, which are virtual hosts as cluster.sh makes them, with libvirtd, splitmemd and nova-compute.
+# Neutron, Nova, Kafka, nova-bridge) and compute hosts, which are virtual hosts as cluster.sh makes them, with libvirtd, splitmemd and nova-compute.
 #
 # usage: aio.sh COMMAND ...
 #   up [N]                    make the cloud with hosts host1 ... hostN (10.79.0.1 ...; default 3 or as many as there are), its image
@@ -16,15 +16,18 @@
 #   stop HOST SERVICE [--kill]
 #   log HOST [SERVICE]        log of nova-compute (default), splitmemd, libvirtd, nova-api, ...
 #   bandwidth RATE|off        limit each host's link, both directions (500mbit, 1gbit, ...)
-#   prove [NAME...]           boot servers, migrate them through Nova's API, and check every byte of them: split, abort, plain,
-#                             resize, killed (default: all)
+#   prove [--junit FILE] [NAME...]
+#                             boot servers, migrate and resize them through Nova's API, make services fail meanwhile, and check
+#                             every byte, Placement's books and Kafka's events: split, next, resize, complete, undone, lost,
+#                             outage, plain, events (default: all)
 #   console SERVER            what the server's guest has written where the server is now
 #
 #   $SPLITMEM_AIO_STATE       all files of the cloud (default /var/lib/splitmem-aio)
 #   $SPLITMEM_AIO_HOST_MEMORY MiB that Placement is told each host has for guests (default 6144)
 #   $SPLITMEM_AIO_LEND        what each host lends to others (default 4GiB)
-#   $SPLITMEM_AIO_WORKLOAD    the guest's work, see guest/memload.c (default "mb=300 hot=0.1 sweep=15")
+#   $SPLITMEM_AIO_WORKLOAD    the guest's work, see guest/memload.c (default "mb=300 hot=0.1 sweep=10")
 #   $SPLITMEM_AIO_TOKEN_SECONDS   how long a token of Keystone is valid (default 3600)
+#   $SPLITMEM_AIO_RECONCILE_SECONDS   reconcile.interval-s of nova-bridge (default 10)
 #
 # Installs Debian packages that are missing, without starting their services. /etc is not changed; outside of the state
 # directory it leaves only empty directories, the mount points of the hosts.

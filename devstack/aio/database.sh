@@ -116,6 +116,7 @@ schemas_of_small_ones() {
 bootstrap_keystone() {
   local manage=(keystone-manage --config-file "$ETC/keystone/keystone.conf")
   mkdir -p "$STATE"/keystone/{fernet,credential}
+  chmod 0700 "$STATE"/keystone/{fernet,credential}
   logged keystone-db "${manage[@]}" fernet_setup --keystone-user root --keystone-group root
   logged keystone-db "${manage[@]}" credential_setup --keystone-user root --keystone-group root
   logged keystone-db "${manage[@]}" bootstrap --bootstrap-password "$PASSWORD" --bootstrap-admin-url "$(keystone_url)/" \
