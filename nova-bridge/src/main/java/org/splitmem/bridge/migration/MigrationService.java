@@ -26,6 +26,8 @@ import org.splitmem.model.Handover;
 import org.splitmem.model.MigrationInfo;
 import org.splitmem.model.MigrationRequest;
 import org.splitmem.model.SubHostShare;
+import org.splitmem.model.VmInfo;
+import org.splitmem.model.VmState;
 
 /**
  * What can be asked about migrations. Any thread.
@@ -104,9 +106,23 @@ public final class MigrationService {
             }
         });
         try {
+            refuseSplit(input);
             return plan(input, destination, specs, bookings.of(instance));
         } catch (ServiceException e) {
             throw RefusedException.upstream(e);
+        }
+    }
+
+    /** Now, with the remedy, rather than when everything at the destination is prepared. */
+    private void refuseSplit(PlanInput input) throws RefusedException, ServiceException {
+        String source = input.vm().host();
+        Optional<VmInfo> vm = daemons.vm(source, input.vm().instance());
+        if (vm.isPresent() && vm.get().state() == VmState.SPLIT) {
+            throw new RefusedException(
+                    Kind.CONFLICT,
+                    "already-split",
+                    "the VM is split (main host " + source + "), and only a whole one can be migrated; gather it first: on "
+                            + source + ", splitmem budget " + vm.get().name() + " " + vm.get().ramBytes());
         }
     }
 
