@@ -80,6 +80,7 @@ public final class MigrationService {
     /** What would be planned; nothing is booked. */
     public Plan dryRun(PlanInput input, String destination) throws RefusedException {
         ExtraSpecs specs = input.specs();
+        requireAnotherHost(input, destination);
         try {
             return chooser.choose(input.vm(), destination, input.vm().host(), specs, Map.of(), holders(input));
         } catch (ServiceException e) {
@@ -87,13 +88,17 @@ public final class MigrationService {
         }
     }
 
+    private static void requireAnotherHost(PlanInput input, String destination) throws RefusedException {
+        if (destination.equals(input.vm().host())) {
+            throw new RefusedException(Kind.INVALID, "same-host", "the VM is on " + destination + " already");
+        }
+    }
+
     /** Chooses sub-hosts and books both sides; the same again gives the same migration. */
     public Migration plan(PlanInput input, String destination) throws RefusedException {
         ExtraSpecs specs = input.specs();
         UUID instance = input.vm().instance();
-        if (destination.equals(input.vm().host())) {
-            throw new RefusedException(Kind.INVALID, "same-host", "the VM is on " + destination + " already");
-        }
+        requireAnotherHost(input, destination);
         Optional<Migration> now = store.active(instance);
         if (now.isPresent()
                 && now.get().destination().equals(destination)
