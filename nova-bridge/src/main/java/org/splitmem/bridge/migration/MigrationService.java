@@ -126,8 +126,10 @@ public final class MigrationService {
             throw new RefusedException(
                     Kind.CONFLICT,
                     "already-split",
-                    "the VM is split (main host " + source + "), and only a whole one can be migrated; gather it first: on "
-                            + source + ", splitmem budget " + vm.get().name() + " " + vm.get().ramBytes());
+                    "the VM is split (main host " + source
+                            + "), and only a whole one can be migrated; gather it first: on " + source
+                            + ", splitmem budget " + vm.get().name() + " "
+                            + vm.get().ramBytes());
         }
     }
 
