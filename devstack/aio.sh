@@ -25,7 +25,7 @@
 #   $SPLITMEM_AIO_STATE       all files of the cloud (default /var/lib/splitmem-aio)
 #   $SPLITMEM_AIO_HOST_MEMORY MiB that Placement is told each host has for guests (default 6144)
 #   $SPLITMEM_AIO_LEND        what each host lends to others (default 4GiB)
-#   $SPLITMEM_AIO_WORKLOAD    the guest's work, see guest/memload.c (default "mb=300 hot=0.1 sweep=10")
+#   $SPLITMEM_AIO_WORKLOAD    the guest's work, see guest/memload.c (default "mb=300 hot=0.1 sweep=6")
 #   $SPLITMEM_AIO_TOKEN_SECONDS   how long a token of Keystone is valid (default 3600)
 #   $SPLITMEM_AIO_RECONCILE_SECONDS   reconcile.interval-s of nova-bridge (default 10)
 #

@@ -130,7 +130,7 @@ schemas_of_nova() {
   nova_manage cell_v2 create_cell --name cell1 --database_connection "$(database nova)" --transport-url "$(rabbit)"
 }
 
-nova_manage() { logged nova-db nova-manage --config-file "$ETC/nova/nova.conf" "$@"; }
+nova_manage() { logged nova-manage nova-manage --config-file "$ETC/nova/nova.conf" "$@"; }
 
 # One run of the client for all of it: its start costs seconds.
 create_catalog() {

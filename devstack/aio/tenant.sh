@@ -2,7 +2,7 @@
 # What there is to boot: the project's test guest as an image, and flavors. "split" servers keep half of their RAM where they run.
 
 GUEST=$CACHE/guest
-WORKLOAD=${SPLITMEM_AIO_WORKLOAD:-mb=300 hot=0.1 sweep=10}
+WORKLOAD=${SPLITMEM_AIO_WORKLOAD:-mb=300 hot=0.1 sweep=6}
 KERNEL_ARGUMENTS="console=ttyS0 quiet panic=-1 mitigations=off pti=on" # as in guest/domain.sh, which says why
 
 image_id() { (openstack_client image show "$1" -f value -c id) 2>/dev/null; } # NAME
