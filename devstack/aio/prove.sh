@@ -41,6 +41,7 @@ prove_split() {
   check "splitmemd has its RAM" test "$(daemon_vm host1 .state)" == LOCAL
   occupy host2 256
   check_books "before" "host1=5632 host2=256 host3=6144" "host1=256"
+  check "splitmem plan explains why host3" grep -q '^host3 .*chosen' <<<"$(explained_plan)"
   set_bandwidth "$PROOF_BANDWIDTH"
   started=$(now)
   live_migrate host2
@@ -51,12 +52,27 @@ prove_split() {
   arrived "$started" host2
   check_books "after it" "host1=6144 host2=0 host3=5888" "host3=256"
   check "Nova's API showed progress" test "$SEEN_PROGRESS" -ge 2
+  say "  requests of this and all earlier migrations took nova-bridge $(bridge_seconds)"
   check_split host2 host3
   refuse_to_migrate_again
   check "every byte is right" verified_from host2
   delete_server
   vacate
   check_nothing_left
+}
+
+explained_plan() {
+  (in_host "$CONTROLLER" env OS_AUTH_URL="$(keystone_url)" OS_USERNAME=admin OS_PASSWORD="$PASSWORD" OS_PROJECT_NAME=admin \
+    OS_USER_DOMAIN_NAME=Default OS_PROJECT_DOMAIN_NAME=Default "$DIST/bin/splitmem" plan --explain --ram-mb 512 --main-mb 256 \
+    --source host1 --destination host2)
+}
+
+# Prints "1.2 s of 3 migrations": what Nova has waited for plans and starts.
+bridge_seconds() {
+  (in_host "$CONTROLLER" curl -s "http://$CONTROLLER_ADDRESS:$BRIDGE_PORT/metrics") |
+    awk '/^splitmem_bridge_requests_seconds_sum{method="POST",status="20/ { sum += $2 }
+      /^splitmem_bridge_requests_seconds_count{method="POST",status="202"/ { count = $2 }
+      END { printf "%.2f s of %d migrations\n", sum, count }'
 }
 
 # Only a whole server can be migrated split.
@@ -290,14 +306,16 @@ forget_novas_leftovers() {
 }
 
 prove_lost() {
-  say "== nova-bridge is killed in mid-copy: splitmemd and Nova go on, another bridge keeps the books"
+  say "== nova-bridge and nova-conductor are killed in mid-copy: splitmemd and Nova go on, another bridge keeps the books"
   boot split.small host1
   occupy host2 256
   start_bridge 2
   set_bandwidth "$SLOW"
   begin_copy
   stop_process "$CONTROLLER.nova-bridge" 10 KILL
-  say "  $(elapsed "$STARTED") s: nova-bridge is killed"
+  stop_process "$CONTROLLER.nova-conductor" 10 KILL
+  say "  $(elapsed "$STARTED") s: killed; nova-conductor is started again"
+  start_controller_services
   set_bandwidth "$PROOF_BANDWIDTH"
   watch_migration "$STARTED"
   set_bandwidth off
@@ -358,6 +376,7 @@ prove_events() {
   say "== what Kafka was told of all migrations and bookings"
   (in_host "$CONTROLLER" "$DIST/bin/splitmem" --json events --brokers "$CONTROLLER_ADDRESS:$KAFKA_PORT") >"$file"
   python3 "$DEVSTACK/aio/check_events.py" "$REPOSITORY/events/src/main/resources/schemas" <"$file"
+  check "nova-bridge tells them, too" test "$(bridge GET "/v1/events?limit=5" | jq '.events | length')" == 5
 }
 
 prove_plain() {
