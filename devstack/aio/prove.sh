@@ -1,6 +1,7 @@
 # shellcheck shell=bash
 # Shows on the running cloud what splitmem does under Nova, and checks it. Each proof makes its own server and deletes it.
 
+# shellcheck disable=SC2034 # for proofs.sh
 PROOF_BANDWIDTH=${SPLITMEM_AIO_PROOF_BANDWIDTH:-200mbit}
 SLOW=20mbit # for what is to happen in mid-copy
 SERVER=""
