@@ -122,7 +122,7 @@ record Recording(
     }
 
     private static int hostNumber(String host) {
-        return Integer.parseInt(host.substring(1));
+        return Integer.parseInt(host.replaceAll("[^0-9]", ""));
     }
 
     private static Map<MigrationPhase, Double> phases(List<String> lines, double start) {

@@ -38,27 +38,39 @@ migrate() {
   say "$TARGET has $BUDGET_MIB MB free, for a server of $MEMORY MB"
   say "openstack server migrate --live-migration --host $TARGET demo"
   openstack server migrate --live-migration --host "$TARGET" demo
-  wait_for 600 "the server to arrive" show_migration || guest_failed "the server has not arrived at $TARGET"
+  await_arrival
 }
 
-# True at the end; what Nova's API shows until then.
-show_migration() {
-  local id line
-  line=$(openstack server migration list --server demo --sort-column Id -f json | jq -r '.[-1] | "\(.Id) \(.Status)"')
-  id=${line% *}
-  [[ ${line#* } == completed ]] && return 0
-  [[ ${line#* } =~ ^(error|failed|cancelled)$ ]] && guest_failed "Nova's migration is ${line#* }"
-  openstack server migration show demo "$id" -f json 2>/dev/null |
-    jq -r '"Nova: migration \(.ID) \(.Status), \(.["Memory Processed Bytes"] // 0) of \(.["Memory Total Bytes"] // 0) bytes"' >&2 || true
-  return 1
+# As an operator would, by asking again and again; each question takes the client two seconds.
+await_arrival() {
+  local id status="" deadline=$((SECONDS + 600))
+  until [[ $status == completed ]]; do
+    read -r id status < <(openstack server migration list --server demo -f json | jq -r 'max_by(.Id) | "\(.Id) \(.Status)"')
+    say "Nova: migration $id $status$(shown_progress "$id")"
+    [[ ! $status =~ ^(error|failed|cancelled)$ ]] || guest_failed "Nova's migration is $status"
+    ((SECONDS < deadline)) || guest_failed "the server has not arrived at $TARGET after 600 s"
+  done
+}
+
+# Nova shows it only while the migration runs.
+shown_progress() { # ID
+  openstack server migration show demo "$1" -f json 2>/dev/null |
+    jq -r '", \((.memory_processed_bytes // 0) / 1048576 | floor) of \((.memory_total_bytes // 0) / 1048576 | floor) MiB"' || true
 }
 
 tell_more() {
   say "what Placement has booked for it:"
-  openstack resource provider allocation show "$GUEST" -f value -c resource_provider -c resources
-  openstack resource provider allocation show "$(our_consumer)" -f value -c resource_provider -c resources
+  show_claims "Nova" "$GUEST"
+  show_claims "nova-bridge" "$(our_consumer)"
   say "what Kafka was told:"
   in_cluster exec controller splitmem events --brokers "$(in_cluster exec controller hostname -I | tr -d ' '):9092" --topic migration
+}
+
+show_claims() { # WHO CONSUMER
+  local provider claims
+  while read -r provider claims; do
+    say "  $1: $claims on $(openstack resource provider show "$provider" -f value -c name)"
+  done < <(openstack resource provider allocation show "$2" -f json | jq -r '.[] | "\(.resource_provider) \(.resources | tostring)"')
 }
 
 our_consumer() { python3 -c 'import sys, uuid; print(uuid.uuid5(uuid.UUID("c8f3e1d2-5b7a-5e46-9d10-73706c69746d"), sys.argv[1]))' "$GUEST"; }
