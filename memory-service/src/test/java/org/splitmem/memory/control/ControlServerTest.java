@@ -255,6 +255,32 @@ class ControlServerTest {
     }
 
     @Test
+    void eachScrapeReadsAVmAnewAndAlsoItsSuccessorOfTheSameUuid() throws Exception {
+        vms.prepare(TestVms.record("db1", VmRecord.Phase.LOCAL, 64 << 20));
+        assertThat(metric("splitmem_vm_budget_bytes")).isEqualTo(64 << 20);
+        vms.all().get(0).setBudget(32 << 20);
+        assertThat(metric("splitmem_vm_budget_bytes")).isEqualTo(32 << 20);
+
+        vms.remove(vms.all().get(0), "the test wants it");
+        vms.prepare(TestVms.record("db1", VmRecord.Phase.LOCAL, 128 << 20));
+
+        assertThat(metric("splitmem_vm_budget_bytes")).isEqualTo(128 << 20);
+    }
+
+    /** Of the only VM. */
+    private double metric(String name) throws Exception {
+        return get("/metrics")
+                .body()
+                .lines()
+                .filter(line -> line.startsWith(name + "{"))
+                .map(line -> Double.parseDouble(line.substring(line.lastIndexOf(' ') + 1)))
+                .reduce((one, other) -> {
+                    throw new AssertionError(name + " is there twice");
+                })
+                .orElseThrow();
+    }
+
+    @Test
     void theHooksErrorsAreOneLineOfPlainText() throws Exception {
         String torn = "<domain type='kvm'><name>x</name><uuid>" + VM + "</uuid> libsplitmem-shim.so";
         String coming = """
