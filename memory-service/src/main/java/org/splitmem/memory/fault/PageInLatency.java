@@ -40,7 +40,7 @@ public final class PageInLatency {
 
     /** The latencies of the last one to two windows. */
     public synchronized LatencyUs recent(long nowNs) {
-        rotate(nowNs);
+        turn(nowNs);
         both.reset();
         both.add(before);
         both.add(current);
@@ -65,7 +65,8 @@ public final class PageInLatency {
         return all.read().longerThan(STALL_US);
     }
 
-    private void rotate(long nowNs) {
+    /** Ends the window if it is over. To be called more often than a window lasts: what was in one that ended unseen is forgotten. */
+    public synchronized void turn(long nowNs) {
         if (nowNs - windowEndNs < 0) {
             return;
         }

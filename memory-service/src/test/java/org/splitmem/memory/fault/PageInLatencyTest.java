@@ -35,6 +35,16 @@ class PageInLatencyTest {
     }
 
     @Test
+    void whatIsRecentIsKnownAlsoIfNobodyAskedForLong() {
+        for (int minute = 0; minute < 10; minute++) {
+            latency.turn(minute * MINUTE_NS);
+            latency.record(1000);
+        }
+
+        assertThat(latency.recent(10 * MINUTE_NS - 1).count()).isEqualTo(2);
+    }
+
+    @Test
     void whatIsRecentIsOfBothWindows() {
         for (int us = 1; us <= 50; us++) {
             latency.record(us * 1000L);
