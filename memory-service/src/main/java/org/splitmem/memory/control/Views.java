@@ -1,5 +1,6 @@
 package org.splitmem.memory.control;
 
+import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
@@ -36,6 +37,7 @@ final class Views {
                 table == null ? 0 : Pages.toBytes(table.count(PageState.ZERO)),
                 vm.workingSetBytes(),
                 table == null ? Map.of() : remote(record, table),
+                reserved(record.lenders()),
                 paging == null ? FaultCounts.NONE : counts(paging.stats()),
                 paging == null ? LatencyUs.NONE : paging.stats().pageInLatency().recent(System.nanoTime()),
                 paging == null
@@ -58,6 +60,7 @@ final class Views {
                 0,
                 null,
                 remote,
+                reserved(expected.lenders()),
                 FaultCounts.NONE,
                 LatencyUs.NONE,
                 LatencyHistogram.NONE,
@@ -83,6 +86,12 @@ final class Views {
         for (int i = 0; i < record.lenders().size(); i++) {
             byHost.put(record.lenders().get(i).host(), Pages.toBytes(table.countRemote(i)));
         }
+        return byHost;
+    }
+
+    private static Map<String, Long> reserved(List<VmRecord.Lender> lenders) {
+        Map<String, Long> byHost = new TreeMap<>();
+        lenders.forEach(lender -> byHost.put(lender.host(), lender.reservedBytes()));
         return byHost;
     }
 

@@ -182,6 +182,13 @@ class ControlServerTest {
     }
 
     @Test
+    void aVmSaysWhatSubHostsHaveReservedForIt() throws Exception {
+        vms.prepare(TestVms.lentBy(TestVms.record("db1", VmRecord.Phase.PAGED, 64 << 20), "h3"));
+
+        assertThat(get("/v1/vms/db1").body()).contains("\"state\":\"GONE\"", "\"reservedBytes\":{\"h3\":67108864}");
+    }
+
+    @Test
     void aBudgetBelowTheLeastIsRefused() throws Exception {
         vms.prepare(TestVms.record("db1", VmRecord.Phase.PAGED, 64 << 20));
 
