@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # A small real OpenStack on this machine, of Debian's packages: a controller (MariaDB, RabbitMQ, Keystone, Placement, Glance,
-# Neutron, Nova) and compute hosts, which are virtual hosts as cluster.sh makes them, with libvirtd, splitmemd and nova-compute.
+# Neutron, Nova, Kafka, nova-bridge) and compute hosts, which are virtual hosts as cluster.sh makes them, with libvirtd, splitmemd and nova-compute.
 #
 # usage: aio.sh COMMAND ...
 #   up [N]                    make the cloud with hosts host1 ... hostN (10.79.0.1 ...; default 3 or as many as there are), its image
@@ -16,15 +16,18 @@
 #   stop HOST SERVICE [--kill]
 #   log HOST [SERVICE]        log of nova-compute (default), splitmemd, libvirtd, nova-api, ...
 #   bandwidth RATE|off        limit each host's link, both directions (500mbit, 1gbit, ...)
-#   prove [NAME...]           boot servers, migrate them through Nova's API, and check every byte of them: split, abort, plain,
-#                             resize, killed (default: all)
+#   prove [--junit FILE] [NAME...]
+#                             boot servers, migrate and resize them through Nova's API, make services fail meanwhile, and check
+#                             every byte, Placement's books and Kafka's events: split, next, resize, complete, undone, lost,
+#                             outage, plain, events (default: all)
 #   console SERVER            what the server's guest has written where the server is now
 #
 #   $SPLITMEM_AIO_STATE       all files of the cloud (default /var/lib/splitmem-aio)
 #   $SPLITMEM_AIO_HOST_MEMORY MiB that Placement is told each host has for guests (default 6144)
 #   $SPLITMEM_AIO_LEND        what each host lends to others (default 4GiB)
-#   $SPLITMEM_AIO_WORKLOAD    the guest's work, see guest/memload.c (default "mb=300 hot=0.1 sweep=15")
+#   $SPLITMEM_AIO_WORKLOAD    the guest's work, see guest/memload.c (default "mb=300 hot=0.1 sweep=6")
 #   $SPLITMEM_AIO_TOKEN_SECONDS   how long a token of Keystone is valid (default 3600)
+#   $SPLITMEM_AIO_RECONCILE_SECONDS   reconcile.interval-s of nova-bridge (default 10)
 #
 # Installs Debian packages that are missing, without starting their services. /etc is not changed; outside of the state
 # directory it leaves only empty directories, the mount points of the hosts.
@@ -39,11 +42,11 @@ SPLITMEM_DEVSTACK_STATE=${SPLITMEM_AIO_STATE:-/var/lib/splitmem-aio}
 # shellcheck disable=SC2034 # for the parts
 HOST_PREFIX=host SUBNET=10.79.0 WITH_DAEMON=yes HOST_MEMORY=${SPLITMEM_AIO_HOST_MEMORY:-6144}
 for part in cluster/process cluster/namespace cluster/network cluster/libvirt cluster/daemon cluster/hosts \
-  aio/settings aio/config aio/database aio/controller aio/compute aio/tenant aio/prove; do
+  aio/settings aio/config aio/database aio/controller aio/bridge aio/compute aio/tenant aio/server aio/books aio/prove; do
   # shellcheck source=/dev/null
   . "$HERE/$part.sh"
 done
-CONTROLLER_SERVICES=(epmd rabbitmq mariadb keystone placement glance neutron nova-conductor nova-scheduler nova-api)
+CONTROLLER_SERVICES=(epmd rabbitmq mariadb keystone placement glance neutron nova-conductor nova-scheduler nova-api kafka nova-bridge)
 HOST_SERVICES=(libvirtd splitmemd sshd nova-compute)
 
 parse_up() {
@@ -65,6 +68,7 @@ cmd_up() {
   mkdir -p "$RUN" "$HOSTS" "$LOGS" # only now: a down may have been at work
   create_password
   printf '%s\n' "${SPLITMEM_AIO_LEND:-4GiB}" >"$LEND_FILE"
+  fetch_kafka
   copy_distribution
   create_cluster_key
   create_ssh_keys
@@ -89,6 +93,8 @@ bring_up_cloud() { # STARTED
   bring_up_all & hosts=$!
   await_controller_services
   wait "$hosts" || die "not every host came up (see above)"
+  start_kafka
+  renew_bridge
   say "controller and hosts ready after $(elapsed "$1") s"
   for name in $(known_hosts); do start_compute "$name"; done
   create_images
@@ -106,7 +112,7 @@ cmd_down() {
   destroy_hosts "${names[@]}" "$CONTROLLER"
   unpin switch.net
   release_pins
-  rm -rf --one-file-system "$RUN" "$HOSTS" "$DIST" "$ETC" "$MYSQL" "$PYTHON_TREE" "$NOVA_VIRT" "$STATE"/{rabbit,keystone,glance,locks} \
+  rm -rf --one-file-system "$RUN" "$HOSTS" "$DIST" "$ETC" "$MYSQL" "$PYTHON_TREE" "$NOVA_VIRT" "$STATE"/{rabbit,keystone,glance,locks,kafka,bridge} \
     "$KEY_FILE" "$LEND_FILE" "$BANDWIDTH_FILE" "$STATE"/{id_ed25519,hostkey}{,.pub}
   if [[ ${1:-} == --purge ]]; then rm -rf --one-file-system "$CACHE" "$LOGS"; fi
   say "OpenStack with ${#names[@]} hosts down"
@@ -204,6 +210,8 @@ cmd_restart() { # HOST SERVICE [--kill]
     sshd) start_compute "$1" ;;
     mariadb) start_database ;;
     rabbitmq | epmd) start_rabbit ;;
+    kafka) start_kafka ;;
+    nova-bridge) copy_distribution; start_bridge 1 ;;
     *) start_controller_services ;;
   esac
 }

@@ -4,10 +4,14 @@
 # becomes its main host, the rest to h3 (and h4, ...). Then the guest runs on by remote paging until it has verified every page
 # twice, and a report tells how it went. About two minutes, after the first run.
 #
+# With --openstack the same on a small real OpenStack: a server whose flavor is twice what its destination has free is migrated by
+# Nova, which calls nova-bridge and splitmemd. Three minutes more, and OpenStack's packages are installed (see aio.sh).
+#
 # usage: sudo demo.sh [options]
+#   --openstack      migrate a server of an OpenStack; hosts are called host1, host2, ...
 #   --memory MIB     RAM of the guest (default 1024)
-#   --budget SIZE    how much of it may be resident on h2, as in 256MiB (default: half)
-#   --hosts N        3 to 17 (default 3); all from h3 on are sub-hosts
+#   --budget SIZE    how much of it may be resident on h2, as in 256MiB (default: half); of a server, its main share
+#   --hosts N        3 to 17, with --openstack to 9 (default 3); all from h3 on may be sub-hosts
 #   --kernel FILE    another kernel for the guest (default: Debian's cloud kernel)
 #   --initrd FILE    another initramfs; like the usual one, it has to report on its serial console as guest/memload.c describes
 #   --cmdline WORDS  the guest's whole kernel command line, workload included (see guest/memload.c)
@@ -18,7 +22,7 @@
 #
 # Exit code: 0 if the guest came through with every byte; 1 if not, or if anything failed; 2 for a wrong command line; 130 after
 # Ctrl-C. Whatever happens, the hosts, the guest and their memory are gone at the end. What stays is in /var/lib/splitmem-demo (or
-# $SPLITMEM_DEVSTACK_STATE): logs, what was recorded, and the kernel that was downloaded.
+# $SPLITMEM_DEVSTACK_STATE; the OpenStack's are beside it, with -openstack): logs, what was recorded, and the kernel that was downloaded.
 # $SPLITMEM_DISTRIBUTION names a distribution to use instead of building one.
 
 set -euo pipefail
@@ -33,7 +37,7 @@ WORK=$STATE/demo
 # shellcheck source=demo/record.sh
 . "$HERE/demo/record.sh"
 
-GUEST=demo
+# shellcheck disable=SC2034 # for the parts
 SWEEP_SECONDS=30     # the guest's sweep over all its memory
 BEFORE_SECONDS=10    # of throughput, to compare with
 SILENCE_SECONDS=30   # without a word from the guest: it has stopped
@@ -44,11 +48,12 @@ CLUSTER_TOUCHED=no
 refuse() { warn "$* (see --help)"; exit 2; }
 
 parse() {
-  MEMORY=1024 BUDGET="" HOSTS=3 KERNEL="" INITRD="" CMDLINE="" KEEP=no
+  OPENSTACK=no MEMORY=1024 BUDGET="" HOSTS=3 KERNEL="" INITRD="" CMDLINE="" KEEP=no
   REPORT=$REPOSITORY/target/demo-report.json PLOT=$REPOSITORY/target/demo-plot.svg
   while (($#)); do
     case $1 in
       --keep) KEEP=yes; shift; continue ;;
+      --openstack) OPENSTACK=yes; shift; continue ;;
       -h | --help) usage; exit 0 ;;
       --memory | --budget | --hosts | --kernel | --initrd | --cmdline | --report | --plot)
         [[ $# -gt 1 && -n $2 ]] || refuse "$1 needs a value" ;;&
@@ -86,15 +91,19 @@ check_sizes() {
   [[ $BUDGET =~ ^([1-9][0-9]{0,6})([MG])(iB)?$ ]] || refuse "--budget is like 256MiB or 2GiB, not '$BUDGET'"
   BUDGET_MIB=${BASH_REMATCH[1]}
   [[ ${BASH_REMATCH[2]} == M ]] || BUDGET_MIB=$((BUDGET_MIB * 1024))
+  if [[ $OPENSTACK == yes ]]; then
+    [[ -z $KERNEL$INITRD$CMDLINE ]] || refuse "--kernel, --initrd and --cmdline do not go with --openstack, whose image is aio.sh's"
+    ((HOSTS <= 9)) || refuse "--hosts is 3 to 9 with --openstack"
+  fi
   ((BUDGET_MIB < MEMORY)) || refuse "--budget $BUDGET leaves nothing for sub-hosts of a guest of $MEMORY MiB"
 }
 
 step() { printf '\n[%s s] %s\n' "$(elapsed "$STARTED")" "$*"; }
 
-in_cluster() { "$HERE/cluster.sh" "$@"; }
+in_cluster() { "$HERE/$TOOL" "$@"; }
 
 # virsh_on HOST ARGS...: without the terminal, on which virsh would start a polkit agent that complains.
-virsh_on() { setsid --wait "$HERE/cluster.sh" virsh "$@"; }
+virsh_on() { setsid --wait "$HERE/$TOOL" virsh "$@"; }
 
 # ---- set-up
 
@@ -106,7 +115,7 @@ warn_if_busy() {
 
 # The guest is on two hosts for a moment: its RAM once, what the destinations hold once more; each daemon has a JVM.
 check_machine() {
-  local available needed=$((2 * MEMORY + 350 * HOSTS))
+  local available needed=$((2 * MEMORY + MEMORY_OF_A_HOST * HOSTS + FURTHER_MEMORY))
   command -v javac >/dev/null || die "no JDK on the PATH: install one, 17 or newer"
   available=$(awk '$1 == "MemAvailable:" { print int($2 / 1024) }' /proc/meminfo)
   ((available >= needed)) || die "needs $needed MiB of free memory, and only $available MiB are available (try --memory 512)"
@@ -148,8 +157,8 @@ compile_report() {
 
 bring_hosts_up() {
   local host
-  if [[ -n $(find "$STATE/hosts" -mindepth 1 -maxdepth 1 2>/dev/null) ]]; then
-    [[ -e $WORK/cluster-is-ours ]] || die "a cluster that is not the demo's is at $STATE: take it down, or set SPLITMEM_DEVSTACK_STATE"
+  if [[ -n $(find "$CLUSTER_STATE/hosts" -mindepth 1 -maxdepth 1 2>/dev/null) ]]; then
+    [[ -e $WORK/cluster-is-ours ]] || die "a cluster that is not the demo's is at $CLUSTER_STATE: take it down, or set SPLITMEM_DEVSTACK_STATE"
     CLUSTER_TOUCHED=yes # from here on an interrupted demo has to finish this
     say "taking down what an earlier run left"
     in_cluster down
@@ -157,24 +166,13 @@ bring_hosts_up() {
   : >"$WORK/cluster-is-ours"
   CLUSTER_TOUCHED=yes
   in_cluster up "$HOSTS"
-  for ((host = 1; host <= HOSTS; host++)); do record_memory "h$host"; done
-}
-
-boot_guest() {
-  local options=(--name "$GUEST" --memory "$MEMORY" --serial "$WORK/console.log" --workload "hot=0.1 sweep=$SWEEP_SECONDS")
-  [[ -z $KERNEL ]] || options+=(--kernel "$KERNEL")
-  [[ -z $INITRD ]] || options+=(--initrd "$INITRD")
-  [[ -z $CMDLINE ]] || options+=(--cmdline "$CMDLINE")
-  "$HERE/guest/domain.sh" "${options[@]}" --split-ready >"$WORK/domain.xml"
-  record_console
-  virsh_on h1 -q create "$WORK/domain.xml"
-  wait_for_guest
+  for ((host = 1; host <= HOSTS; host++)); do record_memory "${SOURCE%1}$host"; done
 }
 
 wait_for_guest() {
   local deadline=$((SECONDS + 300))
   until guest_is_ready "$WORK/console.log" && [[ -n $(guest_report "$WORK/console.log") ]]; do
-    guest_runs_on h1 || guest_failed "the guest ended while it booted"
+    guest_runs_on "$SOURCE" || guest_failed "the guest ended while it booted"
     ((SECONDS < deadline)) || guest_failed "the guest has not reported READY after 300 s"
     sleep 0.5
   done
@@ -191,15 +189,8 @@ guest_failed() {
 
 watch_before() {
   local end=$((SECONDS + BEFORE_SECONDS))
-  while ((SECONDS < end)); do show_guest h1; sleep 0.5; done
+  while ((SECONDS < end)); do show_guest "$SOURCE"; sleep 0.5; done
   end_of_show
-}
-
-migrate() {
-  local host options=(--to h2 --budget "$BUDGET")
-  for ((host = 3; host <= HOSTS; host++)); do options+=(--sub-host "h$host"); done
-  say "splitmem migrate $GUEST ${options[*]}"
-  in_cluster exec h1 splitmem migrate "$GUEST" "${options[@]}"
 }
 
 # A sweep that had begun before counts for nothing, so two whole ones have passed when the count has grown by three.
@@ -209,11 +200,11 @@ await_verification() {
   while (($(reported sweep) < goal)); do
     if console_silent_for "$SILENCE_SECONDS"; then guest_failed "the guest has been silent for $SILENCE_SECONDS s"; fi
     ((SECONDS < deadline)) || guest_failed "the guest has not verified everything twice after $PATIENCE_SECONDS s"
-    show_guest h2 ", $((goal - $(reported sweep))) sweeps to go"
+    show_guest "$TARGET" ", $((goal - $(reported sweep))) sweeps to go"
     sleep 1
   done
   end_of_show
-  guest_runs_on h2 || guest_failed "the guest does not run on h2 any more"
+  guest_runs_on "$TARGET" || guest_failed "the guest does not run on $TARGET any more"
 }
 
 # show_guest HOST [WORDS]: how the guest does, on a line that is written again and again; on no terminal, every ten seconds.
@@ -238,9 +229,9 @@ end_of_show() {
 
 # Times of the migration's phases are in the source's log to the millisecond; asking for them all the time would disturb.
 collect() {
-  in_cluster exec h1 splitmem --json migrations >"$WORK/migrations.json"
-  in_cluster exec h2 splitmem --json show "$GUEST" >"$WORK/vm.json"
-  in_cluster log h1 | sed -nE 's/^([^ ]+) .* migration=[^ ]+ [A-Z]+ -> ([A-Z]+):.*/\1 \2/p' >"$WORK/phases"
+  in_cluster exec "$SOURCE" splitmem --json migrations >"$WORK/migrations.json"
+  in_cluster exec "$TARGET" splitmem --json show "$GUEST" >"$WORK/vm.json"
+  in_cluster log "$SOURCE" splitmemd | sed -nE 's/^([^ ]+) .* migration=[^ ]+ [A-Z]+ -> ([A-Z]+):.*/\1 \2/p' >"$WORK/phases"
   stop_recorders
   cat "$WORK"/memory.h* >"$WORK/memory"
 }
@@ -260,7 +251,7 @@ clean_up() {
   stop_recorders
   rm -rf "$WORK/classes"
   if [[ $CLUSTER_TOUCHED == yes && $KEEP == yes ]]; then
-    step "kept: try  SPLITMEM_DEVSTACK_STATE=$STATE $HERE/cluster.sh exec h2 splitmem show $GUEST  and, at the end,  ... cluster.sh down"
+    step "kept: try  $STATE_SETTING $HERE/$TOOL exec $TARGET splitmem show $GUEST  and, at the end,  ... $TOOL down"
   elif [[ $CLUSTER_TOUCHED == yes ]]; then
     step "taking the hosts down"
     if in_cluster down; then rm -f "$WORK/cluster-is-ours"; else status=1; fi
@@ -271,6 +262,8 @@ clean_up() {
 
 main() {
   parse "$@"
+  # shellcheck source=/dev/null
+  if [[ $OPENSTACK == yes ]]; then . "$HERE/demo/openstack.sh"; else . "$HERE/demo/cluster.sh"; fi
   need_root
   check_machine
   warn_if_busy
@@ -285,7 +278,7 @@ main() {
   compile_report
   step "bringing $HOSTS hosts up"
   bring_hosts_up
-  step "booting a guest of $MEMORY MiB on h1"
+  step "booting a guest of $MEMORY MiB on $SOURCE"
   boot_guest
   watch_before
   step "migrating it"
@@ -294,6 +287,7 @@ main() {
   await_verification
   step "the result"
   collect
+  tell_more
   write_report
 }
 

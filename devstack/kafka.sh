@@ -2,6 +2,7 @@
 # A single-node Kafka broker (KRaft), as a process of its own, made of the artifacts on Maven Central.
 #
 # usage: kafka.sh [--dir DIR] [--port PORT] COMMAND
+#   fetch       only fetch the jars, for an up where there is no network
 #   up          start it; fetches the jars and formats the data directory when they are not there. Running: says so
 #   down        stop it in order; its data stay
 #   kill        end it by SIGKILL, as a power cut would; its data stay
@@ -140,6 +141,12 @@ port_is_open() { (exec 3<>"/dev/tcp/$ADDRESS/$PORT") 2>/dev/null; }
 # True also when it has ended, so that nobody waits for a broker that cannot come.
 is_up_or_gone() { port_is_open || ! is_running kafka; }
 
+cmd_fetch() {
+  take_lock "$DIR/lock"
+  fetch_jars
+  say "Kafka $(wanted_version) is in $LIB"
+}
+
 cmd_up() {
   local started
   started=$(now)
@@ -196,7 +203,7 @@ cmd_status() {
 main() {
   parse "$@"
   case $COMMAND in
-    up | down | kill | wipe | status) set_paths; "cmd_$COMMAND" ;;
+    fetch | up | down | kill | wipe | status) set_paths; "cmd_$COMMAND" ;;
     *) die "no command '$COMMAND' (see --help)" ;;
   esac
 }

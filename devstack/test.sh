@@ -1,22 +1,26 @@
 #!/usr/bin/env bash
 # Everything that has to pass, from a fresh machine to the verdict: N passed, N failed.
 #
-# usage: test.sh [--nightly] [--only PATTERN]
+# usage: test.sh [--nightly] [--only PATTERN] [--no-openstack]
 #   1. build and check: mvn verify, which compiles, checks formats and dependencies, and runs the unit tests, also those in C
 #   2. the Nova driver's tests, by pytest
 #   3. the tests that need root, and the system tests: real guests on virtual hosts, see system-tests/
+#   4. the proofs on a real OpenStack with Kafka, see aio.sh
 #
 #   --nightly        30 split migrations, of guests up to 4 GiB, instead of a few small ones: an hour more
 #   --only PATTERN   build, then run only tests whose class matches, of whatever kind: OneToOneTest, 'Abort*', PlanTest#the*
+#   --no-openstack   without the fourth, which takes ten minutes, and installs OpenStack's packages
 #
 # Installs Debian packages that are missing. Complete output goes to target/test/*.log; of system tests that fail, the daemons'
-# logs and the guests' consoles are kept in system-tests/target/system-tests/. The virtual hosts are taken down at the end, also
-# after Ctrl-C; their directory is /var/lib/splitmem-test, or $SPLITMEM_DEVSTACK_STATE.
+# logs and the guests' consoles are kept in system-tests/target/system-tests/, the OpenStack's logs in its directory. The virtual
+# hosts and the OpenStack are taken down at the end, also after Ctrl-C; their directories are /var/lib/splitmem-test, or
+# $SPLITMEM_DEVSTACK_STATE, and the same with -openstack.
 
 set -euo pipefail
 
 HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 export SPLITMEM_DEVSTACK_STATE=${SPLITMEM_DEVSTACK_STATE:-/var/lib/splitmem-test}
+export SPLITMEM_AIO_STATE=$SPLITMEM_DEVSTACK_STATE-openstack
 # shellcheck source=lib.sh
 . "$HERE/lib.sh"
 
@@ -25,10 +29,11 @@ HOSTS=5 # as in the system tests' Cluster
 PASSED=0 FAILED=0 SKIPPED=0
 
 parse() {
-  NIGHTLY=no ONLY=""
+  NIGHTLY=no ONLY="" OPENSTACK=yes
   while (($#)); do
     case $1 in
       --nightly) NIGHTLY=yes ;;
+      --no-openstack) OPENSTACK=no ;;
       --only) ONLY=${2:?--only needs a pattern}; shift ;;
       -h | --help) usage; exit 0 ;;
       *) die "unknown option '$1' (see --help)" ;;
@@ -74,6 +79,22 @@ nova_driver_step() {
   say "== nova-driver took $(elapsed "$started") s"
 }
 
+# The proofs on a real OpenStack. Its set-up waits for what was built, and shares nothing with the hosts of the other tests.
+openstack_step() {
+  local log=$OUTPUT/openstack.log started status=0
+  local report=$REPOSITORY/nova-bridge/target/surefire-reports/TEST-openstack.xml
+  started=$(now)
+  say "== openstack: aio.sh up; aio.sh prove (whole output: $log; logs of the services: $SPLITMEM_AIO_STATE/log)"
+  find "$REPOSITORY" -path '*/target/surefire-reports/*' -delete
+  mkdir -p "$(dirname "$report")"
+  { "$HERE/aio.sh" up && "$HERE/aio.sh" prove --junit "$report"; } 2>&1 |
+    tee "$log" | grep --line-buffered -E '^(==|--|OpenStack|aio.sh:|installing)' || status=${PIPESTATUS[0]}
+  ((status == 0)) || grep -B 12 '^aio.sh:' "$log" || true
+  count openstack "$status"
+  "$HERE/aio.sh" down
+  say "== openstack took $(elapsed "$started") s"
+}
+
 # count NAME STATUS: adds up the reports. A build that failed without a failed test is a failure, too.
 count() {
   local name=$1 status=$2 tests failed skipped
@@ -99,6 +120,7 @@ take_down() {
   local status=$?
   trap - EXIT INT TERM
   "$HERE/cluster.sh" down || true
+  "$HERE/aio.sh" down || true
   if ((status != 0 && FAILED == 0)); then FAILED=1; fi
   say "$PASSED passed, $FAILED failed"
   exit "$status"
@@ -115,6 +137,7 @@ main() {
   trap 'exit 130' INT TERM
   install_tools
   "$HERE/cluster.sh" down # what a crash left
+  "$HERE/aio.sh" down
   if [[ $NIGHTLY == yes ]]; then options+=(-Dsplitmem.nightly=true); fi
   if [[ -n $ONLY ]]; then
     "$HERE/build.sh" >/dev/null
@@ -126,6 +149,8 @@ main() {
     if [[ -x $DISTRIBUTION/bin/splitmemd ]]; then
       set_up_hosts
       step root-and-system-tests -Psystem "${checks[@]}" "${options[@]}" '-Dtests.groups=root | system' package
+      "$HERE/cluster.sh" down # the OpenStack needs the memory
+      if [[ $OPENSTACK == yes ]]; then openstack_step; fi
     fi
   fi
   say "== all of it took $(elapsed "$started") s"

@@ -29,10 +29,11 @@ create_ssh_keys() {
 
 configure_nova() { # NAME
   local dir=$HOSTS/$1 ssh=$HOSTS/$1/ssh
-  mkdir -p "$dir/etc-nova" "$dir"/lib-nova/{instances,keys,tmp}
+  mkdir -p "$dir/etc-nova/provider_config" "$dir"/lib-nova/{instances,keys,tmp}
   cp /etc/nova/{api-paste.ini,rootwrap.conf} "$dir/etc-nova/"
   cp -r /etc/nova/rootwrap.d "$dir/etc-nova/"
   compute_config "$1" >"$dir/etc-nova/nova.conf"
+  provider_config >"$dir/etc-nova/provider_config/splitmem.yaml"
   mkdir -p "$ssh"
   chmod 0700 "$ssh"
   install -m 0600 "$STATE/id_ed25519" "$ssh/id_ed25519"

@@ -188,17 +188,22 @@ live_migration_scheme = tcp
 live_migration_permit_post_copy = false
 live_migration_timeout_action = abort
 [splitmem]
-$(splitmem_config "$name")
+$(splitmem_config)
 EOF
 }
 
-# Until there is a bridge in the catalog the driver asks the host's own splitmemd, with every other host as a sub-host.
-splitmem_config() { # NAME
-  local other others=""
-  for other in $(known_hosts); do others+="${others:+,}$other"; done
+# The paths of "prepare" are splitmemd's own here; only where the program is has to be said.
+splitmem_config() {
+  service_auth splitmem
+  printf 'prepare_command = %s\n' "$DIST/bin/splitmem prepare"
+}
+
+# Every host lends.
+provider_config() {
   cat <<EOF
-client = daemon
-sub_hosts = $others
-prepare_command = $DIST/bin/splitmem prepare
+meta: {schema_version: '1.0'}
+providers:
+  - identification: {uuid: \$COMPUTE_NODE}
+    traits: {additional: [CUSTOM_SPLITMEM_SERVER]}
 EOF
 }

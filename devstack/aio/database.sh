@@ -76,7 +76,7 @@ make_template() {
     --skip-test-db >"$LOGS/$CONTROLLER/mariadb-install.log" 2>&1 || die "no database, see $LOGS/$CONTROLLER/mariadb-install.log"
   start_database
   secure_database
-  for database in keystone glance placement neutron nova nova_api nova_cell0; do
+  for database in keystone glance placement neutron nova nova_api nova_cell0 splitmem; do
     sql "CREATE DATABASE $database CHARACTER SET utf8mb3"
   done
   create_schemas
@@ -116,6 +116,7 @@ schemas_of_small_ones() {
 bootstrap_keystone() {
   local manage=(keystone-manage --config-file "$ETC/keystone/keystone.conf")
   mkdir -p "$STATE"/keystone/{fernet,credential}
+  chmod 0700 "$STATE"/keystone/{fernet,credential}
   logged keystone-db "${manage[@]}" fernet_setup --keystone-user root --keystone-group root
   logged keystone-db "${manage[@]}" credential_setup --keystone-user root --keystone-group root
   logged keystone-db "${manage[@]}" bootstrap --bootstrap-password "$PASSWORD" --bootstrap-admin-url "$(keystone_url)/" \
@@ -129,13 +130,14 @@ schemas_of_nova() {
   nova_manage cell_v2 create_cell --name cell1 --database_connection "$(database nova)" --transport-url "$(rabbit)"
 }
 
-nova_manage() { logged nova-db nova-manage --config-file "$ETC/nova/nova.conf" "$@"; }
+nova_manage() { logged nova-manage nova-manage --config-file "$ETC/nova/nova.conf" "$@"; }
 
 # One run of the client for all of it: its start costs seconds.
 create_catalog() {
   local entry type name port interface user
   {
-    for entry in image:glance:9292 placement:placement:8778 network:neutron:9696 compute:nova:8774/v2.1; do
+    for entry in image:glance:9292 placement:placement:8778 network:neutron:9696 compute:nova:8774/v2.1 \
+      split-migration:nova-bridge:8790; do
       IFS=: read -r type name port <<<"$entry"
       echo "service create --name $name $type"
       for interface in public internal admin; do
@@ -144,7 +146,7 @@ create_catalog() {
     done
     echo "project create service"
     echo "role create service"
-    for user in nova placement glance neutron splitmem; do
+    for user in nova placement glance neutron splitmem nova-bridge; do
       echo "user create --password $PASSWORD --project service $user"
       echo "role add --user $user --project service admin"
       echo "role add --user $user --project service service"

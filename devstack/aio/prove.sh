@@ -1,18 +1,10 @@
 # shellcheck shell=bash
-# Shows on the running cloud what the Nova driver is for, and checks it. Each proof makes its own server and deletes it.
+# Shows on the running cloud what splitmem does under Nova, and checks it. Each proof makes its own server and deletes it.
 
 PROOF_BANDWIDTH=${SPLITMEM_AIO_PROOF_BANDWIDTH:-200mbit}
-
-# api METHOD PATH [BODY]: of Nova, as the administrator, without the seconds that the command line client takes to start.
-api() {
-  (in_host "$CONTROLLER" curl -sS --max-time 60 -X "$1" -H "X-Auth-Token: $TOKEN" -H 'Content-Type: application/json' \
-    -H 'OpenStack-API-Version: compute 2.92' ${3:+-d "$3"} "http://$CONTROLLER_ADDRESS:8774/v2.1$2")
-}
-
-server_field() { api GET "/servers/$SERVER" | jq -r ".server.\"$1\""; } # FIELD
-server_host() { server_field OS-EXT-SRV-ATTR:host; }
-server_console() { printf '%s\n' "$HOSTS/$1/lib-nova/instances/$SERVER/console.log"; } # HOST
-server_is() { [[ $(server_field status) == "$1" && $(server_field OS-EXT-STS:task_state) == null ]]; } # STATUS
+SLOW=20mbit # for what is to happen in mid-copy
+SERVER=""
+PROOFS=(split next resize complete undone lost outage plain events)
 
 check() { # WHAT COMMAND...
   local what=$1
@@ -20,134 +12,353 @@ check() { # WHAT COMMAND...
   if "$@"; then say "  ok: $what"; else die "not so: $what"; fi
 }
 
-boot() { # FLAVOR HOST: sets SERVER
-  local started
-  started=$(now)
-  SERVER=$( (openstack_client server create "proof-$1" --flavor "$1" --image splitmem-guest --nic none --host "$2" -f value -c id) )
-  wait_for 180 "$1 to be ACTIVE" active_or_error || true
-  [[ $(server_field status) == ACTIVE ]] || die "no server: $(server_field fault | cut -c1-600)"
-  say "$1 ACTIVE on $2 after $(elapsed "$started") s"
-  wait_for 120 "the guest to fill its memory" guest_is_ready "$(server_console "$2")"
-  say "the guest is READY after $(elapsed "$started") s"
+# What a proof leaves when it fails, too.
+clear_up() {
+  set_bandwidth off
+  vacate
+  start_missing
+  delete_server
+  delete_beside
 }
 
-active_or_error() { [[ $(server_field status) != BUILD ]]; }
-
-live_migrate() { # HOST
-  local answer
-  answer=$(api POST "/servers/$SERVER/action" "{\"os-migrateLive\":{\"host\":\"$1\",\"block_migration\":\"auto\"}}")
-  [[ -z $answer ]] || die "Nova refuses: $answer"
-}
-
-# Prints the running migration as Nova's API shows it: id, status, memory total, processed, remaining; empty if there is none.
-running_migration() {
-  api GET "/servers/$SERVER/migrations" |
-    jq -r '.migrations[]? | [.id, .status, .memory_total_bytes, .memory_processed_bytes, .memory_remaining_bytes] | join(" ")'
-}
-
-migration_is_shown() { [[ -n $(running_migration) ]]; }
-
-# watch_migration STARTED: prints each change that Nova's API shows, until there is no running migration. Sets SEEN_PROGRESS.
-watch_migration() {
-  local line last="" id status total processed remaining empty=0
-  SEEN_PROGRESS=0
-  wait_for 30 "Nova to begin the migration" migration_is_shown || die "Nova has not begun a migration"
-  while ((empty < 3)); do
-    line=$(running_migration)
-    if [[ -z $line ]]; then empty=$((empty + 1)); else empty=0; fi
-    if [[ -n $line && $line != "$last" ]]; then
-      read -r id status total processed remaining <<<"$line"
-      say "  $(elapsed "$1") s: migration $id $status, memory total $total, processed $processed, remaining $remaining"
-      if [[ ${processed:-} =~ ^[1-9] ]]; then SEEN_PROGRESS=$((SEEN_PROGRESS + 1)); fi
-      last=$line
-    fi
-    sleep 0.3
+start_missing() {
+  local name
+  start_database
+  start_controller_services
+  is_running "$CONTROLLER.kafka" || start_kafka
+  start_bridge 1
+  for name in $(known_hosts); do
+    start_daemon "$name"
+    await_daemon "$name"
+    start_nova_compute "$name"
   done
-}
-
-# verified_from HOST: two whole sweeps of the guest's memory after now, without one wrong byte.
-verified_from() {
-  local console before
-  console=$(server_console "$1")
-  wait_for 60 "the guest to go on at $1" guest_value "$console" sweep
-  before=$(guest_value "$console" sweep)
-  wait_for 180 "two sweeps of the guest" guest_swept "$console" $((before + 1))
-  say "  $1: $(guest_report "$console")"
-  [[ $(guest_value "$console" bad) == 0 ]] && ! grep -q '^BAD' "$console"
-}
-
-daemon_vm() { # HOST JQ
-  (in_host "$1" curl -sS --unix-socket /run/splitmem/splitmemd.sock "http://splitmemd/v1/vms/$SERVER") | jq -r "$2"
-}
-
-delete_server() {
-  [[ -n ${SERVER:-} ]] || return 0
-  api DELETE "/servers/$SERVER" >/dev/null
-  wait_for 60 "the server to be deleted" server_is_gone
-  SERVER=""
-}
-
-server_is_gone() { [[ $(server_field id) == null ]]; }
-
-nothing_lent() {
-  local host
-  for host in $(known_hosts); do
-    [[ $( (in_host "$host" curl -sS --unix-socket /run/splitmem/splitmemd.sock http://splitmemd/v1/host) | jq .lentBytes) == 0 ]] || return 1
-  done
-}
-
-allocations() { # prints "provider MEMORY_MB" of the server's claims
-  (openstack_client resource provider allocation show "$SERVER" -f json) | jq -r '.[] | [.resource_provider, .resources.MEMORY_MB] | join(" ")'
 }
 
 prove_split() {
   local started
-  say "== a split server migrates to a host that keeps half of it"
+  say "== a split server migrates to a host that has only its main share free"
   boot split.small host1
   check "splitmemd has its RAM" test "$(daemon_vm host1 .state)" == LOCAL
-  check "Nova claims the main share only" test "$(allocations | cut -d ' ' -f 2)" == 256
+  occupy host2 256
+  check_books "before" "host1=5632 host2=256 host3=6144" "host1=256"
   set_bandwidth "$PROOF_BANDWIDTH"
   started=$(now)
   live_migrate host2
+  wait_for 60 "the migration to copy" copying
+  check_books "during it" "host1=5632 host2=0 host3=5888" "host1=256 host3=256"
   watch_migration "$started"
   set_bandwidth off
-  wait_for 60 "the server to be ACTIVE" server_is ACTIVE
-  say "  $(elapsed "$started") s: ACTIVE on $(server_host)"
-  check "it runs at host2" test "$(server_host)" == host2
+  arrived "$started" host2
+  check_books "after it" "host1=6144 host2=0 host3=5888" "host3=256"
   check "Nova's API showed progress" test "$SEEN_PROGRESS" -ge 2
-  check "it is split" test "$(daemon_vm host2 .state)" == SPLIT
-  say "  resident $(daemon_vm host2 .residentBytes) of $(daemon_vm host2 .ramBytes), remote $(daemon_vm host2 '.remoteBytes | tostring')"
-  check "pages are on host3" test "$(daemon_vm host2 '.remoteBytes.host3')" -gt 0
+  check_split host2 host3
+  refuse_to_migrate_again
   check "every byte is right" verified_from host2
   delete_server
-  check "no memory stays lent" wait_for 30 "all reservations to be gone" nothing_lent
+  vacate
+  check_nothing_left
 }
 
-prove_abort() {
-  local started id
-  say "== a split migration is aborted through Nova's API"
+# Only a whole server can be migrated split.
+refuse_to_migrate_again() {
+  vacate
+  refused_migration 'is split .*splitmem budget'
+  check "it runs at host2" test "$(server_host)" == host2
+  check_books "after the refusal" "host1=6144 host2=5888 host3=5888" "host3=256"
+}
+
+# arrived STARTED HOST
+arrived() {
+  wait_for 120 "the server to be ACTIVE" server_is ACTIVE
+  say "  $(elapsed "$1") s: ACTIVE on $(server_host)"
+  check "it runs at $2" test "$(server_host)" == "$2"
+}
+
+check_split() { # HOST SUB-HOST
+  say "  resident $(daemon_vm "$1" .residentBytes) of $(daemon_vm "$1" .ramBytes), remote $(daemon_vm "$1" '.remoteBytes | tostring')"
+  check "it is split" test "$(daemon_vm "$1" .state)" == SPLIT
+  check "pages are on $2" test "$(daemon_vm "$1" ".remoteBytes.$2")" -gt 0
+}
+
+check_nothing_left() {
+  check "no memory stays lent" wait_for 30 "all reservations to be gone" nothing_lent
+  check "no splitmemd knows a VM" wait_for 30 "splitmemd to forget it" nobody_knows
+  check_books_soon "afterwards" "host1=6144 host2=6144 host3=6144" ""
+}
+
+nobody_knows() {
+  local host
+  for host in $(known_hosts); do
+    [[ $( (in_host "$host" curl -sS --unix-socket /run/splitmem/splitmemd.sock http://splitmemd/v1/vms) | jq length) == 0 ]] || return 1
+  done
+}
+
+prove_next() {
+  local started
+  say "== no sub-hosts for any destination: no valid host; for one of them: the conductor takes the next"
+  boot split.uneven host1 # 192 MB where it runs, 320 elsewhere
+  boot_beside host3       # so Nova would rather take host2
+  occupy host2 256        # enough for the main share, not for a sub-host's
+  occupy host3 256
+  refused_migration "no sub-hosts for 320 MB"
+  check_books "after the refusal" "host1=5632 host2=256 host3=256" "host1=320"
+  occupy host2 400 # not for all of it, but for host3's rest
+  started=$(now)
+  live_migrate ""
+  watch_migration "$started"
+  arrived "$started" host3
+  check_split host3 host2
+  check_books "after it" "host1=6144 host2=80 host3=64" "host2=320"
+  check "every byte is right" verified_from host3
+  delete_server
+  delete_beside
+  vacate
+  check_nothing_left
+}
+
+# refused_migration REASON: to wherever Nova likes.
+refused_migration() {
+  local said
+  live_migrate ""
+  wait_for 60 "Nova to refuse" refused || die "Nova has not refused"
+  said=$(action_messages)
+  say "  Nova: $said"
+  check "it says 'No valid host'" grep -q 'No valid host' <<<"$said"
+  check "and why" grep -q "$1" <<<"$said"
+  check "it runs on" server_is ACTIVE
+}
+
+refused() { last_action_failed && settled; }
+
+# Every host has room for the main share of split.large (192 MB), none for all of it (1024 MB).
+prove_resize() {
+  local host
+  say "== a server becomes by a resize one that fits no host whole"
+  boot plain.small host1
+  for host in host1 host2 host3; do occupy "$host" 900; done
+  server_action "resize to split.large" VERIFY_RESIZE "{\"resize\":{\"flavorRef\":\"$(flavor_id split.large)\"}}"
+  check_born_split
+  server_action "revert" ACTIVE '{"revertResize":null}'
+  check "it is an ordinary one again" test "$(daemon_vm host1 .error.code)" == vm-not-found
+  check_books "after the revert" "host1=900 host2=900 host3=900" ""
+  server_action "resize to split.large" VERIFY_RESIZE "{\"resize\":{\"flavorRef\":\"$(flavor_id split.large)\"}}"
+  server_action "confirm" ACTIVE '{"confirmResize":null}'
+  check_born_split
+  server_action "reboot hard" ACTIVE '{"reboot":{"type":"HARD"}}'
+  check_born_split
+  server_action "shelve" SHELVED_OFFLOADED '{"shelve":null}'
+  check_books "while it is shelved" "host1=1412 host2=900 host3=900" ""
+  server_action "unshelve" ACTIVE '{"unshelve":null}'
+  check_born_split
+  check "every byte is right" verified_from "$(server_host)"
+  delete_server
+  vacate
+  check_nothing_left
+}
+
+# Split since its start, where it is; the whole of it booked: 192 MB there, 832 MB on one other host.
+check_born_split() {
+  local host remote
+  host=$(server_host)
+  wait_for 120 "the guest to fill its memory" guest_is_ready "$(server_console "$host")"
+  say "  on $host: $(daemon_vm "$host" '"resident \(.residentBytes) of \(.ramBytes), remote \(.remoteBytes)"')"
+  check "it is split" test "$(daemon_vm "$host" .state)" == SPLIT
+  remote=$(daemon_vm "$host" '.remoteBytes | keys | join(" ")')
+  check "it keeps to its 192 MB there" wait_for 60 "page-out" is_within "$host" $((192 << 20))
+  say "  resident $(daemon_vm "$host" .residentBytes), remote $(daemon_vm "$host" '.remoteBytes | tostring')"
+  check "$remote keeps pages of it" test "$(daemon_vm "$host" ".remoteBytes.$remote")" -gt 0
+  check "832 MB on $remote are booked: $(booked_memory)" test "$(booked_memory)" == "$remote=832"
+}
+
+is_within() { (($(daemon_vm "$1" .residentBytes) <= $2)); } # HOST BYTES
+
+prove_complete() {
+  local started
+  say "== a migration that does not converge is completed through Nova's API"
   boot split.small host1
-  set_bandwidth 20mbit
+  occupy host2 256
+  set_bandwidth 100mbit
   started=$(now)
   live_migrate host2
-  wait_for 60 "the migration to copy" copying
-  id=$(running_migration | cut -d ' ' -f 1)
+  wait_for 120 "everything to be sent once" sent_once
   say "  $(elapsed "$started") s: $(running_migration)"
-  api DELETE "/servers/$SERVER/migrations/$id" >/dev/null
+  api POST "/servers/$SERVER/migrations/$(running_migration | cut -d ' ' -f 1)/action" '{"force_complete":null}'
   watch_migration "$started"
   set_bandwidth off
-  wait_for 60 "the server to be ACTIVE" server_is ACTIVE
-  say "  $(elapsed "$started") s: ACTIVE on $(server_host), migration $(migration_status "$id")"
-  check "it runs at host1" test "$(server_host)" == host1
-  check "the migration was cancelled" test "$(migration_status "$id")" == cancelled
-  check "it is whole" test "$(daemon_vm host1 .state)" == LOCAL
-  check "every byte is right" verified_from host1
-  check "no memory stays lent" wait_for 30 "all reservations to be gone" nothing_lent
+  arrived "$started" host2
+  check_split host2 host3
+  check_books "after it" "host1=6144 host2=0 host3=5888" "host3=256"
+  check "every byte is right" verified_from host2
   delete_server
+  vacate
+  check_nothing_left
 }
 
-copying() { [[ $(running_migration | cut -d ' ' -f 4) =~ ^[1-9] ]]; }
-migration_status() { api GET "/os-migrations?instance_uuid=$SERVER" | jq -r ".migrations[] | select(.id == $1) | .status"; } # ID
+sent_once() { running_migration | awk '$4 > 330000000 { sent = 1 } END { exit !sent }'; }
+
+prove_undone() {
+  say "== migrations that are aborted, or lose somebody, leave the server where it was"
+  boot split.small host1
+  occupy host2 256
+  set_bandwidth "$SLOW"
+  undone_by_abort
+  undone_by_lost_sub_host
+  undone_by_lost_source
+  undone_by_lost_compute
+  set_bandwidth off
+  check "every byte is right" verified_from host1
+  delete_server
+  vacate
+  forget_novas_leftovers
+  check_nothing_left
+}
+
+# begin_copy: sets STARTED and ID of Nova's migration.
+begin_copy() {
+  STARTED=$(now)
+  live_migrate host2
+  wait_for 60 "the migration to copy" copying || die "the migration does not copy"
+  ID=$(running_migration | cut -d ' ' -f 1)
+}
+
+# check_undone STATUS REASON: patterns of the status of Nova's migration, and of the reason that the bridge tells.
+check_undone() {
+  check_undone_but_free "$@"
+  check_books_soon "after it" "host1=5632 host2=256 host3=6144" "host1=256"
+}
+
+check_undone_but_free() {
+  wait_for 120 "the server to be ACTIVE" server_is ACTIVE
+  say "  $(elapsed "$STARTED") s: ACTIVE on $(server_host); Nova: $(migration_status "$ID"); bridge: $(bridge_migration '.status + ", " + .reason')"
+  check "it runs at host1" test "$(server_host)" == host1
+  check "it is whole" test "$(daemon_vm host1 .state)" == LOCAL
+  check "Nova's migration is $1" grep -qE "$1" <<<"$(migration_status "$ID")"
+  check "the reason is told" grep -q "$2" <<<"$(bridge_migration .reason)"
+  check "no memory stays lent" wait_for 30 "all reservations to be gone" nothing_lent
+}
+
+undone_by_abort() {
+  say "-- aborted through Nova's API"
+  begin_copy
+  api DELETE "/servers/$SERVER/migrations/$ID" >/dev/null
+  check_undone cancelled abort
+}
+
+undone_by_lost_sub_host() {
+  say "-- the sub-host's splitmemd is killed between plan and copy"
+  STARTED=$(now)
+  live_migrate host2
+  wait_for 30 "the migration to be planned" is_planned || die "no plan was seen"
+  stop_process host3.splitmemd 10 KILL
+  wait_for 60 "Nova's migration" migration_is_over
+  start_daemon host3
+  await_daemon host3
+  ID=$(newest_migration .id)
+  check_undone failed host3
+}
+
+is_planned() { [[ $(bridge_migration .status) == planned ]]; }
+newest_migration() { api GET "/os-migrations?instance_uuid=$SERVER" | jq -r ".migrations | max_by(.id) | $1"; }
+migration_is_over() { [[ $(newest_migration .status) =~ ^(error|failed|cancelled|completed)$ ]]; }
+
+undone_by_lost_source() {
+  say "-- the source's splitmemd is killed in mid-copy"
+  begin_copy
+  stop_process host1.splitmemd 10 KILL
+  start_daemon host1
+  await_daemon host1
+  check_undone "error|failed" .
+}
+
+undone_by_lost_compute() {
+  say "-- nova-compute at the source is killed in mid-copy"
+  begin_copy
+  stop_process host1.nova-compute 60 KILL
+  start_nova_compute host1
+  wait_for 90 "the split migration to be aborted" is_aborted host1
+  check_undone_but_free "error|failed" abort
+  say "  Nova leaves claims of its own in this case: $(free_memory)"
+  check "ours are exact" test "$(booked_memory)" == host1=256
+}
+
+# Claims of servers and migrations that are no more; Nova's own means for it.
+forget_novas_leftovers() {
+  local status=0
+  (in_host "$CONTROLLER" nova-manage --config-file "$ETC/nova/nova.conf" placement audit --delete) \
+    >>"$LOGS/$CONTROLLER/nova-manage.log" 2>&1 || status=$?
+  ((status == 0 || status == 4)) || die "nova-manage failed, see $LOGS/$CONTROLLER/nova-manage.log" # 4: there was something
+}
+
+prove_lost() {
+  say "== nova-bridge is killed in mid-copy: splitmemd and Nova go on, another bridge keeps the books"
+  boot split.small host1
+  occupy host2 256
+  start_bridge 2
+  set_bandwidth "$SLOW"
+  begin_copy
+  stop_process "$CONTROLLER.nova-bridge" 10 KILL
+  say "  $(elapsed "$STARTED") s: nova-bridge is killed"
+  set_bandwidth "$PROOF_BANDWIDTH"
+  watch_migration "$STARTED"
+  set_bandwidth off
+  arrived "$STARTED" host2
+  check_split host2 host3
+  wait_for 30 "the second bridge to notice" books_are "host1=6144 host2=0 host3=5888" "host3=256" || true
+  check_books "though the first bridge is away" "host1=6144 host2=0 host3=5888" "host3=256"
+  start_bridge 1
+  check "the first bridge knows how it ended" test "$(bridge_migration .status)" == completed
+  stop_process "$CONTROLLER.nova-bridge-2" 30
+  check "every byte is right" verified_from host2
+  delete_server
+  vacate
+  check_nothing_left
+}
+
+prove_outage() {
+  local service ended
+  say "== Keystone, Placement and Kafka are killed for a minute in mid-copy, and the user's token ends meanwhile"
+  boot split.small host1
+  occupy host2 256
+  restart_keystone 60
+  sign_in
+  set_bandwidth "$SLOW"
+  begin_copy
+  for service in keystone placement kafka; do stop_process "$CONTROLLER.$service" 10 KILL; done
+  say "  $(elapsed "$STARTED") s: killed; splitmemd: $(last_phase host1)"
+  ended=$(($(date +%s) + 60))
+  wait_for 90 "a minute to pass" eval "((\$(date +%s) >= $ended))"
+  say "  $(elapsed "$STARTED") s: started again; splitmemd: $(last_phase host1)"
+  check "the migration goes on" test "$(last_phase host1)" == PRECOPY
+  restart_keystone
+  start_kafka
+  start_controller_services
+  await_service placement 60 port_is_open 8778
+  sign_in
+  set_bandwidth "$PROOF_BANDWIDTH"
+  wait_for 240 "the migration to end" migration_is_over
+  set_bandwidth off
+  arrived "$STARTED" host2
+  check "Nova's migration is completed" test "$(newest_migration .status)" == completed
+  check_split host2 host3
+  check_books_soon "after it" "host1=6144 host2=0 host3=5888" "host3=256"
+  check "every byte is right" verified_from host2
+  delete_server
+  vacate
+  check_nothing_left
+}
+
+restart_keystone() { # [SECONDS-OF-A-TOKEN]
+  stop_process "$CONTROLLER.keystone" 20
+  SPLITMEM_AIO_TOKEN_SECONDS=${1:-${SPLITMEM_AIO_TOKEN_SECONDS:-3600}} keystone_config >"$ETC/keystone/keystone.conf"
+  start_keystone
+}
+
+prove_events() {
+  local file=$STATE/events.json
+  say "== what Kafka was told of all migrations and bookings"
+  (in_host "$CONTROLLER" "$DIST/bin/splitmem" --json events --brokers "$CONTROLLER_ADDRESS:$KAFKA_PORT") >"$file"
+  python3 "$DEVSTACK/aio/check_events.py" "$REPOSITORY/events/src/main/resources/schemas" <"$file"
+}
 
 prove_plain() {
   local started
@@ -162,86 +373,33 @@ prove_plain() {
   check "it runs at host2" test "$(server_host)" == host2
   check "every byte is right" verified_from host2
   delete_server
+  check_nothing_left
 }
 
-server_action() { # WHAT STATUS BODY
-  local started answer
-  started=$(now)
-  answer=$(api POST "/servers/$SERVER/action" "$3")
-  [[ $answer != *'"code"'* ]] || die "Nova refuses to $1: $answer"
-  wait_for 20 "Nova to begin to $1" server_is_busy "$2" || die "Nova has not begun to $1"
-  wait_for 240 "the server to be $2" settled || die "no end of $1"
-  [[ $(server_field status) == "$2" ]] || die "$1 ended as $(server_field status): $(server_field fault | cut -c1-600)"
-  say "  $1: $2 on $(server_host) after $(elapsed "$started") s"
-}
+# shellcheck disable=SC2034 # for the other parts
+sign_in() { TOKEN=$( (openstack_client token issue -f value -c id) ); }
 
-server_is_busy() { [[ $(server_field OS-EXT-STS:task_state) != null || $(server_field status) == "$1" ]]; } # STATUS
-settled() { [[ $(server_field OS-EXT-STS:task_state) == null ]]; }
-flavor_id() { api GET /flavors/detail | jq -r ".flavors[] | select(.name == \"$1\") | .id"; } # NAME
-
-prove_resize() {
-  local split host
-  say "== a server becomes a split one by a resize, and is rebooted and shelved"
-  boot plain.small host1
-  split=$(flavor_id split.small)
-  server_action "resize to split.small" VERIFY_RESIZE "{\"resize\":{\"flavorRef\":\"$split\"}}"
-  check "splitmemd has its RAM" test "$(daemon_vm "$(server_host)" .state)" == LOCAL
-  server_action "revert" ACTIVE '{"revertResize":null}'
-  check "it is an ordinary one again" test "$(daemon_vm "$(server_host)" .error.code)" == vm-not-found
-  server_action "resize to split.small" VERIFY_RESIZE "{\"resize\":{\"flavorRef\":\"$split\"}}"
-  server_action "confirm" ACTIVE '{"confirmResize":null}'
-  check "splitmemd has its RAM" test "$(daemon_vm "$(server_host)" .state)" == LOCAL
-  server_action "reboot hard" ACTIVE '{"reboot":{"type":"HARD"}}'
-  check "splitmemd has its RAM" test "$(daemon_vm "$(server_host)" .state)" == LOCAL
-  server_action "shelve" SHELVED_OFFLOADED '{"shelve":null}'
-  server_action "unshelve" ACTIVE '{"unshelve":null}'
-  host=$(server_host)
-  check "splitmemd has its RAM" test "$(daemon_vm "$host" .state)" == LOCAL
-  check "every byte is right" verified_from "$host"
-  delete_server
-  check "splitmemd has forgotten it" wait_for 30 "splitmemd to forget it" nobody_knows "$host"
-}
-
-nobody_knows() { # HOST
-  [[ $( (in_host "$1" curl -sS --unix-socket /run/splitmem/splitmemd.sock http://splitmemd/v1/vms) | jq length) == 0 ]]
-}
-
-prove_killed() {
-  local started id
-  say "== nova-compute is killed while it migrates a split server"
-  boot split.small host1
-  set_bandwidth 20mbit
-  started=$(now)
-  live_migrate host2
-  wait_for 60 "the migration to copy" copying
-  id=$(running_migration | cut -d ' ' -f 1)
-  stop_process host1.nova-compute 60 KILL
-  say "  $(elapsed "$started") s: nova-compute killed; splitmemd: $(last_phase host1)"
-  start_nova_compute host1
-  wait_for 90 "the split migration to be aborted" is_aborted host1
-  set_bandwidth off
-  wait_for 90 "the server to be ACTIVE" server_is ACTIVE
-  say "  $(elapsed "$started") s: ACTIVE on $(server_host), Nova's migration $(migration_status "$id"), splitmemd: $(last_phase host1)"
-  check "it runs at host1" test "$(server_host)" == host1
-  check "it is whole" test "$(daemon_vm host1 .state)" == LOCAL
-  check "every byte is right" verified_from host1
-  check "no memory stays lent" wait_for 30 "all reservations to be gone" nothing_lent
-  delete_server
-}
-
-last_phase() { # HOST
-  (in_host "$1" curl -sS --unix-socket /run/splitmem/splitmemd.sock http://splitmemd/v1/migrations) | jq -r '.[0].phase'
-}
-
-is_aborted() { [[ $(last_phase "$1") == ABORTED ]]; } # HOST
-
-# prove [NAME...]: all of them by default.
+# prove [--junit FILE] [NAME...]: all of them by default, each in a process of its own, so that one that fails does not end the others.
 prove() {
-  local name
-  (($#)) || set -- split abort plain resize killed
-  for name in "$@"; do declare -F "prove_$name" >/dev/null || die "there is no proof '$name': split, abort, plain, resize, killed"; done
-  TOKEN=$( (openstack_client token issue -f value -c id) )
-  trap 'set_bandwidth off; delete_server' EXIT
-  for name in "$@"; do "prove_$name"; done
+  local name junit="" failed=() report=() started took
+  if [[ ${1:-} == --junit ]]; then junit=${2:?--junit FILE}; shift 2; fi
+  (($#)) || set -- "${PROOFS[@]}"
+  for name in "$@"; do declare -F "prove_$name" >/dev/null || die "there is no proof '$name': ${PROOFS[*]}"; done
+  if (($# == 1)) && [[ -z $junit ]]; then
+    sign_in
+    trap clear_up EXIT
+    "prove_$1"
+    return
+  fi
+  for name in "$@"; do
+    started=$(now)
+    "$0" prove "$name" || failed+=("$name")
+    took=$(elapsed "$started")
+    say "== $name took $took s"
+    report+=("<testcase classname=\"openstack\" name=\"$name\" time=\"$took\"/>")
+  done
+  [[ -z $junit ]] ||
+    printf '<testsuite name="openstack" tests="%s" errors="0" failures="%s" skipped="0">\n%s\n</testsuite>\n' "$#" "${#failed[@]}" "${report[*]}" >"$junit"
+  ((${#failed[@]} == 0)) || die "not proved: ${failed[*]}"
   say "proved: $*"
 }

@@ -11,6 +11,9 @@ NOVA_VIRT=$STATE/nova-virt # a copy of Nova's nova/virt with our driver in it; t
 NOVA_PACKAGE=/usr/lib/python3/dist-packages/nova
 
 MAX_HOSTS=9
+RECONCILE_SECONDS=${SPLITMEM_AIO_RECONCILE_SECONDS:-10}
+TELEMETRY_SECONDS=2
+KAFKA_LIB=${SPLITMEM_KAFKA_LIB:-/var/lib/splitmem-kafka-lib} # as other brokers on this machine
 
 PACKAGES=(qemu-system-x86 qemu-utils libvirt-daemon-system libvirt-clients iproute2 util-linux curl busybox-static cpio gcc libc6-dev
   mariadb-server rabbitmq-server keystone placement-api glance-api neutron-server

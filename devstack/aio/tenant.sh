@@ -2,7 +2,7 @@
 # What there is to boot: the project's test guest as an image, and flavors. "split" servers keep half of their RAM where they run.
 
 GUEST=$CACHE/guest
-WORKLOAD=${SPLITMEM_AIO_WORKLOAD:-mb=300 hot=0.1 sweep=15}
+WORKLOAD=${SPLITMEM_AIO_WORKLOAD:-mb=300 hot=0.1 sweep=6}
 KERNEL_ARGUMENTS="console=ttyS0 quiet panic=-1 mitigations=off pti=on" # as in guest/domain.sh, which says why
 
 image_id() { (openstack_client image show "$1" -f value -c id) 2>/dev/null; } # NAME
@@ -33,7 +33,9 @@ create_flavors() {
     grep -qx plain.small <<<"$existing" || echo "flavor create plain.small --ram 512 --vcpus 1 --disk 1"
     grep -qx split.small <<<"$existing" ||
       echo "flavor create split.small --ram 512 --vcpus 1 --disk 1 --property splitmem:enabled=true --property resources:MEMORY_MB=256"
+    grep -qx split.uneven <<<"$existing" ||
+      echo "flavor create split.uneven --ram 512 --vcpus 1 --disk 1 --property splitmem:enabled=true --property resources:MEMORY_MB=192"
     grep -qx split.large <<<"$existing" ||
-      echo "flavor create split.large --ram 2048 --vcpus 1 --disk 1 --property splitmem:enabled=true --property resources:MEMORY_MB=1024"
+      echo "flavor create split.large --ram 1024 --vcpus 1 --disk 1 --property splitmem:enabled=true --property resources:MEMORY_MB=192"
   } | (openstack_client) >/dev/null
 }

@@ -33,6 +33,7 @@ import picocli.CommandLine.Spec;
             BudgetCommand.class,
             SplitCommand.class,
             EventsCommand.class,
+            PlanCommand.class,
         },
         scope = ScopeType.INHERIT,
         mixinStandardHelpOptions = true,

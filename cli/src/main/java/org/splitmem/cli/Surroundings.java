@@ -3,6 +3,7 @@ package org.splitmem.cli;
 import java.io.InputStream;
 import java.io.PrintWriter;
 import java.nio.charset.StandardCharsets;
+import java.util.Map;
 import org.splitmem.cli.libvirt.LibvirtHypervisor;
 import org.splitmem.cli.migration.Hypervisor;
 import org.splitmem.cli.migration.HypervisorException;
@@ -20,6 +21,7 @@ record Surroundings(
         PrintWriter out,
         PrintWriter err,
         int columns,
+        Map<String, String> environment,
         HypervisorFactory hypervisors,
         MigrationRun.Pace pace) {
     /** Set by the launcher, since the JVM cannot tell whether standard error is a terminal. */
@@ -36,6 +38,7 @@ record Surroundings(
                 new PrintWriter(System.out, true, StandardCharsets.UTF_8),
                 new PrintWriter(System.err, true, StandardCharsets.UTF_8),
                 Integer.getInteger(COLUMNS, 0),
+                System.getenv(),
                 LibvirtHypervisor::connect,
                 MigrationRun.Pace.NORMAL);
     }

@@ -5,6 +5,8 @@ import java.io.PrintWriter;
 import java.io.StringWriter;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
+import java.util.HashMap;
+import java.util.Map;
 import org.splitmem.cli.migration.FakeHypervisor;
 import org.splitmem.cli.migration.MigrationRun;
 
@@ -18,6 +20,7 @@ final class Cli {
     final FakeHypervisor hypervisor = new FakeHypervisor();
     String input = "";
     int columns;
+    final Map<String, String> environment = new HashMap<>();
 
     int run(String... args) {
         return new Splitmem(new Surroundings(
@@ -25,6 +28,7 @@ final class Cli {
                         new PrintWriter(out, true),
                         new PrintWriter(err, true),
                         columns,
+                        environment,
                         uri -> hypervisor,
                         QUICK))
                 .execute(args);

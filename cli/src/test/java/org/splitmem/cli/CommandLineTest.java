@@ -11,7 +11,8 @@ class CommandLineTest {
     private final Cli cli = new Cli();
 
     @ParameterizedTest
-    @ValueSource(strings = {"prepare", "migrate", "abort", "migrations", "vms", "show", "hosts", "budget", "events"})
+    @ValueSource(
+            strings = {"prepare", "migrate", "abort", "migrations", "vms", "show", "hosts", "budget", "events", "plan"})
     void everyCommandHasHelp(String command) {
         assertThat(cli.run(command, "--help")).isZero();
 
@@ -23,7 +24,17 @@ class CommandLineTest {
         assertThat(cli.run("--help")).isZero();
 
         assertThat(cli.out())
-                .contains("prepare", "migrate", "abort", "migrations", "vms", "show", "hosts", "budget", "events");
+                .contains(
+                        "prepare",
+                        "migrate",
+                        "abort",
+                        "migrations",
+                        "vms",
+                        "show",
+                        "hosts",
+                        "budget",
+                        "events",
+                        "plan");
     }
 
     @Test
@@ -50,6 +61,9 @@ class CommandLineTest {
                 "migrate vm1 --to h2 --handover now          | --handover",
                 "budget vm1 -1                               | -1",
                 "events --topic weather                      | there is no topic weather",
+                "plan --ram-mb 1                             | Missing required options: '--destination=HOST', '--main-mb=MB'",
+                "plan --ram-mb x                             | 'x' is not a long",
+                "plan --extra-spec x                         | should be in KEY=VALUE format but was x",
                 "vms --jso                                   | --jso",
             })
     void aWrongCommandLineIsOneLineAndStatusTwo(String line, String complaint) {

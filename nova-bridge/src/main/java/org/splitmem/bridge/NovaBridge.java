@@ -34,10 +34,12 @@ import org.splitmem.bridge.rest.Access;
 import org.splitmem.bridge.rest.ApiServer;
 import org.splitmem.bridge.rest.BridgeMetrics;
 import org.splitmem.bridge.store.Database;
+import org.splitmem.bridge.store.EventStore;
 import org.splitmem.bridge.store.MigrationStore;
 import org.splitmem.bridge.store.StoreException;
 import org.splitmem.bridge.store.VmStore;
 import org.splitmem.bridge.telemetry.EventFeed;
+import org.splitmem.bridge.telemetry.EventHistory;
 import org.splitmem.events.publish.EventPublisher;
 import org.splitmem.events.publish.PublisherConfig;
 import org.splitmem.model.config.ConfigException;
@@ -60,7 +62,9 @@ public final class NovaBridge implements Callable<Integer> {
     private static final Logger log = LoggerFactory.getLogger(NovaBridge.class);
     private static final int EXIT_FAILED = 1;
     private static final long END_S = 20;
-    private static final int LOOPS = 3;
+    private static final int LOOPS = 5;
+    private static final long WRITE_EVENTS_MS = 500;
+    private static final long FORGET_EVENTS_MS = TimeUnit.MINUTES.toMillis(10);
     private static final CountDownLatch ENDED = new CountDownLatch(1);
 
     @Option(
@@ -117,11 +121,13 @@ public final class NovaBridge implements Callable<Integer> {
         Bookings bookings = new Bookings(placement);
         PrometheusMeterRegistry registry = new PrometheusMeterRegistry(PrometheusConfig.DEFAULT);
         ScheduledExecutorService loops = Executors.newScheduledThreadPool(LOOPS, task -> new Thread(task, "loop"));
-        try (EventFeed events =
-                        events(config, registry, clock); // the last to be closed: the others tell until their end
-                Database database = database(config);
+        try (Database database = database(config);
+                EventHistory history = new EventHistory(
+                        new EventStore(database), config.events().keep(), clock);
+                EventFeed events = events(config, history, registry, clock);
                 Daemons daemons = new Daemons(config.hosts(), config.clusterKey(), config.daemonTimeout())) {
             BridgeMetrics metrics = new BridgeMetrics(registry, events.telemetry());
+            metrics.watch(history);
             MigrationStore store = new MigrationStore(
                     database, config.name(), config.rhythm().lease().toMillis());
             VmStore vms = new VmStore(database);
@@ -138,6 +144,7 @@ public final class NovaBridge implements Callable<Integer> {
                     placements,
                     daemons,
                     vms,
+                    new EventStore(database),
                     placement,
                     new Access(tokens, config.policy(), config.keystone().url()),
                     metrics,
@@ -151,9 +158,7 @@ public final class NovaBridge implements Callable<Integer> {
                     "reconciliation",
                     config.rhythm().reconcile().toMillis(),
                     () -> metrics.reconciled(reconciler.round(), clock.millis()));
-            if (events.isOn()) {
-                repeat(loops, "paging events", config.events().interval().toMillis(), () -> events.sample(daemons));
-            }
+            tell(loops, history, events, daemons, config.events().interval().toMillis());
             try (ApiServer server = new ApiServer(config.address(), config.port(), parts)) {
                 CountDownLatch asked = shutdownSignal();
                 server.start();
@@ -174,11 +179,11 @@ public final class NovaBridge implements Callable<Integer> {
         return new Database(store.url(), store.user(), config.databasePassword(), store.connections());
     }
 
-    private static EventFeed events(BridgeConfig config, MeterRegistry registry, Clock clock)
+    private static EventFeed events(BridgeConfig config, EventHistory history, MeterRegistry registry, Clock clock)
             throws ConfigException, IOException {
         BridgeConfig.Events events = config.events();
         if (events.brokers().isEmpty()) {
-            return EventFeed.off();
+            return new EventFeed(history, null, events.interval(), clock);
         }
         PublisherConfig publisher = new PublisherConfig(
                 events.brokers(),
@@ -187,7 +192,16 @@ public final class NovaBridge implements Callable<Integer> {
                 PublisherConfig.DEFAULT_SPOOL_BYTES,
                 PublisherConfig.DEFAULT_FORCE_INTERVAL,
                 config.kafkaProperties());
-        return EventFeed.to(new EventPublisher(publisher, registry), events.interval(), clock);
+        return new EventFeed(history, new EventPublisher(publisher, registry), events.interval(), clock);
+    }
+
+    private static void tell(
+            ScheduledExecutorService loops, EventHistory history, EventFeed events, Daemons daemons, long intervalMs) {
+        repeat(loops, "the history of events", WRITE_EVENTS_MS, history::write);
+        repeat(loops, "forgetting old events", FORGET_EVENTS_MS, history::forget);
+        if (events.samples()) {
+            repeat(loops, "paging events", intervalMs, () -> events.sample(daemons));
+        }
     }
 
     private static TokenValidator tokens(BridgeConfig config, OwnToken token, Clock clock) {

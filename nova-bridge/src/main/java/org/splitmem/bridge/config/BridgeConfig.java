@@ -69,14 +69,20 @@ public record BridgeConfig(
     public record Rhythm(Duration follow, Duration reconcile, Duration lease) {}
 
     /**
-     * What is told to Kafka.
+     * What is told, to the history and to Kafka.
      *
-     * @param brokers empty: nothing
+     * @param brokers empty: nothing to Kafka
      * @param propertiesFile further properties of Kafka's client; empty: none
      * @param interval between paging events of a VM, and at least between two that tell of a migration's progress
+     * @param keep how long events stay in the history
      */
     public record Events(
-            String brokers, String propertiesFile, Path spoolDirectory, ContentMode mode, Duration interval) {}
+            String brokers,
+            String propertiesFile,
+            Path spoolDirectory,
+            ContentMode mode,
+            Duration interval,
+            Duration keep) {}
 
     private static final Set<String> LEVELS = Set.of("error", "warn", "info", "debug", "trace");
     private static final Map<String, ContentMode> MODES =
@@ -179,7 +185,8 @@ public record BridgeConfig(
                 s.text("kafka.properties-file", ""),
                 s.path("kafka.spool-directory", "/var/lib/splitmem/bridge/events"),
                 MODES.getOrDefault(mode, ContentMode.BINARY),
-                Duration.ofSeconds(s.integer("telemetry.interval-seconds", 10, 1, 3600)));
+                Duration.ofSeconds(s.integer("telemetry.interval-seconds", 10, 1, 3600)),
+                Duration.ofDays(s.integer("events.keep-days", 30, 1, 3650)));
     }
 
     private static Duration millis(Settings s, String key, int otherwise) throws ConfigException {

@@ -26,6 +26,8 @@ import org.splitmem.model.Handover;
 import org.splitmem.model.MigrationInfo;
 import org.splitmem.model.MigrationRequest;
 import org.splitmem.model.SubHostShare;
+import org.splitmem.model.VmInfo;
+import org.splitmem.model.VmState;
 
 /**
  * What can be asked about migrations. Any thread.
@@ -78,6 +80,7 @@ public final class MigrationService {
     /** What would be planned; nothing is booked. */
     public Plan dryRun(PlanInput input, String destination) throws RefusedException {
         ExtraSpecs specs = input.specs();
+        requireAnotherHost(input, destination);
         try {
             return chooser.choose(input.vm(), destination, input.vm().host(), specs, Map.of(), holders(input));
         } catch (ServiceException e) {
@@ -85,13 +88,17 @@ public final class MigrationService {
         }
     }
 
+    private static void requireAnotherHost(PlanInput input, String destination) throws RefusedException {
+        if (destination.equals(input.vm().host())) {
+            throw new RefusedException(Kind.INVALID, "same-host", "the VM is on " + destination + " already");
+        }
+    }
+
     /** Chooses sub-hosts and books both sides; the same again gives the same migration. */
     public Migration plan(PlanInput input, String destination) throws RefusedException {
         ExtraSpecs specs = input.specs();
         UUID instance = input.vm().instance();
-        if (destination.equals(input.vm().host())) {
-            throw new RefusedException(Kind.INVALID, "same-host", "the VM is on " + destination + " already");
-        }
+        requireAnotherHost(input, destination);
         Optional<Migration> now = store.active(instance);
         if (now.isPresent()
                 && now.get().destination().equals(destination)
@@ -104,9 +111,25 @@ public final class MigrationService {
             }
         });
         try {
+            refuseSplit(input);
             return plan(input, destination, specs, bookings.of(instance));
         } catch (ServiceException e) {
             throw RefusedException.upstream(e);
+        }
+    }
+
+    /** Now, with the remedy, rather than when everything at the destination is prepared. */
+    private void refuseSplit(PlanInput input) throws RefusedException, ServiceException {
+        String source = input.vm().host();
+        Optional<VmInfo> vm = daemons.vm(source, input.vm().instance());
+        if (vm.isPresent() && vm.get().state() == VmState.SPLIT) {
+            throw new RefusedException(
+                    Kind.CONFLICT,
+                    "already-split",
+                    "the VM is split (main host " + source
+                            + "), and only a whole one can be migrated; gather it first: on " + source
+                            + ", splitmem budget " + vm.get().name() + " "
+                            + vm.get().ramBytes());
         }
     }
 

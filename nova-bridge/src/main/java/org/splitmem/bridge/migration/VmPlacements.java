@@ -30,6 +30,7 @@ public final class VmPlacements {
 
     private final MigrationStore migrations;
     private final VmStore vms;
+    private final Chooser chooser;
     private final Bookings bookings;
     private final Booker booker;
     private final Daemons daemons;
@@ -48,6 +49,7 @@ public final class VmPlacements {
             Clock clock) {
         this.migrations = migrations;
         this.vms = vms;
+        this.chooser = chooser;
         this.bookings = bookings;
         this.booker = new Booker(chooser, bookings);
         this.daemons = daemons;
@@ -64,6 +66,18 @@ public final class VmPlacements {
     public record Placement(Vm vm, boolean split, Map<String, Long> subHosts) {
         public long budgetMb() {
             return split ? vm.mainMb() : vm.ramMb();
+        }
+    }
+
+    /** What would be planned for a VM that starts; nothing is booked. */
+    public Plan dryRun(PlanInput input) throws RefusedException {
+        ExtraSpecs specs = input.specs();
+        Vm vm = input.vm();
+        try {
+            Map<String, Long> before = bookings.of(vm.instance());
+            return chooser.choose(vm, vm.host(), null, specs, before, before.keySet());
+        } catch (ServiceException e) {
+            throw RefusedException.upstream(e);
         }
     }
 

@@ -16,6 +16,7 @@ import org.splitmem.bridge.daemon.Daemons;
 import org.splitmem.bridge.migration.MigrationService;
 import org.splitmem.bridge.migration.VmPlacements;
 import org.splitmem.bridge.placement.PlacementClient;
+import org.splitmem.bridge.store.EventStore;
 import org.splitmem.bridge.store.VmStore;
 
 /** The HTTP server. */
@@ -41,6 +42,7 @@ public final class ApiServer implements AutoCloseable {
             VmPlacements placements,
             Daemons daemons,
             VmStore vms,
+            EventStore events,
             PlacementClient placement,
             Access access,
             BridgeMetrics metrics,
@@ -74,7 +76,8 @@ public final class ApiServer implements AutoCloseable {
         config.register(new DescriptionResource());
         config.register(new MigrationsResource(p.migrations(), p.access()));
         config.register(new VmsResource(p.daemons(), p.vms(), p.placements(), p.access()));
-        config.register(new CloudResource(p.daemons(), p.placement(), p.migrations(), p.access()));
+        config.register(new EventsResource(p.events(), p.access()));
+        config.register(new CloudResource(p.daemons(), p.placement(), p.migrations(), p.placements(), p.access()));
         config.property(ServerProperties.WADL_FEATURE_DISABLE, true);
         config.property(ServerProperties.RESPONSE_SET_STATUS_OVER_SEND_ERROR, true);
         return config;

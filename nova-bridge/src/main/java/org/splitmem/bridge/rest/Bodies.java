@@ -1,5 +1,6 @@
 package org.splitmem.bridge.rest;
 
+import com.fasterxml.jackson.databind.JsonNode;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
@@ -20,7 +21,7 @@ import org.splitmem.model.VmInfo;
 final class Bodies {
     private Bodies() {}
 
-    /** Asks for a migration, or for its plan alone. */
+    /** Asks for a migration. */
     record MigrationRequest(
             UUID instanceUuid,
             String name,
@@ -44,6 +45,32 @@ final class Bodies {
 
         PlanInput input() {
             return new PlanInput(new Vm(instanceUuid, name, source, ramMb, mainMb, projectId, userId), extraSpecs);
+        }
+    }
+
+    /** Asks what would be planned, of a migration or a start. A migration's request will do; of a VM that is not there yet, less is known. */
+    record PlanRequest(
+            @Nullable UUID instanceUuid,
+            @Nullable String name,
+            @Nullable String source,
+            String destination,
+            long ramMb,
+            long mainMb,
+            Map<String, String> extraSpecs,
+            @Nullable String projectId,
+            @Nullable String userId) {
+        private static final UUID NO_INSTANCE = new UUID(0, 0);
+
+        PlanRequest {
+            text("destination", destination);
+            sizes(ramMb, mainMb);
+            present("extra_specs", extraSpecs);
+        }
+
+        PlanInput input() {
+            UUID instance = instanceUuid == null ? NO_INSTANCE : instanceUuid;
+            String host = source == null ? destination : source;
+            return new PlanInput(new Vm(instance, "", host, ramMb, mainMb, "", ""), extraSpecs);
         }
     }
 
@@ -266,6 +293,12 @@ final class Bodies {
     }
 
     record Hosts(List<HostBody> hosts) {}
+
+    /** Events as CloudEvents, which go as they are. */
+    record Events(List<JsonNode> events, @Nullable List<Link> eventsLinks) {}
+
+    /** To the next page. */
+    record Link(String rel, String href) {}
 
     record ErrorBody(ErrorDetail error) {}
 

@@ -1,6 +1,7 @@
 package org.splitmem.bridge.rest;
 
 import io.micrometer.core.instrument.Counter;
+import io.micrometer.core.instrument.FunctionCounter;
 import io.micrometer.core.instrument.Gauge;
 import io.micrometer.core.instrument.Timer;
 import io.micrometer.core.instrument.binder.jvm.JvmMemoryMetrics;
@@ -19,6 +20,7 @@ import org.splitmem.bridge.migration.Telemetry;
 import org.splitmem.bridge.plan.Plan;
 import org.splitmem.bridge.store.Migration;
 import org.splitmem.bridge.store.Vm;
+import org.splitmem.bridge.telemetry.EventHistory;
 import org.splitmem.model.MigrationInfo;
 
 /** What /metrics tells; names and meanings are listed in docs/BRIDGE-API.md. Any thread. */
@@ -55,6 +57,16 @@ public final class BridgeMetrics implements Telemetry, Chooser.Timing {
         new JvmMemoryMetrics().bindTo(registry);
         new JvmThreadMetrics().bindTo(registry);
         new ProcessorMetrics().bindTo(registry);
+    }
+
+    /** What /metrics tells of the history. */
+    public void watch(EventHistory history) {
+        Gauge.builder("splitmem.bridge.events.waiting", history, EventHistory::waiting)
+                .description("Events that wait for the database")
+                .register(registry);
+        FunctionCounter.builder("splitmem.bridge.events.lost", history, EventHistory::lost)
+                .description("Events that the history will never have")
+                .register(registry);
     }
 
     PrometheusMeterRegistry registry() {

@@ -15,7 +15,9 @@ import org.splitmem.bridge.daemon.Daemons;
 import org.splitmem.bridge.http.ServiceException;
 import org.splitmem.bridge.migration.MigrationService;
 import org.splitmem.bridge.migration.RefusedException;
+import org.splitmem.bridge.migration.VmPlacements;
 import org.splitmem.bridge.placement.PlacementClient;
+import org.splitmem.bridge.plan.Plan;
 
 /** What concerns all hosts: how they are, and what would be planned. */
 @Path("v1")
@@ -25,12 +27,19 @@ public final class CloudResource {
     private final Daemons daemons;
     private final PlacementClient placement;
     private final MigrationService migrations;
+    private final VmPlacements placements;
     private final Access access;
 
-    CloudResource(Daemons daemons, PlacementClient placement, MigrationService migrations, Access access) {
+    CloudResource(
+            Daemons daemons,
+            PlacementClient placement,
+            MigrationService migrations,
+            VmPlacements placements,
+            Access access) {
         this.daemons = daemons;
         this.placement = placement;
         this.migrations = migrations;
+        this.placements = placements;
         this.access = access;
     }
 
@@ -49,10 +58,13 @@ public final class CloudResource {
     /** A dry run: nothing is booked. */
     @POST
     @Path("plans")
-    public Bodies.OnePlan plan(Bodies.@Nullable MigrationRequest request, @Context ContainerRequestContext context)
+    public Bodies.OnePlan plan(Bodies.@Nullable PlanRequest request, @Context ContainerRequestContext context)
             throws RefusedException {
         access.requireWholeCloud(context);
-        Bodies.MigrationRequest given = Parameters.body(request);
-        return new Bodies.OnePlan(Bodies.PlanBody.of(migrations.dryRun(given.input(), given.destination())));
+        Bodies.PlanRequest given = Parameters.body(request);
+        Plan plan = given.source() == null
+                ? placements.dryRun(given.input())
+                : migrations.dryRun(given.input(), given.destination());
+        return new Bodies.OnePlan(Bodies.PlanBody.of(plan));
     }
 }

@@ -1,5 +1,8 @@
 package org.splitmem.bridge.rest;
 
+import java.time.DateTimeException;
+import java.time.Instant;
+import java.time.OffsetDateTime;
 import java.util.UUID;
 import org.jspecify.annotations.Nullable;
 
@@ -13,6 +16,27 @@ final class Parameters {
         } catch (IllegalArgumentException e) {
             throw new ApiError(400, "invalid-uuid", "not a uuid: " + text);
         }
+    }
+
+    /** @param text as in 2026-11-21T12:00:00Z; without an offset in UTC, as elsewhere in OpenStack */
+    static long micros(String name, String text) {
+        try {
+            String zoned = text.matches(".*(Z|[+-][0-9]{2}:[0-9]{2})") ? text : text + "Z";
+            Instant instant = OffsetDateTime.parse(zoned).toInstant();
+            return Math.multiplyExact(instant.toEpochMilli(), 1000);
+        } catch (DateTimeException | ArithmeticException e) {
+            throw new ApiError(400, "invalid-parameter", name + ": not a time as 2026-11-21T12:00:00Z: '" + text + "'");
+        }
+    }
+
+    static int number(String name, String text, int least, int most) {
+        if (!text.matches("[0-9]{1,9}") || Integer.parseInt(text) < least || Integer.parseInt(text) > most) {
+            throw new ApiError(
+                    400,
+                    "invalid-parameter",
+                    name + ": a number from " + least + " to " + most + ", not '" + text + "'");
+        }
+        return Integer.parseInt(text);
     }
 
     static <T> T body(@Nullable T body) {

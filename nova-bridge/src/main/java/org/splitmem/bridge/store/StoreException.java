@@ -1,10 +1,21 @@
 package org.splitmem.bridge.store;
 
+import java.sql.SQLException;
+
 /** The database did not do what it was asked. Unchecked: nobody below the API's edge or a loop's outermost level can act on it. */
 public final class StoreException extends RuntimeException {
     private static final long serialVersionUID = 1L;
+    private static final String DATA_EXCEPTION = "22";
 
     StoreException(String message, Throwable cause) {
         super(message, cause);
+    }
+
+    /** Whether the database works, but can never take these values. */
+    public boolean isOfValues() {
+        // By the state: MariaDB's driver has no class of its own for it.
+        return getCause() instanceof SQLException e
+                && e.getSQLState() != null
+                && e.getSQLState().startsWith(DATA_EXCEPTION);
     }
 }

@@ -12,36 +12,36 @@ import org.splitmem.events.paging.PagingSampler;
 import org.splitmem.events.publish.EventPublisher;
 import org.splitmem.model.VmInfo;
 
-/** All that a bridge tells to Kafka; or nothing, if it has no brokers. */
+/** All that a bridge tells: migrations and bookings to the history; these and paging to Kafka, if it has brokers. */
 public final class EventFeed implements AutoCloseable {
     private final @Nullable EventPublisher publisher;
     private final Telemetry telemetry;
     private final Clock clock;
     private final PagingSampler sampler;
 
-    private EventFeed(@Nullable EventPublisher publisher, Telemetry telemetry, Duration interval, Clock clock) {
+    /**
+     * Tells to both.
+     *
+     * @param publisher is closed with this; absent: there is no Kafka
+     * @param interval between samples of paging, and at least between two events of a migration's progress
+     */
+    public EventFeed(EventHistory history, @Nullable EventPublisher publisher, Duration interval, Clock clock) {
         this.publisher = publisher;
-        this.telemetry = telemetry;
+        this.telemetry = new EventTelemetry(
+                event -> {
+                    history.tell(event);
+                    if (publisher != null) {
+                        publisher.publish(event);
+                    }
+                },
+                interval,
+                clock);
         this.clock = clock;
         this.sampler = new PagingSampler(interval);
     }
 
-    /** Tells nothing. */
-    public static EventFeed off() {
-        return new EventFeed(null, new Silent(), Duration.ofSeconds(1), Clock.systemUTC());
-    }
-
-    /**
-     * Tells to Kafka.
-     *
-     * @param publisher is closed with this
-     * @param interval between samples of paging, and at least between two events of a migration's progress
-     */
-    public static EventFeed to(EventPublisher publisher, Duration interval, Clock clock) {
-        return new EventFeed(publisher, new EventTelemetry(publisher::publish, interval, clock), interval, clock);
-    }
-
-    public boolean isOn() {
+    /** Whether paging is told, which is for Kafka alone. */
+    public boolean samples() {
         return publisher != null;
     }
 

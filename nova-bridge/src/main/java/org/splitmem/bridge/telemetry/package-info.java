@@ -1,4 +1,4 @@
-/** What the bridge sees happen, told to Kafka by the module events. Waits for no network. */
+/** What the bridge sees happen: kept in the database, and told to Kafka by the module events. Who tells waits for neither. */
 @NullMarked
 package org.splitmem.bridge.telemetry;
 

@@ -32,6 +32,7 @@ class BridgeConfigTest {
         assertThat(config.hosts()).isEmpty();
         assertThat(config.policy().write()).containsExactlyInAnyOrder("admin", "service");
         assertThat(config.rhythm().reconcile()).isEqualTo(Duration.ofSeconds(30));
+        assertThat(config.events().keep()).isEqualTo(Duration.ofDays(30));
         assertThat(config.endpoints()).isEmpty();
     }
 
@@ -88,6 +89,7 @@ class BridgeConfigTest {
                 "keystone.interface = inner | keystone.interface       | internal",
                 "log.level = loud           | log.level = loud         | one of",
                 "kafka.mode = text          | kafka.mode = text        | binary or structured",
+                "events.keep-days = 0       | events.keep-days = 0     | from 1 to 3650",
                 "colour = red               | unknown key colour       | http.port",
             })
     void aWrongSettingIsNamed(String line, String what, String allowed) {

@@ -57,6 +57,16 @@ class MigrationServiceTest {
     }
 
     @Test
+    void aSplitVmIsRefusedBeforeAnythingIsBooked() throws Exception {
+        cloud.hosts.runsSplit("h1", VM, 512, Map.of("h3", 256L));
+
+        assertRefused(() -> bridge.migrations.plan(onHost("h1"), "h2"), "already-split");
+
+        assertThat(cloud.booked()).isEqualTo(SOURCE);
+        assertThat(bridge.migrations.list(VM, null)).isEmpty();
+    }
+
+    @Test
     void theBooksAreExactBeforeDuringAndAfter() throws Exception {
         assertThat(cloud.booked()).isEqualTo(SOURCE);
         Migration migration = started();

@@ -20,6 +20,8 @@ import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
 import java.time.Clock;
 import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Set;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -31,7 +33,11 @@ import org.splitmem.bridge.config.BridgeConfig;
 import org.splitmem.bridge.http.FixedCredentials;
 import org.splitmem.bridge.keystone.TokenValidator;
 import org.splitmem.bridge.migration.Cloud;
-import org.splitmem.bridge.telemetry.Silent;
+import org.splitmem.bridge.store.EventStore;
+import org.splitmem.bridge.telemetry.EventFeed;
+import org.splitmem.bridge.telemetry.EventHistory;
+import org.splitmem.events.Event;
+import org.splitmem.events.cloud.CloudJson;
 import org.splitmem.model.Json;
 import org.splitmem.model.MigrationPhase;
 
@@ -50,6 +56,7 @@ class ApiTest {
             HttpClient.newBuilder().version(HttpClient.Version.HTTP_1_1).build();
     private Cloud cloud;
     private Cloud.Bridge bridge;
+    private EventHistory history;
     private ApiServer server;
 
     @BeforeEach
@@ -60,7 +67,13 @@ class ApiTest {
         knows("others", "reader", "another");
         knows("guest", "guest", "project");
         cloud = new Cloud();
-        bridge = cloud.bridge("bridge-1");
+        EventStore events = new EventStore(cloud.database);
+        history = new EventHistory(events, Duration.ofDays(1), cloud);
+        EventFeed feed = new EventFeed(history, null, Duration.ofSeconds(10), cloud);
+        BridgeMetrics metrics =
+                new BridgeMetrics(new PrometheusMeterRegistry(PrometheusConfig.DEFAULT), feed.telemetry());
+        metrics.watch(history);
+        bridge = cloud.bridge("bridge-1", metrics);
         TokenValidator tokens = new TokenValidator(
                 KEYSTONE.baseUrl(),
                 Duration.ofSeconds(5),
@@ -69,7 +82,6 @@ class ApiTest {
                 Clock.systemUTC());
         BridgeConfig.Policy policy = new BridgeConfig.Policy(
                 Set.of("reader", "admin", "service"), Set.of("admin", "service"), Set.of("service"));
-        BridgeMetrics metrics = new BridgeMetrics(new PrometheusMeterRegistry(PrometheusConfig.DEFAULT), new Silent());
         server = new ApiServer(
                 "127.0.0.1",
                 0,
@@ -78,6 +90,7 @@ class ApiTest {
                         bridge.placements,
                         bridge.daemons,
                         bridge.vms,
+                        events,
                         bridge.client,
                         new Access(tokens, policy, "http://keystone"),
                         metrics,
@@ -206,6 +219,103 @@ class ApiTest {
     }
 
     @Test
+    void aStartCanBePlannedDryWithoutNamingTheVm() throws Exception {
+        String start = "{\"destination\":\"h2\",\"ram_mb\":512,\"main_mb\":256,"
+                + "\"extra_specs\":{\"splitmem:enabled\":\"true\",\"splitmem:max_sub_hosts\":\"1\"}}";
+
+        JsonNode plan = json(call("nova", "POST", "/v1/plans", start)).path("plan");
+
+        assertThat(plan.path("mode").asText()).isEqualTo("split");
+        assertThat(plan.path("explanation").toString())
+                .contains("h2: is the main host")
+                .doesNotContain("the source");
+        assertError(call("nova", "POST", "/v1/plans", MIGRATION.replace("\"h2\"", "\"h1\"")), 400, "same-host");
+    }
+
+    private String migrated() throws Exception {
+        String id = planned();
+        call("nova", "POST", "/v1/migrations/" + id + "/start", "");
+        cloud.hosts.phase("h1", MigrationPhase.DONE, "done");
+        call("nova", "GET", "/v1/migrations/" + id, "");
+        history.write();
+        return id;
+    }
+
+    private List<Event> events(HttpResponse<String> answer) {
+        assertThat(answer.statusCode()).as(answer.body()).isEqualTo(200);
+        List<Event> events = new ArrayList<>();
+        json(answer).path("events").forEach(event -> events.add(CloudJson.read(Json.writeBytes(event))));
+        return events;
+    }
+
+    @Test
+    void theEventsOfAMigrationAreListedInTheirOrder() throws Exception {
+        String id = migrated();
+
+        List<Event> events = events(call("nova", "GET", "/v1/events", ""));
+
+        assertThat(events)
+                .extracting(event -> event.kind() + event.data().path("phase").asText())
+                .containsExactly(
+                        "planned",
+                        "changed",
+                        "phasePLANNED",
+                        "phasePRECOPY",
+                        "phaseREADY",
+                        "phaseSWITCHOVER",
+                        "phaseHANDOVER",
+                        "outcomeDONE",
+                        "changed");
+        assertThat(events.get(0).data().path("migrationId").asText()).isEqualTo(id);
+        assertThat(events.get(0).data().path("explanation").toString()).contains("h3: chosen");
+    }
+
+    @Test
+    void eventsComeInPagesThatLinkToTheNext() throws Exception {
+        migrated();
+        List<Event> all = events(call("nova", "GET", "/v1/events", ""));
+        List<Event> paged = new ArrayList<>();
+        int pages = 0;
+
+        String path = "/v1/events?limit=4&since=2026-11-21T12:00:00%2B00:00&instance_uuid=" + Cloud.VM;
+        while (!path.isEmpty()) {
+            HttpResponse<String> page = call("nova", "GET", path, "");
+            paged.addAll(events(page));
+            pages++;
+            JsonNode link = json(page).path("events_links").path(0);
+            assertThat(link.path("rel").asText("next")).isEqualTo("next");
+            path = link.path("href").asText("").replaceFirst("http://[^/]+", "");
+        }
+
+        assertThat(paged).isEqualTo(all);
+        assertThat(pages).isEqualTo(3);
+        assertThat(events(call("nova", "GET", "/v1/events?since=2026-11-21T12:00:01", "")))
+                .isEmpty();
+        assertThat(events(call("nova", "GET", "/v1/events?instance_uuid=" + new java.util.UUID(1, 1), "")))
+                .isEmpty();
+    }
+
+    @Test
+    void readersSeeTheirProjectsEventsWithoutWhatTheySayOfAllHosts() throws Exception {
+        migrated();
+        List<Event> all = events(call("nova", "GET", "/v1/events", ""));
+
+        List<Event> theirs = events(call("theirs", "GET", "/v1/events", ""));
+
+        assertThat(theirs)
+                .extracting(Event::id)
+                .isEqualTo(all.stream().map(Event::id).toList());
+        assertThat(theirs.get(0).data().has("allocations")).isTrue();
+        assertThat(theirs).noneMatch(event -> event.data().has("explanation"));
+        assertThat(events(call("others", "GET", "/v1/events", ""))).isEmpty();
+        String marker = java.net.URLEncoder.encode(all.get(0).id(), java.nio.charset.StandardCharsets.UTF_8);
+        assertThat(events(call("theirs", "GET", "/v1/events?marker=" + marker, "")))
+                .hasSize(all.size() - 1);
+        assertError(call("others", "GET", "/v1/events?marker=" + marker, ""), 400, "invalid-parameter");
+        assertError(call("guest", "GET", "/v1/events", ""), 403, "forbidden");
+    }
+
+    @Test
     void withoutSubHostsTheConflictSaysWhy() throws Exception {
         cloud.hosts.lends("h3", 0);
 
@@ -285,7 +395,7 @@ class ApiTest {
     @Test
     void everyAnswerNamesItsRequest() throws Exception {
         for (HttpResponse<String> answer :
-                java.util.List.of(call("nova", "GET", "/v1/migrations", ""), call("", "GET", "/nowhere", ""))) {
+                List.of(call("nova", "GET", "/v1/migrations", ""), call("", "GET", "/nowhere", ""))) {
             assertThat(answer.headers().firstValue("X-Openstack-Request-Id").orElse(""))
                     .matches("req-[0-9a-f-]{36}");
         }
@@ -299,6 +409,12 @@ class ApiTest {
                 "POST | /v1/migrations        | {                                | 400 | invalid-json",
                 "POST | /v1/migrations        | ''                               | 400 | invalid-json",
                 "GET  | /v1/migrations?status=x | ''                             | 400 | invalid-parameter",
+                "GET  | /v1/events?limit=0    | ''                             | 400 | invalid-parameter",
+                "GET  | /v1/events?limit=1001 | ''                             | 400 | invalid-parameter",
+                "GET  | /v1/events?since=noon | ''                             | 400 | invalid-parameter",
+                "GET  | /v1/events?since=%2B999999999-12-31T00:00:00Z | ''     | 400 | invalid-parameter",
+                "GET  | /v1/events?marker=x   | ''                             | 400 | invalid-parameter",
+                "GET  | /v1/events?instance_uuid=x | ''                        | 400 | invalid-uuid",
                 "GET  | /v1/vms/me            | ''                               | 400 | invalid-uuid",
                 "GET  | /v1/migrations/none   | ''                               | 404 | migration-not-found",
                 "PUT  | /v1/migrations        | {}                               | 405 | method-not-allowed",
@@ -333,6 +449,7 @@ class ApiTest {
         assertThat(call("", "GET", "/metrics", "").body())
                 .contains("splitmem_bridge_requests_seconds_count{method=\"GET\",status=\"200\"}")
                 .contains("splitmem_bridge_planning_seconds_bucket")
+                .contains("splitmem_bridge_events_waiting 0.0", "splitmem_bridge_events_lost_total 0.0")
                 .contains("splitmem_bridge_reconcile_corrections_total")
                 .contains("splitmem_bridge_reconcile_last_success");
     }

@@ -33,6 +33,7 @@ class OpenApiTest {
                 DescriptionResource.class,
                 MigrationsResource.class,
                 VmsResource.class,
+                EventsResource.class,
                 CloudResource.class)) {
             collect("", Resource.from(type), served);
         }
@@ -41,7 +42,7 @@ class OpenApiTest {
             path.getValue().fieldNames().forEachRemaining(method -> described.add(method + " " + path.getKey()));
         }
 
-        assertThat(described).isEqualTo(served).hasSize(17);
+        assertThat(described).isEqualTo(served).hasSize(18);
     }
 
     private static void collect(String prefix, Resource resource, Set<String> served) {

@@ -7,6 +7,7 @@ import static org.splitmem.bridge.migration.Cloud.onHost;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.networknt.schema.JsonSchemaFactory;
 import com.networknt.schema.SpecVersion;
+import io.micrometer.core.instrument.Counter;
 import io.micrometer.core.instrument.MeterRegistry;
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
 import java.io.InputStream;
@@ -20,6 +21,7 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.splitmem.bridge.migration.Cloud;
+import org.splitmem.bridge.store.EventStore;
 import org.splitmem.bridge.store.Migration;
 import org.splitmem.events.Event;
 import org.splitmem.events.Topic;
@@ -162,12 +164,12 @@ class EventFeedTest {
         cloud.hosts.mood("h2", org.splitmem.bridge.daemon.FakeHosts.Mood.DOWN);
         MeterRegistry registry = new SimpleMeterRegistry();
         EventPublisher publisher = new EventPublisher(PublisherConfig.of("127.0.0.1:1", directory), registry);
-        try (EventFeed feed = EventFeed.to(publisher, INTERVAL, cloud)) {
+        try (EventFeed feed = new EventFeed(history(), publisher, INTERVAL, cloud)) {
             feed.sample(bridge.daemons);
             cloud.pass(INTERVAL);
             feed.sample(bridge.daemons);
 
-            assertThat(feed.isOn()).isTrue();
+            assertThat(feed.samples()).isTrue();
             assertThat(registry.get("splitmem_events_published_total")
                             .tag("topic", Topic.PAGING.kafkaName())
                             .counter()
@@ -177,11 +179,35 @@ class EventFeedTest {
         assertThat(registry.getMeters()).isEmpty();
     }
 
+    private EventHistory history() {
+        return new EventHistory(new EventStore(cloud.database), Duration.ofDays(1), cloud);
+    }
+
     @Test
-    void withoutBrokersNothingIsTold() throws Exception {
-        try (EventFeed off = EventFeed.off()) {
-            assertThat(off.isOn()).isFalse();
-            assertThat(off.telemetry()).isInstanceOf(Silent.class);
+    void withoutBrokersTheHistoryIsToldAllTheSame() throws Exception {
+        EventHistory history = history();
+        try (EventFeed feed = new EventFeed(history, null, INTERVAL, cloud)) {
+            bridge = cloud.bridge("bridge-2", feed.telemetry());
+            started();
+
+            assertThat(feed.samples()).isFalse();
+            assertThat(history.waiting()).isEqualTo(3); // planned, changed, and splitmemd's first phase
+        }
+    }
+
+    @Test
+    void theHistoryAndTheSpoolGetTheSame() throws Exception {
+        MeterRegistry registry = new SimpleMeterRegistry();
+        EventPublisher publisher = new EventPublisher(PublisherConfig.of("127.0.0.1:1", directory), registry);
+        EventHistory history = history();
+        try (EventFeed feed = new EventFeed(history, publisher, INTERVAL, cloud)) {
+            bridge = cloud.bridge("bridge-2", feed.telemetry());
+            started();
+
+            double published = registry.find("splitmem_events_published_total").counters().stream()
+                    .mapToDouble(Counter::count)
+                    .sum();
+            assertThat(history.waiting()).isEqualTo((int) published).isPositive();
         }
     }
 }

@@ -1,0 +1,80 @@
+package org.splitmem.bridge.rest;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import jakarta.ws.rs.GET;
+import jakarta.ws.rs.Path;
+import jakarta.ws.rs.Produces;
+import jakarta.ws.rs.QueryParam;
+import jakarta.ws.rs.container.ContainerRequestContext;
+import jakarta.ws.rs.core.Context;
+import jakarta.ws.rs.core.MediaType;
+import jakarta.ws.rs.core.UriInfo;
+import java.util.ArrayList;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+import org.splitmem.bridge.store.EventStore;
+import org.splitmem.bridge.store.EventStore.Filter;
+import org.splitmem.bridge.store.EventStore.Position;
+import org.splitmem.model.Json;
+
+/** What was told of migrations and bookings. */
+@Path("v1/events")
+@Produces(MediaType.APPLICATION_JSON)
+public final class EventsResource {
+    private static final int MOST = 1000;
+
+    private final EventStore events;
+    private final Access access;
+
+    EventsResource(EventStore events, Access access) {
+        this.events = events;
+        this.access = access;
+    }
+
+    @GET
+    public Bodies.Events list(
+            @QueryParam("instance_uuid") @Nullable String instance,
+            @QueryParam("since") @Nullable String since,
+            @QueryParam("limit") @Nullable String limit,
+            @QueryParam("marker") @Nullable String marker,
+            @Context ContainerRequestContext request,
+            @Context UriInfo uri) {
+        String project = access.onlyProject(request);
+        Filter filter = new Filter(
+                instance == null ? null : Parameters.uuid(instance),
+                project,
+                since == null ? Position.START.recordedUs() : Parameters.micros("since", since));
+        int most = limit == null ? MOST : Parameters.number("limit", limit, 1, MOST);
+        List<String> found = events.list(filter, position(filter, marker), most + 1);
+        List<JsonNode> shown = new ArrayList<>();
+        found.stream().limit(most).forEach(json -> shown.add(shown(json, project != null)));
+        return new Bodies.Events(shown, found.size() > most ? List.of(next(uri, shown.get(most - 1))) : null);
+    }
+
+    private Position position(Filter filter, @Nullable String marker) {
+        if (marker == null) {
+            return Position.START;
+        }
+        return events.position(filter, marker)
+                .orElseThrow(() -> new ApiError(
+                        400, "invalid-parameter", "marker: there is no event " + marker + ", or no longer"));
+    }
+
+    /** Why which hosts were chosen says how all hosts are: not for those who see one project only. */
+    private static JsonNode shown(String json, boolean oneProject) {
+        JsonNode event = Json.read(json, JsonNode.class);
+        if (oneProject && event.path("data") instanceof ObjectNode data) {
+            data.remove("explanation");
+        }
+        return event;
+    }
+
+    private static Bodies.Link next(UriInfo uri, JsonNode last) {
+        String href = uri.getRequestUriBuilder()
+                .replaceQueryParam("marker", "{id}")
+                .build(last.path("id").asText())
+                .toString();
+        return new Bodies.Link("next", href);
+    }
+}
