@@ -27,7 +27,7 @@
 #   $SPLITMEM_AIO_LEND        what each host lends to others (default 4GiB)
 #   $SPLITMEM_AIO_WORKLOAD    the guest's work, see guest/memload.c (default "mb=300 hot=0.1 sweep=6")
 #   $SPLITMEM_AIO_TOKEN_SECONDS   how long a token of Keystone is valid (default 3600)
-#   $SPLITMEM_AIO_RECONCILE_SECONDS   reconcile.interval-s of nova-bridge (default 10)
+#   $SPLITMEM_AIO_RECONCILE_SECONDS   reconcile.interval-s of nova-bridge (default 5)
 #
 # Installs Debian packages that are missing, without starting their services. /etc is not changed; outside of the state
 # directory it leaves only empty directories, the mount points of the hosts.
@@ -42,7 +42,7 @@ SPLITMEM_DEVSTACK_STATE=${SPLITMEM_AIO_STATE:-/var/lib/splitmem-aio}
 # shellcheck disable=SC2034 # for the parts
 HOST_PREFIX=host SUBNET=10.79.0 WITH_DAEMON=yes HOST_MEMORY=${SPLITMEM_AIO_HOST_MEMORY:-6144}
 for part in cluster/process cluster/namespace cluster/network cluster/libvirt cluster/daemon cluster/hosts \
-  aio/settings aio/config aio/database aio/controller aio/bridge aio/compute aio/tenant aio/server aio/books aio/prove; do
+  aio/settings aio/config aio/database aio/controller aio/bridge aio/compute aio/tenant aio/server aio/books aio/proofs aio/prove; do
   # shellcheck source=/dev/null
   . "$HERE/$part.sh"
 done

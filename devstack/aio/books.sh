@@ -65,7 +65,7 @@ check_books() {
 
 # As check_books, but as soon as the bridges have compared all books with the hosts once more.
 check_books_soon() {
-  wait_for $((RECONCILE_SECONDS * 3 / 2)) "the books to be right $1" books_are "$2" "$3" || true
+  wait_for $((RECONCILE_SECONDS * 2 + 2)) "the books to be right $1" books_are "$2" "$3" || true
   check_books "$@"
 }
 

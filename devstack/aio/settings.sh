@@ -11,7 +11,7 @@ NOVA_VIRT=$STATE/nova-virt # a copy of Nova's nova/virt with our driver in it; t
 NOVA_PACKAGE=/usr/lib/python3/dist-packages/nova
 
 MAX_HOSTS=9
-RECONCILE_SECONDS=${SPLITMEM_AIO_RECONCILE_SECONDS:-10}
+RECONCILE_SECONDS=${SPLITMEM_AIO_RECONCILE_SECONDS:-5}
 TELEMETRY_SECONDS=2
 KAFKA_LIB=${SPLITMEM_KAFKA_LIB:-/var/lib/splitmem-kafka-lib} # as other brokers on this machine
 

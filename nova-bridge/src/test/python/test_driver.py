@@ -45,6 +45,7 @@ def stock_call(name, result=None):
 
 METHODS = {
     '_get_guest_xml': ('net', 'disk', 'image'), '_get_volume_config': ('connection', 'disk'), 'destroy': ('net', 'bdm'),
+    'migrate_disk_and_power_off': ('dest', 'flavor', 'net', 'bdm'),
     'check_can_live_migrate_destination': ('src', 'dst', True), 'pre_live_migration': ('bdm', 'net', 'disk', 'data'),
     'rollback_live_migration_at_destination': ('net', 'bdm'), 'check_can_live_migrate_source': ('data', 'bdm'),
     '_live_migration': ('host3', 'post', 'recover', True, 'data'), '_live_migration_monitor': ('guest', *MONITORED),
@@ -125,6 +126,22 @@ def test_a_destroyed_server_is_not_booked_any_more(ours):
         ours.destroy(CONTEXT, instance(), 'net')
     assert called.called
     ours._splitmem.unplace.assert_called_once_with(UUID, 'host2')
+
+
+@pytest.mark.parametrize('task_state', [task_states.REBOOT_STARTED_HARD, task_states.POWERING_ON])
+def test_a_server_that_starts_again_keeps_its_booking_meanwhile(ours, task_state):
+    with stock_call('destroy') as called:
+        ours.destroy(CONTEXT, instance(task_state=task_state), 'net')
+    assert called.called
+    assert ours._splitmem.mock_calls == []
+
+
+@pytest.mark.parametrize('split', [True, False])
+def test_a_server_that_becomes_an_ordinary_one_is_not_booked_any_more(ours, split):
+    with stock_call('migrate_disk_and_power_off', 'disks') as called:
+        assert ours.migrate_disk_and_power_off(CONTEXT, instance(), 'host3', instance(split).flavor, 'net') == 'disks'
+    assert called.called
+    assert ours._splitmem.unplace.mock_calls == ([] if split else [mock.call(UUID, 'host2')])
 
 
 @pytest.mark.parametrize('name', ['check_can_live_migrate_destination', 'pre_live_migration'])

@@ -89,8 +89,16 @@ class SplitMemLibvirtDriver(driver.LibvirtDriver):
 
     def destroy(self, context, instance, *args, **kwargs):
         super().destroy(context, instance, *args, **kwargs)
-        if flavors.is_split(instance.flavor):
+        # A hard reboot and a power-on begin with this too; they are to find the room that the server had.
+        if flavors.is_split(instance.flavor) and instance.task_state not in STARTING_AGAIN:
             self._forget(self._splitmem.unplace, instance)
+
+    def migrate_disk_and_power_off(self, context, instance, dest, flavor, *args, **kwargs):
+        result = super().migrate_disk_and_power_off(context, instance, dest, flavor, *args, **kwargs)
+        # Nobody will place a server of an ordinary flavor; a revert places it anew.
+        if flavors.is_split(instance.flavor) and not flavors.is_split(flavor):
+            self._forget(self._splitmem.unplace, instance)
+        return result
 
     def _forget(self, call, instance):
         try:

@@ -32,15 +32,26 @@ import org.splitmem.model.VmInfo;
 public final class Daemons implements AutoCloseable {
     private static final int AT_ONCE = 32;
 
+    private static final String UUID_FORM = "[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}";
+
     /** Hosts may be newer than the bridge and tell more than it knows. */
-    private static final ObjectMapper LENIENT =
-            Json.mapper().copy().disable(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES);
+    private static final ObjectMapper LENIENT = Json.mapper()
+            .copy()
+            .disable(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES)
+            .enable(DeserializationFeature.FAIL_ON_NUMBERS_FOR_ENUMS);
 
     private static final TypeReference<List<VmInfo>> VMS = new TypeReference<>() {};
     private static final TypeReference<List<MigrationInfo>> MIGRATIONS = new TypeReference<>() {};
     private static final TypeReference<VmInfo> VM = new TypeReference<>() {};
     private static final TypeReference<MigrationInfo> MIGRATION = new TypeReference<>() {};
     private static final TypeReference<HostInfo> HOST = new TypeReference<>() {};
+
+    private static final Map<Kind, String> REMEDIES = Map.of(
+            Kind.UNAUTHORIZED, "has the host the same cluster key as nova-bridge? See cluster.key-file of both",
+            Kind.NOT_FOUND, "is the address in hosts of nova-bridge.conf that of its splitmemd?",
+            Kind.REDIRECTED, "is the address in hosts of nova-bridge.conf that of its splitmemd?",
+            Kind.TIMEOUT, "is the host overloaded, or cut off? The limit is daemon.timeout-ms",
+            Kind.MALFORMED, "is it a splitmemd, of a version that goes with nova-bridge?");
 
     private final Map<String, HostAddress> hosts = new TreeMap<>();
     private final Map<String, String> headers;
@@ -51,7 +62,7 @@ public final class Daemons implements AutoCloseable {
     public Daemons(List<HostAddress> hosts, String key, Duration limit) {
         hosts.forEach(host -> this.hosts.put(host.name(), host));
         this.headers = Map.of("Authorization", "Bearer " + key);
-        this.caller = new Caller("splitmemd", limit);
+        this.caller = new Caller("splitmemd", limit, REMEDIES);
         this.threads = Executors.newFixedThreadPool(AT_ONCE, task -> {
             Thread thread = new Thread(task, "daemons");
             thread.setDaemon(true);
@@ -95,7 +106,7 @@ public final class Daemons implements AutoCloseable {
         return all(host -> {
             try {
                 Answer answer = call(host.name(), "GET", "/v1/vms", null).orThrow();
-                return new VmReport(host.name(), read(answer, VMS), null);
+                return new VmReport(host.name(), checked(answer, read(answer, VMS)), null);
             } catch (ServiceException e) {
                 return new VmReport(host.name(), null, e.text());
             }
@@ -130,7 +141,14 @@ public final class Daemons implements AutoCloseable {
     /** A VM on a host; empty if that does not know it. */
     public Optional<VmInfo> vm(String host, UUID instance) throws ServiceException {
         Answer answer = call(host, "GET", "/v1/vms/" + instance, null);
-        return answer.status() == 404 ? Optional.empty() : Optional.of(read(answer.orThrow(), VM));
+        if (answer.saysThereIsNone()) {
+            return Optional.empty();
+        }
+        VmInfo vm = read(answer.orThrow(), VM);
+        if (!vm.uuid().equals(instance.toString())) {
+            throw answer.malformed("that is VM " + vm.uuid());
+        }
+        return Optional.of(vm);
     }
 
     /** Begins a migration of a VM that runs on {@code source}. */
@@ -144,35 +162,38 @@ public final class Daemons implements AutoCloseable {
     /** A migration from a host; empty if that does not remember it. */
     public Optional<MigrationInfo> migration(String source, String id) throws ServiceException {
         Answer answer = call(source, "GET", "/v1/migrations/" + id, null);
-        return answer.status() == 404 ? Optional.empty() : Optional.of(read(answer.orThrow(), MIGRATION));
+        return answer.saysThereIsNone() ? Optional.empty() : Optional.of(read(answer.orThrow(), MIGRATION));
     }
 
     /** The migrations from a host, newest first. */
     public List<MigrationInfo> migrations(String source) throws ServiceException {
-        return read(call(source, "GET", "/v1/migrations", null).orThrow(), MIGRATIONS);
+        Answer answer = call(source, "GET", "/v1/migrations", null).orThrow();
+        return present(answer, read(answer, MIGRATIONS));
     }
 
     /** @throws ServiceException of kind CONFLICT if the guest runs at the destination already */
     public void abort(String source, String id) throws ServiceException {
-        call(source, "DELETE", "/v1/migrations/" + id, null).orThrow();
+        call(source, "DELETE", "/v1/migrations/" + id, null).orThrow().json();
     }
 
     /** No more rounds: ready now. */
     public void complete(String source, String id) throws ServiceException {
-        call(source, "POST", "/v1/migrations/" + id + "/complete", null).orThrow();
+        call(source, "POST", "/v1/migrations/" + id + "/complete", null)
+                .orThrow()
+                .json();
     }
 
     /** Splits a VM on its host: at once if it runs, else when it starts. */
     public void split(String host, UUID instance, String name, long ramBytes, long budgetBytes, List<SubHostShare> to)
             throws ServiceException {
         SplitRequest request = new SplitRequest(name, ramBytes, budgetBytes, to);
-        call(host, "POST", "/v1/vms/" + instance + "/split", request).orThrow();
+        call(host, "POST", "/v1/vms/" + instance + "/split", request).orThrow().json();
     }
 
     /** Takes back what {@link #split} asked for a VM that has not started; nothing to take back is well, too. */
     public void takeBackSplit(String host, UUID instance) throws ServiceException {
         Answer answer = call(host, "DELETE", "/v1/vms/" + instance + "/split", null);
-        if (answer.status() != 404) {
+        if (!answer.saysThereIsNone()) {
             answer.orThrow();
         }
     }
@@ -183,8 +204,24 @@ public final class Daemons implements AutoCloseable {
             throw new ServiceException(
                     Kind.UNREACHABLE, "", "host " + host + " is not among the hosts of nova-bridge.conf");
         }
-        Answer answer = caller.send(method, URI.create("http://" + address.authority() + path), headers, body);
-        return new Answer(answer.request() + " on " + host, answer.status(), answer.headers(), answer.body());
+        return caller.send(host, method, URI.create("http://" + address.authority() + path), headers, body);
+    }
+
+    /** One VM without a proper name would stop the reconciliation of all. */
+    private static List<VmInfo> checked(Answer answer, List<VmInfo> vms) throws ServiceException {
+        for (VmInfo vm : present(answer, vms)) {
+            if (!vm.uuid().matches(UUID_FORM)) {
+                throw answer.malformed("not a uuid: " + vm.uuid());
+            }
+        }
+        return vms;
+    }
+
+    private static <T> List<T> present(Answer answer, List<T> values) throws ServiceException {
+        if (values.contains(null)) {
+            throw answer.malformed("null in a list");
+        }
+        return values;
     }
 
     private static <T> T read(Answer answer, TypeReference<T> type) throws ServiceException {

@@ -8,7 +8,6 @@ import java.net.http.HttpConnectTimeoutException;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
 import java.net.http.HttpTimeoutException;
-import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
@@ -27,31 +26,52 @@ public final class Caller {
 
     private static final Duration CONNECT = Duration.ofSeconds(3);
 
+    /** What Placement tells of some thousand hosts at once is a tenth of it. */
+    private static final int LONGEST_ANSWER = 64 << 20;
+
     private final String service;
     private final Duration limit;
+    private final int longest;
+    private final Remedies remedies;
     private final HttpClient client;
 
     /**
      * @param service for messages
      * @param limit from sending to the end of the answer
+     * @param remedies of the service, by kind of failure
      */
-    public Caller(String service, Duration limit) {
+    public Caller(String service, Duration limit, Map<Kind, String> remedies) {
+        this(service, limit, remedies, LONGEST_ANSWER);
+    }
+
+    /** @param longest body of an answer, in bytes */
+    Caller(String service, Duration limit, Map<Kind, String> remedies, int longest) {
         this.service = service;
         this.limit = limit;
+        this.longest = longest;
+        this.remedies = new Remedies(remedies);
         this.client = HttpClient.newBuilder()
                 .version(HttpClient.Version.HTTP_1_1)
+                .followRedirects(HttpClient.Redirect.NEVER)
                 .connectTimeout(CONNECT)
                 .build();
+    }
+
+    /** As {@link #send(String, String, URI, Map, Object)}, of a service of which there is one. */
+    public Answer send(String method, URI uri, Map<String, String> headers, @Nullable Object body)
+            throws ServiceException {
+        return send("", method, uri, headers, body);
     }
 
     /**
      * Sends and waits.
      *
+     * @param where the service is, for messages: of which host, say
      * @throws ServiceException if no whole answer came; any status is an answer
      */
-    public Answer send(String method, URI uri, Map<String, String> headers, @Nullable Object body)
+    public Answer send(String where, String method, URI uri, Map<String, String> headers, @Nullable Object body)
             throws ServiceException {
-        String request = service + " " + method + " " + uri.getPath();
+        String request = service + " " + method + " " + uri.getPath() + (where.isEmpty() ? "" : " on " + where);
         HttpRequest.Builder builder = HttpRequest.newBuilder(uri)
                 .method(
                         method,
@@ -68,18 +88,17 @@ public final class Caller {
         }
         headers.forEach(builder::setHeader);
         HttpResponse<String> response = await(request, builder.build());
-        return new Answer(request, response.statusCode(), response.headers(), response.body());
+        return new Answer(request, response.statusCode(), response.headers(), response.body(), remedies);
     }
 
     /** The client's own time limit ends with the answer's headers; this one with its last byte. */
     private HttpResponse<String> await(String request, HttpRequest what) throws ServiceException {
-        CompletableFuture<HttpResponse<String>> future =
-                client.sendAsync(what, HttpResponse.BodyHandlers.ofString(StandardCharsets.UTF_8));
+        CompletableFuture<HttpResponse<String>> future = client.sendAsync(what, info -> new BoundedText(longest));
         try {
             return future.get(limit.toMillis(), TimeUnit.MILLISECONDS);
         } catch (TimeoutException e) {
             future.cancel(true);
-            throw new ServiceException(Kind.TIMEOUT, request + ": no answer within " + limit.toMillis() + " ms", e);
+            throw failure(Kind.TIMEOUT, request + ": no answer within " + limit.toMillis() + " ms", e);
         } catch (InterruptedException e) {
             future.cancel(true);
             Thread.currentThread().interrupt();
@@ -89,18 +108,28 @@ public final class Caller {
         }
     }
 
-    private static ServiceException failure(String request, URI uri, Throwable cause) {
+    private ServiceException failure(String request, URI uri, Throwable cause) {
         if (cause instanceof ConnectException || cause instanceof HttpConnectTimeoutException) {
             // The JDK's client says nothing of a refused connection.
-            return new ServiceException(Kind.UNREACHABLE, request + ": no connection to " + uri.getAuthority(), cause);
+            return failure(Kind.UNREACHABLE, request + ": no connection to " + uri.getAuthority(), cause);
         }
         if (cause instanceof HttpTimeoutException) {
-            return new ServiceException(Kind.TIMEOUT, request + ": " + cause.getMessage(), cause);
+            return failure(Kind.TIMEOUT, request + ": " + cause.getMessage(), cause);
+        }
+        if (cause instanceof BoundedText.TooLongException || cause.getCause() instanceof BoundedText.TooLongException) {
+            return failure(Kind.MALFORMED, request + ": the answer is too long: more than " + longest + " B", cause);
         }
         if (cause instanceof IOException) {
-            return new ServiceException(
-                    Kind.TRUNCATED, request + ": the answer broke off: " + cause.getMessage(), cause);
+            return failure(Kind.TRUNCATED, request + ": the answer broke off: " + cause.getMessage(), cause);
+        }
+        if (cause instanceof RuntimeException) {
+            // The JDK's client trusts some headers: a Content-Length that is no number, say.
+            return failure(Kind.MALFORMED, request + ": the answer is not HTTP: " + cause.getMessage(), cause);
         }
         throw new IllegalStateException(request, cause);
+    }
+
+    private ServiceException failure(Kind kind, String message, Throwable cause) {
+        return new ServiceException(kind, remedies.after(kind, message), cause);
     }
 }

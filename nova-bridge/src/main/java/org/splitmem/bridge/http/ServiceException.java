@@ -26,6 +26,10 @@ public final class ServiceException extends Exception {
         MICROVERSION,
         /** 409. */
         CONFLICT,
+        /** 429: not now. It was not done. */
+        BUSY,
+        /** 3xx. Redirects are not followed: they would take our token elsewhere. */
+        REDIRECTED,
         /** Any other status. */
         REFUSED
     }

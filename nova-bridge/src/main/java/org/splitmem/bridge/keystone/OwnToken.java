@@ -2,6 +2,7 @@ package org.splitmem.bridge.keystone;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import java.net.URI;
+import java.net.URISyntaxException;
 import java.time.Clock;
 import java.time.Duration;
 import java.time.Instant;
@@ -10,6 +11,8 @@ import java.time.format.DateTimeParseException;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
 import org.jspecify.annotations.Nullable;
 import org.splitmem.bridge.http.Answer;
 import org.splitmem.bridge.http.Caller;
@@ -17,25 +20,41 @@ import org.splitmem.bridge.http.Credentials;
 import org.splitmem.bridge.http.ServiceException;
 import org.splitmem.bridge.http.ServiceException.Kind;
 
-/** The service's own token, asked for with its password, and renewed well before it ends. Any thread: one asks, the others wait for it. */
+/**
+ * The service's own token, asked for with its password, and renewed well before it ends.
+ *
+ * <p>Any thread: one asks, those that need it meanwhile wait for the same answer, so that nobody waits longer than one request may take.
+ */
 public final class OwnToken implements Credentials {
     /** Longer than any request that it is given to. */
     private static final Duration MARGIN = Duration.ofMinutes(5);
 
-    private record Issued(String token, Instant renewAt, Map<String, URI> endpoints) {}
+    /** What can be put into a header. */
+    static final String TOKEN = "[!-~]{1,8192}";
+
+    static final Map<Kind, String> REMEDIES = Map.of(
+            Kind.UNAUTHORIZED, "see keystone.user, keystone.project, their domains, and keystone.password-file",
+            Kind.FORBIDDEN, "keystone.user needs the role admin or service in keystone.project",
+            Kind.NOT_FOUND, "is keystone.url that of Keystone, without /v3?",
+            Kind.REDIRECTED, "set keystone.url to where Keystone is",
+            Kind.TIMEOUT, "is it overloaded? The limit is keystone.timeout-ms",
+            Kind.MALFORMED, "is what answers at keystone.url Keystone?");
+
+    private record Issued(String token, Instant renewAt, Map<String, String> endpoints) {}
 
     private final KeystoneConfig config;
     private final Clock clock;
     private final Caller caller;
     private final Map<String, URI> overrides;
-    private @Nullable Issued issued;
+    private @Nullable Issued issued; // guarded by this
+    private @Nullable CompletableFuture<Issued> asking; // guarded by this
 
     /** @param overrides endpoints that are not looked for in the catalog, by type */
     public OwnToken(KeystoneConfig config, Map<String, URI> overrides, Clock clock) {
         this.config = config;
         this.overrides = Map.copyOf(overrides);
         this.clock = clock;
-        this.caller = new Caller("Keystone", config.limit());
+        this.caller = new Caller("Keystone", config.limit(), REMEDIES);
     }
 
     @Override
@@ -56,22 +75,72 @@ public final class OwnToken implements Credentials {
         if (given != null) {
             return given;
         }
-        URI found = current().endpoints().get(type);
+        String found = current().endpoints().get(type);
+        String which = config.interfaceName() + " endpoint of a service of type " + type
+                + (config.region().isEmpty() ? "" : " in region " + config.region());
         if (found == null) {
             throw new ServiceException(
-                    Kind.NOT_FOUND,
-                    "",
-                    "Keystone's catalog has no " + config.interfaceName() + " endpoint of a service of type " + type
-                            + (config.region().isEmpty() ? "" : " in region " + config.region()));
+                    Kind.NOT_FOUND, "", "Keystone's catalog has no " + which + " (create it, or set " + type + ".url)");
         }
-        return found;
+        if (!isAddress(found)) {
+            throw new ServiceException(
+                    Kind.MALFORMED,
+                    "",
+                    "Keystone's catalog: the " + which + " is no address: '" + found + "' (correct it, or set " + type
+                            + ".url)");
+        }
+        return URI.create(found);
     }
 
-    private synchronized Issued current() throws ServiceException {
-        if (issued == null || clock.instant().isAfter(issued.renewAt())) {
-            issued = ask();
+    private static boolean isAddress(String url) {
+        try {
+            URI uri = new URI(url);
+            return uri.getHost() != null && List.of("http", "https").contains(uri.getScheme());
+        } catch (URISyntaxException e) {
+            return false;
         }
-        return issued;
+    }
+
+    private Issued current() throws ServiceException {
+        CompletableFuture<Issued> answer = new CompletableFuture<>();
+        CompletableFuture<Issued> anothers;
+        synchronized (this) {
+            if (issued != null && !clock.instant().isAfter(issued.renewAt())) {
+                return issued;
+            }
+            anothers = asking;
+            asking = anothers == null ? answer : anothers;
+        }
+        return anothers == null ? askForAll(answer) : wait(anothers);
+    }
+
+    private Issued askForAll(CompletableFuture<Issued> answer) throws ServiceException {
+        try {
+            Issued fresh = ask();
+            synchronized (this) {
+                issued = fresh;
+            }
+            answer.complete(fresh);
+            return fresh;
+        } catch (ServiceException | RuntimeException e) {
+            answer.completeExceptionally(e);
+            throw e;
+        } finally {
+            synchronized (this) {
+                asking = null;
+            }
+        }
+    }
+
+    private static Issued wait(CompletableFuture<Issued> answer) throws ServiceException {
+        try {
+            return answer.join();
+        } catch (CompletionException e) {
+            if (e.getCause() instanceof ServiceException failure) {
+                throw failure;
+            }
+            throw new IllegalStateException(e.getCause());
+        }
     }
 
     /** Of a token that is short-lived altogether, the last fifth is given up. */
@@ -96,6 +165,7 @@ public final class OwnToken implements Credentials {
                 .orThrow();
         String token = answer.headers()
                 .firstValue("X-Subject-Token")
+                .filter(text -> text.matches(TOKEN))
                 .orElseThrow(() -> answer.malformed("there is no X-Subject-Token"));
         JsonNode description = answer.json().path("token");
         return new Issued(token, renewAt(expiry(answer, description)), endpoints(description));
@@ -110,8 +180,8 @@ public final class OwnToken implements Credentials {
         }
     }
 
-    private Map<String, URI> endpoints(JsonNode token) {
-        Map<String, URI> byType = new TreeMap<>();
+    private Map<String, String> endpoints(JsonNode token) {
+        Map<String, String> byType = new TreeMap<>();
         for (JsonNode service : token.path("catalog")) {
             for (JsonNode endpoint : service.path("endpoints")) {
                 String region = endpoint.path("region_id")
@@ -119,8 +189,8 @@ public final class OwnToken implements Credentials {
                 String url = endpoint.path("url").asText("");
                 boolean wanted = endpoint.path("interface").asText("").equals(config.interfaceName())
                         && (config.region().isEmpty() || config.region().equals(region));
-                if (wanted && url.startsWith("http")) {
-                    byType.putIfAbsent(service.path("type").asText(""), URI.create(url.replaceAll("/+$", "")));
+                if (wanted) {
+                    byType.putIfAbsent(service.path("type").asText(""), url.replaceAll("/+$", ""));
                 }
             }
         }

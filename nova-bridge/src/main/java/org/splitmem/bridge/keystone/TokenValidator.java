@@ -49,7 +49,7 @@ public final class TokenValidator {
         this.own = own;
         this.serviceRoles = Set.copyOf(serviceRoles);
         this.clock = clock;
-        this.caller = new Caller("Keystone", limit);
+        this.caller = new Caller("Keystone", limit, OwnToken.REMEDIES);
     }
 
     /**
@@ -92,7 +92,7 @@ public final class TokenValidator {
     }
 
     private Optional<Identity> ask(String token, boolean expiredToo) throws ServiceException {
-        if (!token.matches("[!-~]{1,8192}")) {
+        if (!token.matches(OwnToken.TOKEN)) {
             return Optional.empty(); // cannot be put into a header
         }
         String mine = own.token();
@@ -101,7 +101,7 @@ public final class TokenValidator {
             own.rejected(mine);
             answer = validate(own.token(), token, expiredToo);
         }
-        if (answer.status() == 404) {
+        if (answer.saysThereIsNone()) {
             return Optional.empty();
         }
         Identity identity = identity(answer.orThrow());

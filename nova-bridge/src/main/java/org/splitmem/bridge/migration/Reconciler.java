@@ -29,8 +29,9 @@ import org.splitmem.bridge.store.VmStore;
 /**
  * Compares what is booked with what the daemons say, and sets the books right.
  *
- * <p>The daemons are the truth. What they do not answer for is left as it is; a VM that is nowhere loses its booking in the second round. One thread
- * in each bridge; several bridges do not disturb each other, since each correction is one atomic write.
+ * <p>The daemons are the truth. What they do not answer for is left as it is. A VM that is nowhere keeps its booking as long as Nova claims its main
+ * share, since it may start again; afterwards it loses it in the second round. One thread in each bridge; several bridges do not disturb each other,
+ * since each correction is one atomic write.
  */
 public final class Reconciler {
     private static final Logger log = LoggerFactory.getLogger(Reconciler.class);
@@ -70,7 +71,7 @@ public final class Reconciler {
      * What a round did.
      *
      * @param corrected bookings that were wrong
-     * @param failed that could not be set right; the next round tries again
+     * @param failed that could not be compared or set right; the next round tries again
      */
     public record Result(int corrected, int failed) {}
 
@@ -93,7 +94,14 @@ public final class Reconciler {
             accountedFor.add(Consumers.of(instance));
             Map<String, Long> now = booked.getOrDefault(Consumers.of(instance), Map.of());
             PlacedVm vm = placed.get(instance);
-            Map<String, Long> wanted = wanted(instance, vm, active.get(instance), sightings, now);
+            Map<String, Long> wanted;
+            try {
+                wanted = wanted(instance, vm, active.get(instance), sightings, now);
+            } catch (ServiceException e) {
+                log.warn("instance={} {} is booked; whether that is right cannot be told: {}", instance, now, e.text());
+                failed++;
+                continue;
+            }
             if (wanted != null && !wanted.equals(now)) {
                 boolean done = correct(instance, vm, now, wanted, active.get(instance));
                 corrected += done ? 1 : 0;
@@ -124,7 +132,8 @@ public final class Reconciler {
             @Nullable PlacedVm placed,
             @Nullable Migration migration,
             Sightings sightings,
-            Map<String, Long> now) {
+            Map<String, Long> now)
+            throws ServiceException {
         if (migration != null) {
             boolean planning = migration.status() == Status.PLANNING;
             return planning ? null : Bookings.union(migration.sourceSide(), migration.targetSide());
@@ -135,14 +144,53 @@ public final class Reconciler {
         Optional<Sightings.Running> running = sightings.running(instance);
         if (running.isPresent()) {
             roundsNowhere.remove(instance);
-            return Truth.booking(running.get(), placed, now, isFresh(placed));
+            Map<String, Long> wanted = Truth.booking(running.get(), placed, now, isFresh(placed));
+            note(placed, wanted);
+            return wanted;
         }
         if (placed != null && isFresh(placed)) {
             return placed.booking();
         }
+        if (sightings.isExpected(instance)) {
+            // What sub-hosts have reserved stays booked, whatever Nova claims; the daemon drops it after some minutes.
+            roundsNowhere.remove(instance);
+            return placed == null ? null : placed.booking();
+        }
         boolean allAnswered = sightings.answered(now.keySet())
                 && (placed == null || sightings.answered(Set.of(placed.vm().host())));
-        return allAnswered && isNowhereForLong(instance) ? Map.of() : null;
+        return allAnswered ? whileNowhere(instance, placed, now) : null;
+    }
+
+    /**
+     * A VM that is shut off holds no memory, but Nova keeps its main share for it; ours goes with that.
+     *
+     * <p>Not with a claim of another size: its flavor has changed, and it is no VM of ours any more, or is about to be placed anew.
+     *
+     * @throws ServiceException if Placement does not tell: then nothing can be concluded
+     */
+    private @Nullable Map<String, Long> whileNowhere(UUID instance, @Nullable PlacedVm placed, Map<String, Long> now)
+            throws ServiceException {
+        if (placed != null && placement.claimedMb(instance) == placed.vm().mainMb()) {
+            roundsNowhere.remove(instance);
+            return placed.booking();
+        }
+        if (!isNowhereForLong(instance)) {
+            return null;
+        }
+        if (now.isEmpty() && PlacedVm.isSameStart(vms.find(instance).orElse(null), placed)) {
+            forget(instance, null, placed); // nothing is left to be released
+        }
+        return Map.of();
+    }
+
+    /** Keeps on record what a VM has while it runs: that is what it is to find when it has been shut off and starts again. */
+    private void note(@Nullable PlacedVm placed, @Nullable Map<String, Long> truth) {
+        if (placed != null
+                && truth != null
+                && !isFresh(placed)
+                && !placed.booking().equals(truth)) {
+            vms.rebook(placed, truth);
+        }
     }
 
     private boolean isFresh(@Nullable PlacedVm placed) {
@@ -166,7 +214,7 @@ public final class Reconciler {
                     .map(Migration::id)
                     .equals(Optional.ofNullable(migration).map(Migration::id));
             if (!sameMigration
-                    || !vms.find(instance).equals(Optional.ofNullable(placed))
+                    || !PlacedVm.isSameStart(vms.find(instance).orElse(null), placed)
                     || !bookings.of(instance).equals(now)) {
                 return true;
             }

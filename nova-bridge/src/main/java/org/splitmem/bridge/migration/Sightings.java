@@ -8,17 +8,24 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
+import java.util.TreeSet;
 import java.util.UUID;
 import org.splitmem.bridge.daemon.Daemons;
 import org.splitmem.model.VmInfo;
 import org.splitmem.model.VmState;
 
-/** What all daemons said of their VMs at about the same moment. */
+/**
+ * What all daemons said of their VMs at about the same moment.
+ *
+ * <p>A VM that a daemon only expects to start, split, is nowhere yet, and may well run elsewhere: a start that failed leaves an expectation behind, for
+ * some minutes. But memory is reserved for it.
+ */
 final class Sightings {
     /** A VM on a host that runs it. */
     record Running(String host, VmInfo vm) {}
 
     private final Map<UUID, List<Running>> all = new TreeMap<>();
+    private final Map<UUID, List<Running>> expected = new TreeMap<>();
     private final Set<String> silent = new HashSet<>();
     private final Set<String> heard = new HashSet<>();
 
@@ -34,8 +41,8 @@ final class Sightings {
             }
             sightings.heard.add(report.host());
             for (VmInfo vm : vms) {
-                sightings
-                        .all
+                boolean isExpected = vm.state() == VmState.EXPECTED;
+                (isExpected ? sightings.expected : sightings.all)
                         .computeIfAbsent(UUID.fromString(vm.uuid()), key -> new ArrayList<>())
                         .add(new Running(report.host(), vm));
             }
@@ -43,8 +50,11 @@ final class Sightings {
         return sightings;
     }
 
+    /** Of VMs that run, move, or are expected somewhere. */
     Set<UUID> instances() {
-        return all.keySet();
+        Set<UUID> instances = new TreeSet<>(all.keySet());
+        instances.addAll(expected.keySet());
+        return instances;
     }
 
     /** Whether all of these hosts answered; one that we do not know counts as silent. */
@@ -66,6 +76,11 @@ final class Sightings {
     /** The host that runs the VM; empty if none does that answered. */
     Optional<Running> running(UUID instance) {
         return all.getOrDefault(instance, List.of()).stream().findFirst();
+    }
+
+    /** Whether a daemon has had sub-hosts reserve for the VM's start. */
+    boolean isExpected(UUID instance) {
+        return expected.containsKey(instance);
     }
 
     private static boolean isSettled(VmState state) {

@@ -86,6 +86,7 @@ public final class VmPlacements {
         ExtraSpecs specs = input.specs();
         Vm vm = input.vm();
         endPlans(vm.instance(), "the VM is started on " + vm.host());
+        Optional<PlacedVm> former = vms.find(vm.instance());
         try {
             Map<String, Long> before = bookings.of(vm.instance());
             Booker.Booked booked = booker.book(vm, vm.host(), null, specs, Map.of(), before, before.keySet());
@@ -97,6 +98,7 @@ public final class VmPlacements {
                 throw e;
             }
             vms.put(new PlacedVm(vm, booked.booking(), clock.millis()));
+            former.ifPresent(earlier -> forgetStart(earlier, vm.host()));
             log.info("instance={} placed: {}", vm.instance(), booked.plan().summary());
             telemetry.planned(vm, null, booked.plan(), booked.booking());
             telemetry.placementChanged(vm, null, booked.step(), "placed");
@@ -138,6 +140,14 @@ public final class VmPlacements {
             Vm vm = placed.get().vm();
             telemetry.placementChanged(vm, null, step, "released");
             takeBack(vm);
+        }
+    }
+
+    /** If it was to start elsewhere a short while ago, what it was to have of sub-hosts there may still be reserved. */
+    private void forgetStart(PlacedVm former, String host) {
+        boolean isRecent = clock.millis() - former.updatedMs() < Reconciler.STARTING_LASTS.toMillis();
+        if (isRecent && !former.vm().host().equals(host)) {
+            takeBack(former.vm());
         }
     }
 

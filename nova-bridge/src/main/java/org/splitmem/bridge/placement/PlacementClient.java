@@ -33,13 +33,22 @@ public final class PlacementClient {
     private static final String MEMORY = "MEMORY_MB";
     private static final String CONCURRENT_UPDATE = "placement.concurrent_update";
 
+    private static final Map<Kind, String> REMEDIES = Map.of(
+            Kind.UNAUTHORIZED, "does Placement use the same Keystone? See [keystone_authtoken] there",
+            Kind.FORBIDDEN, "keystone.user needs the role admin or service in keystone.project",
+            Kind.NOT_FOUND, "is placement.url, or Keystone's endpoint of type placement, that of Placement?",
+            Kind.REDIRECTED, "set placement.url, or Keystone's endpoint of type placement, to where Placement is",
+            Kind.MICROVERSION, "Placement of Zed or newer is needed, which speaks 1.39",
+            Kind.TIMEOUT, "is it overloaded? The limit is placement.timeout-ms",
+            Kind.MALFORMED, "is what answers at placement.url, or Keystone's endpoint of type placement, Placement?");
+
     private final Credentials credentials;
     private final Caller caller;
     private final AtomicBoolean traitKnown = new AtomicBoolean();
 
     public PlacementClient(Credentials credentials, Duration limit) {
         this.credentials = credentials;
-        this.caller = new Caller("Placement", limit);
+        this.caller = new Caller("Placement", limit, REMEDIES);
     }
 
     /** @throws ServiceException unless Placement answers, and speaks our microversion */
@@ -99,8 +108,10 @@ public final class PlacementClient {
         Answer answer =
                 send("GET", "/resource_providers?name=" + encode(name), null).orThrow();
         for (JsonNode node : list(answer)) {
-            UUID uuid = uuid(answer, node.path("uuid"));
-            return Optional.of(new Provider(uuid, name, freeMb(uuid)));
+            if (text(answer, node.path("name")).equals(name)) {
+                UUID uuid = uuid(answer, node.path("uuid"));
+                return Optional.of(new Provider(uuid, name, freeMb(uuid)));
+            }
         }
         return Optional.empty();
     }
@@ -148,10 +159,22 @@ public final class PlacementClient {
                 text(answer, body.path("consumer_type")));
     }
 
+    /** How much of MEMORY_MB anybody's consumer has claimed, on all providers together; 0 if it claims none, or does not exist. */
+    public long claimedMb(UUID consumer) throws ServiceException {
+        Answer answer = send("GET", "/allocations/" + consumer, null).orThrow();
+        long sum = 0;
+        for (JsonNode allocation : object(answer, answer.json().path("allocations"), "allocations")) {
+            JsonNode resources = object(answer, allocation.path("resources"), "resources");
+            // Nova claims disk, say, of other providers.
+            sum += resources.has(MEMORY) ? number(answer, resources.path(MEMORY)) : 0;
+        }
+        return sum;
+    }
+
     /** What each consumer has claimed of a provider's MEMORY_MB; empty if there is no such provider any more. */
     public Map<UUID, Long> claimsOn(UUID provider) throws ServiceException {
         Answer answer = send("GET", "/resource_providers/" + provider + "/allocations", null);
-        if (answer.status() == 404) {
+        if (answer.saysThereIsNone()) {
             return Map.of();
         }
         JsonNode allocations = object(answer.orThrow(), answer.json().path("allocations"), "allocations");
@@ -191,12 +214,17 @@ public final class PlacementClient {
             if (why.code().equals(CONCURRENT_UPDATE)) {
                 throw new ConcurrentUpdateException(why.text());
             }
+            if (why.code().isEmpty()) {
+                throw why; // not Placement's words
+            }
             throw new NoCapacityException(why.text());
         }
         if (answer.status() == 400 && answer.failure().text().contains("does not exist")) {
             throw new ServiceException(Kind.NOT_FOUND, "", answer.failure().text());
         }
-        answer.orThrow();
+        if (answer.orThrow().status() != 204) {
+            throw answer.malformed("HTTP " + answer.status() + " instead of 204");
+        }
     }
 
     // ---- sending and reading
@@ -258,7 +286,7 @@ public final class PlacementClient {
     }
 
     private static long number(Answer answer, JsonNode node) throws ServiceException {
-        if (!node.isIntegralNumber()) {
+        if (!node.isIntegralNumber() || !node.canConvertToLong() || node.longValue() < 0) {
             throw answer.malformed("a number is missing");
         }
         return node.longValue();

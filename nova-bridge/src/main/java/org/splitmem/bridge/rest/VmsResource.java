@@ -16,6 +16,7 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.UUID;
 import org.jspecify.annotations.Nullable;
 import org.splitmem.bridge.daemon.Daemons;
@@ -24,12 +25,16 @@ import org.splitmem.bridge.migration.VmPlacements;
 import org.splitmem.bridge.rest.Bodies.VmBody;
 import org.splitmem.bridge.store.VmStore;
 import org.splitmem.model.VmInfo;
+import org.splitmem.model.VmState;
 
 /** VMs: where their memory is, and where it goes when they start. */
 @Path("v1/vms")
 @Produces(MediaType.APPLICATION_JSON)
 @Consumes(MediaType.APPLICATION_JSON)
 public final class VmsResource {
+    private static final Set<String> NOT_RUNNING =
+            Set.of(VmState.INCOMING.name(), VmState.EXPECTED.name(), VmState.GONE.name());
+
     private final Daemons daemons;
     private final VmStore known;
     private final VmPlacements placements;
@@ -47,7 +52,7 @@ public final class VmsResource {
         return vms(access.onlyProject(request));
     }
 
-    /** Of a VM that is on its way both ends tell; the one that runs it is shown. */
+    /** Several hosts may tell of a VM: both ends of its way, and one that only expects it. The one that runs it is shown. */
     @GET
     @Path("{uuid}")
     public Bodies.OneVm show(@PathParam("uuid") String uuid, @Context ContainerRequestContext request) {
@@ -56,7 +61,7 @@ public final class VmsResource {
                 .filter(vm -> vm.instanceUuid().equals(wanted))
                 .toList();
         return found.stream()
-                .filter(vm -> !vm.state().equals("INCOMING") && !vm.state().equals("GONE"))
+                .filter(vm -> !NOT_RUNNING.contains(vm.state()))
                 .findFirst()
                 .or(() -> found.stream().findFirst())
                 .map(Bodies.OneVm::new)

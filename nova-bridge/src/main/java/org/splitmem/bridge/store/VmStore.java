@@ -43,6 +43,16 @@ public final class VmStore {
                         vm.instance().toString());
     }
 
+    /** Another booking for a VM that was not placed anew since it was read; otherwise nothing. */
+    public void rebook(PlacedVm read, Map<String, Long> booking) {
+        database.update(
+                "UPDATE vms SET booking = ? WHERE instance_uuid = ? AND updated_ms = ? AND host = ?",
+                Json.write(booking),
+                read.vm().instance().toString(),
+                read.updatedMs(),
+                read.vm().host());
+    }
+
     private boolean insert(PlacedVm placed) {
         Vm vm = placed.vm();
         return database.insert(

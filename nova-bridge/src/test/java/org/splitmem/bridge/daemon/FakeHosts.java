@@ -143,6 +143,13 @@ public final class FakeHosts implements AutoCloseable {
                                 1));
     }
 
+    /** Has had these sub-hosts reserve for a VM that has not started. */
+    public synchronized void expects(String host, UUID vm, String... subHosts) {
+        Map<String, Long> none = new TreeMap<>();
+        List.of(subHosts).forEach(name -> none.put(name, 0L));
+        put(host, vm, VmState.EXPECTED, 512, none);
+    }
+
     public synchronized void stops(String host, UUID vm) {
         host(host).vms.remove(vm.toString());
     }

@@ -1,6 +1,9 @@
 package org.splitmem.bridge.keystone;
 
 import static com.github.tomakehurst.wiremock.client.WireMock.aResponse;
+import static com.github.tomakehurst.wiremock.client.WireMock.any;
+import static com.github.tomakehurst.wiremock.client.WireMock.anyRequestedFor;
+import static com.github.tomakehurst.wiremock.client.WireMock.anyUrl;
 import static com.github.tomakehurst.wiremock.client.WireMock.equalTo;
 import static com.github.tomakehurst.wiremock.client.WireMock.get;
 import static com.github.tomakehurst.wiremock.client.WireMock.getRequestedFor;
@@ -13,7 +16,10 @@ import static com.github.tomakehurst.wiremock.core.WireMockConfiguration.wireMoc
 import static com.github.tomakehurst.wiremock.stubbing.Scenario.STARTED;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.catchThrowable;
 
+import com.github.tomakehurst.wiremock.client.ResponseDefinitionBuilder;
+import com.github.tomakehurst.wiremock.client.WireMock;
 import com.github.tomakehurst.wiremock.junit5.WireMockExtension;
 import java.net.URI;
 import java.time.Clock;
@@ -21,11 +27,19 @@ import java.time.Duration;
 import java.time.Instant;
 import java.time.ZoneId;
 import java.time.ZoneOffset;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.concurrent.CompletableFuture;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.RegisterExtension;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.ValueSource;
+import org.splitmem.bridge.http.Bad;
 import org.splitmem.bridge.http.FixedCredentials;
 import org.splitmem.bridge.http.ServiceException;
 import org.splitmem.bridge.http.ServiceException.Kind;
@@ -65,24 +79,24 @@ class KeystoneTest {
     private final Hands clock = new Hands();
 
     private OwnToken own(Map<String, URI> overrides) {
+        return own(overrides, Duration.ofSeconds(20));
+    }
+
+    private OwnToken own(Map<String, URI> overrides, Duration limit) {
         return new OwnToken(
                 new KeystoneConfig(
-                        WIRE.baseUrl(),
-                        "bridge",
-                        "Default",
-                        "s3cret",
-                        "service",
-                        "Default",
-                        "R1",
-                        "internal",
-                        Duration.ofSeconds(2)),
+                        WIRE.baseUrl(), "bridge", "Default", "s3cret", "service", "Default", "R1", "internal", limit),
                 overrides,
                 clock);
     }
 
     private TokenValidator validator() {
+        return validator(Duration.ofSeconds(20));
+    }
+
+    private TokenValidator validator(Duration limit) {
         return new TokenValidator(
-                WIRE.baseUrl(), Duration.ofSeconds(2), new FixedCredentials(WIRE.baseUrl()), Set.of("service"), clock);
+                WIRE.baseUrl(), limit, new FixedCredentials(WIRE.baseUrl()), Set.of("service"), clock);
     }
 
     private static String token(String expires, String... roles) {
@@ -98,6 +112,11 @@ class KeystoneTest {
                 + "{\"interface\":\"internal\",\"region_id\":\"R2\",\"url\":\"http://other\"},"
                 + "{\"interface\":\"public\",\"region_id\":\"R1\",\"url\":\"http://public\"},"
                 + "{\"interface\":\"internal\",\"region_id\":\"R1\",\"url\":\"http://placement:8778/\"}]}]}}";
+    }
+
+    private static ResponseDefinitionBuilder noSuchToken() {
+        return okJson("{\"error\":{\"code\":404,\"message\":\"Could not find token.\",\"title\":\"Not Found\"}}")
+                .withStatus(404);
     }
 
     private static void issues(String expires) {
@@ -145,7 +164,8 @@ class KeystoneTest {
         assertThat(own(Map.of("placement", URI.create("http://here"))).endpoint("placement"))
                 .hasToString("http://here");
         assertThatThrownBy(() -> own(Map.of()).endpoint("compute"))
-                .hasMessage("Keystone's catalog has no internal endpoint of a service of type compute in region R1");
+                .hasMessage("Keystone's catalog has no internal endpoint of a service of type compute in region R1"
+                        + " (create it, or set compute.url)");
     }
 
     @Test
@@ -158,7 +178,8 @@ class KeystoneTest {
 
         assertThatThrownBy(() -> own(Map.of()).token())
                 .hasMessage(
-                        "Keystone POST /v3/auth/tokens: HTTP 401: The request you have made requires authentication.");
+                        "Keystone POST /v3/auth/tokens: HTTP 401: The request you have made requires authentication."
+                                + " (see keystone.user, keystone.project, their domains, and keystone.password-file)");
         assertThat(new KeystoneConfig("u", "a", "b", "s3cret", "c", "d", "", "public", Duration.ZERO).toString())
                 .doesNotContain("s3cret");
     }
@@ -170,6 +191,65 @@ class KeystoneTest {
 
         issues("tomorrow");
         assertThatThrownBy(() -> own(Map.of()).token()).hasMessageContaining("expires_at is not a time: 'tomorrow'");
+    }
+
+    @ParameterizedTest
+    @EnumSource
+    void withoutKeystoneThereIsNoTokenAndTheErrorSaysWhatToDo(Bad bad) {
+        WIRE.stubFor(any(anyUrl()).willReturn(bad.answer().withHeader("X-Subject-Token", "mine")));
+
+        assertThatThrownBy(() -> own(Map.of(), bad.limit()).token())
+                .isInstanceOfSatisfying(ServiceException.class, e -> bad.check(e, "Keystone POST " + TOKENS));
+        WIRE.verify(1, anyRequestedFor(anyUrl()));
+    }
+
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = '|',
+            value = {
+                "[]                                               | NOT_FOUND | has no internal endpoint",
+                "{}                                               | NOT_FOUND | has no internal endpoint",
+                "[{\"type\":\"placement\"}]                        | NOT_FOUND | has no internal endpoint",
+                "[{\"type\":\"placement\",\"endpoints\":[null,5]}] | NOT_FOUND | has no internal endpoint",
+                "[E\"\"}]}]                 | MALFORMED | is no address: ''",
+                "[E\"/placement\"}]}]       | MALFORMED | is no address: '/placement'",
+                "[E\"ftp://placement\"}]}]  | MALFORMED | is no address: 'ftp://placement'",
+                "[E\"http://a b\"}]}]       | MALFORMED | is no address: 'http://a b'",
+                "[E\"http:///placement\"}]}] | MALFORMED | is no address: 'http:///placement'",
+            })
+    void aCatalogWithoutPlacementIsAnError(String catalog, Kind kind, String words) {
+        String endpoint =
+                "{\"type\":\"placement\",\"endpoints\":[{\"interface\":\"internal\",\"region_id\":\"R1\",\"url\":";
+        WIRE.stubFor(post(urlPathEqualTo(TOKENS))
+                .willReturn(okJson("{\"token\":{\"expires_at\":\"2026-11-21T13:00:00Z\",\"catalog\":"
+                                + catalog.replace("E", endpoint) + "}}")
+                        .withHeader("X-Subject-Token", "mine")));
+
+        assertThatThrownBy(() -> own(Map.of()).endpoint("placement"))
+                .hasMessageStartingWith("Keystone's catalog")
+                .hasMessageContaining(words)
+                .hasMessageEndingWith("or set placement.url)")
+                .isInstanceOfSatisfying(
+                        ServiceException.class, e -> assertThat(e.kind()).isEqualTo(kind));
+    }
+
+    @Test
+    void whileKeystoneIsSlowNobodyWaitsForMoreThanOneRequest() throws Exception {
+        WIRE.stubFor(any(anyUrl()).willReturn(okJson("{}").withFixedDelay(8000)));
+        OwnToken own = own(Map.of(), Duration.ofSeconds(2));
+        List<CompletableFuture<Throwable>> waiting = new ArrayList<>();
+        long start = System.nanoTime();
+        for (int i = 0; i < 5; i++) {
+            waiting.add(
+                    CompletableFuture.supplyAsync(() -> catchThrowable(own::token), task -> new Thread(task).start()));
+        }
+
+        for (CompletableFuture<Throwable> one : waiting) {
+            assertThat(one.get()).isInstanceOf(ServiceException.class).hasMessageContaining("no answer within");
+        }
+        assertThat(Duration.ofNanos(System.nanoTime() - start)).isLessThan(Duration.ofSeconds(6));
+        issues("2026-11-21T13:00:00.000000Z");
+        assertThat(own.token()).isEqualTo("mine");
     }
 
     // ---- those of callers
@@ -191,7 +271,7 @@ class KeystoneTest {
         TokenValidator validator = validator();
         assertThat(validator.identify("theirs", null)).isPresent();
 
-        WIRE.stubFor(get(urlPathEqualTo(TOKENS)).willReturn(aResponse().withStatus(404)));
+        WIRE.stubFor(get(urlPathEqualTo(TOKENS)).willReturn(noSuchToken()));
 
         clock.pass(Duration.ofSeconds(59));
         assertThat(validator.identify("theirs", null)).isPresent();
@@ -240,30 +320,46 @@ class KeystoneTest {
         assertThat(validator().identify("theirs", "service-token")).isPresent();
         WIRE.stubFor(get(urlPathEqualTo(TOKENS))
                 .withHeader("X-Subject-Token", equalTo("theirs"))
-                .withQueryParam("allow_expired", com.github.tomakehurst.wiremock.client.WireMock.absent())
-                .willReturn(aResponse().withStatus(404)));
+                .withQueryParam("allow_expired", WireMock.absent())
+                .willReturn(noSuchToken()));
         assertThat(validator().identify("theirs", null)).isEmpty();
     }
 
-    @Test
-    void withoutKeystoneNobodyIsLetInAndTheErrorSaysSo() {
-        WIRE.stubFor(get(urlPathEqualTo(TOKENS)).willReturn(aResponse().withStatus(503)));
-        assertKind(Kind.SERVER_ERROR);
+    @ParameterizedTest
+    @EnumSource
+    void withoutKeystoneNobodyIsLetInAndTheErrorSaysSo(Bad bad) {
+        WIRE.stubFor(any(anyUrl()).willReturn(bad.answer()));
 
-        WIRE.stubFor(get(urlPathEqualTo(TOKENS)).willReturn(okJson("{}").withFixedDelay(4000)));
-        assertKind(Kind.TIMEOUT);
-
-        WIRE.stubFor(get(urlPathEqualTo(TOKENS)).willReturn(okJson("{\"token\":{}}")));
-        assertKind(Kind.MALFORMED);
-
-        WIRE.stubFor(get(urlPathEqualTo(TOKENS)).willReturn(okJson("{\"token\":")));
-        assertKind(Kind.MALFORMED);
+        assertThatThrownBy(() -> validator(bad.limit()).identify("theirs", null))
+                .isInstanceOfSatisfying(ServiceException.class, e -> bad.check(e, "Keystone GET " + TOKENS));
+        WIRE.verify(WireMock.lessThanOrExactly(bad.requests()), anyRequestedFor(anyUrl()));
     }
 
-    private void assertKind(Kind kind) {
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "{}",
+                "{\"token\":[]}",
+                "{\"token\":{}}",
+                "{\"token\":{\"expires_at\":\"2026-11-21T13:00:00Z\"}}",
+                "{\"token\":{\"user\":{\"id\":5},\"expires_at\":\"2026-11-21T13:00:00Z\"}}",
+                "{\"token\":{\"user\":{\"id\":\"u1\"}}}",
+                "{\"token\":{\"user\":{\"id\":\"u1\"},\"expires_at\":1795266000}}"
+            })
+    void aTokenThatIsNotWhatTheApiPromisesLetsNobodyIn(String body) {
+        validates(body);
+
         assertThatThrownBy(() -> validator().identify("theirs", null))
                 .isInstanceOfSatisfying(
-                        ServiceException.class, e -> assertThat(e.kind()).isEqualTo(kind));
+                        ServiceException.class, e -> assertThat(e.kind()).isEqualTo(Kind.MALFORMED));
+    }
+
+    @Test
+    void oddRolesAreNone() throws Exception {
+        validates("{\"token\":{\"user\":{\"id\":\"u1\"},\"roles\":[\"admin\",{\"name\":7},null],"
+                + "\"expires_at\":\"2026-11-21T13:00:00Z\"}}");
+
+        assertThat(validator().identify("theirs", null).orElseThrow().roles()).doesNotContain("admin");
     }
 
     @Test

@@ -88,6 +88,176 @@ class ReconcilerTest {
         assertThat(bridge.vms.find(VM)).isEmpty();
     }
 
+    /** As Nova has it: the main share on h1, whatever the VM does; it has been off for some time. */
+    private void shutOff() {
+        cloud.placement.host("h1", 512, true);
+        cloud.placement.claim(VM, "INSTANCE", "h1", 256);
+        cloud.pass(Duration.ofMinutes(11));
+        cloud.hosts.stops("h1", VM);
+    }
+
+    private Reconciler.Result rounds(int count) throws Exception {
+        Reconciler.Result last = new Reconciler.Result(0, 0);
+        for (int i = 0; i < count; i++) {
+            last = bridge.reconciler.round();
+        }
+        return last;
+    }
+
+    @Test
+    void aVmThatIsShutOffKeepsItsRoomAsLongAsNovaKeepsIts() throws Exception {
+        shutOff();
+
+        assertThat(rounds(4)).isEqualTo(new Reconciler.Result(0, 0));
+        assertThat(cloud.booked()).isEqualTo(Map.of("h1", 256L));
+
+        cloud.placement.unclaim(VM);
+        rounds(2);
+        assertThat(cloud.booked()).isEmpty();
+        assertThat(bridge.vms.all()).isEmpty();
+    }
+
+    @Test
+    void aVmThatWasSplitWhenItWasShutOffFindsItsRoomAgain() throws Exception {
+        shutOff();
+        cloud.hosts.runsSplit("h1", VM, 512, Map.of("h3", 100L));
+        rounds(1);
+        cloud.hosts.stops("h1", VM);
+        rounds(3);
+        assertThat(cloud.booked()).isEqualTo(Map.of("h3", 256L));
+
+        for (String host : new String[] {"h1", "h2", "h3"}) { // others take all that there is
+            cloud.placement.claim(
+                    new UUID(0x4000, 1),
+                    "INSTANCE",
+                    host,
+                    Map.of("h1", 256, "h2", 100, "h3", 744).get(host));
+        }
+
+        assertThat(bridge.placements.place(onHost("h1")).subHosts()).isEqualTo(Map.of("h3", 256L));
+    }
+
+    @Test
+    void whatAVmThatIsShutOffHasTooMuchOrTooLittleIsSetToWhatWasPlaced() throws Exception {
+        shutOff();
+        cloud.placement.claim(Consumers.of(VM), "SPLITMEM", "h3", 256); // the other side of a migration that is over
+        rounds(1);
+        assertThat(cloud.booked()).isEqualTo(Map.of("h1", 256L));
+
+        cloud.placement.unclaim(Consumers.of(VM));
+        rounds(1);
+        assertThat(cloud.booked()).isEqualTo(Map.of("h1", 256L));
+        assertThat(cloud.placement.claimsOf(VM)).as("Nova's own").isEqualTo(Map.of("h1", 256L));
+    }
+
+    @Test
+    void aVmThatIsShutOffKeepsWhatItHadWhenItRanLast() throws Exception {
+        shutOff();
+        bridge.vms.put(new PlacedVm(onHost("h1").vm(), Map.of("h3", 256L), cloud.millis() - 3_600_000));
+        cloud.hosts.runs("h1", VM, 512); // was split when it was placed, and gathered since
+        rounds(1);
+
+        cloud.hosts.stops("h1", VM);
+        rounds(3);
+
+        assertThat(cloud.booked()).isEqualTo(Map.of("h1", 256L));
+    }
+
+    @Test
+    void aStartThatFailedHalfwayIsUndone() throws Exception {
+        shutOff();
+        cloud.placement.unclaim(Consumers.of(VM));
+        cloud.placement.claim(Consumers.of(VM), "SPLITMEM", "h3", 256); // and then the bridge died
+
+        rounds(1);
+
+        assertThat(cloud.booked()).isEqualTo(Map.of("h1", 256L));
+    }
+
+    @Test
+    void aVmOfAnotherFlavorByNowIsNoneOfOurs() throws Exception {
+        shutOff();
+        cloud.placement.claim(VM, "INSTANCE", "h1", 512);
+
+        rounds(2);
+
+        assertThat(cloud.booked()).isEmpty();
+    }
+
+    @Test
+    void itIsReleasedOnlyIfNovaClaimsNothingTwiceInARow() throws Exception {
+        shutOff();
+        for (int i = 0; i < 3; i++) {
+            cloud.placement.unclaim(VM);
+            rounds(1);
+            cloud.placement.claim(VM, "INSTANCE", "h1", 256);
+            rounds(1);
+        }
+
+        assertThat(cloud.booked()).isEqualTo(Map.of("h1", 256L));
+    }
+
+    @Test
+    void ifPlacementDoesNotTellWhatNovaClaimsNothingIsConcluded() throws Exception {
+        shutOff();
+        cloud.placement.unclaim(VM);
+        cloud.placement.unreadable(VM);
+
+        assertThat(rounds(4)).isEqualTo(new Reconciler.Result(0, 1));
+
+        assertThat(cloud.booked()).isEqualTo(Map.of("h1", 256L));
+    }
+
+    @Test
+    void aVmThatIsGoneAndHasNothingBookedIsForgotten() throws Exception {
+        cloud.placement.unclaim(Consumers.of(VM));
+        cloud.pass(Duration.ofMinutes(11));
+        cloud.hosts.stops("h1", VM);
+
+        rounds(2);
+
+        assertThat(bridge.vms.all()).isEmpty();
+    }
+
+    @Test
+    void aVmThatIsExpectedToStartKeepsItsBooking() throws Exception {
+        cloud.pass(Duration.ofMinutes(11));
+        cloud.hosts.stops("h1", VM);
+        bridge.vms.put(new PlacedVm(onHost("h1").vm(), Map.of("h3", 256L), cloud.millis() - 3_600_000));
+        cloud.hosts.expects("h1", VM, "h3");
+
+        rounds(3);
+        assertThat(cloud.booked()).isEqualTo(Map.of("h3", 256L));
+
+        cloud.hosts.stops("h1", VM);
+        rounds(2);
+        assertThat(cloud.booked())
+                .as("Nova claims nothing, and nothing is reserved")
+                .isEmpty();
+    }
+
+    @Test
+    void aVmThatRunsIsBookedWhereItRunsThoughItIsExpectedElsewhere() throws Exception {
+        cloud.pass(Duration.ofMinutes(11));
+        cloud.placement.claim(Consumers.of(VM), "SPLITMEM", "h3", 99);
+        cloud.hosts.expects("h2", VM, "h3");
+
+        rounds(1);
+
+        assertThat(cloud.booked()).isEqualTo(Map.of("h1", 256L));
+    }
+
+    @Test
+    void aVmOfALostDatabaseThatIsExpectedKeepsWhatItHas() throws Exception {
+        bridge.vms.delete(VM);
+        cloud.hosts.stops("h1", VM);
+        cloud.hosts.expects("h1", VM, "h3");
+
+        rounds(3);
+
+        assertThat(cloud.booked()).isEqualTo(Map.of("h1", 256L));
+    }
+
     @Test
     void aVmThatWasJustPlacedMayTakeItsTime() throws Exception {
         cloud.hosts.stops("h1", VM);

@@ -48,6 +48,16 @@ class VmPlacementsTest {
     }
 
     @Test
+    void aVmThatStartsElsewhereAfterAllIsNotExpectedAnyMore() throws Exception {
+        bridge.placements.place(onHost("h2"));
+
+        bridge.placements.place(onHost("h3"));
+
+        assertThat(cloud.hosts.expectedOn("h2", VM)).isEmpty();
+        assertThat(cloud.booked()).isEqualTo(Map.of("h3", 256L));
+    }
+
+    @Test
     void aHostThatCannotBeToldLeavesTheOldBooking() {
         cloud.hosts.mood("h2", Mood.DOWN);
 

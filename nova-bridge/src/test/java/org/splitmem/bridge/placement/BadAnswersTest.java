@@ -2,6 +2,7 @@ package org.splitmem.bridge.placement;
 
 import static com.github.tomakehurst.wiremock.client.WireMock.aResponse;
 import static com.github.tomakehurst.wiremock.client.WireMock.any;
+import static com.github.tomakehurst.wiremock.client.WireMock.anyRequestedFor;
 import static com.github.tomakehurst.wiremock.client.WireMock.anyUrl;
 import static com.github.tomakehurst.wiremock.client.WireMock.equalTo;
 import static com.github.tomakehurst.wiremock.client.WireMock.get;
@@ -13,18 +14,23 @@ import static com.github.tomakehurst.wiremock.core.WireMockConfiguration.wireMoc
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.InstanceOfAssertFactories.type;
+import static org.junit.jupiter.api.Assertions.assertDoesNotThrow;
 
 import com.github.tomakehurst.wiremock.client.ResponseDefinitionBuilder;
-import com.github.tomakehurst.wiremock.http.Fault;
+import com.github.tomakehurst.wiremock.client.WireMock;
 import com.github.tomakehurst.wiremock.junit5.WireMockExtension;
 import java.time.Duration;
 import java.util.Map;
 import java.util.UUID;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.RegisterExtension;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
+import org.splitmem.bridge.http.Bad;
 import org.splitmem.bridge.http.FixedCredentials;
 import org.splitmem.bridge.http.ServiceException;
 import org.splitmem.bridge.http.ServiceException.Kind;
@@ -62,20 +68,124 @@ class BadAnswersTest {
         }
     }
 
-    @ParameterizedTest
-    @CsvSource({
-        "500, SERVER_ERROR",
-        "502, SERVER_ERROR",
-        "503, SERVER_ERROR",
-        "403, FORBIDDEN",
-        "404, NOT_FOUND",
-        "406, MICROVERSION",
-        "400, REFUSED"
-    })
-    void aStatusIsAnErrorOfItsKind(int status, Kind kind) {
-        claimsAnswer(aResponse().withStatus(status).withBody("<html>proxy says no</html>"));
+    private interface Question {
+        void ask(PlacementClient client) throws Exception;
+    }
 
-        assertThat(kindOfReading()).isEqualTo(kind);
+    /** What Placement can be asked. */
+    @SuppressWarnings("ImmutableEnumChecker") // nobody changes them
+    private enum Asked {
+        CHECK("GET /", PlacementClient::check),
+        LENDERS("PUT /traits/CUSTOM_SPLITMEM_SERVER", client -> client.lenders(null)),
+        PROVIDERS("GET /resource_providers", PlacementClient::providers),
+        HOST("GET /resource_providers", client -> client.provider("h1")),
+        CLAIMS("GET " + PATH, client -> client.claims(CONSUMER)),
+        CLAIMED("GET " + PATH, client -> client.claimedMb(CONSUMER)),
+        CLAIMS_ON("GET /resource_providers/" + PROVIDER + "/allocations", client -> client.claimsOn(PROVIDER)),
+        REPLACE("PUT " + PATH, client -> client.replace(CONSUMER, wanted()));
+
+        private final String request;
+        private final Question question;
+
+        Asked(String request, Question question) {
+            this.request = "Placement " + request;
+            this.question = question;
+        }
+    }
+
+    static Stream<Arguments> everything() {
+        return Stream.of(Asked.values())
+                .flatMap(asked -> Stream.of(Bad.values())
+                        // Whether there is a trait the status alone tells.
+                        .filter(bad -> asked != Asked.LENDERS || !bad.isSuccess())
+                        .map(bad -> Arguments.of(asked, bad)));
+    }
+
+    @ParameterizedTest
+    @MethodSource("everything")
+    void anAnswerThatIsBadIsAnErrorThatSaysWhatToDo(Asked asked, Bad bad) {
+        WIRE.stubFor(any(anyUrl()).willReturn(bad.answer()));
+        PlacementClient client = new PlacementClient(new FixedCredentials(WIRE.baseUrl()), bad.limit());
+
+        assertThatThrownBy(() -> asked.question.ask(client))
+                .isInstanceOfSatisfying(ServiceException.class, e -> bad.check(e, asked.request));
+        WIRE.verify(WireMock.lessThanOrExactly(bad.requests()), anyRequestedFor(anyUrl()));
+    }
+
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = '|',
+            value = {
+                "/allocation_candidates | {}",
+                "/allocation_candidates | {\"provider_summaries\":[]}",
+                "/allocation_candidates | {\"provider_summaries\":{\"P\":{\"resources\":{\"MEMORY_MB\":{\"used\":1}}}}}",
+                "/allocation_candidates | {\"provider_summaries\":{\"P\":{\"resources\":{\"MEMORY_MB\":{\"capacity\":-1,\"used\":1}}}}}",
+                "/resource_providers    | {\"resource_providers\":{}}",
+                "/resource_providers    | {\"resource_providers\":[{\"name\":\"h1\"}]}",
+                "/resource_providers    | {\"resource_providers\":[{\"uuid\":\"P\",\"name\":7}]}",
+                "/resource_providers    | {\"resource_providers\":[\"h1\"]}",
+            })
+    void lendersThatAreNotWhatTheApiPromisesAreMalformed(String path, String body) {
+        WIRE.stubFor(put(anyUrl()).willReturn(aResponse().withStatus(204)));
+        WIRE.stubFor(get(urlPathEqualTo("/allocation_candidates")).willReturn(okJson("{\"provider_summaries\":{}}")));
+        WIRE.stubFor(get(urlPathEqualTo("/resource_providers"))
+                .willReturn(okJson("{\"resource_providers\":[{\"uuid\":\"" + PROVIDER + "\",\"name\":\"h1\"}]}")));
+        WIRE.stubFor(get(urlPathEqualTo(path)).willReturn(okJson(body.replace("P\"", PROVIDER + "\""))));
+
+        assertThatThrownBy(() -> client().lenders(null))
+                .isInstanceOfSatisfying(
+                        ServiceException.class, e -> assertThat(e.kind()).isEqualTo(Kind.MALFORMED));
+    }
+
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = '|',
+            value = {
+                "inventories | {\"inventories\":{\"MEMORY_MB\":{\"total\":5,\"reserved\":0}}}",
+                "inventories | {\"inventories\":{\"MEMORY_MB\":{\"total\":\"5\",\"reserved\":0,\"allocation_ratio\":1.0}}}",
+                "inventories | {\"inventories\":{\"MEMORY_MB\":{\"total\":5,\"reserved\":0,\"allocation_ratio\":\"1\"}}}",
+                "usages      | {}",
+                "usages      | {\"usages\":{\"MEMORY_MB\":99999999999999999999}}",
+            })
+    void aProviderThatIsNotWhatTheApiPromisesIsMalformed(String what, String body) {
+        String host = "/resource_providers/" + PROVIDER + "/";
+        WIRE.stubFor(get(urlPathEqualTo("/resource_providers"))
+                .willReturn(okJson("{\"resource_providers\":[{\"uuid\":\"" + PROVIDER + "\",\"name\":\"h1\"}]}")));
+        WIRE.stubFor(get(urlPathEqualTo(host + "inventories"))
+                .willReturn(okJson(
+                        "{\"inventories\":{\"MEMORY_MB\":{\"total\":5,\"reserved\":0,\"allocation_ratio\":1.0}}}")));
+        WIRE.stubFor(get(urlPathEqualTo(host + "usages")).willReturn(okJson("{\"usages\":{\"MEMORY_MB\":2}}")));
+        assertThat(assertDoesNotThrow(() -> client().provider("h1"))
+                        .orElseThrow()
+                        .freeMb())
+                .isEqualTo(3);
+        assertThat(assertDoesNotThrow(() -> client().provider("h2")))
+                .as("the filter was dropped")
+                .isEmpty();
+
+        WIRE.stubFor(get(urlPathEqualTo(host + what)).willReturn(okJson(body)));
+
+        assertThatThrownBy(() -> client().provider("h1"))
+                .isInstanceOfSatisfying(
+                        ServiceException.class, e -> assertThat(e.kind()).isEqualTo(Kind.MALFORMED));
+    }
+
+    @Test
+    void onlyPlacementsOwnWordIsThatAProviderIsGone() throws Exception {
+        WIRE.stubFor(any(anyUrl())
+                .willReturn(okJson("{\"errors\":[{\"detail\":\"none\",\"code\":\"placement.undefined_code\"}]}")
+                        .withStatus(404)));
+
+        assertThat(client().claimsOn(PROVIDER)).isEmpty();
+    }
+
+    @ParameterizedTest
+    @CsvSource({"0, ''", "5, MEMORY_MB", "0, DISK_GB"})
+    void allThatAConsumerHasOfMemoryCounts(long mb, String resource) throws Exception {
+        String one = resource.isEmpty() ? "" : "\"P1\":{\"resources\":{\"VCPU\":1,\"" + resource + "\":5}}";
+        claimsAnswer(okJson("{\"allocations\":{" + one + "}}"));
+
+        assertThat(client().claimedMb(CONSUMER)).isEqualTo(mb);
     }
 
     @Test
@@ -114,32 +224,12 @@ class BadAnswersTest {
     }
 
     @Test
-    void anAnswerThatBreaksOffIsTruncated() {
-        claimsAnswer(aResponse().withBody("{\"alloc").withHeader("Content-Length", "5000"));
-        assertThat(kindOfReading()).isIn(Kind.TRUNCATED, Kind.TIMEOUT);
-
-        claimsAnswer(aResponse().withFault(Fault.CONNECTION_RESET_BY_PEER));
-        assertThat(kindOfReading()).isEqualTo(Kind.TRUNCATED);
-
-        claimsAnswer(aResponse().withFault(Fault.RANDOM_DATA_THEN_CLOSE));
-        assertThat(kindOfReading()).isEqualTo(Kind.TRUNCATED);
-    }
-
-    @Test
-    void aSlowAnswerIsATimeoutAlsoIfItHasBegun() {
-        claimsAnswer(okJson("{\"allocations\":{}}").withFixedDelay(4000));
-        assertThat(kindOfReading()).isEqualTo(Kind.TIMEOUT);
-
-        claimsAnswer(okJson("{\"allocations\":{}}").withChunkedDribbleDelay(10, 8000));
-        assertThat(kindOfReading()).isEqualTo(Kind.TIMEOUT);
-    }
-
-    @Test
     void whoIsNotThereIsUnreachable() {
         PlacementClient nobody = new PlacementClient(new FixedCredentials("http://127.0.0.1:1"), Duration.ofSeconds(2));
 
         assertThatThrownBy(() -> nobody.claims(CONSUMER))
-                .hasMessage("Placement GET " + PATH + ": no connection to 127.0.0.1:1")
+                .hasMessage("Placement GET " + PATH
+                        + ": no connection to 127.0.0.1:1 (does it run, and is its address right?)")
                 .asInstanceOf(type(ServiceException.class))
                 .extracting(ServiceException::kind)
                 .isEqualTo(Kind.UNREACHABLE);
@@ -175,6 +265,11 @@ class BadAnswersTest {
         assertThatThrownBy(() -> client().replace(CONSUMER, wanted()))
                 .isInstanceOf(NoCapacityException.class)
                 .hasMessageContaining("over capacity");
+
+        putAnswers(aResponse().withStatus(409).withBody("<html>busy</html>"));
+        assertThatThrownBy(() -> client().replace(CONSUMER, wanted()))
+                .as("not Placement's words")
+                .isInstanceOf(ServiceException.class);
     }
 
     @Test
@@ -185,7 +280,7 @@ class BadAnswersTest {
 
         WIRE.verify(putRequestedFor(urlPathEqualTo(PATH))
                 .withHeader("OpenStack-API-Version", equalTo("placement 1.39"))
-                .withRequestBody(com.github.tomakehurst.wiremock.client.WireMock.equalToJson(
+                .withRequestBody(WireMock.equalToJson(
                         "{\"allocations\":{\"" + PROVIDER + "\":{\"resources\":{\"MEMORY_MB\":5}}},"
                                 + "\"consumer_generation\":null,\"project_id\":\"p\",\"user_id\":\"u\","
                                 + "\"consumer_type\":\"SPLITMEM\"}")));

@@ -47,6 +47,7 @@ public final class FakePlacement implements AutoCloseable {
     private final HttpServer server = new HttpServer();
     private int collisionsPercent;
     private boolean down;
+    private final Set<UUID> unreadable = new TreeSet<>();
     private boolean overbooked;
 
     public FakePlacement() throws IOException {
@@ -81,6 +82,16 @@ public final class FakePlacement implements AutoCloseable {
 
     public synchronized void down(boolean isDown) {
         down = isDown;
+    }
+
+    /** What this consumer has claimed is answered with 500. */
+    public synchronized void unreadable(UUID consumer) {
+        unreadable.add(consumer);
+    }
+
+    /** As Nova does with an instance that is deleted. */
+    public synchronized void unclaim(UUID consumer) {
+        consumers.remove(consumer);
     }
 
     /** As Nova claims for an instance, or anybody else for anything. */
@@ -256,6 +267,9 @@ public final class FakePlacement implements AutoCloseable {
     }
 
     private Reply allocations(UUID uuid) {
+        if (unreadable.contains(uuid)) {
+            return error(500, "placement.undefined_code", "database is locked");
+        }
         Consumer consumer = consumers.get(uuid);
         if (consumer == null) {
             return new Reply(200, Map.of("allocations", Map.of()));

@@ -61,7 +61,9 @@ class ApiTest {
 
     @BeforeEach
     void begin() throws Exception {
-        KEYSTONE.stubFor(any(anyUrl()).willReturn(aResponse().withStatus(404)));
+        KEYSTONE.stubFor(any(anyUrl())
+                .willReturn(okJson("{\"error\":{\"code\":404,\"message\":\"none\"}}")
+                        .withStatus(404)));
         knows("nova", "service", "project");
         knows("theirs", "reader", "project");
         knows("others", "reader", "another");
@@ -331,10 +333,20 @@ class ApiTest {
         assertThat(hosts).hasSize(3);
         assertThat(hosts.path(2).path("unclaimed_mb").asLong()).isEqualTo(1000);
 
-        JsonNode vm = json(call("nova", "GET", "/v1/vms/" + Cloud.VM, "")).path("vm");
+        JsonNode vm = shown();
         assertThat(vm.path("host").asText()).isEqualTo("h1");
         assertThat(vm.path("state").asText()).isEqualTo("LOCAL");
         assertError(call("nova", "GET", "/v1/vms/" + new java.util.UUID(1, 1), ""), 404, "vm-not-found");
+
+        cloud.hosts.stops("h1", Cloud.VM);
+        cloud.hosts.expects("h1", Cloud.VM, "h3");
+        assertThat(shown().path("state").asText()).isEqualTo("EXPECTED");
+        cloud.hosts.runs("h2", Cloud.VM, 512);
+        assertThat(shown().path("host").asText()).isEqualTo("h2");
+    }
+
+    private JsonNode shown() throws Exception {
+        return json(call("nova", "GET", "/v1/vms/" + Cloud.VM, "")).path("vm");
     }
 
     @Test

@@ -140,6 +140,21 @@ class StoreTest {
     }
 
     @Test
+    void aBookingIsSetUnlessTheVmWasPlacedAnew() {
+        VmStore vms = new VmStore(database);
+        PlacedVm read = new PlacedVm(VM, Map.of("h1", 256L), 5);
+        vms.put(read);
+
+        vms.rebook(read, Map.of("h3", 256L));
+        assertThat(vms.all()).containsExactly(new PlacedVm(VM, Map.of("h3", 256L), 5));
+
+        PlacedVm anew = new PlacedVm(VM.on("h2"), Map.of("h2", 256L), 6);
+        vms.put(anew);
+        vms.rebook(read, Map.of("h4", 256L));
+        assertThat(vms.all()).containsExactly(anew);
+    }
+
+    @Test
     void aSecondBridgeFindsTheTablesAsTheyAre() {
         one.begin(planning("m1", 5));
 

@@ -1,0 +1,383 @@
+# shellcheck shell=bash
+# The proofs, each with what only it needs.
+
+prove_split() {
+  local started
+  say "== a split server migrates to a host that has only its main share free"
+  boot split.small host1
+  check "splitmemd has its RAM" test "$(daemon_vm host1 .state)" == LOCAL
+  occupy host2 256
+  check_books "before" "host1=5632 host2=256 host3=6144" "host1=256"
+  check "splitmem plan explains why host3" grep -q '^host3 .*chosen' <<<"$(explained_plan)"
+  set_bandwidth "$PROOF_BANDWIDTH"
+  started=$(now)
+  live_migrate host2
+  wait_for 60 "the migration to copy" copying
+  check_books "during it" "host1=5632 host2=0 host3=5888" "host1=256 host3=256"
+  watch_migration "$started"
+  set_bandwidth off
+  arrived "$started" host2
+  check_books "after it" "host1=6144 host2=0 host3=5888" "host3=256"
+  check "Nova's API showed progress" test "$SEEN_PROGRESS" -ge 2
+  say "  requests of this and all earlier migrations took nova-bridge $(bridge_seconds)"
+  check_split host2 host3
+  refuse_to_migrate_again
+  check "every byte is right" verified_from host2
+  delete_server
+  vacate
+  check_nothing_left
+}
+
+explained_plan() {
+  (in_host "$CONTROLLER" env OS_AUTH_URL="$(keystone_url)" OS_USERNAME=admin OS_PASSWORD="$PASSWORD" OS_PROJECT_NAME=admin \
+    OS_USER_DOMAIN_NAME=Default OS_PROJECT_DOMAIN_NAME=Default "$DIST/bin/splitmem" plan --explain --ram-mb 512 --main-mb 256 \
+    --source host1 --destination host2)
+}
+
+# Prints "1.2 s of 3 migrations": what Nova has waited for plans and starts.
+bridge_seconds() {
+  (in_host "$CONTROLLER" curl -s "http://$CONTROLLER_ADDRESS:$BRIDGE_PORT/metrics") |
+    awk '/^splitmem_bridge_requests_seconds_sum{method="POST",status="20/ { sum += $2 }
+      /^splitmem_bridge_requests_seconds_count{method="POST",status="202"/ { count = $2 }
+      END { printf "%.2f s of %d migrations\n", sum, count }'
+}
+
+# Only a whole server can be migrated split.
+refuse_to_migrate_again() {
+  vacate
+  refused_migration 'is split .*splitmem budget'
+  check "it runs at host2" test "$(server_host)" == host2
+  check_books "after the refusal" "host1=6144 host2=5888 host3=5888" "host3=256"
+}
+
+# arrived STARTED HOST
+arrived() {
+  wait_for 120 "the server to be ACTIVE" server_is ACTIVE
+  say "  $(elapsed "$1") s: ACTIVE on $(server_host)"
+  check "it runs at $2" test "$(server_host)" == "$2"
+}
+
+check_split() { # HOST SUB-HOST
+  say "  resident $(daemon_vm "$1" .residentBytes) of $(daemon_vm "$1" .ramBytes), remote $(daemon_vm "$1" '.remoteBytes | tostring')"
+  check "it is split" test "$(daemon_vm "$1" .state)" == SPLIT
+  check "pages are on $2" test "$(daemon_vm "$1" ".remoteBytes.$2")" -gt 0
+}
+
+check_nothing_left() {
+  check "no memory stays lent" wait_for 30 "all reservations to be gone" nothing_lent
+  check "no splitmemd knows a VM" wait_for 30 "splitmemd to forget it" nobody_knows
+  check_books_soon "afterwards" "host1=6144 host2=6144 host3=6144" ""
+}
+
+nobody_knows() {
+  local host
+  for host in $(known_hosts); do
+    [[ $( (in_host "$host" curl -sS --unix-socket /run/splitmem/splitmemd.sock http://splitmemd/v1/vms) | jq length) == 0 ]] || return 1
+  done
+}
+
+prove_next() {
+  local started
+  say "== no sub-hosts for any destination: no valid host; for one of them: the conductor takes the next"
+  boot split.uneven host1 # 192 MB where it runs, 320 elsewhere
+  boot_beside host3       # so Nova would rather take host2
+  occupy host2 256        # enough for the main share, not for a sub-host's
+  occupy host3 256
+  refused_migration "no sub-hosts for 320 MB"
+  check_books "after the refusal" "host1=5632 host2=256 host3=256" "host1=320"
+  occupy host2 400 # not for all of it, but for host3's rest
+  started=$(now)
+  live_migrate ""
+  watch_migration "$started"
+  arrived "$started" host3
+  check_split host3 host2
+  check_books "after it" "host1=6144 host2=80 host3=64" "host2=320"
+  check "every byte is right" verified_from host3
+  delete_server
+  delete_beside
+  vacate
+  check_nothing_left
+}
+
+# refused_migration REASON: to wherever Nova likes.
+refused_migration() {
+  local said
+  live_migrate ""
+  wait_for 60 "Nova to refuse" refused || die "Nova has not refused"
+  said=$(action_messages)
+  say "  Nova: $said"
+  check "it says 'No valid host'" grep -q 'No valid host' <<<"$said"
+  check "and why" grep -q "$1" <<<"$said"
+  check "it runs on" server_is ACTIVE
+}
+
+refused() { last_action_failed && settled; }
+
+# Every host has room for the main share of split.large (192 MB), none for all of it (1024 MB).
+prove_resize() {
+  local host
+  say "== a server becomes by a resize one that fits no host whole"
+  boot plain.small host1
+  for host in host1 host2 host3; do occupy "$host" 900; done
+  server_action "resize to split.large" VERIFY_RESIZE "{\"resize\":{\"flavorRef\":\"$(flavor_id split.large)\"}}"
+  check_born_split
+  server_action "revert" ACTIVE '{"revertResize":null}'
+  check "it is an ordinary one again" test "$(daemon_vm host1 .error.code)" == vm-not-found
+  check_books "after the revert" "host1=900 host2=900 host3=900" ""
+  server_action "resize to split.large" VERIFY_RESIZE "{\"resize\":{\"flavorRef\":\"$(flavor_id split.large)\"}}"
+  server_action "confirm" ACTIVE '{"confirmResize":null}'
+  check_born_split
+  server_action "reboot hard" ACTIVE '{"reboot":{"type":"HARD"}}'
+  check_born_split
+  server_action "stop" SHUTOFF '{"os-stop":null}'
+  await_reconciliation
+  check "its memory stays booked while it is shut off" test "$(booked_memory | cut -d = -f 2)" == 832
+  server_action "start" ACTIVE '{"os-start":null}'
+  check_born_split
+  server_action "shelve" SHELVED_OFFLOADED '{"shelve":null}'
+  check_books "while it is shelved" "host1=1412 host2=900 host3=900" ""
+  server_action "unshelve" ACTIVE '{"unshelve":null}'
+  check_born_split
+  check "every byte is right" verified_from "$(server_host)"
+  delete_server
+  vacate
+  check_nothing_left
+}
+
+# Until nova-bridge has compared all books three times: what is to be released is released in the second.
+await_reconciliation() {
+  local round
+  for round in 1 2 3; do
+    LAST=$(last_reconciliation)
+    wait_for $((RECONCILE_SECONDS * 3)) "reconciliation $round" reconciled || die "nova-bridge does not reconcile"
+  done
+}
+
+last_reconciliation() {
+  (in_host "$CONTROLLER" curl -s "http://$CONTROLLER_ADDRESS:$BRIDGE_PORT/metrics") | awk '/^splitmem_bridge_reconcile_last_success/ { print $2 }'
+}
+
+reconciled() { [[ $(last_reconciliation) != "$LAST" ]]; }
+
+# Split since its start, where it is; the whole of it booked: 192 MB there, 832 MB on one other host.
+check_born_split() {
+  local host remote
+  host=$(server_host)
+  wait_for 120 "the guest to fill its memory" guest_is_ready "$(server_console "$host")"
+  say "  on $host: $(daemon_vm "$host" '"resident \(.residentBytes) of \(.ramBytes), remote \(.remoteBytes)"')"
+  check "it is split" test "$(daemon_vm "$host" .state)" == SPLIT
+  remote=$(daemon_vm "$host" '.remoteBytes | keys | join(" ")')
+  check "it keeps to its 192 MB there" wait_for 60 "page-out" is_within "$host" $((192 << 20))
+  say "  resident $(daemon_vm "$host" .residentBytes), remote $(daemon_vm "$host" '.remoteBytes | tostring')"
+  check "$remote keeps pages of it" test "$(daemon_vm "$host" ".remoteBytes.$remote")" -gt 0
+  check "832 MB on $remote are booked: $(booked_memory)" test "$(booked_memory)" == "$remote=832"
+}
+
+is_within() { (($(daemon_vm "$1" .residentBytes) <= $2)); } # HOST BYTES
+
+prove_complete() {
+  local started
+  say "== a migration that does not converge is completed through Nova's API"
+  boot split.small host1
+  occupy host2 256
+  set_bandwidth 100mbit
+  started=$(now)
+  live_migrate host2
+  wait_for 120 "everything to be sent once" sent_once
+  say "  $(elapsed "$started") s: $(running_migration)"
+  api POST "/servers/$SERVER/migrations/$(running_migration | cut -d ' ' -f 1)/action" '{"force_complete":null}'
+  watch_migration "$started"
+  set_bandwidth off
+  arrived "$started" host2
+  check_split host2 host3
+  check_books "after it" "host1=6144 host2=0 host3=5888" "host3=256"
+  check "every byte is right" verified_from host2
+  delete_server
+  vacate
+  check_nothing_left
+}
+
+sent_once() { running_migration | awk '$4 > 330000000 { sent = 1 } END { exit !sent }'; }
+
+prove_undone() {
+  say "== migrations that are aborted, or lose somebody, leave the server where it was"
+  boot split.small host1
+  occupy host2 256
+  set_bandwidth "$SLOW"
+  undone_by_abort
+  undone_by_lost_sub_host
+  undone_by_lost_source
+  undone_by_lost_compute
+  set_bandwidth off
+  check "every byte is right" verified_from host1
+  delete_server
+  vacate
+  forget_novas_leftovers
+  check_nothing_left
+}
+
+# begin_copy: sets STARTED and ID of Nova's migration.
+begin_copy() {
+  STARTED=$(now)
+  live_migrate host2
+  wait_for 60 "the migration to copy" copying || die "the migration does not copy"
+  ID=$(running_migration | cut -d ' ' -f 1)
+}
+
+# check_undone STATUS REASON: patterns of the status of Nova's migration, and of the reason that the bridge tells.
+check_undone() {
+  check_undone_but_free "$@"
+  check_books_soon "after it" "host1=5632 host2=256 host3=6144" "host1=256"
+}
+
+check_undone_but_free() {
+  wait_for 120 "the server to be ACTIVE" server_is ACTIVE
+  say "  $(elapsed "$STARTED") s: ACTIVE on $(server_host); Nova: $(migration_status "$ID"); bridge: $(bridge_migration '.status + ", " + .reason')"
+  check "it runs at host1" test "$(server_host)" == host1
+  check "it is whole" test "$(daemon_vm host1 .state)" == LOCAL
+  check "Nova's migration is $1" grep -qE "$1" <<<"$(migration_status "$ID")"
+  check "the reason is told" grep -q "$2" <<<"$(bridge_migration .reason)"
+  check "no memory stays lent" wait_for 30 "all reservations to be gone" nothing_lent
+}
+
+undone_by_abort() {
+  say "-- aborted through Nova's API"
+  begin_copy
+  api DELETE "/servers/$SERVER/migrations/$ID" >/dev/null
+  check_undone cancelled abort
+}
+
+undone_by_lost_sub_host() {
+  say "-- the sub-host's splitmemd is killed between plan and copy"
+  STARTED=$(now)
+  live_migrate host2
+  wait_for 30 "the migration to be planned" is_planned || die "no plan was seen"
+  stop_process host3.splitmemd 10 KILL
+  wait_for 60 "Nova's migration" migration_is_over
+  start_daemon host3
+  await_daemon host3
+  ID=$(newest_migration .id)
+  check_undone failed host3
+}
+
+is_planned() { [[ $(bridge_migration .status) == planned ]]; }
+newest_migration() { api GET "/os-migrations?instance_uuid=$SERVER" | jq -r ".migrations | max_by(.id) | $1"; }
+migration_is_over() { [[ $(newest_migration .status) =~ ^(error|failed|cancelled|completed)$ ]]; }
+
+undone_by_lost_source() {
+  say "-- the source's splitmemd is killed in mid-copy"
+  begin_copy
+  stop_process host1.splitmemd 10 KILL
+  start_daemon host1
+  await_daemon host1
+  check_undone "error|failed" .
+}
+
+undone_by_lost_compute() {
+  say "-- nova-compute at the source is killed in mid-copy"
+  begin_copy
+  stop_process host1.nova-compute 60 KILL
+  start_nova_compute host1
+  wait_for 90 "the split migration to be aborted" is_aborted host1
+  check_undone_but_free "error|failed" abort
+  say "  Nova leaves claims of its own in this case: $(free_memory)"
+  check "ours are exact" test "$(booked_memory)" == host1=256
+}
+
+# Claims of servers and migrations that are no more; Nova's own means for it.
+forget_novas_leftovers() {
+  local status=0
+  (in_host "$CONTROLLER" nova-manage --config-file "$ETC/nova/nova.conf" placement audit --delete) \
+    >>"$LOGS/$CONTROLLER/nova-manage.log" 2>&1 || status=$?
+  ((status == 0 || status == 4)) || die "nova-manage failed, see $LOGS/$CONTROLLER/nova-manage.log" # 4: there was something
+}
+
+prove_lost() {
+  say "== nova-bridge and nova-conductor are killed in mid-copy: splitmemd and Nova go on, another bridge keeps the books"
+  boot split.small host1
+  occupy host2 256
+  start_bridge 2
+  set_bandwidth "$SLOW"
+  begin_copy
+  stop_process "$CONTROLLER.nova-bridge" 10 KILL
+  stop_process "$CONTROLLER.nova-conductor" 10 KILL
+  say "  $(elapsed "$STARTED") s: killed; nova-conductor is started again"
+  start_controller_services
+  set_bandwidth "$PROOF_BANDWIDTH"
+  watch_migration "$STARTED"
+  set_bandwidth off
+  arrived "$STARTED" host2
+  check_split host2 host3
+  wait_for 30 "the second bridge to notice" books_are "host1=6144 host2=0 host3=5888" "host3=256" || true
+  check_books "though the first bridge is away" "host1=6144 host2=0 host3=5888" "host3=256"
+  start_bridge 1
+  check "the first bridge knows how it ended" test "$(bridge_migration .status)" == completed
+  stop_process "$CONTROLLER.nova-bridge-2" 30
+  check "every byte is right" verified_from host2
+  delete_server
+  vacate
+  check_nothing_left
+}
+
+prove_outage() {
+  local service ended
+  say "== Keystone, Placement and Kafka are killed for a minute in mid-copy, and the user's token ends meanwhile"
+  boot split.small host1
+  occupy host2 256
+  restart_keystone 60
+  sign_in
+  set_bandwidth "$SLOW"
+  begin_copy
+  for service in keystone placement kafka; do stop_process "$CONTROLLER.$service" 10 KILL; done
+  say "  $(elapsed "$STARTED") s: killed; splitmemd: $(last_phase host1)"
+  ended=$(($(date +%s) + 60))
+  wait_for 90 "a minute to pass" eval "((\$(date +%s) >= $ended))"
+  say "  $(elapsed "$STARTED") s: started again; splitmemd: $(last_phase host1)"
+  check "the migration goes on" test "$(last_phase host1)" == PRECOPY
+  restart_keystone
+  start_kafka
+  start_controller_services
+  await_service placement 60 port_is_open 8778
+  sign_in
+  set_bandwidth "$PROOF_BANDWIDTH"
+  wait_for 240 "the migration to end" migration_is_over
+  set_bandwidth off
+  arrived "$STARTED" host2
+  check "Nova's migration is completed" test "$(newest_migration .status)" == completed
+  check_split host2 host3
+  check_books_soon "after it" "host1=6144 host2=0 host3=5888" "host3=256"
+  check "every byte is right" verified_from host2
+  delete_server
+  vacate
+  check_nothing_left
+}
+
+restart_keystone() { # [SECONDS-OF-A-TOKEN]
+  stop_process "$CONTROLLER.keystone" 20
+  SPLITMEM_AIO_TOKEN_SECONDS=${1:-${SPLITMEM_AIO_TOKEN_SECONDS:-3600}} keystone_config >"$ETC/keystone/keystone.conf"
+  start_keystone
+}
+
+prove_events() {
+  local file=$STATE/events.json
+  say "== what Kafka was told of all migrations and bookings"
+  (in_host "$CONTROLLER" "$DIST/bin/splitmem" --json events --brokers "$CONTROLLER_ADDRESS:$KAFKA_PORT") >"$file"
+  python3 "$DEVSTACK/aio/check_events.py" "$REPOSITORY/events/src/main/resources/schemas" <"$file"
+  check "nova-bridge tells them, too" test "$(bridge GET "/v1/events?limit=5" | jq '.events | length')" == 5
+}
+
+prove_plain() {
+  local started
+  say "== an ordinary server migrates as with stock Nova"
+  boot plain.small host1
+  check "splitmemd does not know it" test "$(daemon_vm host1 .error.code)" == vm-not-found
+  started=$(now)
+  live_migrate host2
+  watch_migration "$started"
+  wait_for 60 "the server to be ACTIVE" server_is ACTIVE
+  say "  $(elapsed "$started") s: ACTIVE on $(server_host)"
+  check "it runs at host2" test "$(server_host)" == host2
+  check "every byte is right" verified_from host2
+  delete_server
+  check_nothing_left
+}
