@@ -147,7 +147,7 @@ public final class FakeHosts implements AutoCloseable {
     public synchronized void expects(String host, UUID vm, String... subHosts) {
         Map<String, Long> none = new TreeMap<>();
         List.of(subHosts).forEach(name -> none.put(name, 0L));
-        put(host, vm, VmState.EXPECTED, 512, none);
+        put(host, vm, VmState.EXPECTED, 512, none, none);
     }
 
     public synchronized void stops(String host, UUID vm) {
