@@ -10,7 +10,12 @@
 #   --keep              leave the cluster up
 #   --list              the rows
 #
-# Needs root, 8 GiB of free memory and 3 GiB of free disk. Takes about 20 minutes; nothing else should run meanwhile.
+#   $SPLITMEM_BENCH_BRIDGE_CONF   a nova-bridge.conf: reservations are made in that cloud's Placement, and taken back; its nova-bridge
+#                                 should be stopped meanwhile (default: a Placement in memory)
+#   $SPLITMEM_BENCH_BRIDGE_EXEC   what runs a command where that Placement can be reached, as "devstack/aio.sh exec controller"
+#   $SPLITMEM_BENCH_BRIDGE_ADDS   a file of seconds, one a line, by which nova-bridge made migrations longer on an OpenStack
+#
+# Needs root, 8 GiB of free memory and 3 GiB of free disk. Takes about half an hour; nothing else should run meanwhile.
 # The distribution must have been built (build.sh). Every number is measured, none is asserted: exit code 0 unless a row
 # could not be measured.
 
@@ -33,6 +38,10 @@ export SPLITMEM_DEVSTACK_STATE=${SPLITMEM_DEVSTACK_STATE:-/var/lib/splitmem-benc
 . "$HERE/bench/rows-migration.sh"
 # shellcheck source=bench/rows-paging.sh
 . "$HERE/bench/rows-paging.sh"
+# shellcheck source=bench/rows-telemetry.sh
+. "$HERE/bench/rows-telemetry.sh"
+# shellcheck source=bench/rows-bridge.sh
+. "$HERE/bench/rows-bridge.sh"
 
 # Name, and what it measures. The function row_NAME measures it; order of the results.
 ROWS=(
@@ -46,6 +55,10 @@ ROWS=(
   "after:guest throughput after the split against before"
   "sampling:CPU time of working-set sampling"
   "metadata:daemon memory per page"
+  "telemetry:page-in latency while the daemon is asked how it goes, against while it is not"
+  "planning:time of a plan at 1,000 hosts"
+  "booking:100 reservations at once in Placement"
+  "bridge:what nova-bridge adds to a migration"
 )
 
 parse() {
@@ -111,6 +124,7 @@ measure_row() { # NAME
   end_guests
   unlimit_links
   release_swap
+  place_hosts free || true
 }
 
 end_row() {

@@ -8,6 +8,8 @@
  *   netbench echo PORT                               answers each request of 32 bytes with 32 + 4096 bytes, for ever
  *   netbench ping HOST PORT COUNT PAUSE_US           COUNT such requests, PAUSE_US apart, after a tenth as many to warm up;
  *                                                    prints "p50 p90 p99 max" in microseconds
+ *   netbench poll HOST PORT PATH KEY-FILE PAUSE_MS   gets http://HOST:PORT/PATH with the key of the file, PAUSE_MS apart, on one
+ *                                                    connection, for ever
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -257,6 +259,50 @@ static void ping(const char *host, const char *port, const char *number, const c
     printf("%.1f %.1f %.1f %.1f\n", us[count / 2], us[count * 9 / 10], us[count * 99 / 100], us[count - 1]);
 }
 
+/* ---- a client that asks now and then, as nova-bridge does and Prometheus ---- */
+
+static void read_key(const char *file, char *key, size_t size)
+{
+    FILE *f = fopen(file, "re");
+    check(f != NULL && fgets(key, (int)size, f) != NULL, file);
+    key[strcspn(key, "\r\n")] = '\0';
+    fclose(f);
+}
+
+/* Ends the program unless it is a whole answer of status 200 with a length. */
+static void receive_answer(int fd, char *buffer, size_t size)
+{
+    size_t have = 0, length = 0;
+    char *body = NULL;
+    do {
+        ssize_t n = recv(fd, buffer + have, size - 1 - have, 0);
+        check(n > 0, "the answer is cut off");
+        have += (size_t)n;
+        buffer[have] = '\0';
+        if (body == NULL && (body = strstr(buffer, "\r\n\r\n")) != NULL) {
+            const char *field = strcasestr(buffer, "\r\nContent-Length:");
+            check(strncmp(buffer, "HTTP/1.1 200 ", 13) == 0 && field != NULL && field < body, "not the answer");
+            length = (size_t)(body + 4 - buffer) + strtoul(field + 17, NULL, 10);
+            check(length < size, "the answer is too long");
+        }
+    } while (body == NULL || have < length);
+}
+
+static void poll_path(const char *host, const char *port, const char *path, const char *key_file, const char *pause_ms)
+{
+    static char key[256], request[1024], answer[16 * MIB];
+    long ms = atol(pause_ms);
+    struct timespec pause = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000};
+    read_key(key_file, key, sizeof key);
+    int bytes = snprintf(request, sizeof request, "GET %s HTTP/1.1\r\nHost: %s\r\nAuthorization: Bearer %s\r\n\r\n", path, host, key);
+    check(bytes > 0 && (size_t)bytes < sizeof request, "the request is too long");
+    for (int fd = connect_to(host, port);;) {
+        send_all(fd, request, (size_t)bytes);
+        receive_answer(fd, answer, sizeof answer);
+        nanosleep(&pause, NULL);
+    }
+}
+
 int main(int argc, char **argv)
 {
     bool memfd = argc > 1 && strcmp(argv[argc - 1], "memfd") == 0;
@@ -269,8 +315,10 @@ int main(int argc, char **argv)
         echo(argv[2]);
     else if (n == 6 && strcmp(argv[1], "ping") == 0)
         ping(argv[2], argv[3], argv[4], argv[5]);
+    else if (n == 7 && strcmp(argv[1], "poll") == 0)
+        poll_path(argv[2], argv[3], argv[4], argv[5], argv[6]);
     else {
-        fprintf(stderr, "usage: netbench sink|source|echo|ping ..., see the head of netbench.c\n");
+        fprintf(stderr, "usage: netbench sink|source|echo|ping|poll ..., see the head of netbench.c\n");
         return 2;
     }
     return 0;

@@ -38,6 +38,12 @@ result() {
   say "   $measure / $against: $value (target $target, met: $met)  $detail"
 }
 
+# not_measured MEASURE AGAINST TARGET WHY: a row that could not be measured here, as was to be expected.
+not_measured() {
+  printf '%s\t%s\t%s\t%s\t%s\t%s\n' "$1" "$2" - "$3" - "not measured: $4" >>"$WORK/results"
+  say "   $1: not measured: $4"
+}
+
 record_failure() { # ROW REASON
   printf '%s\t%s\t%s\t%s\t%s\t%s\n' "$(row_title "$1")" - - - no "not measured: $2" >>"$WORK/results"
 }

@@ -93,6 +93,7 @@ class EventsCommandTest {
                 vm.zeroBytes(),
                 vm.workingSetBytes(),
                 Map.of(),
+                vm.reservedBytes(),
                 counts,
                 vm.pageInUs(),
                 histogram,

@@ -73,6 +73,7 @@ public final class Infos {
                 100 * MIB,
                 32 * MIB,
                 Map.of("h3", 200 * MIB, "h2", 92 * MIB),
+                Map.of("h3", 272 * MIB, "h2", 144 * MIB),
                 new FaultCounts(9503, 222, 17, 41313, 64, 31),
                 new LatencyUs(9503, 25.4, 61, 1300, 2_000_000),
                 LatencyHistogram.NONE,

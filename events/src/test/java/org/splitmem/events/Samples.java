@@ -75,6 +75,7 @@ public final class Samples {
                 4096 * 30,
                 4096L * 8,
                 Map.of("h3", 4096L * 20),
+                Map.of("h3", 4096L * 50),
                 counts,
                 LatencyUs.NONE,
                 histogram,

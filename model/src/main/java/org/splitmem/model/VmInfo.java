@@ -12,6 +12,7 @@ import org.jspecify.annotations.Nullable;
  * @param zeroBytes how much was never written or is all zero, and therefore nowhere
  * @param workingSetBytes estimate of what it uses; absent until there is one
  * @param remoteBytes what each sub-host keeps, by name
+ * @param reservedBytes what each sub-host has reserved for it, by name; more than its share of the RAM by a slack
  * @param pageInUs from reading a fault to its answer, for pages that were fetched in the last one to two minutes
  * @param pageInHistogram the same, for all since this daemon has paged it
  * @param epoch of ownership, one more with each migration; memory servers obey only the newest
@@ -26,6 +27,7 @@ public record VmInfo(
         long zeroBytes,
         @Nullable Long workingSetBytes,
         Map<String, Long> remoteBytes,
+        Map<String, Long> reservedBytes,
         FaultCounts faults,
         LatencyUs pageInUs,
         LatencyHistogram pageInHistogram,
@@ -43,6 +45,8 @@ public record VmInfo(
         }
         remoteBytes = Map.copyOf(Require.present("remoteBytes", remoteBytes));
         remoteBytes.forEach((host, bytes) -> Require.notNegative("remoteBytes." + host, bytes));
+        reservedBytes = Map.copyOf(Require.present("reservedBytes", reservedBytes));
+        reservedBytes.forEach((host, bytes) -> Require.notNegative("reservedBytes." + host, bytes));
         Require.present("faults", faults);
         Require.present("pageInUs", pageInUs);
         Require.present("pageInHistogram", pageInHistogram);

@@ -43,6 +43,7 @@ final class Samples {
                 4096 * 30,
                 4096L * 8,
                 Map.of("h3", 4096L * 20),
+                Map.of("h3", 4096L * 50),
                 new FaultCounts(1, 2, 3, 4, 5, 6),
                 new LatencyUs(1, 20.5, 30, 40, 50),
                 new LatencyHistogram(2, 71.5, List.of(new LatencyHistogram.Bucket(50, 2))),

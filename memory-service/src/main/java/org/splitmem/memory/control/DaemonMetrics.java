@@ -20,15 +20,28 @@ import org.splitmem.memory.server.MemoryServer;
 import org.splitmem.memory.vm.Paging;
 import org.splitmem.memory.vm.Vm;
 import org.splitmem.memory.vm.VmRegistry;
+import org.splitmem.model.LatencyUs;
 import org.splitmem.model.VmInfo;
 
-/** The daemon's numbers for Prometheus. One scrape at a time. */
+/** The daemon's numbers for Prometheus. One scrape at a time; each VM is read once for all its gauges. */
 final class DaemonMetrics {
-    private static final double NS_PER_S = 1e9;
+    private static final double US_PER_S = 1e6;
 
     private final PrometheusMeterRegistry registry = new PrometheusMeterRegistry(PrometheusConfig.DEFAULT);
     private final VmRegistry vms;
-    private final Map<UUID, List<Meter>> metersOf = new HashMap<>();
+    private final Map<UUID, Shown> shown = new HashMap<>(); // guarded by this
+
+    /** A VM with its meters, which look at what it was at the beginning of the scrape. */
+    private static final class Shown {
+        private final Vm vm;
+        private final List<Meter> meters = new ArrayList<>();
+        private volatile VmInfo info;
+
+        Shown(Vm vm) {
+            this.vm = vm;
+            this.info = Views.of(vm);
+        }
+    }
 
     DaemonMetrics(VmRegistry vms, MemoryServer server) {
         this.vms = vms;
@@ -50,81 +63,77 @@ final class DaemonMetrics {
     synchronized String scrape() {
         Map<UUID, Vm> present = new HashMap<>();
         vms.all().forEach(vm -> present.put(vm.uuid(), vm));
-        metersOf.entrySet().removeIf(entry -> {
-            if (present.containsKey(entry.getKey())) {
+        shown.entrySet().removeIf(entry -> {
+            Shown one = entry.getValue();
+            if (present.get(entry.getKey()) == one.vm) {
+                one.info = Views.of(one.vm);
                 return false;
             }
-            entry.getValue().forEach(registry::remove);
+            one.meters.forEach(registry::remove);
             return true;
         });
-        present.forEach((uuid, vm) -> metersOf.computeIfAbsent(uuid, key -> register(vm)));
+        present.forEach((uuid, vm) -> shown.computeIfAbsent(uuid, key -> register(vm)));
         return registry.scrape();
     }
 
-    private List<Meter> register(Vm vm) {
+    private Shown register(Vm vm) {
+        Shown one = new Shown(vm);
         Tags tags = Tags.of("vm", vm.uuid().toString(), "name", vm.name());
-        List<Meter> meters = new ArrayList<>();
-        gauge(meters, tags, "splitmem_vm_ram_bytes", "RAM of the VM", vm, VmInfo::ramBytes);
-        gauge(meters, tags, "splitmem_vm_budget_bytes", "Most that may be resident here", vm, VmInfo::budgetBytes);
-        gauge(meters, tags, "splitmem_vm_resident_bytes", "RAM that is here", vm, VmInfo::residentBytes);
-        gauge(meters, tags, "splitmem_vm_zero_bytes", "RAM never written or all zero", vm, VmInfo::zeroBytes);
+        gauge(one, tags, "splitmem_vm_ram_bytes", "RAM of the VM", VmInfo::ramBytes);
+        gauge(one, tags, "splitmem_vm_budget_bytes", "Most that may be resident here", VmInfo::budgetBytes);
+        gauge(one, tags, "splitmem_vm_resident_bytes", "RAM that is here", VmInfo::residentBytes);
+        gauge(one, tags, "splitmem_vm_zero_bytes", "RAM never written or all zero", VmInfo::zeroBytes);
         gauge(
-                meters,
+                one,
                 tags,
                 "splitmem_vm_remote_bytes",
                 "RAM on memory servers",
-                vm,
                 info -> info.remoteBytes().values().stream()
                         .mapToLong(Long::longValue)
                         .sum());
-        counter(meters, tags, "splitmem_vm_page_ins_total", "Pages fetched", vm, s -> s.pageIns.sum());
-        counter(meters, tags, "splitmem_vm_page_outs_total", "Pages sent out", vm, s -> s.pageOuts.sum());
+        counter(one, tags, "splitmem_vm_page_ins_total", "Pages fetched", s -> s.pageIns.sum());
+        counter(one, tags, "splitmem_vm_page_outs_total", "Pages sent out", s -> s.pageOuts.sum());
         counter(
-                meters,
+                one,
                 tags,
                 "splitmem_vm_page_outs_cancelled_total",
                 "Page-outs that a touch took back",
-                vm,
                 s -> s.pageOutsCancelled.sum());
-        counter(meters, tags, "splitmem_vm_zero_fills_total", "Pages filled with zeros", vm, s -> s.zeroFills.sum());
-        counter(meters, tags, "splitmem_vm_minor_faults_total", "Touches seen by sampling", vm, s -> s.minor.sum());
-        counter(meters, tags, "splitmem_vm_refaults_total", "Touches of pages sent out", vm, s -> s.refaults.sum());
+        counter(one, tags, "splitmem_vm_zero_fills_total", "Pages filled with zeros", s -> s.zeroFills.sum());
+        counter(one, tags, "splitmem_vm_minor_faults_total", "Touches seen by sampling", s -> s.minor.sum());
+        counter(one, tags, "splitmem_vm_refaults_total", "Touches of pages sent out", s -> s.refaults.sum());
         counter(
-                meters,
+                one,
                 tags,
                 "splitmem_vm_stalls_total",
                 "Page-ins that took more than 100 ms",
-                vm,
                 s -> s.pageInLatency().stalls());
-        counter(meters, tags, "splitmem_vm_lost_pages_total", "Pages that cannot be had", vm, s -> s.lost.sum());
-        for (double q : new double[] {50, 90, 99}) {
-            Tags quantile = tags.and("quantile", Double.toString(q / 100));
-            meters.add(Gauge.builder("splitmem_vm_page_in_seconds", vm, v -> pageInSeconds(v, q))
-                    .tags(quantile)
-                    .description("Time from a fault to its answer, in the last one to two minutes")
-                    .register(registry));
-        }
-        return meters;
+        counter(one, tags, "splitmem_vm_lost_pages_total", "Pages that cannot be had", s -> s.lost.sum());
+        quantile(one, tags, "0.5", LatencyUs::p50);
+        quantile(one, tags, "0.9", LatencyUs::p90);
+        quantile(one, tags, "0.99", LatencyUs::p99);
+        return one;
     }
 
-    private static double pageInSeconds(Vm vm, double percentile) {
-        Paging paging = vm.paging();
-        return paging == null
-                ? 0
-                : paging.stats().pageInLatency().recent(System.nanoTime()).getValueAtPercentile(percentile) / NS_PER_S;
+    private void quantile(Shown to, Tags tags, String quantile, ToDoubleFunction<LatencyUs> us) {
+        gauge(
+                to,
+                tags.and("quantile", quantile),
+                "splitmem_vm_page_in_seconds",
+                "Time from a fault to its answer, in the last one to two minutes",
+                info -> us.applyAsDouble(info.pageInUs()) / US_PER_S);
     }
 
-    private void gauge(List<Meter> to, Tags tags, String name, String text, Vm vm, ToDoubleFunction<VmInfo> value) {
-        to.add(Gauge.builder(name, vm, v -> value.applyAsDouble(Views.of(v)))
+    private void gauge(Shown to, Tags tags, String name, String text, ToDoubleFunction<VmInfo> value) {
+        to.meters.add(Gauge.builder(name, to, one -> value.applyAsDouble(one.info))
                 .tags(tags)
                 .description(text)
                 .register(registry));
     }
 
-    private void counter(
-            List<Meter> to, Tags tags, String name, String text, Vm vm, ToDoubleFunction<FaultStats> value) {
-        to.add(FunctionCounter.builder(name, vm, v -> {
-                    Paging paging = v.paging();
+    private void counter(Shown to, Tags tags, String name, String text, ToDoubleFunction<FaultStats> value) {
+        to.meters.add(FunctionCounter.builder(name, to.vm, vm -> {
+                    Paging paging = vm.paging();
                     return paging == null ? 0 : value.applyAsDouble(paging.stats());
                 })
                 .tags(tags)

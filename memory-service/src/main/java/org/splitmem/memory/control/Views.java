@@ -1,11 +1,8 @@
 package org.splitmem.memory.control;
 
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
-import java.util.concurrent.TimeUnit;
-import org.HdrHistogram.Histogram;
 import org.jspecify.annotations.Nullable;
 import org.splitmem.memory.fault.FaultStats;
 import org.splitmem.memory.migration.ExpectationFile.Expected;
@@ -23,11 +20,6 @@ import org.splitmem.model.VmState;
 
 /** How the daemon's objects look from outside. Stateless. */
 final class Views {
-    /** Of the page-in histogram. Bounds may be added, never taken away: 100 ms is what counts as a stall. */
-    private static final long[] BOUNDS_US = {
-        20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000, 20_000, 50_000, 100_000, 1_000_000, 10_000_000
-    };
-
     private Views() {}
 
     static VmInfo of(Vm vm) {
@@ -45,11 +37,12 @@ final class Views {
                 table == null ? 0 : Pages.toBytes(table.count(PageState.ZERO)),
                 vm.workingSetBytes(),
                 table == null ? Map.of() : remote(record, table),
+                reserved(record.lenders()),
                 paging == null ? FaultCounts.NONE : counts(paging.stats()),
+                paging == null ? LatencyUs.NONE : paging.stats().pageInLatency().recent(System.nanoTime()),
                 paging == null
-                        ? LatencyUs.NONE
-                        : latency(paging.stats().pageInLatency().recent(System.nanoTime())),
-                paging == null ? LatencyHistogram.NONE : histogram(paging.stats()),
+                        ? LatencyHistogram.NONE
+                        : paging.stats().pageInLatency().all(),
                 record.epoch());
     }
 
@@ -67,6 +60,7 @@ final class Views {
                 0,
                 null,
                 remote,
+                reserved(expected.lenders()),
                 FaultCounts.NONE,
                 LatencyUs.NONE,
                 LatencyHistogram.NONE,
@@ -95,6 +89,12 @@ final class Views {
         return byHost;
     }
 
+    private static Map<String, Long> reserved(List<VmRecord.Lender> lenders) {
+        Map<String, Long> byHost = new TreeMap<>();
+        lenders.forEach(lender -> byHost.put(lender.host(), lender.reservedBytes()));
+        return byHost;
+    }
+
     private static FaultCounts counts(FaultStats stats) {
         return new FaultCounts(
                 stats.pageIns.sum(),
@@ -103,31 +103,5 @@ final class Views {
                 stats.minor.sum(),
                 stats.readAheadPages.sum(),
                 stats.refaults.sum());
-    }
-
-    static LatencyHistogram histogram(FaultStats stats) {
-        Histogram ns = stats.pageInLatency().all();
-        List<LatencyHistogram.Bucket> buckets = new ArrayList<>();
-        long upTo = 0;
-        long longerThanNs = 0;
-        for (long boundUs : BOUNDS_US) {
-            long boundNs = TimeUnit.MICROSECONDS.toNanos(boundUs);
-            upTo += ns.getCountBetweenValues(longerThanNs, boundNs);
-            buckets.add(new LatencyHistogram.Bucket(boundUs, upTo));
-            longerThanNs = ns.nextNonEquivalentValue(boundNs);
-        }
-        return new LatencyHistogram(ns.getTotalCount(), ns.getTotalCount() * ns.getMean() / 1e3, buckets);
-    }
-
-    private static LatencyUs latency(Histogram ns) {
-        if (ns.getTotalCount() == 0) {
-            return LatencyUs.NONE;
-        }
-        return new LatencyUs(
-                ns.getTotalCount(),
-                ns.getValueAtPercentile(50) / 1e3,
-                ns.getValueAtPercentile(90) / 1e3,
-                ns.getValueAtPercentile(99) / 1e3,
-                ns.getMaxValue() / 1e3);
     }
 }

@@ -29,8 +29,16 @@ final class VmViews {
     }
 
     Optional<VmInfo> find(String uuidOrName) {
-        return all().stream()
-                .filter(vm -> vm.uuid().equals(uuidOrName) || vm.name().equals(uuidOrName))
-                .findFirst();
+        Optional<VmInfo> here = vms.find(uuidOrName).map(Views::of);
+        return here.isPresent() ? here : findExpected(uuidOrName);
+    }
+
+    private Optional<VmInfo> findExpected(String uuidOrName) {
+        return expected.all().stream()
+                .filter(one ->
+                        one.vm().toString().equals(uuidOrName) || one.name().equals(uuidOrName))
+                .filter(one -> vms.find(one.vm()) == null)
+                .findFirst()
+                .map(Views::of);
     }
 }

@@ -50,9 +50,8 @@ public final class DirtyTracker implements AutoCloseable {
         public void scan(long page, long count, boolean rearm, RunConsumer written) throws LinuxException {
             long at = page;
             while (at < page + count) {
-                int backend = memory.backendOf(at);
-                long end = Math.min(page + count, memory.endPage(backend));
-                scanBackend(backend, at, end, rearm, written);
+                long end = memory.endOfPart(at, page + count);
+                scanBackend(memory.backendOf(at), at, end, rearm, written);
                 at = end;
             }
         }

@@ -1,27 +1,31 @@
 package org.splitmem.memory.fault;
 
-import java.util.concurrent.atomic.LongAdder;
-import org.HdrHistogram.ConcurrentHistogram;
+import org.HdrHistogram.AtomicHistogram;
 import org.HdrHistogram.Histogram;
+import org.splitmem.model.LatencyHistogram;
+import org.splitmem.model.LatencyUs;
 
 /**
  * How long the guest waited for page-ins from memory servers. Of late, between one and two windows of a minute: what went
- * slowly at a handover long ago says nothing about now. And altogether, for whoever subtracts two readings. Any thread;
- * recording allocates nothing.
+ * slowly at a handover long ago says nothing about now. And altogether, for whoever subtracts two readings.
+ *
+ * <p>Any thread. Recording allocates nothing, and neither waits for readers nor makes them wait; readers wait for each other.
+ * A reading allocates no more than its result: garbage of a daemon that is asked often would stop the guest's page-ins, too.
  */
 public final class PageInLatency {
     private static final long MAX_NS = 3_600_000_000_000L;
     private static final int DIGITS = 3;
     private static final long WINDOW_NS = 60_000_000_000L;
 
-    private static final long STALL_NS = 100_000_000L;
+    private static final long STALL_US = 100_000;
 
-    private final LongAdder stalls = new LongAdder();
+    private final LatencyBuckets all = new LatencyBuckets();
+    private volatile AtomicHistogram current = new AtomicHistogram(MAX_NS, DIGITS);
 
-    private volatile ConcurrentHistogram current = new ConcurrentHistogram(MAX_NS, DIGITS);
-    private ConcurrentHistogram before = new ConcurrentHistogram(MAX_NS, DIGITS); // guarded by this
-    private final Histogram earlier = new Histogram(MAX_NS, DIGITS); // the windows before those; guarded by this
-    private long windowEndNs; // guarded by this
+    // Guarded by this.
+    private AtomicHistogram before = new AtomicHistogram(MAX_NS, DIGITS);
+    private final Histogram both = new Histogram(MAX_NS, DIGITS);
+    private long windowEndNs;
 
     /** Begins with an empty window. */
     public PageInLatency(long nowNs) {
@@ -29,44 +33,46 @@ public final class PageInLatency {
     }
 
     void record(long ns) {
-        if (ns > STALL_NS) {
-            stalls.increment();
-        }
-        current.recordValue(Math.min(Math.max(ns, 1), MAX_NS));
+        long bounded = Math.min(Math.max(ns, 1), MAX_NS);
+        current.recordValue(bounded);
+        all.add(bounded);
     }
 
-    /** The latencies of the last one to two windows, in nanoseconds; a copy. */
-    public synchronized Histogram recent(long nowNs) {
-        rotate(nowNs);
-        Histogram sum = before.copy();
-        sum.add(current);
-        return sum;
+    /** The latencies of the last one to two windows. */
+    public synchronized LatencyUs recent(long nowNs) {
+        turn(nowNs);
+        both.reset();
+        both.add(before);
+        both.add(current);
+        if (both.getTotalCount() == 0) {
+            return LatencyUs.NONE;
+        }
+        return new LatencyUs(
+                both.getTotalCount(),
+                both.getValueAtPercentile(50) / 1e3,
+                both.getValueAtPercentile(90) / 1e3,
+                both.getValueAtPercentile(99) / 1e3,
+                both.getMaxValue() / 1e3);
+    }
+
+    /** All latencies ever. */
+    public LatencyHistogram all() {
+        return all.read();
     }
 
     /** Page-ins that took so long, more than 100 ms, that whoever uses the guest may have noticed. */
     public long stalls() {
-        return stalls.sum();
+        return all.read().longerThan(STALL_US);
     }
 
-    /** All latencies ever, in nanoseconds; a copy. */
-    public synchronized Histogram all() {
-        Histogram sum = earlier.copy();
-        sum.add(before);
-        sum.add(current);
-        return sum;
-    }
-
-    private void rotate(long nowNs) {
+    /** Ends the window if it is over. To be called more often than a window lasts: what was in one that ended unseen is forgotten. */
+    public synchronized void turn(long nowNs) {
         if (nowNs - windowEndNs < 0) {
             return;
         }
         boolean longAgo = nowNs - windowEndNs >= WINDOW_NS;
-        earlier.add(before);
-        if (longAgo) {
-            earlier.add(current);
-        }
-        before = longAgo ? new ConcurrentHistogram(MAX_NS, DIGITS) : current;
-        current = new ConcurrentHistogram(MAX_NS, DIGITS);
+        before = longAgo ? new AtomicHistogram(MAX_NS, DIGITS) : current;
+        current = new AtomicHistogram(MAX_NS, DIGITS);
         windowEndNs = nowNs + WINDOW_NS;
     }
 }

@@ -203,7 +203,7 @@ public final class Pager implements AutoCloseable {
 
     /** Pages from this one on that nobody samples: mapped along, they need no fault of their own. */
     private long around(long page) {
-        long end = Math.min(page + tuning.mapAroundPages(), memory.endPage(memory.backendOf(page)));
+        long end = memory.endOfPart(page, page + tuning.mapAroundPages());
         long next = page + 1;
         while (next < end) {
             int entry = table.get(next);
@@ -240,7 +240,7 @@ public final class Pager implements AutoCloseable {
     }
 
     private void readAhead(long page, int entry) {
-        long end = Math.min(page + 1 + readAhead.onFault(page), memory.endPage(memory.backendOf(page)));
+        long end = memory.endOfPart(page, page + 1 + readAhead.onFault(page));
         for (long next = page + 1; next < end; next++) {
             int e = table.get(next);
             boolean sameHost = PageEntry.state(e) == PageState.REMOTE && PageEntry.host(e) == PageEntry.host(entry);
@@ -261,7 +261,7 @@ public final class Pager implements AutoCloseable {
         }
         long end = page + 1;
         long aligned = page - page % tuning.zeroFillPages() + tuning.zeroFillPages();
-        long limit = Math.min(aligned, memory.endPage(memory.backendOf(page)));
+        long limit = memory.endOfPart(page, aligned);
         while (end < limit && (seal == null || !seal.isSealed(end))) {
             int entry = table.get(end);
             if (PageEntry.state(entry) != ZERO || !table.step(end, entry, PageEntry.of(FILLING))) {

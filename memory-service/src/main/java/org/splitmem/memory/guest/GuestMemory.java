@@ -57,6 +57,11 @@ public final class GuestMemory implements AutoCloseable {
         return backend;
     }
 
+    /** Where a run from {@code page} to {@code end} ends, or the part of it that is in the page's backend. */
+    public long endOfPart(long page, long end) {
+        return Math.min(end, endPage(backendOf(page)));
+    }
+
     /** Bytes from the start of the page's backend. */
     public long offset(long page) {
         return Pages.toBytes(page - firstPage[backendOf(page)]);
@@ -73,8 +78,7 @@ public final class GuestMemory implements AutoCloseable {
         Objects.checkFromIndexSize(page, count, pages);
         long at = page;
         while (at < page + count) {
-            int backend = backendOf(at);
-            long end = Math.min(page + count, firstPage[backend + 1]);
+            long end = endOfPart(at, page + count);
             vector.add(address(at), Pages.toBytes(end - at));
             at = end;
         }
@@ -85,10 +89,9 @@ public final class GuestMemory implements AutoCloseable {
         Objects.checkFromIndexSize(page, count, pages);
         long at = page;
         while (at < page + count) {
-            int backend = backendOf(at);
-            long end = Math.min(page + count, firstPage[backend + 1]);
+            long end = endOfPart(at, page + count);
             Unistd.writeAt(
-                    backends[backend].fd(), address + Pages.toBytes(at - page), Pages.toBytes(end - at), offset(at));
+                    file(backendOf(at)).fd(), address + Pages.toBytes(at - page), Pages.toBytes(end - at), offset(at));
             at = end;
         }
     }
@@ -98,9 +101,8 @@ public final class GuestMemory implements AutoCloseable {
         Objects.checkFromIndexSize(page, count, pages);
         long at = page;
         while (at < page + count) {
-            int backend = backendOf(at);
-            long end = Math.min(page + count, firstPage[backend + 1]);
-            Unistd.punchHole(backends[backend].fd(), offset(at), Pages.toBytes(end - at));
+            long end = endOfPart(at, page + count);
+            Unistd.punchHole(file(backendOf(at)).fd(), offset(at), Pages.toBytes(end - at));
             at = end;
         }
     }

@@ -87,7 +87,7 @@ public final class QemuMemory {
         long at = page;
         while (at < page + count) {
             int backend = memory.backendOf(at);
-            long end = Math.min(page + count, memory.endPage(backend));
+            long end = memory.endOfPart(at, page + count);
             Userfaultfd.wake(mappings[backend].uffd(), argument, hvaOf(backend, at), Pages.toBytes(end - at));
             at = end;
         }

@@ -75,12 +75,8 @@ final class DirtyPages {
     }
 
     private void makeLocal(long page, int flags) {
-        int entry = table.get(page);
-        boolean isNew = PageEntry.state(entry) == PageState.ZERO;
-        while (!table.step(page, entry, (entry & ~7) | PageState.LOCAL.code() | flags)) {
-            entry = table.get(page);
-        }
-        if (isNew) {
+        int before = table.become(page, PageState.LOCAL, flags);
+        if (PageEntry.state(before) == PageState.ZERO) {
             late.place(table, page);
         }
     }

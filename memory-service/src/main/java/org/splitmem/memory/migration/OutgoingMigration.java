@@ -16,7 +16,6 @@ import org.splitmem.memory.faultpoint.FaultPoint;
 import org.splitmem.memory.guest.GuestMemory;
 import org.splitmem.memory.migration.Signals.Hypervisor;
 import org.splitmem.memory.page.PageTable;
-import org.splitmem.memory.qmp.QmpMonitor;
 import org.splitmem.memory.remote.Endpoint;
 import org.splitmem.memory.stream.RateLimiter;
 import org.splitmem.memory.vm.Paging;
@@ -44,11 +43,14 @@ final class OutgoingMigration {
     /** While ready, a round follows the last one after this pause. */
     private static final long READY_PAUSE_NS = 200_000_000L;
 
+    private static final String GAVE_UP = "the hypervisor gave up its migration";
+
     private final Vm vm;
     private final MigrationTask task;
     private final MigrationConfig config;
     private final Runnable whenOver;
     private final Signals signals = new Signals();
+    private final HypervisorMigration hypervisor;
     private final Progress progress = new Progress();
     private final ReadyGate readyGate = new ReadyGate(signals, progress, this::phase);
     private final Reservations reservations;
@@ -59,7 +61,6 @@ final class OutgoingMigration {
     private @Nullable ControlLink control;
     private @Nullable RoundSender sender;
     private @Nullable DirtyTracker tracker;
-    private @Nullable QmpMonitor monitor;
     private volatile MigrationPhase phase = MigrationPhase.PLANNED;
 
     /** @param whenOver called on the migration's thread at its end, however it ends */
@@ -69,6 +70,7 @@ final class OutgoingMigration {
         this.task = task;
         this.config = config;
         this.whenOver = whenOver;
+        this.hypervisor = new HypervisorMigration(vm, signals);
         this.reservations = new Reservations(vm, task, peers, localHost);
         this.report = new MigrationReport(vm, task, localHost, progress);
         this.thread = new Thread(this::run, "migration-" + vm.uuid());
@@ -92,9 +94,9 @@ final class OutgoingMigration {
                 log.error("vm={} migration={} failed", vm.uuid(), task.id(), e);
             }
             if (phase.canAbort()) {
-                abandon(signals.reasonFor(e));
+                giveUp(signals.reasonFor(e));
             } else {
-                log.error("vm={} migration={} failed after its handover; its pages stay here", vm.uuid(), task.id(), e);
+                staysAfter(e);
             }
         } finally {
             closeLinks();
@@ -117,7 +119,7 @@ final class OutgoingMigration {
         PageTable table = paging.table();
         tracker = new DirtyTracker(memory, paging.qemu());
         DirtyPages dirty = new DirtyPages(memory, table, tracker::log);
-        monitor = QmpMonitor.connect(vm.qmpSocket(), vm.uuid().toString(), signals::onQmp, signals::qemuGone);
+        hypervisor.connect();
         connect(memory);
         LatePages late = plan(dirty, memory, table);
         vm.reached(FaultPoint.PLANNED);
@@ -129,7 +131,7 @@ final class OutgoingMigration {
         progress.planned(dirty.count(), System.nanoTime());
         sender = new RoundSender(memory, table, groups);
         rounds(dirty, sender);
-        monitor.ignoreShared(true);
+        hypervisor.leaveRamOut();
         enter(MigrationPhase.READY, progress.remainingBytes() + " B remain after round " + progress.round());
         vm.reached(FaultPoint.READY);
         staySmall(dirty, sender);
@@ -226,18 +228,13 @@ final class OutgoingMigration {
     /** Until the hypervisor begins: what is written is sent now and then, so that little is left to send at the end. */
     private void staySmall(DirtyPages dirty, RoundSender rounds) throws IOException {
         long lastNs = System.nanoTime();
-        while (!signals.await(() -> hypervisorBegan() || mustStop(), READY_PAUSE_NS)) {
+        while (!signals.await(() -> hypervisor.hasBegun() || mustStop(), READY_PAUSE_NS)) {
             long found = dirty.scanAll(this::isCut);
             progress.dirty(found, System.nanoTime() - lastNs);
             lastNs = System.nanoTime();
             round(dirty, rounds);
         }
         checkAbort();
-    }
-
-    private boolean hypervisorBegan() {
-        Hypervisor h = signals.hypervisor();
-        return h == Hypervisor.ACTIVE || h == Hypervisor.SWITCHOVER;
     }
 
     private boolean mustStop() {
@@ -254,14 +251,19 @@ final class OutgoingMigration {
         vm.requireSession().holdExit(true);
         vm.reached(FaultPoint.LEAVING);
         DirtyPages dirty = new DirtyPages(vm.requireMemory(), vm.requireTable(), Objects.requireNonNull(tracker)::log);
-        awaitSwitchover();
+        hypervisor.awaitSwitchover(this::mustStop);
+        if (hypervisor.gaveUp()) {
+            checkAbort();
+            throw new IOException(GAVE_UP);
+        }
         vm.reached(FaultPoint.LAST_SCAN);
         SwitchOver last = new SwitchOver(
                 dirty, requireControl(), requireSender(), vm.requireMemory().pages(), vm::reached);
         try {
             last.run(task.handover());
-        } catch (IOException e) { // the guest may run there already, if it needed no more than was told
-            signals.abort(String.valueOf(e.getMessage()));
+        } catch (IOException
+                | RuntimeException e) { // the guest may run there already, if it needed no more than was told
+            signals.abort(e instanceof IOException ? String.valueOf(e.getMessage()) : "the last scan failed: " + e);
             log.warn("vm={} migration={} not all dirty sets could be told", vm.uuid(), task.id(), e);
         }
         releaseQemu(); // its RAM is in our files, and what was written is known, or all of it counts as written
@@ -270,53 +272,14 @@ final class OutgoingMigration {
         awaitResume();
     }
 
-    private void awaitSwitchover() throws IOException {
-        signals.await(
-                () -> signals.hypervisor() == Hypervisor.SWITCHOVER || hypervisorDecided() || mustStop(),
-                Long.MAX_VALUE);
-        if (signals.hypervisor() == Hypervisor.ACTIVE && mustStop()) {
-            cancelHypervisor();
-            signals.await(this::hypervisorDecided, Long.MAX_VALUE);
-        }
-        if (hypervisorGaveUp()) {
-            checkAbort();
-            throw new IOException("the hypervisor gave up its migration");
-        }
-    }
-
-    private boolean hypervisorGaveUp() {
-        return signals.hypervisor() == Hypervisor.FAILED || signals.resumedHere();
-    }
-
-    private boolean hypervisorDecided() {
-        return hypervisorGaveUp() || signals.hypervisor() == Hypervisor.COMPLETED || signals.isQemuGone();
-    }
-
     /** From here on only the hypervisor can say where the guest runs: whoever it resumes is the owner. */
     private void awaitResume() throws IOException {
         ControlLink link = requireControl();
         RoundSender push = requireSender();
         Thread pushing = new Thread(() -> pushRest(push, link), "migration-push-" + vm.uuid());
         pushing.start();
-        boolean cancelled = false;
-        while (link.resumedUs() == 0) {
-            boolean cancelIt = !cancelled;
-            signals.await(
-                    () -> link.resumedUs() > 0
-                            || hypervisorGaveUp()
-                            || signals.isQemuGone()
-                            || (cancelIt && mustStop()),
-                    Long.MAX_VALUE);
-            if (link.resumedUs() == 0 && hypervisorGaveUp()) {
-                throw new IOException("the hypervisor gave up its migration");
-            }
-            if (link.resumedUs() == 0 && signals.isQemuGone()) {
-                break;
-            }
-            if (link.resumedUs() == 0 && cancelIt) {
-                cancelled = true;
-                cancelHypervisor();
-            }
+        if (!hypervisor.awaitRunsElsewhere(link::resumedUs, this::mustStop)) {
+            throw new IOException(GAVE_UP);
         }
         report.downtime(signals.stoppedUs(), link.resumedUs());
         enter(MigrationPhase.HANDOVER, "the guest runs on " + task.destination().name());
@@ -357,25 +320,57 @@ final class OutgoingMigration {
 
     // ---- giving up
 
-    private void abandon(String reason) {
+    /** Unless it is too late for that. */
+    private void giveUp(String reason) {
         log.warn("vm={} migration={} gives up in {}: {}", vm.uuid(), task.id(), phase, reason);
         vm.reached(FaultPoint.GIVING_UP);
-        if (hypervisorBegan()) {
-            cancelHypervisor();
-            signals.await(this::hypervisorDecided, Signals.seconds(30));
+        if (runsElsewhere()) {
+            handOverAllTheSame();
+        } else {
+            vm.reached(FaultPoint.HYPERVISOR_GAVE_UP);
+            abandon(reason);
         }
-        vm.reached(FaultPoint.HYPERVISOR_GAVE_UP);
+    }
+
+    /** Waits until that is certain. */
+    private boolean runsElsewhere() {
+        if (!hypervisor.mayRunElsewhere()) {
+            return false;
+        }
+        releaseQemu(); // that it ends may be the only word that comes
+        return hypervisor.awaitRunsElsewhere(this::resumedUs, () -> true);
+    }
+
+    private long resumedUs() {
+        ControlLink link = control;
+        return link == null ? 0 : link.resumedUs();
+    }
+
+    /** What this daemon failed to do the hypervisor did not wait for: nothing that the guest may need there is given up. */
+    private void handOverAllTheSame() {
+        try {
+            if (phase != MigrationPhase.SWITCHOVER) {
+                enter(MigrationPhase.SWITCHOVER, "the hypervisor has migrated it");
+            }
+            vm.leaving(task.source());
+            enter(
+                    MigrationPhase.HANDOVER,
+                    "it failed, but the guest runs on " + task.destination().name());
+            handOver();
+        } catch (IOException | RuntimeException e) {
+            staysAfter(e);
+        }
+    }
+
+    private void staysAfter(Exception e) {
+        log.error("vm={} migration={} failed after its handover; its pages stay here", vm.uuid(), task.id(), e);
+    }
+
+    private void abandon(String reason) {
         if (control != null) {
             control.tellAbort();
         }
-        try {
-            QmpMonitor qmp = monitor;
-            if (qmp != null && qmp.isOpen()) {
-                qmp.ignoreShared(false);
-            }
-        } catch (IOException e) {
-            log.warn("vm={} x-ignore-shared stays set in QEMU: {}", vm.uuid(), e.getMessage());
-        }
+        hypervisor.sendRamAgain();
         releaseQemu();
         closeLinks();
         stay();
@@ -402,19 +397,6 @@ final class OutgoingMigration {
         }
     }
 
-    /** The hypervisor must not finish what this daemon gives up: the guest would run there without its memory. */
-    private void cancelHypervisor() {
-        QmpMonitor qmp = monitor;
-        try {
-            if (qmp != null) {
-                log.info("vm={} migration={} asks the hypervisor to cancel its migration", vm.uuid(), task.id());
-                qmp.cancelMigration();
-            }
-        } catch (IOException e) {
-            log.error("vm={} the hypervisor's migration cannot be cancelled: {}", vm.uuid(), e.getMessage());
-        }
-    }
-
     private void closeLinks() {
         groups.forEach(StreamGroup::abort);
         if (sender != null) {
@@ -427,9 +409,7 @@ final class OutgoingMigration {
         if (tracker != null) {
             tracker.close();
         }
-        if (monitor != null) {
-            monitor.close();
-        }
+        hypervisor.close();
     }
 
     // ---- for others

@@ -187,7 +187,7 @@ final class RoundSender implements AutoCloseable {
         }
 
         private void takeZero(long page, int before) throws IOException {
-            setState(page, PageState.ZERO);
+            table.become(page, PageState.ZERO, 0);
             if (PageEntry.has(before, SENT)) { // an older, non-zero copy is there
                 if (voided.isFull()) {
                     sendVoided();
@@ -210,13 +210,6 @@ final class RoundSender implements AutoCloseable {
                 sender.drop(voided);
                 voided.clear();
             }
-        }
-    }
-
-    private void setState(long page, PageState state) {
-        int entry = table.get(page);
-        while (!table.step(page, entry, (entry & ~7) | state.code())) {
-            entry = table.get(page);
         }
     }
 

@@ -77,6 +77,11 @@ public final class PageEntry {
         return age(entry) != 0;
     }
 
+    /** The same entry in another state. */
+    public static int withState(int entry, PageState state) {
+        return (entry & ~STATE_MASK) | state.code();
+    }
+
     /** The same entry, planned for sub-host {@code host}. */
     public static int plannedFor(int entry, int host) {
         return (entry & ~HOST_MASK) | host << HOST_SHIFT | TO_SUB_HOST;

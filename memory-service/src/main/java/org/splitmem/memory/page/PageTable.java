@@ -120,6 +120,16 @@ public final class PageTable {
         }
     }
 
+    /** Changes the state and sets flags whatever else happens to the entry. @return the entry before */
+    public int become(long page, PageState state, int set) {
+        while (true) {
+            int entry = get(page);
+            if (step(page, entry, PageEntry.withState(entry, state) | set)) {
+                return entry;
+            }
+        }
+    }
+
     /** Replaces an entry whatever it was. For phases in which this thread is the only writer. @return the entry before */
     public int put(long page, int next) {
         while (true) {

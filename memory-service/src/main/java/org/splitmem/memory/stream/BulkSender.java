@@ -66,9 +66,9 @@ public final class BulkSender implements AutoCloseable {
     private void sendFile(long page, long count) throws IOException {
         long at = page;
         while (at < page + count) {
-            int backend = memory.backendOf(at);
-            long end = Math.min(page + count, memory.endPage(backend));
-            socket.socket().sendFile(memory.file(backend).fd(), memory.offset(at), Pages.toBytes(end - at));
+            long end = memory.endOfPart(at, page + count);
+            socket.socket()
+                    .sendFile(memory.file(memory.backendOf(at)).fd(), memory.offset(at), Pages.toBytes(end - at));
             at = end;
         }
     }

@@ -88,6 +88,7 @@ final class Housekeeping implements AutoCloseable {
         boolean quiet = false;
         while (!closed) {
             LockSupport.parkNanos(quiet ? QUIET_TICK_NS : TICK_NS);
+            paging.stats().pageInLatency().turn(System.nanoTime()); // perhaps nobody asks for what was of late
             try {
                 quiet = tick();
             } catch (IOException e) {

@@ -61,7 +61,7 @@ public final class WorkingSet {
         long passed = 0;
         boolean wanted = true;
         while (left > 0 && wanted) {
-            long end = Math.min(hand + left, memory.endPage(memory.backendOf(hand)));
+            long end = memory.endOfPart(hand, hand + left);
             long stopped = age(hand, end, untouched, sparing);
             wanted = stopped == end;
             if (stopped > hand) {

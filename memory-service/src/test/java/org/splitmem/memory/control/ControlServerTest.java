@@ -182,6 +182,13 @@ class ControlServerTest {
     }
 
     @Test
+    void aVmSaysWhatSubHostsHaveReservedForIt() throws Exception {
+        vms.prepare(TestVms.lentBy(TestVms.record("db1", VmRecord.Phase.PAGED, 64 << 20), "h3"));
+
+        assertThat(get("/v1/vms/db1").body()).contains("\"state\":\"GONE\"", "\"reservedBytes\":{\"h3\":67108864}");
+    }
+
+    @Test
     void aBudgetBelowTheLeastIsRefused() throws Exception {
         vms.prepare(TestVms.record("db1", VmRecord.Phase.PAGED, 64 << 20));
 
@@ -252,6 +259,32 @@ class ControlServerTest {
         vms.remove(vms.all().get(0), "the test wants it");
 
         assertThat(get("/metrics").body()).doesNotContain("db1");
+    }
+
+    @Test
+    void eachScrapeReadsAVmAnewAndAlsoItsSuccessorOfTheSameUuid() throws Exception {
+        vms.prepare(TestVms.record("db1", VmRecord.Phase.LOCAL, 64 << 20));
+        assertThat(metric("splitmem_vm_budget_bytes")).isEqualTo(64 << 20);
+        vms.all().get(0).setBudget(32 << 20);
+        assertThat(metric("splitmem_vm_budget_bytes")).isEqualTo(32 << 20);
+
+        vms.remove(vms.all().get(0), "the test wants it");
+        vms.prepare(TestVms.record("db1", VmRecord.Phase.LOCAL, 128 << 20));
+
+        assertThat(metric("splitmem_vm_budget_bytes")).isEqualTo(128 << 20);
+    }
+
+    /** Of the only VM. */
+    private double metric(String name) throws Exception {
+        return get("/metrics")
+                .body()
+                .lines()
+                .filter(line -> line.startsWith(name + "{"))
+                .map(line -> Double.parseDouble(line.substring(line.lastIndexOf(' ') + 1)))
+                .reduce((one, other) -> {
+                    throw new AssertionError(name + " is there twice");
+                })
+                .orElseThrow();
     }
 
     @Test

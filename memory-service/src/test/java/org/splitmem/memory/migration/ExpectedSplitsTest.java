@@ -163,12 +163,18 @@ class ExpectedSplitsTest {
         expected.sweep(System.nanoTime() + TimeUnit.SECONDS.toNanos(laterS));
     }
 
+    /** True while something that a sweep began goes on. */
+    private static boolean isAtWork() {
+        return Thread.getAllStackTraces().keySet().stream()
+                .anyMatch(thread -> thread.getName().equals("expected-" + VM));
+    }
+
     @Test
     void oneThatDoesNotComeIsDroppedInTime() throws Exception {
         expected.request(VM, HALF);
 
         sweep(590);
-        Thread.sleep(100);
+        Await.until("what the sweep began is done", () -> !isAtWork());
         assertThat(expected.all()).hasSize(1);
 
         Await.until("it is not expected any more", () -> {

@@ -47,6 +47,21 @@ class PageTableTest {
     }
 
     @Test
+    void aPageBecomesAnotherAndKeepsWhatElseIsKnownOfIt() {
+        PageTable table = new PageTable(file(10), 10);
+        int planned = PageEntry.plannedFor(PageEntry.of(PageState.ZERO), 9);
+        table.put(5, planned);
+
+        int before = table.become(5, PageState.LOCAL, PageEntry.DIRTY);
+
+        assertThat(before).isEqualTo(planned);
+        assertThat(table.get(5)).isEqualTo(PageEntry.plannedFor(PageEntry.of(PageState.LOCAL), 9) | PageEntry.DIRTY);
+        assertThat(table.count(PageState.LOCAL)).isEqualTo(1);
+        table.become(5, PageState.ZERO, 0);
+        assertThat(table.get(5)).isEqualTo(planned | PageEntry.DIRTY);
+    }
+
+    @Test
     void aFlagIsSetAndClearedWhateverTheState() {
         PageTable table = new PageTable(file(10), 10);
         table.put(5, PageEntry.of(PageState.REMOTE, 9));

@@ -108,7 +108,7 @@ final class Simulation implements AutoCloseable {
         happened.add(point);
         try {
             event.happen(daemon);
-        } catch (Killed e) {
+        } catch (Killed | Bug e) {
             throw e;
         } catch (Exception e) {
             failed("the event at " + point + " failed", e);
@@ -149,6 +149,22 @@ final class Simulation implements AutoCloseable {
 
     boolean hasDied(Role role) {
         return died.containsKey(role);
+    }
+
+    /** What a daemon throws that has one. */
+    private static final class Bug extends RuntimeException {
+        private static final long serialVersionUID = 1L;
+
+        Bug() {
+            super("a bug");
+        }
+    }
+
+    /** Whoever came to the point fails as no code expects. */
+    static Event bug() {
+        return at -> {
+            throw new Bug();
+        };
     }
 
     /** All data connections of a host are reset. */

@@ -9,13 +9,15 @@ import org.splitmem.model.VmState;
 
 /** What should be booked for a VM that a daemon runs. Pure. */
 final class Truth {
+    private static final int MIB_SHIFT = 20;
+
     private Truth() {}
 
     /**
      * The booking that the daemon's word asks for; null if the VM is none of ours.
      *
-     * <p>Daemons tell which hosts keep pages, and how many now; not what was reserved. So shares that were booked for the same hosts stay as they
-     * are; if those are not known, the amount is divided by what the hosts keep.
+     * <p>Shares that were booked for the same hosts stay as they are. If those are not known, the hosts' reservations tell them: each is
+     * a share and a slack that is the same on all hosts.
      *
      * @param placed what was booked when the VM was placed; absent if nobody remembers
      * @param now what is booked
@@ -27,7 +29,8 @@ final class Truth {
         if (remainder == 0) {
             return placed == null ? null : Map.of();
         }
-        Set<String> holders = running.vm().remoteBytes().keySet();
+        Map<String, Long> reserved = running.vm().reservedBytes();
+        Set<String> holders = reserved.keySet();
         boolean local = running.vm().state() == VmState.LOCAL || holders.isEmpty();
         if (local) {
             if (fresh && placed != null && placed.vm().host().equals(running.host())) {
@@ -41,21 +44,24 @@ final class Truth {
         if (placed != null && placed.booking().keySet().equals(holders) && sum(placed.booking()) == remainder) {
             return placed.booking();
         }
-        return divided(running.vm().remoteBytes(), remainder);
+        return shares(reserved, remainder);
     }
 
     private static long sum(Map<String, Long> booking) {
         return booking.values().stream().mapToLong(Long::longValue).sum();
     }
 
-    /** In proportion to what each keeps; what rounding leaves goes to the last. */
-    private static Map<String, Long> divided(Map<String, Long> bytes, long mb) {
+    /** Less an even part of what is too much; in proportion, if it is too little. What rounding leaves goes to the last. */
+    private static Map<String, Long> shares(Map<String, Long> bytesByHost, long mb) {
         Map<String, Long> shares = new TreeMap<>();
-        double all = Math.max(1, sum(bytes));
+        long slack = Math.floorDiv(sum(bytesByHost) - (mb << MIB_SHIFT), bytesByHost.size());
+        boolean even = slack >= 0 && bytesByHost.values().stream().allMatch(bytes -> bytes >= slack);
+        double all = Math.max(1, sum(bytesByHost));
         long left = mb;
         String last = "";
-        for (Map.Entry<String, Long> entry : new TreeMap<>(bytes).entrySet()) {
-            long share = (long) (mb * (entry.getValue() / all));
+        for (Map.Entry<String, Long> entry : new TreeMap<>(bytesByHost).entrySet()) {
+            long bytes = entry.getValue();
+            long share = even ? (bytes - slack) >> MIB_SHIFT : (long) (mb * (bytes / all));
             shares.put(entry.getKey(), share);
             left -= share;
             last = entry.getKey();

@@ -133,6 +133,7 @@ class BadDaemonsTest {
                 0,
                 null,
                 Map.of("h3", 1L),
+                Map.of("h3", 2L),
                 FaultCounts.NONE,
                 LatencyUs.NONE,
                 LatencyHistogram.NONE,

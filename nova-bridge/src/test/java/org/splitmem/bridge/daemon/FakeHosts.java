@@ -101,16 +101,27 @@ public final class FakeHosts implements AutoCloseable {
     }
 
     public synchronized void runs(String host, UUID vm, long ramMb) {
-        put(host, vm, VmState.LOCAL, ramMb, Map.of());
+        put(host, vm, VmState.LOCAL, ramMb, Map.of(), Map.of());
     }
 
     public synchronized void runsSplit(String host, UUID vm, long ramMb, Map<String, Long> remoteMb) {
-        put(host, vm, VmState.SPLIT, ramMb, remoteMb);
+        runsSplit(host, vm, ramMb, remoteMb, remoteMb);
     }
 
-    private void put(String host, UUID vm, VmState state, long ramMb, Map<String, Long> remoteMb) {
+    /** @param reservedMb that each sub-host lends */
+    public synchronized void runsSplit(
+            String host, UUID vm, long ramMb, Map<String, Long> remoteMb, Map<String, Long> reservedMb) {
+        put(host, vm, VmState.SPLIT, ramMb, remoteMb, reservedMb);
+    }
+
+    private static Map<String, Long> bytes(Map<String, Long> mb) {
         Map<String, Long> bytes = new TreeMap<>();
-        remoteMb.forEach((name, mb) -> bytes.put(name, mb * MIB));
+        mb.forEach((name, amount) -> bytes.put(name, amount * MIB));
+        return bytes;
+    }
+
+    private void put(
+            String host, UUID vm, VmState state, long ramMb, Map<String, Long> remoteMb, Map<String, Long> reservedMb) {
         host(host)
                 .vms
                 .put(
@@ -124,7 +135,8 @@ public final class FakeHosts implements AutoCloseable {
                                 ramMb * MIB,
                                 0,
                                 null,
-                                bytes,
+                                bytes(remoteMb),
+                                bytes(reservedMb),
                                 FaultCounts.NONE,
                                 LatencyUs.NONE,
                                 LatencyHistogram.NONE,
@@ -135,7 +147,7 @@ public final class FakeHosts implements AutoCloseable {
     public synchronized void expects(String host, UUID vm, String... subHosts) {
         Map<String, Long> none = new TreeMap<>();
         List.of(subHosts).forEach(name -> none.put(name, 0L));
-        put(host, vm, VmState.EXPECTED, 512, none);
+        put(host, vm, VmState.EXPECTED, 512, none, none);
     }
 
     public synchronized void stops(String host, UUID vm) {
@@ -179,6 +191,7 @@ public final class FakeHosts implements AutoCloseable {
                     UUID.fromString(m.vm()),
                     remote.isEmpty() ? VmState.LOCAL : VmState.SPLIT,
                     512,
+                    remote,
                     remote);
         }
     }

@@ -57,6 +57,16 @@ class ReconcilerTest {
     }
 
     @Test
+    void ofASplitVmWhoseSharesNobodyRemembersTheReservationsTellThem() throws Exception {
+        cloud.pass(Duration.ofMinutes(11));
+        cloud.hosts.runsSplit("h1", VM, 512, Map.of("h2", 50L, "h3", 150L), Map.of("h2", 96L + 16, "h3", 160L + 16));
+
+        bridge.reconciler.round();
+
+        assertThat(cloud.booked()).isEqualTo(Map.of("h2", 96L, "h3", 160L));
+    }
+
+    @Test
     void bothSidesOfARunningMigrationStayBooked() throws Exception {
         bridge.migrations.start(bridge.migrations.plan(onHost("h1"), "h2").id());
 
