@@ -19,7 +19,7 @@ PACKAGES=(qemu-system-x86 qemu-utils libvirt-daemon-system libvirt-clients iprou
   mariadb-server rabbitmq-server keystone placement-api glance-api neutron-server
   nova-api nova-conductor nova-scheduler nova-compute nova-compute-qemu
   python3-openstackclient python3-osc-placement python3-pymysql python3-pip python3-setuptools python3-wheel
-  uwsgi-core uwsgi-plugin-python3 openssh-server openssh-client jq)
+  uwsgi-core uwsgi-plugin-python3 openssh-server openssh-client jq python3-jsonschema)
 
 # The packages' configuration scripts would otherwise set up databases and services of this machine.
 PACKAGES_ASKING=(nova-common:nova nova-api:nova keystone:keystone glance-common:glance glance-api:glance neutron-common:neutron
