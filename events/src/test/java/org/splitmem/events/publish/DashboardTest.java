@@ -57,7 +57,7 @@ class DashboardTest {
     private Set<String> ofThePublisher() throws Exception {
         var registry = new PrometheusMeterRegistry(PrometheusConfig.DEFAULT);
         try (EventPublisher publisher = new EventPublisher(PublisherConfig.of("nowhere:1", directory), registry)) {
-            assertThat(publisher.drain(Duration.ofSeconds(1))).isTrue();
+            assertThat(publisher.drain(Duration.ofSeconds(30))).isTrue();
             return namesIn(registry.scrape().replaceAll("(?m)^#.*$", ""));
         }
     }

@@ -148,9 +148,6 @@ public final class Reconciler {
             note(placed, wanted);
             return wanted;
         }
-        if (placed != null && isFresh(placed)) {
-            return placed.booking();
-        }
         if (sightings.isExpected(instance)) {
             // What sub-hosts have reserved stays booked, whatever Nova claims; the daemon drops it after some minutes.
             roundsNowhere.remove(instance);
@@ -164,13 +161,14 @@ public final class Reconciler {
     /**
      * A VM that is shut off holds no memory, but Nova keeps its main share for it; ours goes with that.
      *
-     * <p>Not with a claim of another size: its flavor has changed, and it is no VM of ours any more, or is about to be placed anew.
+     * <p>Nova's claim is there before the VM is placed, and on two hosts while it is evacuated. One of another size does not count: the flavor
+     * has changed, and it is no VM of ours any more, or is about to be placed anew.
      *
      * @throws ServiceException if Placement does not tell: then nothing can be concluded
      */
     private @Nullable Map<String, Long> whileNowhere(UUID instance, @Nullable PlacedVm placed, Map<String, Long> now)
             throws ServiceException {
-        if (placed != null && placement.claimedMb(instance) == placed.vm().mainMb()) {
+        if (placed != null && placement.claimedMb(instance).contains(placed.vm().mainMb())) {
             roundsNowhere.remove(instance);
             return placed.booking();
         }

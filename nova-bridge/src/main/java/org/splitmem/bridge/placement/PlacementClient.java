@@ -159,16 +159,17 @@ public final class PlacementClient {
                 text(answer, body.path("consumer_type")));
     }
 
-    /** How much of MEMORY_MB anybody's consumer has claimed, on all providers together; 0 if it claims none, or does not exist. */
-    public long claimedMb(UUID consumer) throws ServiceException {
+    /** What anybody's consumer has claimed of each provider's MEMORY_MB; empty if it claims none, or does not exist. */
+    public List<Long> claimedMb(UUID consumer) throws ServiceException {
         Answer answer = send("GET", "/allocations/" + consumer, null).orThrow();
-        long sum = 0;
+        List<Long> claimed = new ArrayList<>();
         for (JsonNode allocation : object(answer, answer.json().path("allocations"), "allocations")) {
             JsonNode resources = object(answer, allocation.path("resources"), "resources");
-            // Nova claims disk, say, of other providers.
-            sum += resources.has(MEMORY) ? number(answer, resources.path(MEMORY)) : 0;
+            if (resources.has(MEMORY)) { // Nova claims disk, say, of other providers
+                claimed.add(number(answer, resources.path(MEMORY)));
+            }
         }
-        return sum;
+        return claimed;
     }
 
     /** What each consumer has claimed of a provider's MEMORY_MB; empty if there is no such provider any more. */

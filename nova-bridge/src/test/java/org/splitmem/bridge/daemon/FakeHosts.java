@@ -82,7 +82,7 @@ public final class FakeHosts implements AutoCloseable {
     }
 
     public Daemons daemons() {
-        return new Daemons(addresses(), "key", java.time.Duration.ofSeconds(5));
+        return new Daemons(addresses(), "key", java.time.Duration.ofSeconds(20));
     }
 
     @Override

@@ -83,7 +83,7 @@ public final class Cloud extends Clock implements AutoCloseable {
 
         Bridge(String name, Telemetry telemetry) {
             Cloud c = Cloud.this;
-            client = new PlacementClient(new FixedCredentials(placement.url()), Duration.ofSeconds(5));
+            client = new PlacementClient(new FixedCredentials(placement.url()), Duration.ofSeconds(20));
             Bookings bookings = new Bookings(client);
             daemons = hosts.daemons();
             store = new MigrationStore(database, name, 15_000);

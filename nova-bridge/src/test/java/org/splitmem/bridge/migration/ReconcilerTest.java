@@ -260,13 +260,22 @@ class ReconcilerTest {
 
     @Test
     void aVmThatWasJustPlacedMayTakeItsTime() throws Exception {
+        cloud.placement.host("h1", 512, true);
+        cloud.placement.claim(VM, "INSTANCE", "h1", 256);
         cloud.hosts.stops("h1", VM);
 
-        bridge.reconciler.round();
-        bridge.reconciler.round();
-        bridge.reconciler.round();
+        rounds(4);
 
         assertThat(cloud.booked()).isEqualTo(Map.of("h1", 256L));
+    }
+
+    @Test
+    void aVmThatWasJustPlacedAndDeletedLeavesNothing() throws Exception {
+        cloud.hosts.stops("h1", VM);
+
+        rounds(2);
+
+        assertThat(cloud.booked()).isEmpty();
     }
 
     @Test

@@ -78,7 +78,7 @@ class ApiTest {
         bridge = cloud.bridge("bridge-1", metrics);
         TokenValidator tokens = new TokenValidator(
                 KEYSTONE.baseUrl(),
-                Duration.ofSeconds(5),
+                Duration.ofSeconds(20),
                 new FixedCredentials(""),
                 Set.of("service"),
                 Clock.systemUTC());
@@ -129,7 +129,7 @@ class ApiTest {
         for (int i = 0; i < headers.length; i += 2) {
             request.header(headers[i], headers[i + 1]);
         }
-        request.timeout(Duration.ofSeconds(20));
+        request.timeout(Duration.ofSeconds(60));
         return client.send(request.build(), HttpResponse.BodyHandlers.ofString());
     }
 
