@@ -66,7 +66,7 @@ check_head() {
   for key in fault removed test; do
     [[ -n $(field "$1" "$key") ]] || die "$(patch_of "$1") has no line \"$key: ...\""
   done
-  [[ $(field "$1" test) =~ ^(memory-service|system-tests)\ [A-Za-z]+#[A-Za-z]+$ ]] ||
+  [[ $(field "$1" test) =~ ^(memory-service|nova-bridge|system-tests)\ [A-Za-z]+#[A-Za-z]+$ ]] ||
     die "$(patch_of "$1"): \"test:\" is like \"memory-service FrameSocketTest#aWrongChecksumIsRefused\""
 }
 
@@ -133,7 +133,7 @@ run_tests() { # MODULE TESTS LOG
 # Without this a test that always fails would kill everything.
 check_unmutated() {
   local module name tests status started wanted total failed skipped log=$OUTPUT/unmutated.log
-  for module in memory-service system-tests; do
+  for module in memory-service nova-bridge system-tests; do
     tests=""
     for name in "$@"; do
       if [[ $(module_of "$name") == "$module" ]]; then tests+="$(test_of "$name")"$'\n'; fi
