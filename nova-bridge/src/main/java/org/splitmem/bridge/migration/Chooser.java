@@ -48,7 +48,7 @@ public final class Chooser {
     }
 
     /**
-     * Chooses for a VM.
+     * Chooses for a VM for which Nova has claimed the main share on {@code main}.
      *
      * @param main where it is to run
      * @param source where it runs now; absent for one that starts
@@ -63,23 +63,51 @@ public final class Chooser {
             Map<String, Long> givenUp,
             Set<String> holders)
             throws ServiceException, RefusedException {
-        Provider provider = placement
-                .provider(main)
+        return choose(vm, main, source, specs, givenUp, holders, provider(main).freeMb());
+    }
+
+    /** As {@link #choose}, before Nova has claimed anything there, unless the VM is there already. */
+    Plan foresee(
+            Vm vm,
+            String main,
+            @Nullable String source,
+            ExtraSpecs specs,
+            Map<String, Long> givenUp,
+            Set<String> holders)
+            throws ServiceException, RefusedException {
+        Provider provider = provider(main);
+        boolean claimed = placement.claimsOn(provider.uuid()).containsKey(vm.instance());
+        long freeMb = provider.freeMb() - (claimed ? 0 : vm.mainMb());
+        if (freeMb < 0 && !claimed) {
+            String why = main + " has " + provider.freeMb() + " MB free, and the main share is " + vm.mainMb() + " MB";
+            return new Plan(Plan.Outcome.REFUSED, List.of(), Planner.NO_ROOM, why, List.of());
+        }
+        return choose(vm, main, source, specs, givenUp, holders, freeMb);
+    }
+
+    private Provider provider(String host) throws ServiceException, RefusedException {
+        return placement
+                .provider(host)
                 .orElseThrow(() -> new RefusedException(
                         RefusedException.Kind.CONFLICT,
                         "host-not-found",
-                        "Placement has no resource provider of the name " + main));
+                        "Placement has no resource provider of the name " + host));
+    }
+
+    private Plan choose(
+            Vm vm,
+            String main,
+            @Nullable String source,
+            ExtraSpecs specs,
+            Map<String, Long> givenUp,
+            Set<String> holders,
+            long freeMb)
+            throws ServiceException, RefusedException {
         Map<String, HostReport> reports = new TreeMap<>();
         daemons.reports().forEach(report -> reports.put(report.host().name(), report));
         HostInfo mainInfo = mainInfo(main, reports);
         PlanRequest request = new PlanRequest(
-                main,
-                source,
-                vm.ramMb(),
-                vm.mainMb(),
-                provider.freeMb() + givenUp.getOrDefault(main, 0L),
-                specs,
-                holders);
+                main, source, vm.ramMb(), vm.mainMb(), freeMb + givenUp.getOrDefault(main, 0L), specs, holders);
         List<Candidate> candidates = candidates(specs, reports, mainInfo, givenUp);
         long start = System.nanoTime();
         Plan plan = Planner.plan(request, candidates);

@@ -82,7 +82,7 @@ public final class MigrationService {
         ExtraSpecs specs = input.specs();
         requireAnotherHost(input, destination);
         try {
-            return chooser.choose(input.vm(), destination, input.vm().host(), specs, Map.of(), holders(input));
+            return chooser.foresee(input.vm(), destination, input.vm().host(), specs, Map.of(), holders(input));
         } catch (ServiceException e) {
             throw RefusedException.upstream(e);
         }

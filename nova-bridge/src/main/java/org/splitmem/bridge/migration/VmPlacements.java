@@ -75,7 +75,7 @@ public final class VmPlacements {
         Vm vm = input.vm();
         try {
             Map<String, Long> before = bookings.of(vm.instance());
-            return chooser.choose(vm, vm.host(), null, specs, before, before.keySet());
+            return chooser.foresee(vm, vm.host(), null, specs, before, before.keySet());
         } catch (ServiceException e) {
             throw RefusedException.upstream(e);
         }

@@ -16,6 +16,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.splitmem.bridge.daemon.FakeHosts.Mood;
+import org.splitmem.bridge.plan.Plan;
 import org.splitmem.bridge.store.Migration;
 import org.splitmem.bridge.store.Status;
 import org.splitmem.model.MigrationInfo;
@@ -64,6 +65,22 @@ class MigrationServiceTest {
 
         assertThat(cloud.booked()).isEqualTo(SOURCE);
         assertThat(bridge.migrations.list(VM, null)).isEmpty();
+    }
+
+    @Test
+    void aDryRunLeavesRoomForWhatNovaHasNotClaimedYet() throws Exception {
+        cloud.placement.host("h2", 511, true);
+        assertThat(bridge.migrations.dryRun(onHost("h1"), "h2").outcome()).isEqualTo(Plan.Outcome.SPLIT);
+
+        cloud.placement.host("h2", 512, true);
+        assertThat(bridge.migrations.dryRun(onHost("h1"), "h2").outcome()).isEqualTo(Plan.Outcome.WHOLE);
+
+        cloud.placement.claim(VM, "INSTANCE", "h2", 256);
+        assertThat(bridge.migrations.dryRun(onHost("h1"), "h2").outcome()).isEqualTo(Plan.Outcome.WHOLE);
+
+        cloud.placement.unclaim(VM);
+        cloud.placement.host("h2", 255, true);
+        assertThat(bridge.migrations.dryRun(onHost("h1"), "h2").reason()).isEqualTo("no-room");
     }
 
     @Test

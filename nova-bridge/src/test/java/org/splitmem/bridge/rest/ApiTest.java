@@ -211,6 +211,7 @@ class ApiTest {
     @Test
     void aDryRunExplainsAndBooksNothing() throws Exception {
         int before = cloud.placement.consumers();
+        cloud.placement.host("h2", 356, true);
 
         JsonNode plan = json(call("nova", "POST", "/v1/plans", MIGRATION)).path("plan");
 
@@ -224,6 +225,7 @@ class ApiTest {
     void aStartCanBePlannedDryWithoutNamingTheVm() throws Exception {
         String start = "{\"destination\":\"h2\",\"ram_mb\":512,\"main_mb\":256,"
                 + "\"extra_specs\":{\"splitmem:enabled\":\"true\",\"splitmem:max_sub_hosts\":\"1\"}}";
+        cloud.placement.host("h2", 356, true);
 
         JsonNode plan = json(call("nova", "POST", "/v1/plans", start)).path("plan");
 
