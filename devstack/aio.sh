@@ -18,7 +18,7 @@
 #   bandwidth RATE|off        limit each host's link, both directions (500mbit, 1gbit, ...)
 #   prove [--junit FILE] [NAME...]
 #                             boot servers, migrate and resize them through Nova's API, make services fail meanwhile, and check
-#                             every byte, Placement's books and Kafka's events: split, next, resize, complete, undone, lost,
+#                             every byte, Placement's books and Kafka's events: split, next, resize, undone, lost,
 #                             outage, plain, events (default: all)
 #   console SERVER            what the server's guest has written where the server is now
 #
