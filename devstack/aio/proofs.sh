@@ -91,8 +91,9 @@ prove_next() {
   wait_for 120 "everything to be sent once" sent_once
   say "  $(elapsed "$started") s: $(running_migration); now it is to be completed"
   api POST "/servers/$SERVER/migrations/$(running_migration | cut -d ' ' -f 1)/action" '{"force_complete":null}'
-  watch_migration "$started"
+  wait_for 90 "the copy to end" is_copied
   set_bandwidth off
+  watch_migration "$started"
   arrived "$started" host3
   check_split host3 host2
   check_books "after it" "host1=6144 host2=80 host3=64" "host2=320"
@@ -130,6 +131,7 @@ prove_resize() {
   check_books "after the revert" "host1=900 host2=900 host3=900" ""
   server_action "resize to split.large" VERIFY_RESIZE "{\"resize\":{\"flavorRef\":\"$(flavor_id split.large)\"}}"
   server_action "confirm" ACTIVE '{"confirmResize":null}'
+  occupy host1 900 # the ordinary server has left
   check_born_split
   server_action "reboot hard" ACTIVE '{"reboot":{"type":"HARD"}}'
   check "it is split" test "$(daemon_vm "$(server_host)" .state)" == SPLIT
@@ -139,7 +141,7 @@ prove_resize() {
   server_action "start" ACTIVE '{"os-start":null}'
   check_born_split
   server_action "shelve" SHELVED_OFFLOADED '{"shelve":null}'
-  check_books "while it is shelved" "host1=1412 host2=900 host3=900" ""
+  check_books "while it is shelved" "host1=900 host2=900 host3=900" ""
   server_action "unshelve" ACTIVE '{"unshelve":null}'
   check_born_split
   check "every byte is right" verified_from "$(server_host)"
@@ -179,6 +181,7 @@ check_born_split() {
 
 is_within() { (($(daemon_vm "$1" .residentBytes) <= $2)); } # HOST BYTES
 
+is_copied() { [[ $(last_phase host1) != PRECOPY ]]; }
 sent_once() { running_migration | awk '$4 > 330000000 { sent = 1 } END { exit !sent }'; }
 
 prove_undone() {
