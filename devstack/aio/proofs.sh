@@ -93,7 +93,7 @@ prove_next() {
   api POST "/servers/$SERVER/migrations/$(running_migration | cut -d ' ' -f 1)/action" '{"force_complete":null}'
   wait_for 90 "the copy to end" is_copied
   set_bandwidth off
-  watch_migration "$started"
+  wait_for 120 "the migration to end" migration_is_over
   arrived "$started" host3
   check_split host3 host2
   check_books "after it" "host1=6144 host2=80 host3=64" "host2=320"
