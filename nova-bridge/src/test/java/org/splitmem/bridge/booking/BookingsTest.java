@@ -74,6 +74,16 @@ class BookingsTest {
     }
 
     @Test
+    void whatPlacementGaveOutTwiceIsTakenBack() throws Exception {
+        bookings.set(VM, OWNER, Map.of("h1", 256L));
+        placement.blindWrites(1);
+
+        assertThatThrownBy(() -> bookings.set(VM, OWNER, Map.of("h3", 301L))).isInstanceOf(NoCapacityException.class);
+
+        assertThat(bookings.of(VM)).isEqualTo(Map.of("h1", 256L));
+    }
+
+    @Test
     void whatIsReleasedIsGone() throws Exception {
         bookings.set(VM, OWNER, Map.of("h1", 256L));
 
