@@ -9,7 +9,7 @@
 #
 #   --nightly        30 split migrations, of guests up to 4 GiB, instead of a few small ones: an hour more
 #   --only PATTERN   build, then run only tests whose class matches, of whatever kind: OneToOneTest, 'Abort*', PlanTest#the*
-#   --no-openstack   without the fourth, which takes ten minutes, and installs OpenStack's packages
+#   --no-openstack   without the fourth, which takes a quarter of an hour, and installs OpenStack's packages
 #
 # Installs Debian packages that are missing. Complete output goes to target/test/*.log; of system tests that fail, the daemons'
 # logs and the guests' consoles are kept in system-tests/target/system-tests/, the OpenStack's logs in its directory. The virtual
