@@ -143,8 +143,8 @@ public final class Bookings {
     /**
      * Whether a host has less than what is claimed of it now.
      *
-     * <p>Placement should never let that happen, but does: when its database reports a deadlock, it tries again with generations that it has
-     * counted up already, and may then miss somebody else's claim (seen with Placement 8.0 and a hundred claims at once on three hosts).
+     * <p>Placement should never let that happen, but did: a hundred claims at once on three hosts overbooked one (Placement 8.0). Why was not
+     * seen; by its code, it tries again after a deadlock in its database with generations that it has counted up already.
      */
     private boolean isTooMuch(Map<String, Long> before, Map<String, Long> now) throws ServiceException {
         for (Map.Entry<String, Long> entry : now.entrySet()) {

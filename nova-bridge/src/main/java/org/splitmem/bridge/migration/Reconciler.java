@@ -36,7 +36,7 @@ import org.splitmem.bridge.store.VmStore;
 public final class Reconciler {
     private static final Logger log = LoggerFactory.getLogger(Reconciler.class);
 
-    /** How long a VM that was placed may take to start: Nova fetches images and plugs networks first. */
+    /** How long a VM that was placed may take to start and to be split: Nova fetches images and plugs networks first. */
     static final Duration STARTING_LASTS = Duration.ofMinutes(10);
 
     private static final int ROUNDS_NOWHERE = 2;

@@ -77,7 +77,7 @@ public final class FakePlacement implements AutoCloseable {
         return this;
     }
 
-    /** The next writes do not look at capacities: as the real one after a deadlock in its database. */
+    /** The next writes do not look at capacities: as the real one was seen to do. */
     public synchronized void blindWrites(int count) {
         blindWrites = count;
     }
