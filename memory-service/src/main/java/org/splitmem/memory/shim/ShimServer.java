@@ -4,6 +4,8 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Set;
 import java.util.UUID;
 import org.jspecify.annotations.Nullable;
@@ -123,10 +125,11 @@ public final class ShimServer implements AutoCloseable {
             throw new IOException("a service connection for " + backends + " backends");
         }
         message.set(ShimMessage.WELCOME, message.seq(), 0, 0, 0, 0).send(socket, null);
+        List<Integer> announced = new ArrayList<>();
         for (long i = 0; i < backends; i++) {
-            receiveMapped(socket, message, vm, pid);
+            announced.add(receiveMapped(socket, message, vm, pid));
         }
-        ShimSession session = new ShimSession(vm, socket);
+        ShimSession session = new ShimSession(vm, socket, announced);
         try {
             handler.ready(session);
         } catch (IOException e) {
@@ -136,7 +139,8 @@ public final class ShimServer implements AutoCloseable {
         return true;
     }
 
-    private void receiveMapped(StreamSocket socket, ShimMessage message, UUID vm, int pid) throws IOException {
+    /** @return which backend it is */
+    private int receiveMapped(StreamSocket socket, ShimMessage message, UUID vm, int pid) throws IOException {
         Fd uffd = message.receive(socket);
         if (uffd == null) {
             throw new IOException("MAPPED came without a userfaultfd");
@@ -151,6 +155,7 @@ public final class ShimServer implements AutoCloseable {
         }
         message.set(ShimMessage.MAPPED_OK, message.seq(), message.arg(), modes, 0, 0)
                 .send(socket, null);
+        return message.arg();
     }
 
     private static void expect(ShimMessage message, @Nullable Fd unwanted, int type) throws IOException {

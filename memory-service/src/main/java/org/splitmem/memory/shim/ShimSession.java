@@ -1,6 +1,7 @@
 package org.splitmem.memory.shim;
 
 import java.io.IOException;
+import java.util.List;
 import java.util.UUID;
 import org.splitmem.memory.linux.Errno;
 import org.splitmem.memory.linux.NativeBlock;
@@ -17,6 +18,7 @@ public final class ShimSession {
 
     private final UUID vm;
     private final StreamSocket socket;
+    private final List<Integer> backends;
     private final ShimMessage message = new ShimMessage();
     private final NativeBlock ranges = new NativeBlock(MAX_RANGES * RANGE_BYTES);
     private int count;
@@ -24,13 +26,19 @@ public final class ShimSession {
     private int sequence;
     private boolean disconnected;
 
-    ShimSession(UUID vm, StreamSocket socket) {
+    ShimSession(UUID vm, StreamSocket socket, List<Integer> backends) {
         this.vm = vm;
         this.socket = socket;
+        this.backends = List.copyOf(backends);
     }
 
     public UUID vm() {
         return vm;
+    }
+
+    /** Those that the shim has announced on this connection. */
+    List<Integer> backends() {
+        return backends;
     }
 
     /** Collects ranges of one backend; bytes from its start. Fills {@link #zap}'s next request. */
@@ -73,6 +81,17 @@ public final class ShimSession {
     /** Changes what the userfaultfd of a whole backend watches for; 0: nothing, the kernel serves it alone. */
     public synchronized void setModes(int backend, int modes) throws IOException {
         request(ShimMessage.MODES, backend, modes, 0, 0, 0);
+    }
+
+    /**
+     * Nothing of what an earlier daemon asked for stays. Of announced backends only: one that QEMU maps just now may not be
+     * known to the shim yet, and nobody has asked anything of it.
+     */
+    public void reset() throws IOException {
+        for (int backend : backends) {
+            setModes(backend, 0);
+        }
+        holdExit(false);
     }
 
     /** While held, QEMU's exit waits (bounded by the shim's own limit) until it is released. */

@@ -146,23 +146,40 @@ public final class Vm {
         return PAGED_MODES;
     }
 
-    /** The shim can be asked from now on. */
+    /**
+     * The shim can be asked from now on.
+     *
+     * @throws IOException if it does not do what it is asked first: QEMU counts as not connected
+     */
     void ready(ShimSession newSession) throws IOException {
+        boolean plain = endSession();
+        if (plain) { // an earlier daemon may have died in the middle of a migration
+            newSession.reset(); // before anybody else may ask: a split that began now would have its modes undone
+        }
+        synchronized (this) {
+            if (stopped) {
+                throw new IOException("this daemon serves it no more");
+            }
+            session = newSession;
+        }
+        if (plain) {
+            whenTakenUp.run();
+        }
+    }
+
+    /** @return whether the kernel alone serves the VM */
+    private boolean endSession() {
         ShimSession before;
         boolean plain;
         synchronized (this) {
             before = session;
-            session = newSession;
+            session = null;
             plain = record.phase() == VmRecord.Phase.LOCAL && !migrating;
         }
         if (before != null) {
             before.disconnect();
         }
-        if (plain) { // an earlier daemon may have died in the middle of a migration
-            setModes(newSession, 0);
-            newSession.holdExit(false);
-            whenTakenUp.run();
-        }
+        return plain;
     }
 
     /** It was found at the start of this daemon: an earlier one served it. */

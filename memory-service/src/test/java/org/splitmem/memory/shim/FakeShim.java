@@ -4,6 +4,7 @@ import java.io.IOException;
 import java.util.List;
 import java.util.UUID;
 import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.stream.IntStream;
 import org.splitmem.memory.linux.NativeBlock;
 import org.splitmem.memory.linux.SocketPair;
 
@@ -12,15 +13,24 @@ public final class FakeShim implements AutoCloseable {
     /** A range that was zapped, in bytes from the start of its backend. */
     public record Zap(int backend, long offset, long length) {}
 
+    private static final int ENXIO = 6;
+
     private final SocketPair pair;
     private final ShimSession session;
     private final List<Zap> zaps = new CopyOnWriteArrayList<>();
     private final List<Integer> requests = new CopyOnWriteArrayList<>();
+    private volatile Runnable beforeAnswer = () -> {};
 
     public FakeShim(UUID vm) throws IOException {
+        this(vm, 1);
+    }
+
+    /** @param backends that it knows: modes of others are refused, as by the real one */
+    public FakeShim(UUID vm, int backends) throws IOException {
         pair = SocketPair.open();
         pair.far().setTimeouts(0, 0);
-        session = new ShimSession(vm, pair.near());
+        session = new ShimSession(
+                vm, pair.near(), IntStream.range(0, backends).boxed().toList());
         Thread thread = new Thread(this::serve, "fake-shim");
         thread.setDaemon(true);
         thread.start();
@@ -36,7 +46,11 @@ public final class FakeShim implements AutoCloseable {
                 if (message.type() == ShimMessage.ZAP) {
                     takeRanges(backend, (int) message.b());
                 }
-                message.set(ShimMessage.DONE, message.seq(), 0, 0, 0, 0).send(pair.far(), null);
+                beforeAnswer.run();
+                boolean unknown = message.type() == ShimMessage.MODES
+                        && backend >= session.backends().size();
+                message.set(ShimMessage.DONE, message.seq(), unknown ? ENXIO : 0, 0, 0, 0)
+                        .send(pair.far(), null);
             }
         } catch (IOException e) { // the test is over
             pair.far().shutdown();
@@ -57,6 +71,11 @@ public final class FakeShim implements AutoCloseable {
 
     public List<Zap> zaps() {
         return zaps;
+    }
+
+    /** Run on the shim's thread, after a request has come and before it is answered. */
+    public void setBeforeAnswer(Runnable runs) {
+        beforeAnswer = runs;
     }
 
     /** Types of the requests so far. */

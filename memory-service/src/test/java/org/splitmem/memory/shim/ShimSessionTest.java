@@ -30,7 +30,7 @@ class ShimSessionTest {
         });
         thread.setDaemon(true);
         thread.start();
-        return new ShimSession(VM, pair.near());
+        return new ShimSession(VM, pair.near(), List.of(0));
     }
 
     @Test
@@ -87,7 +87,7 @@ class ShimSessionTest {
     @Test
     void aShimThatIsGoneIsSaidAsSuch() throws Exception {
         try (SocketPair pair = SocketPair.open()) {
-            ShimSession session = new ShimSession(VM, pair.near());
+            ShimSession session = new ShimSession(VM, pair.near(), List.of(0));
             pair.far().close();
 
             assertThatThrownBy(() -> session.setModes(0, 0))
@@ -99,7 +99,7 @@ class ShimSessionTest {
     @Timeout(20)
     void aDisconnectEndsARequestThatWaitsAndEveryLaterOne() throws Exception {
         try (SocketPair pair = SocketPair.open()) {
-            ShimSession session = new ShimSession(VM, pair.near());
+            ShimSession session = new ShimSession(VM, pair.near(), List.of(0));
             CompletableFuture<Void> waiting =
                     CompletableFuture.runAsync(() -> assertThatThrownBy(() -> session.setModes(0, 0))
                             .isInstanceOf(IOException.class)

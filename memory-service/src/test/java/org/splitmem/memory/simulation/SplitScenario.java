@@ -140,14 +140,15 @@ final class SplitScenario {
     /**
      * Runs it.
      *
-     * @return true if the first request was granted; it is repeated until one is
+     * @return why the first request was refused, empty if it was granted; it is repeated until one is
      */
-    static boolean run(Path directory, Path program, int subHosts, Consumer<Simulation> events) throws Exception {
+    static Optional<String> run(Path directory, Path program, int subHosts, Consumer<Simulation> events)
+            throws Exception {
         try (Simulation sim = new Simulation(directory, subHosts)) {
             SplitScenario scenario = new SplitScenario(sim, start(sim, program));
             scenario.fill();
             events.accept(sim);
-            boolean granted = scenario.split();
+            Optional<String> refused = scenario.split();
             sim.awaitRestarts();
             scenario.eitherOr();
             for (int attempts = 0; scenario.record().phase() == VmRecord.Phase.LOCAL; attempts++) {
@@ -158,7 +159,7 @@ final class SplitScenario {
             }
             scenario.isPaged();
             scenario.isGathered();
-            return granted;
+            return refused;
         }
     }
 
@@ -193,7 +194,8 @@ final class SplitScenario {
         return Pages.fromBytes(RAM);
     }
 
-    private boolean split() throws Exception {
+    /** Why it was not split, empty if it was. */
+    private Optional<String> split() throws Exception {
         sim.await("the shim is connected", () -> vm().orElseThrow().session() != null);
         SimDaemon daemon = home.daemon();
         Vm vm = vm().orElseThrow();
@@ -202,13 +204,14 @@ final class SplitScenario {
                 daemon.migrations().splits().split(vm, request(sim));
                 return true;
             });
-            return true;
+            return Optional.empty();
         } catch (IOException e) {
             assertThat(daemon.isDead()).as(e.getMessage()).isTrue();
+            return Optional.of("it died: " + e.getMessage());
         } catch (RefusedException e) {
             assertThat(e.code()).as(e.getMessage()).isIn("failed", "no-room");
+            return Optional.of(String.valueOf(e.getMessage()));
         }
-        return false;
     }
 
     /** Whatever has died: the record says which, and memory servers agree. */
