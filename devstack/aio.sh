@@ -7,6 +7,8 @@
 #                             and flavors; on a running cloud: start what is missing, renew the distribution and the Nova driver
 #   down [--purge]            end every process of the cloud, guests too, and remove it; logs stay in DIR/log, and the databases'
 #                             template and the guest's kernel in DIR/cache unless --purge
+#   prepare                   install packages and make what is kept in DIR/cache, so that the next up takes less time; leaves
+#                             nothing running
 #   status                    one line per service; exit code 0 only if nothing is missing
 #   openstack ARGS...         the command line client, as the administrator
 #   exec HOST COMMAND...      run a command in controller, host1, ...
@@ -82,6 +84,26 @@ cmd_up() {
   say "OpenStack with $(known_hosts | wc -l) hosts up after $(elapsed "$started") s"
 }
 
+cmd_prepare() {
+  local started
+  started=$(now)
+  need_root
+  install_openstack
+  mkdir -p "$STATE"
+  take_lock "$STATE/lock"
+  ! host_is_made "$CONTROLLER" || die "the cloud is there already"
+  mkdir -p "$RUN" "$HOSTS" "$LOGS"
+  create_password
+  build_guest
+  prepare_pins
+  create_switch
+  create_controller
+  write_controller_config
+  prepare_template
+  remove_cloud
+  say "OpenStack's packages and databases are prepared after $(elapsed "$started") s"
+}
+
 bring_up_cloud() { # STARTED
   local name hosts
   create_controller
@@ -103,19 +125,25 @@ bring_up_cloud() { # STARTED
 }
 
 cmd_down() {
-  local names
+  local count
   need_root
   [[ ${1:-} == "" || $1 == --purge ]] || die "only --purge may follow"
   [[ -e $STATE/lock ]] || { say "nothing to take down at $STATE"; return 0; }
   take_lock "$STATE/lock"
+  count=$(known_hosts | wc -l)
+  remove_cloud
+  if [[ ${1:-} == --purge ]]; then rm -rf --one-file-system "$CACHE" "$LOGS"; fi
+  say "OpenStack with $count hosts down"
+}
+
+remove_cloud() {
+  local names
   mapfile -t names < <(known_hosts)
   destroy_hosts "${names[@]}" "$CONTROLLER"
   unpin switch.net
   release_pins
   rm -rf --one-file-system "$RUN" "$HOSTS" "$DIST" "$ETC" "$MYSQL" "$PYTHON_TREE" "$NOVA_VIRT" "$STATE"/{rabbit,keystone,glance,locks,kafka,bridge} \
     "$KEY_FILE" "$LEND_FILE" "$BANDWIDTH_FILE" "$STATE"/{id_ed25519,hostkey}{,.pub}
-  if [[ ${1:-} == --purge ]]; then rm -rf --one-file-system "$CACHE" "$LOGS"; fi
-  say "OpenStack with ${#names[@]} hosts down"
 }
 
 # From inside a host the pins of the namespaces cannot be seen, and every host would look broken.
@@ -237,7 +265,7 @@ main() {
   refuse_inside
   (($# == 0)) || shift
   case $command in
-    up | down | status | openstack | exec | virsh | restart | stop | log | console | bandwidth | prove) "cmd_$command" "$@" ;;
+    up | down | prepare | status | openstack | exec | virsh | restart | stop | log | console | bandwidth | prove) "cmd_$command" "$@" ;;
     -h | --help | help) usage ;;
     "") usage >&2; exit 2 ;;
     *) die "no command '$command' (see --help)" ;;

@@ -26,7 +26,7 @@ export SPLITMEM_AIO_STATE=$SPLITMEM_DEVSTACK_STATE-openstack
 
 OUTPUT=$REPOSITORY/target/test
 HOSTS=5 # as in the system tests' Cluster
-PASSED=0 FAILED=0 SKIPPED=0
+PASSED=0 FAILED=0 SKIPPED=0 PREPARING=""
 
 parse() {
   NIGHTLY=no ONLY="" OPENSTACK=yes
@@ -61,6 +61,19 @@ step() {
   count "$name" "$status"
   awk '/^\[ERROR\] (Failures|Errors): *$/ { told = 1 } /^\[[A-Z]+\] Tests run:/ { told = 0 } told' "$log" # whole messages
   say "== $name took $(elapsed "$started") s"
+}
+
+# Beside the build, which leaves the machine half idle: packages and databases take minutes.
+prepare_openstack() {
+  "$HERE/aio.sh" prepare >"$OUTPUT/openstack-prepare.log" 2>&1 &
+  PREPARING=$!
+}
+
+await_prepared() {
+  local job=$PREPARING
+  [[ -n $job ]] || return 0
+  PREPARING=""
+  wait "$job" || warn "the OpenStack could not be prepared; it will be tried again (see $OUTPUT/openstack-prepare.log)"
 }
 
 # The Nova driver's tests, with the distribution's Python and Nova.
@@ -119,6 +132,10 @@ set_up_hosts() {
 take_down() {
   local status=$?
   trap - EXIT INT TERM
+  if [[ -n $PREPARING ]]; then
+    kill "$PREPARING" 2>/dev/null || true
+    wait "$PREPARING" || true
+  fi
   "$HERE/cluster.sh" down || true
   "$HERE/aio.sh" down || true
   if ((status != 0 && FAILED == 0)); then FAILED=1; fi
@@ -144,7 +161,9 @@ main() {
     set_up_hosts
     step chosen-tests -Psystem "${checks[@]}" "${options[@]}" -Dtest="$ONLY" -Dsurefire.failIfNoSpecifiedTests=false package
   else
+    if [[ $OPENSTACK == yes ]]; then prepare_openstack; fi
     step build-and-unit-tests verify
+    await_prepared
     nova_driver_step
     if [[ -x $DISTRIBUTION/bin/splitmemd ]]; then
       set_up_hosts

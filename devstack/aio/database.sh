@@ -61,11 +61,15 @@ prepare_database() {
     return 0
   fi
   start_rabbit
-  if [[ $(cat "$TEMPLATE/key" 2>/dev/null) != "$(template_key)" ]]; then make_template; fi
+  prepare_template
   rm -rf "$MYSQL" "$STATE/keystone"
   cp -a "$TEMPLATE/mysql" "$MYSQL"
   cp -a "$TEMPLATE/keystone" "$STATE/keystone"
   start_database
+}
+
+prepare_template() {
+  if [[ $(cat "$TEMPLATE/key" 2>/dev/null) != "$(template_key)" ]]; then make_template; fi
 }
 
 make_template() {

@@ -15,10 +15,12 @@ create_image() { # NAME FORMAT FILE ARGS...: prints its id
     (openstack_client image create "$name" --public --disk-format "$format" --container-format "$container" --file "$file" "$@" -f value -c id)
 }
 
+build_guest() { "$DEVSTACK/guest/build-guest.sh" "$GUEST" >/dev/null; }
+
 create_images() {
   local kernel ramdisk
   image_id splitmem-guest >/dev/null && return 0
-  "$DEVSTACK/guest/build-guest.sh" "$GUEST" >/dev/null
+  build_guest
   [[ -s $GUEST/root.raw ]] || truncate -s 1M "$GUEST/root.raw" # Nova wants a disk; the guest does not
   kernel=$(create_image splitmem-guest-kernel aki "$GUEST/vmlinuz")
   ramdisk=$(create_image splitmem-guest-ramdisk ari "$GUEST/initrd.gz")
