@@ -31,7 +31,7 @@ final class AbortTest {
 
     @BeforeEach
     void boot() {
-        guest = bed.shared(Guest.Spec.named("aborted").workload("mb=120 hot=0.02 sweep=3"), "h1");
+        guest = bed.shared(Guest.Spec.named("aborted").workload("mb=120 hot=0.02 sweep=2"), "h1");
     }
 
     @Test
@@ -94,7 +94,7 @@ final class AbortTest {
     /** The hypervisor's own stream, which is small, is made to take seconds; the guest writes nothing that would, too. */
     @Test
     void duringTheSwitchOver() {
-        Guest idle = bed.boot(Guest.Spec.named("switching").workload("mb=120 idle=1 sweep=3"), "h1");
+        Guest idle = bed.boot(Guest.Spec.named("switching").workload("mb=120 idle=1 sweep=2"), "h1");
         bed.cluster().control("h1").migrate(idle.name(), SPLIT);
         migrations.awaitPhase(idle, MigrationPhase.READY, LIMIT);
         bed.cluster().setBandwidth("400kbit");

@@ -42,9 +42,9 @@ final class Guest {
      */
     record Spec(
             String name, int memoryMib, int vcpus, int numaCells, String workload, boolean splitReady, String files) {
-        /** 256 MiB, of which the guest writes and verifies 144, each byte every few seconds. */
+        /** 256 MiB, of which the guest writes and verifies 144, each byte every two seconds or so. */
         static Spec named(String name) {
-            return new Spec(name, 256, 1, 0, "mb=144 hot=0.1 sweep=4", true, name);
+            return new Spec(name, 256, 1, 0, "mb=144 hot=0.1 sweep=2", true, name);
         }
 
         Spec memory(int mib) {

@@ -29,7 +29,7 @@ final class PreCopyFaultTest {
 
     @BeforeEach
     void boot() {
-        guest = bed.shared(Guest.Spec.named("faults").workload("mb=120 hot=0.02 sweep=3"), "h1");
+        guest = bed.shared(Guest.Spec.named("faults").workload("mb=120 hot=0.02 sweep=2"), "h1");
     }
 
     @Test

@@ -84,7 +84,8 @@ public final class MigrationService implements ConnectionResolver {
         OutgoingMigration migration;
         synchronized (this) {
             requireIdle(vm);
-            migration = new OutgoingMigration(vm, task, config, peers, self.name(), () -> ended(vm));
+            Reservations reservations = new Reservations(vm, task, peers, self.name(), releases);
+            migration = new OutgoingMigration(vm, task, config, reservations, self.name(), () -> ended(vm));
             outgoing.put(vm.uuid(), migration);
             reports.addFirst(migration.report());
             while (reports.size() > REMEMBERED) {

@@ -65,13 +65,18 @@ final class OutgoingMigration {
 
     /** @param whenOver called on the migration's thread at its end, however it ends */
     OutgoingMigration(
-            Vm vm, MigrationTask task, MigrationConfig config, PeerHosts peers, String localHost, Runnable whenOver) {
+            Vm vm,
+            MigrationTask task,
+            MigrationConfig config,
+            Reservations reservations,
+            String localHost,
+            Runnable whenOver) {
         this.vm = vm;
         this.task = task;
         this.config = config;
         this.whenOver = whenOver;
         this.hypervisor = new HypervisorMigration(vm, signals);
-        this.reservations = new Reservations(vm, task, peers, localHost);
+        this.reservations = reservations;
         this.report = new MigrationReport(vm, task, localHost, progress);
         this.thread = new Thread(this::run, "migration-" + vm.uuid());
         thread.setDaemon(true);

@@ -17,14 +17,16 @@ final class Reservations {
     private final MigrationTask task;
     private final PeerHosts peers;
     private final String localHost;
+    private final PendingReleases releases;
     private final List<Integer> made = new ArrayList<>();
     private boolean expected;
 
-    Reservations(Vm vm, MigrationTask task, PeerHosts peers, String localHost) {
+    Reservations(Vm vm, MigrationTask task, PeerHosts peers, String localHost, PendingReleases releases) {
         this.vm = vm;
         this.task = task;
         this.peers = peers;
         this.localHost = localHost;
+        this.releases = releases;
     }
 
     /** @throws IOException if a host refuses; what was made until then is for {@link #release} */
@@ -53,7 +55,10 @@ final class Reservations {
                         task.source()));
     }
 
-    /** Gives everything back; a host that cannot be told finds out by itself, when the migration's connections end. */
+    /**
+     * Gives everything back. A sub-host that is away is told when it is back; a destination finds out by itself, when the
+     * migration's connections end.
+     */
     void release() {
         if (expected) {
             attempt(
@@ -62,12 +67,11 @@ final class Reservations {
                             task.destination(), vm.uuid(), task.source().token()));
         }
         for (int i : made) {
-            attempt(
-                    task.subHosts().get(i),
-                    () -> peers.release(
-                            task.subHosts().get(i),
-                            vm.uuid(),
-                            task.lenders().get(i).token()));
+            VmRecord.Lender lender = task.lenders().get(i);
+            PeerHosts.Peer host = task.subHosts().get(i);
+            if (!attempt(host, () -> peers.release(host, vm.uuid(), lender.token()))) {
+                releases.addStores(vm.uuid(), List.of(lender));
+            }
         }
         made.clear();
         expected = false;
@@ -77,15 +81,17 @@ final class Reservations {
         void run() throws IOException;
     }
 
-    private void attempt(PeerHosts.Peer peer, Call call) {
+    private boolean attempt(PeerHosts.Peer peer, Call call) {
         try {
             call.run();
+            return true;
         } catch (IOException e) {
             log.warn(
                     "vm={} {} could not be told that the migration is over: {}",
                     vm.uuid(),
                     peer.name(),
                     e.getMessage());
+            return false;
         }
     }
 }

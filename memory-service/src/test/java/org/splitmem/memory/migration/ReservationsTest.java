@@ -21,6 +21,7 @@ class ReservationsTest {
     final MemoryDirectory directory = new MemoryDirectory();
 
     private final FakePeers peers = new FakePeers("h2", "h3", "h4");
+    private PendingReleases releases;
     private Reservations reservations;
 
     @BeforeEach
@@ -38,7 +39,8 @@ class ReservationsTest {
                 1,
                 0,
                 Handover.HYBRID);
-        reservations = new Reservations(vm, task, peers, "h1");
+        releases = new PendingReleases(directory.resolve("releases.json"), peers);
+        reservations = new Reservations(vm, task, peers, "h1", releases);
     }
 
     private static VmRecord.Lender lender(String host) {
@@ -60,6 +62,26 @@ class ReservationsTest {
         reservations.release();
 
         assertThat(peers.asked()).containsExactly("reserve h3", "reserve h4", "release h3", "release h4");
+    }
+
+    @Test
+    void aSubHostThatIsAwayIsToldWhenItIsBack() throws Exception {
+        reservations.make();
+        peers.refuse("h4");
+        reservations.release();
+        peers.refuse("nobody");
+
+        releases.attempt(System.nanoTime());
+
+        assertThat(peers.asked())
+                .containsExactly(
+                        "reserve h3",
+                        "reserve h4",
+                        "prepare h2",
+                        "cancel h2",
+                        "release h3",
+                        "release h4",
+                        "release h4");
     }
 
     @Test
