@@ -6,6 +6,7 @@ import java.util.TreeMap;
 import java.util.UUID;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ThreadLocalRandom;
+import java.util.function.Predicate;
 import java.util.function.UnaryOperator;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -66,6 +67,18 @@ public final class Bookings {
         return byHost(placement.claims(Consumers.of(instance)));
     }
 
+    /**
+     * As {@link #set}, unless somebody has changed the booking since it was looked at.
+     *
+     * @param still asked of what is booked now, perhaps several times: if it says no, nothing is written. What is written replaces exactly
+     *     what it was asked of, so whoever makes a change known before booking for it can also be asked there
+     * @return no change if {@code still} said no
+     */
+    public Step setIf(Predicate<Map<String, Long>> still, UUID instance, Owner owner, Map<String, Long> booking)
+            throws ServiceException, NoCapacityException {
+        return change(instance, owner, now -> still.test(now) ? booking : now);
+    }
+
     /** @throws NoCapacityException if a host has no room; the old booking stays */
     public Step set(UUID instance, Owner owner, Map<String, Long> booking)
             throws ServiceException, NoCapacityException {
@@ -79,13 +92,13 @@ public final class Bookings {
 
     /** Nothing is booked for the VM any more. */
     public Step release(UUID instance) throws ServiceException {
-        return releaseConsumer(Consumers.of(instance));
+        return releaseConsumer(Consumers.of(instance), now -> true);
     }
 
-    /** As {@link #release}, for a VM of which nothing else is known. */
-    public Step releaseConsumer(UUID consumer) throws ServiceException {
+    /** As {@link #release}, by the consumer's own uuid, and only if {@code still} says so, as of {@link #setIf}. */
+    public Step releaseConsumer(UUID consumer, Predicate<Map<String, Long>> still) throws ServiceException {
         try {
-            return changeConsumer(consumer, new Owner("", ""), now -> Map.of());
+            return changeConsumer(consumer, new Owner("", ""), now -> still.test(now) ? Map.of() : now);
         } catch (NoCapacityException e) {
             throw new ServiceException(Kind.CONFLICT, "", "Placement has no capacity for nothing: " + e.text());
         }

@@ -1,6 +1,7 @@
 package org.splitmem.bridge.migration;
 
 import java.util.Map;
+import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -22,14 +23,21 @@ final class Books {
     }
 
     /**
-     * Sets it and tells it.
+     * Sets it and tells it, unless somebody has booked for the VM meanwhile: the next migration, say, of which both sides are booked already.
      *
      * @param migration that it is done for; absent outside of one
+     * @param still whether what is booked now is what the caller left
      * @param cause as {@link Telemetry} tells it
      */
-    void settle(Vm vm, @Nullable String migration, Map<String, Long> booking, String cause) {
+    void settle(
+            Vm vm,
+            @Nullable String migration,
+            Predicate<Map<String, Long>> still,
+            Map<String, Long> booking,
+            String cause) {
         try {
-            telemetry.placementChanged(vm, migration, bookings.set(vm.instance(), Booker.owner(vm), booking), cause);
+            telemetry.placementChanged(
+                    vm, migration, bookings.setIf(still, vm.instance(), Booker.owner(vm), booking), cause);
         } catch (ServiceException | NoCapacityException e) {
             log.warn(
                     "instance={} {} could not be booked now, reconciliation will do it: {}",

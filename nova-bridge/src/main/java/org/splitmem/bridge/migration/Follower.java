@@ -2,7 +2,9 @@ package org.splitmem.bridge.migration;
 
 import java.time.Clock;
 import java.time.Duration;
+import java.util.Map;
 import java.util.Optional;
+import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -14,6 +16,7 @@ import org.splitmem.bridge.store.MigrationStore;
 import org.splitmem.bridge.store.PlacedVm;
 import org.splitmem.bridge.store.Progress;
 import org.splitmem.bridge.store.Status;
+import org.splitmem.bridge.store.Vm;
 import org.splitmem.bridge.store.VmStore;
 import org.splitmem.model.MigrationInfo;
 import org.splitmem.model.MigrationPhase;
@@ -175,16 +178,24 @@ public final class Follower {
             return;
         }
         vms.put(new PlacedVm(migration.vm().on(migration.destination()), migration.targetSide(), now));
-        books.settle(migration.vm().on(migration.destination()), migration.id(), migration.targetSide(), "completed");
+        settle(migration, migration.vm().on(migration.destination()), migration.targetSide(), "completed");
         ended(migration.id());
     }
 
     /** Ends it with the VM at its source. Whoever else ended it first has said why. */
     void giveUp(Migration migration, Status how, @Nullable String reason) {
         if (store.end(migration.id(), migration.status(), how, reason, clock.millis())) {
-            books.settle(migration.vm(), migration.id(), migration.sourceSide(), "undone");
+            settle(migration, migration.vm(), migration.sourceSide(), "undone");
             ended(migration.id());
         }
+    }
+
+    /** Only from both sides, and while there is no other: it is over, so the VM's next migration may be planned and booked by now. */
+    private void settle(Migration migration, Vm vm, Map<String, Long> side, String cause) {
+        Map<String, Long> both = Bookings.union(migration.sourceSide(), migration.targetSide());
+        Predicate<Map<String, Long>> still =
+                now -> now.equals(both) && store.active(migration.instance()).isEmpty();
+        books.settle(vm, migration.id(), still, side, cause);
     }
 
     private void ended(String id) {

@@ -157,12 +157,16 @@ public final class MigrationService {
             telemetry.planned(planning.vm().on(destination), planning.id(), booked.plan(), booked.booking());
             telemetry.placementChanged(planning.vm(), planning.id(), booked.step(), "planned");
         } catch (RefusedException | ServiceException | RuntimeException e) {
-            if (store.end(planning.id(), Status.PLANNING, Status.FAILED, e.getMessage(), clock.millis())) {
-                books.settle(planning.vm(), planning.id(), sourceSide, "undone");
-            }
+            // How far it came may not be known; nobody else books for the VM until this one is over.
+            books.settle(planning.vm(), planning.id(), now -> isPlanning(planning.id()), sourceSide, "undone");
+            store.end(planning.id(), Status.PLANNING, Status.FAILED, e.getMessage(), clock.millis());
             throw e;
         }
         return told(planning.id());
+    }
+
+    private boolean isPlanning(String id) {
+        return store.find(id).filter(now -> now.status() == Status.PLANNING).isPresent();
     }
 
     private Migration planning(PlanInput input, String destination, Map<String, Long> sourceSide) {

@@ -176,7 +176,7 @@ public final class Reconciler {
             return null;
         }
         if (now.isEmpty() && PlacedVm.isSameStart(vms.find(instance).orElse(null), placed)) {
-            forget(instance, null, placed); // nothing is left to be released
+            forget(null, placed); // nothing is left to be released
         }
         return Map.of();
     }
@@ -207,21 +207,16 @@ public final class Reconciler {
             Map<String, Long> wanted,
             @Nullable Migration migration) {
         try {
-            boolean sameMigration = migrations
-                    .active(instance)
-                    .map(Migration::id)
-                    .equals(Optional.ofNullable(migration).map(Migration::id));
-            if (!sameMigration
-                    || !PlacedVm.isSameStart(vms.find(instance).orElse(null), placed)
-                    || !bookings.of(instance).equals(now)) {
+            Bookings.Step step = bookings.setIf(
+                    booked -> booked.equals(now) && isAsSeen(instance, placed, migration),
+                    instance,
+                    owner(placed, migration),
+                    wanted);
+            if (!step.isChange()) {
                 return true;
             }
-            Bookings.Step step;
             if (wanted.isEmpty()) {
-                step = bookings.release(instance);
-                forget(instance, migration, placed);
-            } else {
-                step = bookings.set(instance, owner(placed, migration), wanted);
+                forget(migration, placed);
             }
             log.warn("instance={} booking corrected: was {}, is {}", instance, now, wanted);
             Vm vm = placed != null ? placed.vm() : migration == null ? null : migration.vm();
@@ -235,9 +230,17 @@ public final class Reconciler {
         }
     }
 
-    private void forget(UUID instance, @Nullable Migration migration, @Nullable PlacedVm placed) {
+    private boolean isAsSeen(UUID instance, @Nullable PlacedVm placed, @Nullable Migration migration) {
+        boolean sameMigration = migrations
+                .active(instance)
+                .map(Migration::id)
+                .equals(Optional.ofNullable(migration).map(Migration::id));
+        return sameMigration && PlacedVm.isSameStart(vms.find(instance).orElse(null), placed);
+    }
+
+    private void forget(@Nullable Migration migration, @Nullable PlacedVm placed) {
         if (migration == null && placed != null && !isFresh(placed)) {
-            vms.delete(instance);
+            vms.forget(placed);
         }
     }
 
@@ -259,9 +262,10 @@ public final class Reconciler {
                 continue;
             }
             if (Consumers.TYPE.equals(placement.claims(consumer).type()) && isNowhereForLong(consumer)) {
-                bookings.releaseConsumer(consumer);
-                log.warn("consumer={} of no known VM released: {}", consumer, entry.getValue());
-                released++;
+                if (bookings.releaseConsumer(consumer, entry.getValue()::equals).isChange()) {
+                    log.warn("consumer={} of no known VM released: {}", consumer, entry.getValue());
+                    released++;
+                }
             }
         }
         return released;

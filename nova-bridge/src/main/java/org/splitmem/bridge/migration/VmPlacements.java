@@ -94,7 +94,7 @@ public final class VmPlacements {
             try {
                 tellHost(vm, split, booked.booking());
             } catch (ServiceException e) {
-                new Books(bookings, telemetry).settle(vm, null, before, "undone");
+                new Books(bookings, telemetry).settle(vm, null, booked.step().after()::equals, before, "undone");
                 throw e;
             }
             vms.put(new PlacedVm(vm, booked.booking(), clock.millis()));

@@ -69,6 +69,15 @@ public final class VmStore {
                 placed.updatedMs());
     }
 
+    /** Forgets a VM that was not placed anew since it was read; otherwise nothing. */
+    public void forget(PlacedVm read) {
+        database.update(
+                "DELETE FROM vms WHERE instance_uuid = ? AND updated_ms = ? AND host = ?",
+                read.vm().instance().toString(),
+                read.updatedMs(),
+                read.vm().host());
+    }
+
     public void delete(UUID instance) {
         database.update("DELETE FROM vms WHERE instance_uuid = ?", instance.toString());
     }

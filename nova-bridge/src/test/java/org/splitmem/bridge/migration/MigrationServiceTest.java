@@ -15,6 +15,7 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.splitmem.bridge.booking.Consumers;
 import org.splitmem.bridge.daemon.FakeHosts.Mood;
 import org.splitmem.bridge.plan.Plan;
 import org.splitmem.bridge.store.Migration;
@@ -172,6 +173,27 @@ class MigrationServiceTest {
                 Cloud.SPECS);
 
         assertRefused(() -> bridge.migrations.plan(other, "h2"), "no-sub-hosts");
+    }
+
+    @Test
+    void theEndOfAPlanLeavesTheBookingOfAStartAlone() throws Exception {
+        Cloud.Bridge other = cloud.bridge("bridge-2");
+        bridge.migrations.plan(onHost("h1"), "h2");
+        cloud.pass(Duration.ofMinutes(11));
+        cloud.placement.before("PUT", Consumers.of(VM), () -> other.placements.place(onHost("h3")));
+
+        bridge.follower.step();
+
+        assertThat(cloud.booked()).isEqualTo(TARGET);
+    }
+
+    @Test
+    void aPlanThatWasBookedThoughPlacementDidNotSaySoIsUndone() {
+        cloud.placement.brokenWrites(1);
+
+        assertRefused(() -> bridge.migrations.plan(onHost("h1"), "h2"), "service-failed");
+
+        assertThat(cloud.booked()).isEqualTo(SOURCE);
     }
 
     @Test

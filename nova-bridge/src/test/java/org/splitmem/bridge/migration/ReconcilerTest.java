@@ -88,6 +88,22 @@ class ReconcilerTest {
         assertThat(bridge.vms.find(VM)).isEmpty();
     }
 
+    @Test
+    void aVmThatWasNowhereAndIsPlacedJustNowKeepsThatBooking() throws Exception {
+        cloud.pass(Duration.ofMinutes(11));
+        cloud.hosts.stops("h1", VM);
+        rounds(1);
+        cloud.placement.before(
+                "PUT",
+                Consumers.of(VM),
+                () -> cloud.bridge("bridge-2").placements.place(onHost("h3")));
+
+        rounds(1);
+
+        assertThat(cloud.booked()).isEqualTo(Map.of("h3", 256L));
+        assertThat(bridge.vms.find(VM)).map(placed -> placed.vm().host()).contains("h3");
+    }
+
     /** As Nova has it: the main share on h1, whatever the VM does; it has been off for some time. */
     private void shutOff() {
         cloud.placement.host("h1", 512, true);

@@ -47,9 +47,17 @@ public final class FakePlacement implements AutoCloseable {
     private final HttpServer server = new HttpServer();
     private int collisionsPercent;
     private int blindWrites;
+    private int brokenWrites;
     private boolean down;
     private final Set<UUID> unreadable = new TreeSet<>();
     private boolean overbooked;
+    private String interrupted = "";
+    private Interruption interruption = () -> {};
+
+    /** What somebody else does in between. */
+    public interface Interruption {
+        void happen() throws Exception;
+    }
 
     public FakePlacement() throws IOException {
         NetworkListener listener = new NetworkListener("placement", "127.0.0.1", 0);
@@ -82,6 +90,11 @@ public final class FakePlacement implements AutoCloseable {
         blindWrites = count;
     }
 
+    /** The next writes are made, and answered with 500. */
+    public synchronized void brokenWrites(int count) {
+        brokenWrites = count;
+    }
+
     public synchronized void collisions(int percent) {
         collisionsPercent = percent;
     }
@@ -93,6 +106,20 @@ public final class FakePlacement implements AutoCloseable {
     /** What this consumer has claimed is answered with 500. */
     public synchronized void unreadable(UUID consumer) {
         unreadable.add(consumer);
+    }
+
+    /** Before the next GET or PUT of what a consumer has claimed is answered, this happens first. */
+    public synchronized void before(String method, UUID consumer, Interruption what) {
+        interrupted = method + " /allocations/" + consumer;
+        interruption = what;
+    }
+
+    private synchronized Interruption interruption(String request) {
+        if (!request.equals(interrupted)) {
+            return () -> {};
+        }
+        interrupted = "";
+        return interruption;
     }
 
     /** As Nova does with an instance that is deleted. */
@@ -162,6 +189,7 @@ public final class FakePlacement implements AutoCloseable {
         public void service(Request request, Response response) throws Exception {
             byte[] body = request.getInputStream().readAllBytes();
             String path = request.getRequestURI();
+            interruption(request.getMethod().getMethodString() + " " + path).happen();
             Reply reply = answer(request.getMethod().getMethodString(), path, request, body);
             response.setStatus(reply.status);
             response.setContentType("application/json");
@@ -322,7 +350,11 @@ public final class FakePlacement implements AutoCloseable {
             }
         }
         store(uuid, body, wanted);
-        return new Reply(204, Map.of());
+        boolean broken = brokenWrites > 0;
+        brokenWrites -= broken ? 1 : 0;
+        return broken
+                ? error(500, "placement.undefined_code", "after the fact")
+                : new Reply(204, Map.of());
     }
 
     private void store(UUID uuid, JsonNode body, Map<UUID, Long> wanted) {

@@ -155,6 +155,19 @@ class StoreTest {
     }
 
     @Test
+    void aVmIsForgottenUnlessItWasPlacedAnew() {
+        VmStore vms = new VmStore(database);
+        PlacedVm read = new PlacedVm(VM, Map.of("h1", 256L), 5);
+        PlacedVm anew = new PlacedVm(VM.on("h2"), Map.of("h2", 256L), 6);
+        vms.put(anew);
+
+        vms.forget(read);
+        assertThat(vms.all()).containsExactly(anew);
+        vms.forget(anew);
+        assertThat(vms.all()).isEmpty();
+    }
+
+    @Test
     void aSecondBridgeFindsTheTablesAsTheyAre() {
         one.begin(planning("m1", 5));
 
