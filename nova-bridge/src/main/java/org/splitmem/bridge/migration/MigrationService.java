@@ -7,6 +7,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.UUID;
+import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -14,6 +15,7 @@ import org.splitmem.bridge.booking.Bookings;
 import org.splitmem.bridge.daemon.Daemons;
 import org.splitmem.bridge.http.ServiceException;
 import org.splitmem.bridge.migration.RefusedException.Kind;
+import org.splitmem.bridge.placement.NoCapacityException;
 import org.splitmem.bridge.plan.ExtraSpecs;
 import org.splitmem.bridge.plan.Plan;
 import org.splitmem.bridge.store.Migration;
@@ -21,6 +23,7 @@ import org.splitmem.bridge.store.MigrationStore;
 import org.splitmem.bridge.store.PlacedVm;
 import org.splitmem.bridge.store.Progress;
 import org.splitmem.bridge.store.Status;
+import org.splitmem.bridge.store.Vm;
 import org.splitmem.bridge.store.VmStore;
 import org.splitmem.model.Handover;
 import org.splitmem.model.MigrationInfo;
@@ -111,15 +114,14 @@ public final class MigrationService {
             }
         });
         try {
-            refuseSplit(input);
-            return plan(input, destination, specs, bookings.of(instance));
+            return plan(input, destination, specs, sourceSide(input, wholeOrUnknown(input)));
         } catch (ServiceException e) {
             throw RefusedException.upstream(e);
         }
     }
 
     /** Now, with the remedy, rather than when everything at the destination is prepared. */
-    private void refuseSplit(PlanInput input) throws RefusedException, ServiceException {
+    private Optional<VmInfo> wholeOrUnknown(PlanInput input) throws RefusedException, ServiceException {
         String source = input.vm().host();
         Optional<VmInfo> vm = daemons.vm(source, input.vm().instance());
         if (vm.isPresent() && vm.get().state() == VmState.SPLIT) {
@@ -130,6 +132,40 @@ public final class MigrationService {
                             + "), and only a whole one can be migrated; gather it first: on " + source
                             + ", splitmem budget " + vm.get().name() + " "
                             + vm.get().ramBytes());
+        }
+        return vm;
+    }
+
+    /**
+     * What is booked at the source, and stays so until the migration is over: as the daemon says, like in reconciliation.
+     *
+     * <p>Something may be left of an earlier plan that could not be undone. It is released first, or it would stay booked, and its room could
+     * not be chosen again.
+     *
+     * @param whole the VM at its source; absent if the daemon there does not know it: then the books have to be believed
+     */
+    private Map<String, Long> sourceSide(PlanInput input, Optional<VmInfo> whole) throws ServiceException {
+        Vm vm = input.vm();
+        Map<String, Long> now = bookings.of(vm.instance());
+        if (whole.isEmpty() || whole.get().state() != VmState.LOCAL) {
+            return now;
+        }
+        Optional<PlacedVm> starting = vms.find(vm.instance())
+                .filter(placed -> placed.vm().host().equals(vm.host())
+                        && clock.millis() - placed.updatedMs() < Reconciler.STARTING_LASTS.toMillis());
+        Map<String, Long> truth = starting.map(PlacedVm::booking).orElse(vm.wholeBooking());
+        if (truth.equals(now)) {
+            return now;
+        }
+        try {
+            Predicate<Map<String, Long>> still =
+                    booked -> booked.equals(now) && store.active(vm.instance()).isEmpty();
+            telemetry.placementChanged(
+                    vm, null, bookings.setIf(still, vm.instance(), Booker.owner(vm), truth), "reconciled");
+            return truth;
+        } catch (NoCapacityException e) {
+            log.warn("instance={} {} should be booked, {} is: {}", vm.instance(), truth, now, e.text());
+            return now; // it may well leave a host that has too little
         }
     }
 

@@ -1,5 +1,6 @@
 package org.splitmem.bridge.store;
 
+import java.util.Map;
 import java.util.UUID;
 
 /**
@@ -17,5 +18,10 @@ public record Vm(UUID instance, String name, String host, long ramMb, long mainM
     /** What is booked by us. */
     public long remainderMb() {
         return ramMb - mainMb;
+    }
+
+    /** What we book for it while it is whole. */
+    public Map<String, Long> wholeBooking() {
+        return remainderMb() == 0 ? Map.of() : Map.of(host, remainderMb());
     }
 }

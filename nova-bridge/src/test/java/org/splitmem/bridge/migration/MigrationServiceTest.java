@@ -176,6 +176,68 @@ class MigrationServiceTest {
     }
 
     @Test
+    void theEndOfAPlanLeavesTheBookingOfTheNextOneAlone() throws Exception {
+        Cloud.Bridge other = cloud.bridge("bridge-2");
+        bridge.migrations.plan(onHost("h1"), "h2");
+        cloud.pass(Duration.ofMinutes(11));
+        cloud.placement.before("GET", Consumers.of(VM), () -> other.migrations.plan(onHost("h1"), "h3"));
+
+        bridge.follower.step();
+
+        assertThat(bridge.migrations.list(VM, Status.PLANNED)).hasSize(1);
+        assertThat(cloud.booked()).isEqualTo(BOTH);
+    }
+
+    /** As one whose end could not be written to the books. */
+    private void somethingIsLeftOn(String host, long mb) {
+        cloud.placement.claim(Consumers.of(VM), "SPLITMEM", host, mb);
+    }
+
+    @Test
+    void whatIsLeftOfAnEarlierPlanIsNotTakenForTheSourcesSide() throws Exception {
+        somethingIsLeftOn("h3", 900);
+
+        Migration migration = started();
+        assertThat(migration.sourceSide()).isEqualTo(SOURCE);
+        assertThat(cloud.booked()).as("there was room for it only without that").isEqualTo(BOTH);
+
+        cloud.hosts.phase("h1", MigrationPhase.ABORTED, "no luck");
+        bridge.follower.step();
+        assertThat(cloud.booked()).isEqualTo(SOURCE);
+    }
+
+    @Test
+    void aSourceThatIsNotBookedIsBookedAgain() throws Exception {
+        cloud.placement.unclaim(Consumers.of(VM));
+
+        started();
+
+        assertThat(cloud.booked()).isEqualTo(BOTH);
+    }
+
+    @Test
+    void aVmMayLeaveAHostThatHasTooLittleForIt() throws Exception {
+        cloud.placement.unclaim(Consumers.of(VM));
+        cloud.placement.host("h1", 200, true);
+
+        started();
+
+        assertThat(cloud.booked()).isEqualTo(TARGET);
+    }
+
+    @Test
+    void aVmThatIsAboutToBeSplitKeepsWhatItWasPlacedWith() throws Exception {
+        bridge.placements.place(onHost("h2")); // to be split, with h1
+        cloud.hosts.stops("h1", VM);
+        cloud.hosts.runs("h2", VM, 512);
+
+        Migration migration = bridge.migrations.plan(onHost("h2"), "h3");
+
+        assertThat(migration.sourceSide()).isEqualTo(SOURCE);
+        assertThat(cloud.booked()).isEqualTo(BOTH);
+    }
+
+    @Test
     void theEndOfAPlanLeavesTheBookingOfAStartAlone() throws Exception {
         Cloud.Bridge other = cloud.bridge("bridge-2");
         bridge.migrations.plan(onHost("h1"), "h2");
