@@ -4,6 +4,7 @@ import java.time.Clock;
 import java.time.Duration;
 import java.util.Map;
 import java.util.Optional;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -46,6 +47,8 @@ public final class Follower {
     private final Daemons daemons;
     private final Telemetry telemetry;
     private final Clock clock;
+    /** When this bridge first heard nothing of a migration, by its id. */
+    private final Map<String, Long> silentSince = new ConcurrentHashMap<>();
 
     public Follower(
             MigrationStore store, VmStore vms, Bookings bookings, Daemons daemons, Telemetry telemetry, Clock clock) {
@@ -78,6 +81,7 @@ public final class Follower {
                 case COMPLETED, FAILED, ABORTED, EXPIRED -> {}
             }
         }
+        silentSince.keySet().removeIf(id -> store.find(id).map(m -> m.status().isOver()).orElse(true));
     }
 
     private boolean isOlder(Migration migration, Duration age) {
@@ -95,10 +99,16 @@ public final class Follower {
             }
         } catch (ServiceException e) {
             store.note(migration.id(), "cannot be followed: " + e.text());
-            if (isOlder(migration, SILENCE_LASTS)) {
+            if (isSilent(migration)) {
                 afterSilence(migration, e.text());
             }
         }
+    }
+
+    /** No bridge has heard of it for long, and this one has tried for as long: that bridges or the database were away tells nothing. */
+    private boolean isSilent(Migration migration) {
+        long since = silentSince.computeIfAbsent(migration.id(), id -> clock.millis());
+        return isOlder(migration, SILENCE_LASTS) && clock.millis() - since > SILENCE_LASTS.toMillis();
     }
 
     private Optional<MigrationInfo> atSource(Migration migration) throws ServiceException {
@@ -107,15 +117,21 @@ public final class Follower {
         }
         // Whoever asked the daemon died, or got no answer.
         Optional<MigrationInfo> found = daemons.migrations(migration.source()).stream()
-                .filter(info -> info.vm().equals(migration.instance().toString())
-                        && info.destination().equals(migration.destination())
-                        && !info.phase().isOver())
+                .filter(info -> isOf(migration, info))
                 .findFirst();
         found.ifPresent(info -> store.taken(migration.id(), info.id(), progress(info), clock.millis()));
         return found;
     }
 
+    /** Whether it can be this one, whose id the daemon has not told. */
+    static boolean isOf(Migration migration, MigrationInfo info) {
+        return info.vm().equals(migration.instance().toString())
+                && info.destination().equals(migration.destination())
+                && !info.phase().isOver();
+    }
+
     private void heard(Migration migration, MigrationInfo info) throws ServiceException {
+        silentSince.remove(migration.id());
         telemetry.migrationRead(
                 info); // before anything is written down: what dies in between is told again by the next
         Progress progress = progress(info);
@@ -144,7 +160,7 @@ public final class Follower {
                     migration,
                     migration.abortAsked() ? Status.ABORTED : Status.FAILED,
                     "splitmemd on " + migration.source() + " no longer knows of it; the VM runs on there");
-        } else if (isOlder(migration, SILENCE_LASTS)) {
+        } else if (isSilent(migration)) {
             giveUp(
                     migration,
                     Status.FAILED,
@@ -161,10 +177,14 @@ public final class Follower {
         } catch (ServiceException e) {
             log.warn("migration={} {}", migration.id(), e.text());
         }
-        giveUp(
-                migration,
-                Status.FAILED,
-                "nothing was heard of it for " + SILENCE_LASTS.toMinutes() + " minutes: " + why);
+        giveUpUnheard(migration, "nothing was heard of it for " + SILENCE_LASTS.toMinutes() + " minutes: " + why);
+    }
+
+    /** Ends it for us. It may go on: what is booked stays until the source has been told, see {@link Unheard}. */
+    private void giveUpUnheard(Migration migration, String reason) {
+        if (store.endUnheard(migration.id(), reason, clock.millis())) {
+            ended(migration.id());
+        }
     }
 
     private boolean runsOn(String host, Migration migration) throws ServiceException {

@@ -147,7 +147,7 @@ public final class MigrationService {
     private Map<String, Long> sourceSide(PlanInput input, Optional<VmInfo> whole) throws ServiceException {
         Vm vm = input.vm();
         Map<String, Long> now = bookings.of(vm.instance());
-        if (whole.isEmpty() || whole.get().state() != VmState.LOCAL) {
+        if (whole.isEmpty() || whole.get().state() != VmState.LOCAL || mayStillMigrate(vm)) {
             return now;
         }
         Optional<PlacedVm> starting = vms.find(vm.instance())
@@ -167,6 +167,11 @@ public final class MigrationService {
             log.warn("instance={} {} should be booked, {} is: {}", vm.instance(), truth, now, e.text());
             return now; // it may well leave a host that has too little
         }
+    }
+
+    /** Then the other side's hosts keep pages, and are to stay booked. */
+    private boolean mayStillMigrate(Vm vm) {
+        return store.unheard().stream().anyMatch(earlier -> earlier.instance().equals(vm.instance()));
     }
 
     private Migration plan(PlanInput input, String destination, ExtraSpecs specs, Map<String, Long> sourceSide)

@@ -48,6 +48,7 @@ public final class Reconciler {
     private final VmStore vms;
     private final Telemetry telemetry;
     private final Clock clock;
+    private final Unheard unheard;
     private final Map<UUID, Integer> roundsNowhere = new HashMap<>();
 
     public Reconciler(
@@ -65,6 +66,7 @@ public final class Reconciler {
         this.vms = vms;
         this.telemetry = telemetry;
         this.clock = clock;
+        this.unheard = new Unheard(migrations, daemons);
     }
 
     /**
@@ -82,6 +84,7 @@ public final class Reconciler {
         Map<UUID, Migration> active = new TreeMap<>();
         migrations.active().forEach(migration -> active.put(migration.instance(), migration));
         Sightings sightings = Sightings.of(daemons.vms());
+        Map<UUID, String> unheardFrom = unheard.tell(sightings);
         Map<UUID, Map<String, Long>> booked = booked();
 
         Set<UUID> instances = new HashSet<>(placed.keySet());
@@ -94,6 +97,9 @@ public final class Reconciler {
             accountedFor.add(Consumers.of(instance));
             Map<String, Long> now = booked.getOrDefault(Consumers.of(instance), Map.of());
             PlacedVm vm = placed.get(instance);
+            if (!active.containsKey(instance) && mayMigrate(vm, unheardFrom.get(instance))) {
+                continue; // both sides stay booked
+            }
             Map<String, Long> wanted;
             try {
                 wanted = wanted(instance, vm, active.get(instance), sightings, now);
@@ -111,6 +117,11 @@ public final class Reconciler {
         corrected += releaseUnaccounted(booked, accountedFor, sightings);
         roundsNowhere.keySet().removeIf(id -> !instances.contains(id) && !booked.containsKey(id));
         return new Result(corrected, failed);
+    }
+
+    /** Whether a migration may go on that was given up; not if the VM has been started elsewhere since. */
+    private static boolean mayMigrate(@Nullable PlacedVm placed, @Nullable String source) {
+        return source != null && (placed == null || placed.vm().host().equals(source));
     }
 
     /** What is booked by consumers that may be ours, by host. */

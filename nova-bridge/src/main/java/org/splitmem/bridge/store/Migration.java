@@ -13,7 +13,7 @@ import org.jspecify.annotations.Nullable;
  * @param whole whether all of its RAM goes to the destination
  * @param daemonId the migration's id at the source's splitmemd; absent until that has taken it
  * @param reason why it is where it is
- * @param abortAsked whether somebody wants it to end
+ * @param abortAsked whether somebody wants it to end; of a failed one, whether its source has still to be told
  */
 public record Migration(
         String id,

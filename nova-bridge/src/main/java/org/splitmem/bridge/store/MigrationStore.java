@@ -136,6 +136,23 @@ public final class MigrationStore {
                         from.word());
     }
 
+    /** RUNNING to FAILED, though it may go on. @return false if it is no longer RUNNING */
+    public boolean endUnheard(String id, String reason, long nowMs) {
+        return 1
+                == database.update(
+                        "UPDATE migrations SET status = 'failed', active_instance = NULL, abort_asked = 1, reason = ?,"
+                                + " updated_ms = ?, finished_ms = ? WHERE id = ? AND status = 'running'",
+                        reason,
+                        nowMs,
+                        nowMs,
+                        id);
+    }
+
+    /** A failed one is over at its source, too: nobody has to be told any more. */
+    public void heardAgain(String id) {
+        database.update("UPDATE migrations SET abort_asked = 0 WHERE id = ? AND status = 'failed'", id);
+    }
+
     /** Takes or renews the lease. @return false if another bridge has it */
     public boolean lease(String id, long nowMs) {
         return 1
@@ -165,6 +182,12 @@ public final class MigrationStore {
     /** All that are not over, oldest first. */
     public List<Migration> active() {
         return database.query(ALL + "WHERE active_instance IS NOT NULL ORDER BY created_ms, id", MigrationStore::read);
+    }
+
+    /** Failed ones whose source has still to be told, oldest first. */
+    public List<Migration> unheard() {
+        return database.query(
+                ALL + "WHERE status = 'failed' AND abort_asked = 1 ORDER BY created_ms, id", MigrationStore::read);
     }
 
     /** Newest first. */

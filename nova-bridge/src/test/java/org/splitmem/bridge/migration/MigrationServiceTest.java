@@ -377,6 +377,7 @@ class MigrationServiceTest {
     void aSourceThatDoesNotAnswerIsWaitedForTenMinutes() throws Exception {
         Migration migration = started();
         cloud.hosts.mood("h1", Mood.DOWN);
+        bridge.follower.step();
         cloud.pass(Duration.ofMinutes(9));
         bridge.follower.step();
         assertThat(bridge.migrations.find(migration.id()).reason()).contains("cannot be followed");
@@ -386,6 +387,102 @@ class MigrationServiceTest {
         bridge.follower.step();
 
         assertThat(status(migration)).isEqualTo(Status.FAILED);
+    }
+
+    private Migration givenUpUnheard() throws RefusedException {
+        Migration migration = started();
+        cloud.hosts.phase("h1", MigrationPhase.READY, "copied");
+        cloud.hosts.mood("h1", Mood.DOWN);
+        bridge.follower.step();
+        cloud.pass(Duration.ofMinutes(11));
+        bridge.follower.step();
+        assertThat(status(migration)).isEqualTo(Status.FAILED);
+        return migration;
+    }
+
+    @Test
+    void whatWasGivenUpUnheardStaysBookedUntilItsSourceIsToldToAbortIt() throws Exception {
+        givenUpUnheard();
+        bridge.reconciler.round();
+        assertThat(cloud.booked()).isEqualTo(BOTH);
+
+        cloud.hosts.mood("h1", Mood.WELL);
+        bridge.reconciler.round();
+        assertThat(cloud.hosts.migrationsFrom("h1").get(0).phase()).isEqualTo(MigrationPhase.ABORTED);
+        bridge.reconciler.round();
+        bridge.reconciler.round();
+
+        assertThat(cloud.booked()).isEqualTo(SOURCE);
+        assertThat(bridge.store.unheard()).isEmpty();
+    }
+
+    @Test
+    void whatWasGivenUpUnheardAndWentOnIsBookedWhereItCameTo() throws Exception {
+        givenUpUnheard();
+        cloud.hosts.mood("h1", Mood.WELL);
+        cloud.hosts.phase("h1", MigrationPhase.HANDOVER, "the guest runs at h2");
+        bridge.reconciler.round();
+        assertThat(cloud.booked()).isEqualTo(BOTH);
+
+        cloud.hosts.phase("h1", MigrationPhase.DONE, "done");
+        bridge.reconciler.round();
+        bridge.reconciler.round();
+
+        assertThat(cloud.booked()).isEqualTo(TARGET);
+    }
+
+    @Test
+    void whatWasGivenUpUnheardBeforeTheDaemonToldItsIdIsAborted() throws Exception {
+        Migration migration = bridge.migrations.plan(onHost("h1"), "h2");
+        cloud.hosts.mood("h1", Mood.SAYS_ITS_BROKEN);
+        bridge.migrations.start(migration.id());
+        bridge.follower.step();
+        cloud.pass(Duration.ofMinutes(11));
+        bridge.follower.step();
+        assertThat(status(migration)).isEqualTo(Status.FAILED);
+
+        cloud.hosts.mood("h1", Mood.WELL);
+        bridge.reconciler.round();
+
+        assertThat(cloud.hosts.migrationsFrom("h1").get(0).phase()).isEqualTo(MigrationPhase.ABORTED);
+    }
+
+    @Test
+    void aPlanWhileAnEarlierOneMayGoOnKeepsItsHostsBooked() throws Exception {
+        givenUpUnheard();
+        cloud.hosts.mood("h1", Mood.WELL);
+
+        assertThat(bridge.migrations.plan(onHost("h1"), "h2").sourceSide()).isEqualTo(BOTH);
+    }
+
+    @Test
+    void thatNoBridgeListenedIsNoSilenceOfTheSource() throws Exception {
+        Migration migration = started();
+        cloud.pass(Duration.ofMinutes(11));
+        cloud.hosts.mood("h1", Mood.DOWN);
+        bridge.follower.step();
+        assertThat(status(migration)).isEqualTo(Status.RUNNING);
+
+        cloud.hosts.mood("h1", Mood.WELL);
+        cloud.hosts.phase("h1", MigrationPhase.DONE, "done");
+        bridge.follower.step();
+
+        assertThat(status(migration)).isEqualTo(Status.COMPLETED);
+    }
+
+    @Test
+    void aVmThatIsNowhereSinceABridgeListensIsWaitedFor() throws Exception {
+        Migration migration = started();
+        cloud.pass(Duration.ofMinutes(11));
+        cloud.hosts.forgetMigrations("h1");
+        cloud.hosts.stops("h1", VM);
+        bridge.follower.step();
+        assertThat(status(migration)).isEqualTo(Status.RUNNING);
+
+        cloud.hosts.runs("h2", VM, 512);
+        bridge.follower.step();
+
+        assertThat(status(migration)).isEqualTo(Status.COMPLETED);
     }
 
     @Test
