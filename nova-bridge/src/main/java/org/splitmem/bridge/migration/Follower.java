@@ -41,6 +41,8 @@ public final class Follower {
     /** How long nothing may be heard of a migration before it is given up. */
     static final Duration SILENCE_LASTS = Duration.ofMinutes(10);
 
+    static final String NOT_STARTED = "aborted before it was started";
+
     private final MigrationStore store;
     private final VmStore vms;
     private final Books books;
@@ -73,7 +75,9 @@ public final class Follower {
                     }
                 }
                 case PLANNED -> {
-                    if (isOlder(migration, PLAN_LASTS)) {
+                    if (migration.abortAsked()) { // while it was being planned
+                        giveUp(migration, Status.ABORTED, NOT_STARTED);
+                    } else if (isOlder(migration, PLAN_LASTS)) {
                         giveUp(migration, Status.EXPIRED, "not started within " + PLAN_LASTS.toMinutes() + " minutes");
                     }
                 }

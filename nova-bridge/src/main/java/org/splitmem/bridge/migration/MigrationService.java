@@ -243,10 +243,12 @@ public final class MigrationService {
             return migration;
         }
         if (!store.running(id, clock.millis())) {
+            Migration now = find(id);
             throw new RefusedException(
                     Kind.CONFLICT,
                     "not-planned",
-                    "migration " + id + " is " + find(id).status().word() + ", only a planned one can be started");
+                    "migration " + id + " is " + now.status().word() + (now.abortAsked() ? " and to be aborted" : "")
+                            + ", only a planned one can be started");
         }
         try {
             MigrationInfo info = daemons.migrate(migration.source(), migration.instance(), request(migration));
@@ -299,11 +301,12 @@ public final class MigrationService {
 
     /** Has it end with the VM at its source; one that is over stays as it is. */
     public Migration abort(String id) throws RefusedException {
+        find(id);
+        store.abortAsked(id); // first: whoever moves it on meanwhile sees it, or has been seen here
         Migration migration = find(id);
         if (migration.status() == Status.PLANNED) {
-            follower.giveUp(migration, Status.ABORTED, "aborted before it was started");
-        } else if (!migration.status().isOver()) {
-            store.abortAsked(id);
+            follower.giveUp(migration, Status.ABORTED, Follower.NOT_STARTED);
+        } else if (migration.status() == Status.RUNNING) {
             abortAtSource(migration);
         }
         return told(id);

@@ -80,12 +80,12 @@ public final class MigrationStore {
                         id);
     }
 
-    /** PLANNED to RUNNING: whoever gets true tells the daemon. */
+    /** PLANNED to RUNNING, unless it is to be aborted: whoever gets true tells the daemon. */
     public boolean running(String id, long nowMs) {
         return 1
                 == database.update(
                         "UPDATE migrations SET status = 'running', updated_ms = ?, lease_owner = ?, lease_until_ms = ?"
-                                + " WHERE id = ? AND status = 'planned'",
+                                + " WHERE id = ? AND status = 'planned' AND abort_asked = 0",
                         nowMs,
                         bridge,
                         nowMs + leaseMs,

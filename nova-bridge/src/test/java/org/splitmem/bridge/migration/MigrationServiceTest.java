@@ -8,6 +8,7 @@ import static org.splitmem.bridge.migration.Cloud.onHost;
 import java.time.Duration;
 import java.util.HashMap;
 import java.util.Map;
+import java.util.concurrent.CompletableFuture;
 import org.assertj.core.api.AbstractThrowableAssert;
 import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
 import org.junit.jupiter.api.AfterEach;
@@ -283,6 +284,44 @@ class MigrationServiceTest {
 
         assertThat(status(migration)).isEqualTo(Status.ABORTED);
         assertThat(cloud.booked()).isEqualTo(SOURCE);
+    }
+
+    @Test
+    void anAbortWhileItIsBeingPlannedEndsItOnceItIs() throws Exception {
+        cloud.placement.before("PUT", Consumers.of(VM), () -> {
+            Migration planning = bridge.migrations.list(VM, Status.PLANNING).get(0);
+            assertThat(bridge.migrations.abort(planning.id()).status()).isEqualTo(Status.PLANNING);
+        });
+        Migration migration = bridge.migrations.plan(onHost("h1"), "h2");
+
+        assertRefused(() -> bridge.migrations.start(migration.id()), "not-planned")
+                .hasMessageContaining("to be aborted");
+        bridge.follower.step();
+
+        assertThat(status(migration)).isEqualTo(Status.ABORTED);
+        assertThat(cloud.booked()).isEqualTo(SOURCE);
+        assertThat(cloud.hosts.migrationsFrom("h1")).isEmpty();
+    }
+
+    @Test
+    void ofAnAbortAndAStartAtOnceNeitherIsLost() throws Exception {
+        for (int i = 0; i < 20; i++) {
+            Migration migration = bridge.migrations.plan(onHost("h1"), "h2");
+            CompletableFuture<Void> start = CompletableFuture.runAsync(() -> {
+                try {
+                    bridge.migrations.start(migration.id());
+                } catch (RefusedException e) {
+                    assertThat(e.reason()).isEqualTo("not-planned"); // the abort was first
+                }
+            });
+            bridge.migrations.abort(migration.id());
+            start.join();
+            bridge.follower.step();
+            bridge.follower.step();
+
+            assertThat(status(migration)).isEqualTo(Status.ABORTED);
+            assertThat(cloud.booked()).isEqualTo(SOURCE);
+        }
     }
 
     @Test
