@@ -94,6 +94,9 @@ public final class VmPlacements {
             try {
                 tellHost(vm, split, booked.booking());
             } catch (ServiceException e) {
+                if (split && e.isDoubtful() && !booked.booking().equals(before)) {
+                    takeBack(vm.host(), vm.instance()); // it may have reserved all the same what nobody has booked now
+                }
                 new Books(bookings, telemetry).settle(vm, null, booked.step().after()::equals, before, "undone");
                 throw e;
             }
@@ -139,7 +142,9 @@ public final class VmPlacements {
         if (placed.isPresent()) {
             Vm vm = placed.get().vm();
             telemetry.placementChanged(vm, null, step, "released");
-            takeBack(vm);
+            takeBack(vm.host(), instance);
+        } else if (host != null) {
+            takeBack(host, instance); // a first start there may have come as far as that
         }
     }
 
@@ -147,16 +152,16 @@ public final class VmPlacements {
     private void forgetStart(PlacedVm former, String host) {
         boolean isRecent = clock.millis() - former.updatedMs() < Reconciler.STARTING_LASTS.toMillis();
         if (isRecent && !former.vm().host().equals(host)) {
-            takeBack(former.vm());
+            takeBack(former.vm().host(), former.vm().instance());
         }
     }
 
     /** Without an answer the daemon drops what it expects by itself, after ten minutes. */
-    private void takeBack(Vm vm) {
+    private void takeBack(String host, UUID instance) {
         try {
-            daemons.takeBackSplit(vm.host(), vm.instance());
+            daemons.takeBackSplit(host, instance);
         } catch (ServiceException e) {
-            log.warn("instance={} {}", vm.instance(), e.text());
+            log.warn("instance={} {}", instance, e.text());
         }
     }
 

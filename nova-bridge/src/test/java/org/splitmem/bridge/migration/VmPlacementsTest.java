@@ -9,6 +9,7 @@ import java.util.Map;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.splitmem.bridge.booking.Consumers;
 import org.splitmem.bridge.daemon.FakeHosts.Mood;
 import org.splitmem.bridge.store.Status;
 
@@ -66,6 +67,49 @@ class VmPlacementsTest {
                 .hasMessageContaining("host h2 cannot take the VM");
 
         assertThat(cloud.booked()).isEqualTo(Map.of("h1", 256L));
+    }
+
+    /** That of a host that did what it was told, and could not say so. */
+    private void assertItIsNotKnownWhetherTheHostWasTold() {
+        assertThatThrownBy(() -> bridge.placements.place(onHost("h2")))
+                .isInstanceOf(RefusedException.class)
+                .hasMessageContaining("HTTP 500");
+    }
+
+    @Test
+    void whatAHostMayHaveReservedWithoutSayingSoIsTakenBack() {
+        cloud.placement.unclaim(Consumers.of(VM));
+        cloud.placement.before("PUT", Consumers.of(VM), () -> cloud.hosts.mood("h2", Mood.SAYS_ITS_BROKEN));
+
+        assertItIsNotKnownWhetherTheHostWasTold();
+
+        assertThat(cloud.hosts.expectedOn("h2", VM)).isEmpty();
+        assertThat(cloud.booked()).isEmpty();
+    }
+
+    @Test
+    void whatIsBookedAsItWasMayStayReserved() throws Exception {
+        bridge.placements.place(onHost("h2"));
+        cloud.placement.before(
+                "GET", // when it looks what is booked; then, when it books
+                Consumers.of(VM),
+                () -> cloud.placement.before(
+                        "GET", Consumers.of(VM), () -> cloud.hosts.mood("h2", Mood.SAYS_ITS_BROKEN)));
+
+        assertItIsNotKnownWhetherTheHostWasTold();
+
+        assertThat(cloud.hosts.expectedOn("h2", VM)).isEqualTo(Map.of("h1", 256L << 20));
+        assertThat(cloud.booked()).isEqualTo(Map.of("h1", 256L));
+    }
+
+    @Test
+    void aVmThatIsGoneAndWasNeverPlacedIsNotExpectedAnyMore() throws Exception {
+        bridge.placements.place(onHost("h2"));
+        bridge.vms.delete(VM); // as if the bridge had died before it was written down
+
+        bridge.placements.release(VM, "h2");
+
+        assertThat(cloud.hosts.expectedOn("h2", VM)).isEmpty();
     }
 
     @Test
