@@ -2,8 +2,10 @@ package org.splitmem.bridge.migration;
 
 import java.time.Clock;
 import java.time.Duration;
+import java.util.EnumSet;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
@@ -40,6 +42,9 @@ public final class Follower {
     static final Duration BEGINNING_LASTS = Duration.ofSeconds(30);
     /** How long nothing may be heard of a migration before it is given up. */
     static final Duration SILENCE_LASTS = Duration.ofMinutes(10);
+
+    private static final Set<ServiceException.Kind> NO_ANSWER = EnumSet.of(
+            ServiceException.Kind.UNREACHABLE, ServiceException.Kind.TIMEOUT, ServiceException.Kind.TRUNCATED);
 
     static final String NOT_STARTED = "aborted before it was started";
 
@@ -188,6 +193,31 @@ public final class Follower {
     private void giveUpUnheard(Migration migration, String reason) {
         if (store.endUnheard(migration.id(), reason, clock.millis())) {
             ended(migration.id());
+        }
+    }
+
+    /**
+     * Ends a running one whose VM is about to be started elsewhere, if Nova has reason for that: the source is away, and the VM has not arrived.
+     */
+    void endForsaken(Migration migration, String host) {
+        if (host.equals(migration.source()) || answers(migration.source(), migration)) {
+            return;
+        }
+        try {
+            if (!runsOn(migration.destination(), migration)) {
+                giveUpUnheard(migration, migration.source() + " does not answer, and the VM is started on " + host);
+            }
+        } catch (ServiceException e) {
+            log.warn("migration={} {}", migration.id(), e.text());
+        }
+    }
+
+    private boolean answers(String host, Migration migration) {
+        try {
+            daemons.vm(host, migration.instance());
+            return true;
+        } catch (ServiceException e) {
+            return !NO_ANSWER.contains(e.kind());
         }
     }
 

@@ -85,6 +85,10 @@ public final class VmPlacements {
     public Placement place(PlanInput input) throws RefusedException {
         ExtraSpecs specs = input.specs();
         Vm vm = input.vm();
+        migrations
+                .active(vm.instance())
+                .filter(active -> active.status() == Status.RUNNING)
+                .ifPresent(running -> follower.endForsaken(running, vm.host()));
         endPlans(vm.instance(), "the VM is started on " + vm.host());
         Optional<PlacedVm> former = vms.find(vm.instance());
         try {

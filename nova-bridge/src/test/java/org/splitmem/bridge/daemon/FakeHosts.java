@@ -34,7 +34,7 @@ public final class FakeHosts implements AutoCloseable {
     /** How a host answers. */
     public enum Mood {
         WELL,
-        /** Refuses connections. */
+        /** Closes connections without an answer. */
         DOWN,
         /** Does what it is asked, and answers 500. */
         SAYS_ITS_BROKEN
@@ -245,6 +245,7 @@ public final class FakeHosts implements AutoCloseable {
             }
         }
         if (mood == Mood.DOWN) {
+            request.getRequest().getConnection().terminateSilently();
             throw new IOException("cut");
         }
         response.setStatus(

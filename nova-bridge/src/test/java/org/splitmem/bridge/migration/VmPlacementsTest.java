@@ -143,4 +143,39 @@ class VmPlacementsTest {
         assertThatThrownBy(() -> bridge.placements.place(onHost("h1"))).hasMessageContaining("is migrating");
         assertThatThrownBy(() -> bridge.placements.release(VM, null)).hasMessageContaining("is migrating");
     }
+
+    @Test
+    void aVmIsEvacuatedFromASourceThatDiedInMidMigration() throws Exception {
+        String id = bridge.migrations
+                .start(bridge.migrations.plan(onHost("h1"), "h2").id())
+                .id();
+        assertThatThrownBy(() -> bridge.placements.place(onHost("h3")))
+                .as("the source is well")
+                .hasMessageContaining("is migrating");
+        cloud.hosts.mood("h1", Mood.DOWN);
+        assertThatThrownBy(() -> bridge.placements.place(onHost("h1")))
+                .as("there the VM may run")
+                .hasMessageContaining("is migrating");
+
+        bridge.placements.place(onHost("h3"));
+
+        assertThat(bridge.migrations.find(id).status()).isEqualTo(Status.FAILED);
+        assertThat(cloud.booked()).isEqualTo(Map.of("h3", 256L));
+        cloud.hosts.runs("h3", VM, 512);
+        bridge.reconciler.round();
+        assertThat(cloud.booked()).isEqualTo(Map.of("h3", 256L));
+        assertThat(bridge.store.unheard()).as("the source has still to be told").hasSize(1);
+    }
+
+    @Test
+    void aVmThatHasArrivedOrMayHaveIsNotStartedElsewhere() throws Exception {
+        bridge.migrations.start(bridge.migrations.plan(onHost("h1"), "h2").id());
+        cloud.hosts.mood("h1", Mood.DOWN);
+        cloud.hosts.mood("h2", Mood.DOWN);
+        assertThatThrownBy(() -> bridge.placements.place(onHost("h3"))).hasMessageContaining("is migrating");
+
+        cloud.hosts.mood("h2", Mood.WELL);
+        cloud.hosts.runs("h2", VM, 512);
+        assertThatThrownBy(() -> bridge.placements.place(onHost("h3"))).hasMessageContaining("is migrating");
+    }
 }
