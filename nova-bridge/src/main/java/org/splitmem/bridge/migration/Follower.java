@@ -90,7 +90,9 @@ public final class Follower {
                 case COMPLETED, FAILED, ABORTED, EXPIRED -> {}
             }
         }
-        silentSince.keySet().removeIf(id -> store.find(id).map(m -> m.status().isOver()).orElse(true));
+        silentSince
+                .keySet()
+                .removeIf(id -> store.find(id).map(m -> m.status().isOver()).orElse(true));
     }
 
     private boolean isOlder(Migration migration, Duration age) {

@@ -97,19 +97,18 @@ public final class Reconciler {
             accountedFor.add(Consumers.of(instance));
             Map<String, Long> now = booked.getOrDefault(Consumers.of(instance), Map.of());
             PlacedVm vm = placed.get(instance);
-            if (!active.containsKey(instance) && mayMigrate(vm, unheardFrom.get(instance))) {
-                continue; // both sides stay booked
-            }
             Map<String, Long> wanted;
             try {
-                wanted = wanted(instance, vm, active.get(instance), sightings, now);
+                wanted = !active.containsKey(instance) && mayMigrate(vm, unheardFrom.get(instance))
+                        ? whileSilent(instance)
+                        : wanted(instance, vm, active.get(instance), sightings, now);
             } catch (ServiceException e) {
                 log.warn("instance={} {} is booked; whether that is right cannot be told: {}", instance, now, e.text());
                 failed++;
                 continue;
             }
             if (wanted != null && !wanted.equals(now)) {
-                boolean done = correct(instance, vm, now, wanted, active.get(instance));
+                boolean done = correct(instance, vm, now, wanted, active.get(instance), sightings);
                 corrected += done ? 1 : 0;
                 failed += done ? 0 : 1;
             }
@@ -164,9 +163,27 @@ public final class Reconciler {
             roundsNowhere.remove(instance);
             return placed == null ? null : placed.booking();
         }
-        boolean allAnswered = sightings.answered(now.keySet())
-                && (placed == null || sightings.answered(Set.of(placed.vm().host())));
-        return allAnswered ? whileNowhere(instance, placed, now) : null;
+        if (!sightings.answered(now.keySet())) {
+            return null;
+        }
+        return hasAnswered(placed, sightings) ? whileNowhere(instance, placed, now) : whileSilent(instance);
+    }
+
+    private static boolean hasAnswered(@Nullable PlacedVm placed, Sightings sightings) {
+        return placed == null || sightings.answered(Set.of(placed.vm().host()));
+    }
+
+    /**
+     * While the host is silent that may run it: that the VM is gone for good Nova alone can tell, and that host may never come back.
+     *
+     * <p>It stays on record: if the host does come back and runs it still, what it holds is booked again.
+     */
+    private @Nullable Map<String, Long> whileSilent(UUID instance) throws ServiceException {
+        if (!placement.claimedMb(instance).isEmpty()) {
+            roundsNowhere.remove(instance);
+            return null;
+        }
+        return isNowhereForLong(instance) ? Map.of() : null;
     }
 
     /**
@@ -216,7 +233,8 @@ public final class Reconciler {
             @Nullable PlacedVm placed,
             Map<String, Long> now,
             Map<String, Long> wanted,
-            @Nullable Migration migration) {
+            @Nullable Migration migration,
+            Sightings sightings) {
         try {
             Bookings.Step step = bookings.setIf(
                     booked -> booked.equals(now) && isAsSeen(instance, placed, migration),
@@ -226,7 +244,7 @@ public final class Reconciler {
             if (!step.isChange()) {
                 return true;
             }
-            if (wanted.isEmpty()) {
+            if (wanted.isEmpty() && hasAnswered(placed, sightings)) {
                 forget(migration, placed);
             }
             log.warn("instance={} booking corrected: was {}, is {}", instance, now, wanted);

@@ -429,6 +429,7 @@ class MigrationServiceTest {
     }
 
     private Migration givenUpUnheard() throws RefusedException {
+        cloud.placement.host("h1", 512, true).claim(VM, "INSTANCE", "h1", 256);
         Migration migration = started();
         cloud.hosts.phase("h1", MigrationPhase.READY, "copied");
         cloud.hosts.mood("h1", Mood.DOWN);
@@ -453,6 +454,17 @@ class MigrationServiceTest {
 
         assertThat(cloud.booked()).isEqualTo(SOURCE);
         assertThat(bridge.store.unheard()).isEmpty();
+    }
+
+    @Test
+    void whatWasGivenUpUnheardIsReleasedIfNovaHasForgottenTheVm() throws Exception {
+        givenUpUnheard();
+        cloud.placement.unclaim(VM);
+
+        bridge.reconciler.round();
+        assertThat(cloud.booked()).isEqualTo(BOTH);
+        bridge.reconciler.round();
+        assertThat(cloud.booked()).isEmpty();
     }
 
     @Test

@@ -307,6 +307,31 @@ class ReconcilerTest {
     }
 
     @Test
+    void ofASplitVmWhoseMainHostIsSilentNovaTellsWhetherItIsGone() throws Exception {
+        cloud.pass(Duration.ofMinutes(11));
+        cloud.placement.claim(VM, "INSTANCE", "h1", 256);
+        cloud.hosts.runsSplit("h1", VM, 512, Map.of("h3", 256L));
+        rounds(1);
+        cloud.hosts.mood("h1", Mood.DOWN);
+        rounds(3);
+        assertThat(cloud.booked()).isEqualTo(Map.of("h3", 256L));
+
+        cloud.placement.unclaim(VM);
+        rounds(1);
+        assertThat(cloud.booked()).as("once is not enough").isEqualTo(Map.of("h3", 256L));
+        rounds(1);
+        assertThat(cloud.booked()).isEmpty();
+
+        cloud.hosts.mood("h1", Mood.WELL);
+        rounds(1);
+        assertThat(cloud.booked()).as("it runs still").isEqualTo(Map.of("h3", 256L));
+        cloud.hosts.stops("h1", VM);
+        rounds(2);
+        assertThat(cloud.booked()).isEmpty();
+        assertThat(bridge.vms.all()).isEmpty();
+    }
+
+    @Test
     void aBookingOfNobodyIsReleasedAndNovasAreNot() throws Exception {
         UUID lost = Consumers.of(new UUID(0x4000, 9));
         UUID novas = UUID.randomUUID();

@@ -352,9 +352,7 @@ public final class FakePlacement implements AutoCloseable {
         store(uuid, body, wanted);
         boolean broken = brokenWrites > 0;
         brokenWrites -= broken ? 1 : 0;
-        return broken
-                ? error(500, "placement.undefined_code", "after the fact")
-                : new Reply(204, Map.of());
+        return broken ? error(500, "placement.undefined_code", "after the fact") : new Reply(204, Map.of());
     }
 
     private void store(UUID uuid, JsonNode body, Map<UUID, Long> wanted) {
