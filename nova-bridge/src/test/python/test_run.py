@@ -18,7 +18,7 @@ class Service(client.Client):
     def __init__(self, *phases):
         self.phases = list(phases)
         self.calls = []
-        self.refuse_plan = self.refuse_abort = None
+        self.refuse_plan = self.refuse_start = self.refuse_abort = None
 
     def at(self, phase, **more):
         return client.Migration(UUID, 'host2', id='m1', phase=phase, source='host1', total=100, processed=40, remaining=60, **more)
@@ -31,6 +31,8 @@ class Service(client.Client):
 
     def start(self, migration, server):
         self.calls.append('start')
+        if self.refuse_start:
+            raise self.refuse_start
         return self.at(client.PLANNED)
 
     def show(self, migration):
@@ -261,6 +263,26 @@ def test_a_refused_plan_starts_nothing(guest, server):
     with pytest.raises(client.ClientError, match='nobody lends'):
         proxy.migrate('', destination_xml='<target/>')
     assert service.calls == ['plan'] and guest.xml is None
+
+
+def test_a_refused_start_has_begun_nothing(guest, server):
+    service = Service(client.PRECOPY)
+    service.refuse_start = client.ClientError('somebody migrates it already', 409, 'vm-migrating')
+    proxy, _ = proxy_of(guest, service, server)
+    with pytest.raises(client.ClientError, match='somebody migrates it already'):
+        proxy.migrate('', destination_xml='<target/>')
+    assert service.calls == ['plan', 'start'], "an abort could hit somebody else's"
+
+
+def test_a_start_without_an_answer_is_given_up_whenever_it_begins(guest, server, monkeypatch):
+    monkeypatch.setattr(run, 'BEGINNING_SECONDS', 0.05)
+    service = Service(client.PRECOPY)
+    service.refuse_start = client.Unavailable('the connection broke')
+    proxy, current = proxy_of(guest, service, server)
+    with pytest.raises(client.Unavailable, match='the connection broke'):
+        proxy.migrate('', destination_xml='<target/>')
+    assert service.calls[:4] == ['plan', 'start', 'abort', 'abort'], 'it is not known yet at the first'
+    assert guest.xml is None and current.finished
 
 
 def test_an_obstacle_is_found_before_anything_is_asked(guest, server):

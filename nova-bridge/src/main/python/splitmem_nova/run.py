@@ -25,6 +25,9 @@ LOG = logging.getLogger(__name__)
 # How long the hypervisor may take to notice by itself that splitmemd has given up, before it is told.
 GRACE_SECONDS = 2
 
+# How long a splitmemd that was asked to begin may take to know of the migration, when nobody tells whether it has begun.
+BEGINNING_SECONDS = 5
+
 
 class MigrationFailed(Exception):
     """The split migration was given up; the server runs on where it was."""
@@ -64,7 +67,7 @@ class Run:
             ready_xml = xml.prepare(destination_xml, self._conf.prepare_command)
             planned = self._service.plan(self._server, self._source, self._destination)
             self._refuse_if_aborted()
-            self.migration = self._service.start(planned, self._server)
+            self.migration = self._start(planned)
             LOG.info('splitmem: migration %s of %s to %s has begun', self.migration.id, self._server.uuid, self._destination)
             self._await_ready()
             self.hypervisor_asked = True
@@ -72,6 +75,26 @@ class Run:
             self._settle()
         finally:
             self.finished = True
+
+    def _start(self, planned):
+        try:
+            return self._service.start(planned, self._server)
+        except client.Unavailable:
+            self._undo_start(planned)
+            raise
+
+    def _undo_start(self, planned):
+        """It may have begun, or be about to, and nobody else would ever end it: so again and again for a while."""
+        limit = time.monotonic() + BEGINNING_SECONDS
+        while True:
+            try:
+                self._service.abort(planned)
+            except client.ClientError as e:
+                LOG.warning('splitmem: whether the migration of %s to %s has begun is not known: %s',
+                            self._server.uuid, self._destination, e)
+            if time.monotonic() >= limit:
+                return
+            time.sleep(self._conf.poll_interval)
 
     def _await_ready(self):
         while True:
