@@ -18,7 +18,7 @@ class Service(client.Client):
     def __init__(self, *phases):
         self.phases = list(phases)
         self.calls = []
-        self.refuse_plan = self.refuse_start = self.refuse_abort = None
+        self.refuse_plan = self.refuse_start = self.refuse_abort = self.refuse_complete = None
 
     def at(self, phase, **more):
         return client.Migration(UUID, 'host2', id='m1', phase=phase, source='host1', total=100, processed=40, remaining=60, **more)
@@ -49,6 +49,8 @@ class Service(client.Client):
 
     def complete(self, migration):
         self.calls.append('complete')
+        if self.refuse_complete:
+            raise self.refuse_complete
         self.phases = [client.READY, client.READY, client.DONE]
 
 
@@ -308,18 +310,88 @@ def test_patience_ends(guest, server):
     assert 'abort' in service.calls
 
 
-def test_force_complete_is_ours_until_libvirt_migrates(guest, server):
-    guest.go.clear()
-    service = Service(client.PRECOPY)
+@pytest.mark.parametrize('phase', [client.PLANNED, client.PRECOPY])
+def test_force_complete_cuts_the_copy(guest, server, phase):
+    service = Service(phase)
     proxy, current = proxy_of(guest, service, server)
     end = in_thread(proxy)
     until(lambda: current.migration is not None)
-    assert current.force_complete() and 'complete' in service.calls
+    assert current.force_complete() and service.calls.count('complete') == 1
+    assert end() is None
+    assert service.calls.count('complete') == 1, 'once is enough'
+
+
+@pytest.mark.parametrize('phase', [client.PRECOPY, client.READY])
+def test_force_complete_is_ours_until_libvirt_really_migrates(guest, server, phase):
+    guest.go.clear()
+    service = Service(phase)
+    nearly = types.SimpleNamespace(remaining=19, rate=10)
+    service.at = lambda phase: client.Migration(UUID, 'host2', id='m1', phase=phase, remaining=nearly.remaining, rate=nearly.rate)
+    proxy, current = proxy_of(guest, service, server)
+    end = in_thread(proxy)
     until(lambda: guest.xml is not None)
-    assert not current.force_complete()
+    nearly.remaining = 10 ** 6  # written anew meanwhile; the hook holds libvirt for another round
+    assert current.force_complete() and 'complete' in service.calls
+    service.phases = [client.SWITCHOVER]
+
+    def is_novas():
+        proxy.get_job_info()
+        return not current.force_complete()
+
+    until(is_novas)
     guest.go.set()
     service.phases = [client.DONE]
     assert end() is None
+    assert not current.force_complete()
+
+
+def test_an_early_force_complete_is_remembered(guest, server):
+    service = Service(client.PRECOPY)
+    proxy, current = proxy_of(guest, service, server)
+    assert current.force_complete() and service.calls == []
+    assert in_thread(proxy)() is None
+    assert service.calls == ['plan', 'start', 'complete']
+
+
+def test_a_refused_force_complete_is_tried_again(guest, server):
+    service = Service(client.PLANNED)
+    service.refuse_complete = client.ClientError('splitmemd has not answered yet', 409, 'not-running')
+    proxy, current = proxy_of(guest, service, server)
+    end = in_thread(proxy)
+    until(lambda: current.migration is not None)
+    assert current.force_complete()
+    until(lambda: service.calls.count('complete') > 2)
+    service.refuse_complete = None
+    assert end() is None
+
+
+def test_a_refused_force_complete_is_tried_again_while_the_hook_holds_libvirt(guest, server):
+    guest.go.clear()
+    service = Service(client.READY)
+    proxy, current = proxy_of(guest, service, server)
+    end = in_thread(proxy)
+    until(lambda: guest.xml is not None)
+    service.refuse_complete = client.Unavailable('nobody there')
+    assert current.force_complete()
+    service.refuse_complete = None
+
+    def asked_again():
+        proxy.get_job_info()
+        return service.calls.count('complete') > 1
+
+    until(asked_again)
+    assert not current.complete_asked
+    guest.go.set()
+    assert end() is None
+
+
+@pytest.mark.parametrize('phase', [client.SWITCHOVER, client.HANDOVER, client.DONE, client.ABORTED])
+def test_what_is_too_late_to_complete_is_not_asked(guest, server, phase):
+    service = Service(phase)
+    _, current = proxy_of(guest, service, server)
+    current.complete_asked, current.migration = True, service.at(phase)
+    assert current.force_complete() is (phase == client.ABORTED)
+    assert service.calls == []
 
 
 def test_everything_else_is_the_guests(guest, server):

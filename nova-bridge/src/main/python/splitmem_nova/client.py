@@ -6,6 +6,7 @@ import dataclasses
 PLANNED, PRECOPY, READY, SWITCHOVER, HANDOVER, DONE, ABORTED = (
     'PLANNED', 'PRECOPY', 'READY', 'SWITCHOVER', 'HANDOVER', 'DONE', 'ABORTED')
 OVER = (DONE, ABORTED)
+HYPERVISOR_MIGRATES = (SWITCHOVER, HANDOVER, DONE)  # or has
 
 # The hypervisor is asked so much earlier than it is needed: the hook at the destination holds it for as long as it is too early.
 LEAD_SECONDS = 2

@@ -52,6 +52,7 @@ class Run:
         self._told_hypervisor = False
         self.migration = None
         self.abort_asked = False
+        self.complete_asked = False
         self.hypervisor_asked = False
         self.finished = False
 
@@ -102,6 +103,7 @@ class Run:
             current = self._refresh()
             if current.phase == client.ABORTED:
                 raise MigrationFailed('the split migration was given up: %s' % (current.reason or 'no reason told'))
+            self._complete_if_asked()
             if current.hypervisor_may_start:
                 return
             time.sleep(self._conf.poll_interval)
@@ -195,6 +197,7 @@ class Run:
         except client.ClientError as e:
             LOG.warning('splitmem: %s', e)
             return
+        self._complete_if_asked()
         if self.migration.phase != client.ABORTED or self._told_hypervisor:
             return
         if self._aborted_since is None:
@@ -216,12 +219,27 @@ class Run:
             guest.abort_job()
 
     def force_complete(self):
-        """-> whether it was still ours to do; otherwise libvirt is at work, and Nova's own way is the right one"""
-        if self.hypervisor_asked:
+        """-> False once the hypervisor migrates: Nova's own way is the right one then. Before, it is done here, as soon as it can be.
+
+        That the hypervisor was asked says nothing: the hook at the destination may hold it for whole rounds of copying.
+        """
+        current = self.migration
+        if current is not None and current.phase in client.HYPERVISOR_MIGRATES:
             return False
-        if self.migration is not None:
-            self._service.complete(self.migration)
+        self.complete_asked = True
+        self._complete_if_asked()
         return True
+
+    def _complete_if_asked(self):
+        """What was refused is tried again at the next look: it may not have begun yet, or bridge and splitmemd may be away."""
+        current = self.migration
+        if not self.complete_asked or current is None or current.is_over or current.phase in client.HYPERVISOR_MIGRATES:
+            return
+        try:
+            self._service.complete(current)
+            self.complete_asked = False
+        except client.ClientError as e:
+            LOG.warning('splitmem: migration %s of %s cannot be completed yet: %s', current.id, self._server.uuid, e)
 
 
 class GuestProxy:
