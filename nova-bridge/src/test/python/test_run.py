@@ -215,7 +215,8 @@ def test_an_abort_that_is_too_late_is_refused(guest, server):
     end = in_thread(proxy)
     until(lambda: not guest.active)
     with pytest.raises(client.ClientError):
-        proxy.abort_job()
+        current.abort(guest)
+    proxy.abort_job()  # Nova's monitor goes on all the same
     service.phases = [client.DONE]
     assert end() is None
     guest.is_active = lambda: False
@@ -246,6 +247,43 @@ def test_given_up_by_the_daemon_while_libvirt_waits(guest, server, monkeypatch):
 
     until(told)
     assert end() is not None
+
+
+def no_job():
+    raise libvirt.libvirtError('no job is active on the domain')
+
+
+def test_a_timeout_while_nobody_answers_and_libvirt_has_no_job_is_survived(guest, server):
+    service = Service(client.READY, client.HANDOVER)
+    service.refuse_abort = client.Unavailable('nobody there')
+    proxy, current = proxy_of(guest, service, server, settle_timeout=5)
+    end = in_thread(proxy)
+    until(lambda: not guest.active)
+    guest.abort_job = no_job
+    with pytest.raises(libvirt.libvirtError):
+        current.abort(guest)
+    proxy.abort_job()
+    service.phases = [client.DONE]
+    assert end() is None
+
+
+def test_libvirt_is_told_again_if_it_had_no_job(guest, server, monkeypatch):
+    monkeypatch.setattr(run, 'GRACE_SECONDS', 0.02)
+    guest.go.clear()
+    service = Service(client.READY)
+    proxy, current = proxy_of(guest, service, server)
+    end = in_thread(proxy)
+    until(lambda: guest.xml is not None)
+    service.phases = [client.ABORTED]
+    tell, tried = guest.abort_job, []
+    guest.abort_job = lambda: tried.append(1) or (no_job() if len(tried) < 3 else tell())
+
+    def told():
+        assert proxy.get_job_info().type == libvirt.VIR_DOMAIN_JOB_UNBOUNDED
+        return guest.aborted
+
+    until(told)
+    assert len(tried) == 3 and end() is not None
 
 
 def test_when_libvirt_fails_the_split_migration_is_given_up(guest, server):

@@ -203,8 +203,11 @@ class Run:
         if self._aborted_since is None:
             self._aborted_since = now
         if now - self._aborted_since >= GRACE_SECONDS:
-            self._told_hypervisor = True
-            guest.abort_job()
+            try:
+                guest.abort_job()
+                self._told_hypervisor = True
+            except libvirt.libvirtError as e:  # its part may have ended just now, and the operation thread be giving up ours
+                LOG.warning('splitmem: the hypervisor cannot be told that the migration of %s was given up: %s', self._server.uuid, e)
 
     def abort(self, guest):
         """Before libvirt migrates our part is enough: the operation thread notices. Raises if it is too late."""
@@ -262,7 +265,11 @@ class GuestProxy:
         return self._run.job_info(self._guest)
 
     def abort_job(self):
-        self._run.abort(self._guest)
+        """Nova's monitor calls this at the completion timeout, and would leave the server in ERROR, wherever it runs, if we raised."""
+        try:
+            self._run.abort(self._guest)
+        except (client.ClientError, libvirt.libvirtError) as e:
+            LOG.warning('splitmem: the migration cannot be aborted after its time: %s', e)
 
     def migrate_configure_max_downtime(self, mstime):
         # Before libvirt migrates there is nothing to configure, and afterwards what it stops for is not much.
