@@ -215,6 +215,11 @@ def test_a_restarted_compute_gives_up_what_nova_has_forgotten(ours):
     with stock_call('init_host'):
         ours.init_host('host2')
     assert [call.args[0].id for call in ours._splitmem.abort.call_args_list] == ['a']
+    ours._splitmem.running.return_value = [migration(client.READY, 'c'), migration(client.PRECOPY, 'd')]
+    ours._splitmem.abort.side_effect = [client.ClientError('it runs there', 409, 'handed-over'), None]
+    with stock_call('init_host'):
+        ours.init_host('host2')
+    assert [call.args[0].id for call in ours._splitmem.abort.call_args_list] == ['a', 'c', 'd']
     ours._splitmem.running.side_effect = client.Unavailable('away')
     with stock_call('init_host') as called:
         ours.init_host('host2')

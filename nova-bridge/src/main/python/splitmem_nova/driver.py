@@ -42,13 +42,21 @@ class SplitMemLibvirtDriver(driver.LibvirtDriver):
         """Nova forgets its running migrations with a restart of nova-compute, so ours must not go on."""
         super().init_host(host)
         try:
-            for migration in self._splitmem.running(host):
-                if migration.phase in (client.PLANNED, client.PRECOPY, client.READY):
-                    LOG.warning('splitmem: migration %s of %s was under way when nova-compute ended: aborting it',
-                                migration.id, migration.instance_uuid)
-                    self._splitmem.abort(migration)
+            running = self._splitmem.running(host)
         except client.ClientError as e:
             LOG.error('splitmem: whether a migration was under way when nova-compute ended is not known: %s', e)
+            return
+        for migration in running:
+            if migration.phase in (client.PLANNED, client.PRECOPY, client.READY):
+                self._abort_forgotten(migration)
+
+    def _abort_forgotten(self, migration):
+        LOG.warning('splitmem: migration %s of %s was under way when nova-compute ended: aborting it',
+                    migration.id, migration.instance_uuid)
+        try:
+            self._splitmem.abort(migration)
+        except client.ClientError as e:  # the others are aborted all the same
+            LOG.error('splitmem: migration %s of %s could not be aborted: %s', migration.id, migration.instance_uuid, e)
 
     # --- domains ---
 
