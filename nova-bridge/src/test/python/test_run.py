@@ -348,6 +348,14 @@ def test_patience_ends(guest, server):
     assert 'abort' in service.calls
 
 
+def test_a_migration_that_is_not_told_of_is_given_up(guest, server):
+    service = Service(client.PRECOPY, client.ClientError('the credentials have ended', 403, 'forbidden'))
+    proxy, _ = proxy_of(guest, service, server)
+    with pytest.raises(client.ClientError, match='the credentials have ended'):
+        proxy.migrate('', destination_xml='<target/>')
+    assert service.calls == ['plan', 'start', 'abort'] and guest.xml is None
+
+
 @pytest.mark.parametrize('phase', [client.PLANNED, client.PRECOPY])
 def test_force_complete_cuts_the_copy(guest, server, phase):
     service = Service(phase)

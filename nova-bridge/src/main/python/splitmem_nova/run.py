@@ -70,7 +70,7 @@ class Run:
             self._refuse_if_aborted()
             self.migration = self._start(planned)
             LOG.info('splitmem: migration %s of %s to %s has begun', self.migration.id, self._server.uuid, self._destination)
-            self._await_ready()
+            self._await_ready_or_give_up()
             self.hypervisor_asked = True
             self._call_hypervisor(migrate, ready_xml)
             self._settle()
@@ -96,6 +96,13 @@ class Run:
             if time.monotonic() >= limit:
                 return
             time.sleep(self._conf.poll_interval)
+
+    def _await_ready_or_give_up(self):
+        try:
+            self._await_ready()
+        except client.ClientError as e:  # a refusal to tell, as of credentials that ended; nobody else would ever end it
+            self._give_up(e)
+            raise
 
     def _await_ready(self):
         while True:
