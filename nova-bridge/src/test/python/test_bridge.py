@@ -103,12 +103,15 @@ def test_nobody_at_all(remote, bridge_service, daemon_service):
         remote.show(PLANNED)
 
 
-def test_unplan_gives_up_only_what_goes_to_this_host(remote, bridge_service):
+def test_unplan_gives_up_only_what_is_planned_to_this_host(remote, bridge_service):
     entries = [bridge_migration('PLANNED', 'planned', id='x')['migration'],
-               bridge_migration('PLANNED', 'planned', id='y', destination='host3')['migration'],
-               bridge_migration('DONE', 'completed', id='z')['migration']]
-    bridge_service.answers['GET', '/v1/migrations?instance_uuid=' + UUID] = (200, {'migrations': entries})
-    bridge_service.answers['DELETE', '/v1/migrations/x'] = (204, None)
+               bridge_migration('PLANNED', 'planned', id='y', destination='host3')['migration']]
+    running = bridge_migration('PRECOPY', 'running', id='z')['migration']
+    by_instance = '/v1/migrations?instance_uuid=' + UUID
+    bridge_service.answers['GET', by_instance] = (200, {'migrations': [*entries, running]})
+    bridge_service.answers['GET', by_instance + '&status=planned'] = (200, {'migrations': entries})
+    for known in 'xyz':
+        bridge_service.answers['DELETE', '/v1/migrations/' + known] = (204, None)
     remote.unplan(UUID, 'host2')
     assert [path for method, path in bridge_service.asked() if method == 'DELETE'] == ['/v1/migrations/x']
 

@@ -60,7 +60,7 @@ class BridgeClient(client.Client):
         return [entry for entry in found if entry.source == source and not entry.is_over]
 
     def unplan(self, instance_uuid, destination):
-        answer = self._ask('GET', '/v1/migrations?instance_uuid=%s' % instance_uuid)
+        answer = self._ask('GET', '/v1/migrations?instance_uuid=%s&status=planned' % instance_uuid)
         for entry in _field(answer, 'migrations'):
             found = self._migration({'migration': entry})
             if found.destination == destination and not found.is_over:
