@@ -14,7 +14,7 @@ MICROVERSION = 'split-migration 1.0'
 
 
 class BridgeClient(client.Client):
-    """While the bridge is away, progress, abort and what is running are asked of this host's splitmemd: it carries a migration on by itself.
+    """While the bridge is away, progress, abort and what is running are asked of this host's splitmemd, which carries on by itself.
 
     :param conf: all of nova.conf, with our section registered
     """

@@ -89,7 +89,7 @@ class Client:
         raise NotImplementedError
 
     def unplan(self, instance_uuid, destination):
-        """Gives up what is planned towards this destination; does nothing if there is nothing. What has begun is its source's alone."""
+        """Gives up what is planned towards this destination, if there is anything; what has begun is its source's alone."""
         raise NotImplementedError
 
     def place(self, server, host):

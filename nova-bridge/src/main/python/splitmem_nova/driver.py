@@ -98,7 +98,7 @@ class SplitMemLibvirtDriver(driver.LibvirtDriver):
 
     def destroy(self, context, instance, *args, **kwargs):
         super().destroy(context, instance, *args, **kwargs)
-        # A hard reboot begins with this too, as do a power-on and a start after the host's boot: they are to find the room that it had.
+        # A hard reboot, a power-on and a start after the host's boot begin with this too; they are to find the room that it had.
         starts_again = instance.task_state in STARTING_AGAIN or instance.uuid in self._splitmem_booting
         if flavors.is_split(instance.flavor) and not starts_again:
             self._forget(self._splitmem.unplace, instance)

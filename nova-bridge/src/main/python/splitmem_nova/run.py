@@ -214,7 +214,8 @@ class Run:
                 guest.abort_job()
                 self._told_hypervisor = True
             except libvirt.libvirtError as e:  # its part may have ended just now, and the operation thread be giving up ours
-                LOG.warning('splitmem: the hypervisor cannot be told that the migration of %s was given up: %s', self._server.uuid, e)
+                LOG.warning('splitmem: the hypervisor cannot be told that the migration of %s was given up: %s',
+                            self._server.uuid, e)
 
     def abort(self, guest):
         """Before libvirt migrates our part is enough: the operation thread notices. Raises if it is too late."""
@@ -229,7 +230,7 @@ class Run:
             guest.abort_job()
 
     def force_complete(self):
-        """-> False once the hypervisor migrates: Nova's own way is the right one then. Before, it is done here, as soon as it can be.
+        """-> False once the hypervisor migrates: Nova's own way is the right one then. Before, it is done here, when it can be.
 
         That the hypervisor was asked says nothing: the hook at the destination may hold it for whole rounds of copying.
         """
@@ -272,7 +273,7 @@ class GuestProxy:
         return self._run.job_info(self._guest)
 
     def abort_job(self):
-        """Nova's monitor calls this at the completion timeout, and would leave the server in ERROR, wherever it runs, if we raised."""
+        """At the completion timeout, by Nova's monitor: if we raised, it would leave the server in ERROR, wherever it runs."""
         try:
             self._run.abort(self._guest)
         except (client.ClientError, libvirt.libvirtError) as e:
