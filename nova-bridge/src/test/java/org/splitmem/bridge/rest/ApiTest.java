@@ -467,4 +467,15 @@ class ApiTest {
                 .contains("splitmem_bridge_reconcile_corrections_total")
                 .contains("splitmem_bridge_reconcile_last_success");
     }
+
+    @Test
+    void methodsThatAreMadeUpAddNothingToTheMetrics() throws Exception {
+        for (String method : List.of("X1", "X2", "get")) {
+            assertThat(call("", method, "/", "").statusCode()).isEqualTo(405);
+        }
+
+        assertThat(call("", "GET", "/metrics", "").body())
+                .contains("splitmem_bridge_requests_seconds_count{method=\"other\",status=\"405\"} 3")
+                .doesNotContain("method=\"X1\"", "method=\"get\"");
+    }
 }
