@@ -23,6 +23,10 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.Semaphore;
+import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -31,6 +35,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.splitmem.bridge.config.BridgeConfig;
 import org.splitmem.bridge.http.FixedCredentials;
+import org.splitmem.bridge.http.ServiceException;
 import org.splitmem.bridge.keystone.TokenValidator;
 import org.splitmem.bridge.migration.Cloud;
 import org.splitmem.bridge.store.EventStore;
@@ -58,6 +63,11 @@ class ApiTest {
     private Cloud.Bridge bridge;
     private EventHistory history;
     private ApiServer server;
+
+    /** Requests of /readyz come in by the one, and wait for the other. */
+    private final Semaphore asked = new Semaphore(0);
+
+    private volatile CountDownLatch gate = new CountDownLatch(0);
 
     @BeforeEach
     void begin() throws Exception {
@@ -96,8 +106,18 @@ class ApiTest {
                         bridge.client,
                         new Access(tokens, policy, "http://keystone"),
                         metrics,
-                        bridge.client::check));
+                        this::checkReadiness));
         server.start();
+    }
+
+    private void checkReadiness() throws ServiceException {
+        asked.release();
+        try {
+            assertThat(gate.await(60, TimeUnit.SECONDS)).isTrue();
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
+        bridge.client.check();
     }
 
     private static void knows(String token, String role, String project) {
@@ -466,6 +486,25 @@ class ApiTest {
                 .contains("splitmem_bridge_events_waiting 0.0", "splitmem_bridge_events_lost_total 0.0")
                 .contains("splitmem_bridge_reconcile_corrections_total")
                 .contains("splitmem_bridge_reconcile_last_success");
+    }
+
+    @Test
+    void whileManyWaitOthersAreAnswered() throws Exception {
+        gate = new CountDownLatch(1);
+        URI ready = URI.create("http://127.0.0.1:" + server.port() + "/readyz");
+        List<CompletableFuture<HttpResponse<String>>> waiting = new ArrayList<>();
+        for (int i = 0; i < 50; i++) {
+            waiting.add(client.sendAsync(
+                    HttpRequest.newBuilder(ready).build(), HttpResponse.BodyHandlers.ofString()));
+        }
+
+        assertThat(asked.tryAcquire(50, 20, TimeUnit.SECONDS)).isTrue();
+        assertThat(call("", "GET", "/healthz", "").statusCode()).isEqualTo(200);
+
+        gate.countDown();
+        for (CompletableFuture<HttpResponse<String>> one : waiting) {
+            assertThat(one.get(20, TimeUnit.SECONDS).statusCode()).isEqualTo(200);
+        }
     }
 
     @Test
