@@ -164,6 +164,31 @@ class StoreTest {
     }
 
     @Test
+    void aStatementThatTakesTooLongIsEnded() {
+        try (Database impatient = new Database(url, "", "", 2, 1)) {
+            long start = System.nanoTime();
+
+            assertThatThrownBy(() -> impatient.query(
+                            "SELECT SUM(X) FROM SYSTEM_RANGE(1, 1000000000000) WHERE MOD(X, 7) = 3", row -> row.getLong(1)))
+                    .isInstanceOf(StoreException.class)
+                    .hasMessageContaining("the database failed");
+
+            assertThat(System.nanoTime() - start).isLessThan(20_000_000_000L);
+            impatient.check();
+        }
+    }
+
+    @Test
+    void aServerThatSaysNothingAnyMoreIsNotWaitedForForEver() {
+        assertThat(Database.config("jdbc:mariadb://controller/splitmem", "u", "p", 2, 10)
+                        .getDataSourceProperties())
+                .containsEntry("socketTimeout", "15000");
+        assertThat(Database.config(url, "", "", 2, 10).getDataSourceProperties())
+                .as("H2 refuses what it does not know")
+                .isEmpty();
+    }
+
+    @Test
     void aDatabaseThatIsNotThereIsNamed() {
         assertThatThrownBy(() -> new Database("jdbc:mariadb://127.0.0.1:1/bridge?connectTimeout=500", "u", "p", 1))
                 .isInstanceOf(StoreException.class)
