@@ -124,8 +124,6 @@ public final class Follower {
         store.progress(migration.id(), progress, info.reason(), clock.millis());
         if (info.phase() == MigrationPhase.DONE) {
             complete(migration);
-        } else if (!progress.phase().equals(migration.progress().phase())) {
-            store.find(migration.id()).ifPresent(telemetry::migrationChanged);
         }
         if (migration.abortAsked() && info.phase().canAbort()) {
             daemons.abort(migration.source(), info.id());
@@ -190,7 +188,7 @@ public final class Follower {
     private void ended(String id) {
         store.find(id).ifPresent(migration -> {
             log.info("migration={} {}: {}", id, migration.status().word(), migration.reason());
-            telemetry.migrationChanged(migration);
+            telemetry.migrationEnded(migration);
         });
     }
 

@@ -159,10 +159,11 @@ public final class MigrationService {
         } catch (RefusedException | ServiceException | RuntimeException e) {
             if (store.end(planning.id(), Status.PLANNING, Status.FAILED, e.getMessage(), clock.millis())) {
                 books.settle(planning.vm(), planning.id(), sourceSide, "undone");
+                store.find(planning.id()).ifPresent(telemetry::migrationEnded);
             }
             throw e;
         }
-        return told(planning.id());
+        return find(planning.id());
     }
 
     private Migration planning(PlanInput input, String destination, Map<String, Long> sourceSide) {
@@ -215,7 +216,7 @@ public final class MigrationService {
             // It may have begun all the same: the follower finds out.
             store.note(id, e.text());
         }
-        return told(id);
+        return find(id);
     }
 
     private static MigrationRequest request(Migration migration) {
@@ -261,7 +262,7 @@ public final class MigrationService {
             store.abortAsked(id);
             abortAtSource(migration);
         }
-        return told(id);
+        return find(id);
     }
 
     private void abortAtSource(Migration migration) throws RefusedException {
@@ -293,11 +294,5 @@ public final class MigrationService {
             throw RefusedException.upstream(e);
         }
         return find(id);
-    }
-
-    private Migration told(String id) throws RefusedException {
-        Migration migration = find(id);
-        telemetry.migrationChanged(migration);
-        return migration;
     }
 }

@@ -99,15 +99,13 @@ public final class BridgeMetrics implements Telemetry, Chooser.Timing {
     }
 
     @Override
-    public void migrationChanged(Migration migration) {
-        if (migration.status().isOver()) {
-            Counter.builder("splitmem.bridge.migrations")
-                    .description("Migrations that are over, by how")
-                    .tag("status", migration.status().word())
-                    .register(registry)
-                    .increment();
-        }
-        next.migrationChanged(migration);
+    public void migrationEnded(Migration migration) {
+        Counter.builder("splitmem.bridge.migrations")
+                .description("Migrations that are over, by how")
+                .tag("status", migration.status().word())
+                .register(registry)
+                .increment();
+        next.migrationEnded(migration);
     }
 
     @Override

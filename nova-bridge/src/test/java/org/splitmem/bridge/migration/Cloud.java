@@ -10,6 +10,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.UUID;
+import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 import org.splitmem.bridge.booking.Bookings;
 import org.splitmem.bridge.booking.Consumers;
@@ -52,9 +53,9 @@ public final class Cloud extends Clock implements AutoCloseable {
         placement.claim(Consumers.of(VM), "SPLITMEM", "h1", 256);
     }
 
-    private final class Told implements Telemetry {
+    private class Told implements Telemetry {
         @Override
-        public void migrationChanged(Migration m) {
+        public void migrationEnded(Migration m) {
             told.add(m.status().word() + " " + m.progress().phase());
         }
 
@@ -68,6 +69,16 @@ public final class Cloud extends Clock implements AutoCloseable {
         public void placementChanged(Vm vm, @Nullable String migration, Bookings.Step step, String cause) {
             told.add(cause + " " + new TreeMap<>(step.after()));
         }
+    }
+
+    /** Does something whenever a booking was set. */
+    Telemetry whenBooked(Consumer<Vm> then) {
+        return new Told() {
+            @Override
+            public void placementChanged(Vm vm, @Nullable String migration, Bookings.Step step, String cause) {
+                then.accept(vm);
+            }
+        };
     }
 
     /** A bridge. */

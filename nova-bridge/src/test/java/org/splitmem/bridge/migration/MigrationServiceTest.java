@@ -98,13 +98,18 @@ class MigrationServiceTest {
         assertThat(cloud.booked()).isEqualTo(TARGET);
         assertThat(status(migration)).isEqualTo(Status.COMPLETED);
         assertThat(cloud.told)
-                .containsExactly(
-                        "planned {h1=256, h3=256}",
-                        "planned PLANNED",
-                        "running PLANNED",
-                        "running PRECOPY",
-                        "completed {h3=256}",
-                        "completed DONE");
+                .containsExactly("planned {h1=256, h3=256}", "completed {h3=256}", "completed DONE");
+    }
+
+    @Test
+    void eachEndIsToldOnce() throws Exception {
+        String id = bridge.migrations.plan(onHost("h1"), "h2").id();
+        bridge.migrations.abort(id);
+        bridge.migrations.abort(id);
+        cloud.hosts.lends("h3", 100);
+        assertRefused(() -> bridge.migrations.plan(onHost("h1"), "h2"), "no-sub-hosts");
+
+        assertThat(cloud.told).filteredOn(told -> told.endsWith("PLANNED")).containsExactly("aborted PLANNED", "failed PLANNED");
     }
 
     @Test
