@@ -103,9 +103,9 @@ public final class Reconciler {
                 continue;
             }
             if (wanted != null && !wanted.equals(now)) {
-                boolean done = correct(instance, vm, now, wanted, active.get(instance));
-                corrected += done ? 1 : 0;
-                failed += done ? 0 : 1;
+                Result done = correct(instance, vm, now, wanted, active.get(instance));
+                corrected += done.corrected();
+                failed += done.failed();
             }
         }
         corrected += releaseUnaccounted(booked, accountedFor, sightings);
@@ -200,7 +200,7 @@ public final class Reconciler {
     }
 
     /** Only if nothing has changed since this round looked: somebody may just be booking for the VM. */
-    private boolean correct(
+    private Result correct(
             UUID instance,
             @Nullable PlacedVm placed,
             Map<String, Long> now,
@@ -214,7 +214,7 @@ public final class Reconciler {
             if (!sameMigration
                     || !PlacedVm.isSameStart(vms.find(instance).orElse(null), placed)
                     || !bookings.of(instance).equals(now)) {
-                return true;
+                return new Result(0, 0);
             }
             Bookings.Step step;
             if (wanted.isEmpty()) {
@@ -228,10 +228,10 @@ public final class Reconciler {
             if (vm != null) {
                 telemetry.placementChanged(vm, migration == null ? null : migration.id(), step, "reconciled");
             }
-            return true;
+            return new Result(1, 0);
         } catch (ServiceException | NoCapacityException e) {
             log.error("instance={} {} should be booked, {} is: {}", instance, wanted, now, e.getMessage());
-            return false;
+            return new Result(0, 1);
         }
     }
 
