@@ -104,7 +104,7 @@ public final class Chooser {
             long freeMb)
             throws ServiceException, RefusedException {
         Map<String, HostReport> reports = new TreeMap<>();
-        daemons.reports().forEach(report -> reports.put(report.host().name(), report));
+        daemons.quickReports().forEach(report -> reports.put(report.host().name(), report));
         HostInfo mainInfo = mainInfo(main, reports);
         PlanRequest request = new PlanRequest(
                 main, source, vm.ramMb(), vm.mainMb(), freeMb + givenUp.getOrDefault(main, 0L), specs, holders);

@@ -2,6 +2,8 @@ package org.splitmem.bridge.migration;
 
 import java.time.Clock;
 import java.time.Duration;
+import java.util.HashMap;
+import java.util.Map;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -56,6 +58,7 @@ public final class Follower {
 
     /** One look at all that are not over and that no other bridge is looking after. */
     public void step() {
+        Map<String, ServiceException> silent = new HashMap<>();
         for (Migration migration : store.active()) {
             if (!store.lease(migration.id(), clock.millis())) {
                 continue;
@@ -71,7 +74,7 @@ public final class Follower {
                         giveUp(migration, Status.EXPIRED, "not started within " + PLAN_LASTS.toMinutes() + " minutes");
                     }
                 }
-                case RUNNING -> follow(migration);
+                case RUNNING -> follow(migration, silent);
                 case COMPLETED, FAILED, ABORTED, EXPIRED -> {}
             }
         }
@@ -83,8 +86,13 @@ public final class Follower {
 
     /** Finds out how a running migration is. */
     void follow(Migration migration) {
+        follow(migration, new HashMap<>());
+    }
+
+    /** @param silent sources that kept this round waiting in vain: of each only one migration does */
+    private void follow(Migration migration, Map<String, ServiceException> silent) {
         try {
-            Optional<MigrationInfo> found = atSource(migration);
+            Optional<MigrationInfo> found = atSource(migration, silent);
             if (found.isPresent()) {
                 heard(migration, found.get());
             } else if (migration.daemonId() != null || isOlder(migration, BEGINNING_LASTS)) {
@@ -95,6 +103,22 @@ public final class Follower {
             if (isOlder(migration, SILENCE_LASTS)) {
                 afterSilence(migration, e.text());
             }
+        }
+    }
+
+    private Optional<MigrationInfo> atSource(Migration migration, Map<String, ServiceException> silent)
+            throws ServiceException {
+        ServiceException earlier = silent.get(migration.source());
+        if (earlier != null) {
+            throw new ServiceException(earlier.kind(), "", "not asked, as in this round already " + earlier.text());
+        }
+        try {
+            return atSource(migration);
+        } catch (ServiceException e) {
+            if (e.kind() == ServiceException.Kind.UNREACHABLE || e.kind() == ServiceException.Kind.TIMEOUT) {
+                silent.put(migration.source(), e);
+            }
+            throw e;
         }
     }
 

@@ -121,6 +121,21 @@ class BadDaemonsTest {
         }
     }
 
+    @Test
+    void aHostThatHangsIsWaitedForOnceByThoseWhoChoose() {
+        WIRE.stubFor(any(anyUrl()).willReturn(okJson("{}").withFixedDelay(5000)));
+        try (Daemons daemons = daemons(Duration.ofMillis(1200))) {
+            List<HostReport> first = daemons.quickReports();
+            assertThat(first.get(0).info()).isNull();
+
+            assertThat(daemons.quickReports()).isEqualTo(first);
+            WIRE.verify(1, anyRequestedFor(anyUrl()));
+
+            WIRE.stubFor(any(anyUrl()).willReturn(okJson("[]")));
+            assertThat(daemons.vms().get(0).vms()).as("of the truth nothing is hidden").isEmpty();
+        }
+    }
+
     /** A VM, as a host tells it, with one thing changed. */
     private static String vm(String what, String other) {
         VmInfo info = new VmInfo(

@@ -118,6 +118,11 @@ public final class Cloud extends Clock implements AutoCloseable {
         return bridge;
     }
 
+    /** One that asks other daemons than its bridge does. */
+    Follower follower(Bridge bridge, Daemons daemons) {
+        return new Follower(bridge.store, bridge.vms, new Bookings(bridge.client), daemons, new Told(), this);
+    }
+
     public static PlanInput onHost(String host) {
         return new PlanInput(new Vm(VM, "db1", host, 512, 256, "project", "user"), SPECS);
     }

@@ -7,7 +7,9 @@ import static org.splitmem.bridge.migration.Cloud.onHost;
 
 import java.time.Duration;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
+import java.util.UUID;
 import org.assertj.core.api.AbstractThrowableAssert;
 import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
 import org.junit.jupiter.api.AfterEach;
@@ -15,10 +17,13 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.splitmem.bridge.booking.Consumers;
+import org.splitmem.bridge.daemon.Daemons;
 import org.splitmem.bridge.daemon.FakeHosts.Mood;
 import org.splitmem.bridge.plan.Plan;
 import org.splitmem.bridge.store.Migration;
 import org.splitmem.bridge.store.Status;
+import org.splitmem.bridge.store.Vm;
 import org.splitmem.model.MigrationInfo;
 import org.splitmem.model.MigrationPhase;
 import org.splitmem.model.SubHostShare;
@@ -307,6 +312,31 @@ class MigrationServiceTest {
         bridge.follower.step();
 
         assertThat(status(migration)).isEqualTo(Status.FAILED);
+    }
+
+    @Test
+    void aSourceThatHangsIsWaitedForOnceInARoundWhateverMigratesFromIt() throws Exception {
+        UUID second = new UUID(0x4000, 7);
+        cloud.placement.host("h1", 512, true);
+        cloud.placement.claim(Consumers.of(second), "SPLITMEM", "h1", 256);
+        cloud.hosts.runs("h1", second, 512);
+        PlanInput other = new PlanInput(new Vm(second, "db2", "h1", 512, 256, "p", "u"), Cloud.SPECS);
+        List<Migration> both = List.of(
+                started(),
+                bridge.migrations.start(bridge.migrations.plan(other, "h2").id()));
+        cloud.hosts.mood("h1", Mood.HANGS);
+
+        try (Daemons impatient = new Daemons(cloud.hosts.addresses(), "key", Duration.ofSeconds(1))) {
+            cloud.follower(bridge, impatient).step();
+            assertThat(cloud.hosts.hanging("h1")).isEqualTo(1);
+            cloud.follower(bridge, impatient).step();
+            assertThat(cloud.hosts.hanging("h1")).as("in the next round again").isEqualTo(2);
+        }
+
+        for (Migration migration : both) {
+            assertThat(bridge.migrations.find(migration.id()).reason()).contains("cannot be followed");
+            assertThat(status(migration)).isEqualTo(Status.RUNNING);
+        }
     }
 
     @Test
