@@ -147,7 +147,7 @@ public final class Follower {
         }
         store.progress(migration.id(), progress, info.reason(), clock.millis());
         if (info.phase() == MigrationPhase.DONE) {
-            complete(migration);
+            complete(migration, info.reason());
         }
         if (migration.abortAsked() && info.phase().canAbort()) {
             daemons.abort(migration.source(), info.id());
@@ -157,7 +157,7 @@ public final class Follower {
     /** The daemon was started anew, or has forgotten it: where the VM runs tells how it ended. */
     private void notKnownAtSource(Migration migration) throws ServiceException {
         if (runsOn(migration.destination(), migration)) {
-            complete(migration);
+            complete(migration, "it runs on " + migration.destination());
         } else if (runsOn(migration.source(), migration)) {
             giveUp(
                     migration,
@@ -174,7 +174,7 @@ public final class Follower {
     private void afterSilence(Migration migration, String why) {
         try {
             if (runsOn(migration.destination(), migration)) {
-                complete(migration);
+                complete(migration, "it runs on " + migration.destination());
                 return;
             }
         } catch (ServiceException e) {
@@ -191,9 +191,9 @@ public final class Follower {
         return vm.isPresent() && (vm.get().state() == VmState.LOCAL || vm.get().state() == VmState.SPLIT);
     }
 
-    private void complete(Migration migration) {
+    private void complete(Migration migration, @Nullable String reason) {
         long now = clock.millis();
-        if (!store.end(migration.id(), Status.RUNNING, Status.COMPLETED, null, now)) {
+        if (!store.end(migration.id(), Status.RUNNING, Status.COMPLETED, reason, now)) {
             return;
         }
         vms.put(new PlacedVm(migration.vm().on(migration.destination()), migration.targetSide(), now));

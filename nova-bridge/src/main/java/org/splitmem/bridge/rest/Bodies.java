@@ -150,7 +150,8 @@ final class Bodies {
             String createdAt,
             String updatedAt,
             @Nullable String finishedAt) {
-        static MigrationBody of(Migration m) {
+        /** @param withReason false for those who see one project only: it may say how other hosts are, and at which addresses */
+        static MigrationBody of(Migration m, boolean withReason) {
             Long finished = m.finishedMs();
             return new MigrationBody(
                     m.id(),
@@ -169,7 +170,7 @@ final class Bodies {
                     m.progress().rateBytesPerSecond(),
                     m.progress().etaSeconds(),
                     m.progress().downtimeMs(),
-                    m.reason(),
+                    withReason ? m.reason() : null,
                     m.abortAsked(),
                     m.vm().projectId(),
                     m.vm().userId(),

@@ -70,7 +70,7 @@ public final class MigrationsResource {
             throw new RefusedException(
                     RefusedException.Kind.NOT_FOUND, "migration-not-found", "there is no migration " + id);
         }
-        return answer(200, migrations.show(id));
+        return answer(200, migrations.show(id), project == null);
     }
 
     @GET
@@ -83,7 +83,7 @@ public final class MigrationsResource {
         List<MigrationBody> found = migrations.list(uuid, status == null ? null : status(status)).stream()
                 .filter(migration ->
                         project == null || project.equals(migration.vm().projectId()))
-                .map(MigrationBody::of)
+                .map(migration -> MigrationBody.of(migration, project == null))
                 .toList();
         return Response.ok(new Bodies.Migrations(found)).build();
     }
@@ -97,8 +97,12 @@ public final class MigrationsResource {
     }
 
     private static Response answer(int status, Migration migration) {
+        return answer(status, migration, true);
+    }
+
+    private static Response answer(int status, Migration migration, boolean withReason) {
         return Response.status(status)
-                .entity(new OneMigration(MigrationBody.of(migration)))
+                .entity(new OneMigration(MigrationBody.of(migration, withReason)))
                 .build();
     }
 }

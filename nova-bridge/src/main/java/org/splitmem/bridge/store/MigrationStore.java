@@ -102,11 +102,10 @@ public final class MigrationStore {
                 id);
     }
 
-    /** @param reason absent: as it is */
+    /** @param reason the daemon's; absent: none any more, also of what kept it from being followed */
     public void progress(String id, Progress progress, @Nullable String reason, long nowMs) {
         database.update(
-                "UPDATE migrations SET progress = ?, reason = COALESCE(?, reason), updated_ms = ?"
-                        + " WHERE id = ? AND status = 'running'",
+                "UPDATE migrations SET progress = ?, reason = ?, updated_ms = ? WHERE id = ? AND status = 'running'",
                 Json.write(progress),
                 reason,
                 nowMs,
@@ -126,8 +125,8 @@ public final class MigrationStore {
     public boolean end(String id, Status from, Status to, @Nullable String reason, long nowMs) {
         return 1
                 == database.update(
-                        "UPDATE migrations SET status = ?, active_instance = NULL, reason = COALESCE(?, reason),"
-                                + " updated_ms = ?, finished_ms = ? WHERE id = ? AND status = ?",
+                        "UPDATE migrations SET status = ?, active_instance = NULL, reason = ?, updated_ms = ?,"
+                                + " finished_ms = ? WHERE id = ? AND status = ?",
                         to.word(),
                         reason,
                         nowMs,

@@ -315,6 +315,27 @@ class MigrationServiceTest {
     }
 
     @Test
+    void whatKeptItFromBeingFollowedIsNoReasonOnceItIsHeardOfAgain() throws Exception {
+        Migration migration = started();
+        cloud.hosts.mood("h1", Mood.DOWN);
+        bridge.follower.step();
+        assertThat(bridge.migrations.find(migration.id()).reason()).contains("cannot be followed");
+        cloud.hosts.mood("h1", Mood.WELL);
+        bridge.follower.step();
+        assertThat(bridge.migrations.find(migration.id()).reason()).isNull();
+
+        cloud.hosts.phase("h1", MigrationPhase.DONE, "done");
+        cloud.hosts.mood("h1", Mood.DOWN);
+        bridge.follower.step();
+        cloud.hosts.mood("h1", Mood.WELL);
+        cloud.hosts.forgetMigrations("h1");
+        bridge.follower.step();
+
+        assertThat(status(migration)).isEqualTo(Status.COMPLETED);
+        assertThat(bridge.migrations.find(migration.id()).reason()).isEqualTo("it runs on h2");
+    }
+
+    @Test
     void aSourceThatHangsIsWaitedForOnceInARoundWhateverMigratesFromIt() throws Exception {
         UUID second = new UUID(0x4000, 7);
         cloud.placement.host("h1", 512, true);

@@ -375,8 +375,16 @@ class ApiTest {
     void readersSeeTheirProjectsOwnAndChangeNothing() throws Exception {
         String id = planned();
 
-        assertThat(call("theirs", "GET", "/v1/migrations/" + id, "").statusCode())
-                .isEqualTo(200);
+        HttpResponse<String> shown = call("theirs", "GET", "/v1/migrations/" + id, "");
+        assertThat(shown.statusCode()).isEqualTo(200);
+        assertThat(json(shown).path("migration").has("reason")).isFalse();
+        assertThat(json(call("theirs", "GET", "/v1/migrations", "")).path("migrations"))
+                .hasSize(1)
+                .noneMatch(migration -> migration.has("reason"));
+        assertThat(json(call("nova", "GET", "/v1/migrations/" + id, ""))
+                        .path("migration")
+                        .has("reason"))
+                .isTrue();
         assertThat(json(call("theirs", "GET", "/v1/vms", "")).path("vms")).hasSize(1);
         assertError(call("others", "GET", "/v1/migrations/" + id, ""), 404, "migration-not-found");
         assertThat(json(call("others", "GET", "/v1/migrations", "")).path("migrations"))

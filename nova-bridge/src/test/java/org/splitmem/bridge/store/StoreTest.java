@@ -108,6 +108,9 @@ class StoreTest {
         assertThat(now.abortAsked()).isTrue();
         assertThat(now.reason()).isEqualTo("h1 does not answer");
         assertThat(now.updatedMs()).isEqualTo(8);
+
+        one.progress("m1", progress, null, 9);
+        assertThat(two.find("m1").orElseThrow().reason()).as("it answers again").isNull();
     }
 
     @Test
@@ -115,14 +118,14 @@ class StoreTest {
         one.begin(planning("m1", 5));
         one.planned("m1", Map.of("h3", 256L), false, "why", 6);
         one.running("m1", 7);
-        assertThat(one.end("m1", Status.RUNNING, Status.COMPLETED, null, 8)).isTrue();
+        assertThat(one.end("m1", Status.RUNNING, Status.COMPLETED, "all is there", 8)).isTrue();
 
         two.progress("m1", Progress.NONE, "late", 9);
         two.note("m1", "late");
 
         Migration now = two.find("m1").orElseThrow();
         assertThat(now.finishedMs()).isEqualTo(8);
-        assertThat(now.reason()).isEqualTo("why");
+        assertThat(now.reason()).isEqualTo("all is there");
         assertThat(two.end("m1", Status.RUNNING, Status.FAILED, null, 10)).isFalse();
         assertThat(two.active()).isEmpty();
     }
