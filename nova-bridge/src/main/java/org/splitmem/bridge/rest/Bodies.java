@@ -1,6 +1,7 @@
 package org.splitmem.bridge.rest;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import jakarta.ws.rs.core.UriInfo;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
@@ -186,7 +187,8 @@ final class Bodies {
 
     record OneMigration(MigrationBody migration) {}
 
-    record Migrations(List<MigrationBody> migrations) {}
+    record Migrations(
+            List<MigrationBody> migrations, @Nullable List<Link> migrationsLinks) {}
 
     /** Where a VM's memory was put. */
     record PlacementBody(String mode, long budgetMb, List<SubHost> subHosts) {
@@ -299,7 +301,16 @@ final class Bodies {
     record Events(List<JsonNode> events, @Nullable List<Link> eventsLinks) {}
 
     /** To the next page. */
-    record Link(String rel, String href) {}
+    record Link(String rel, String href) {
+        /** To what follows that id, with all else as it was asked. */
+        static Link next(UriInfo uri, String marker) {
+            String href = uri.getRequestUriBuilder()
+                    .replaceQueryParam("marker", "{id}")
+                    .build(marker)
+                    .toString();
+            return new Link("next", href);
+        }
+    }
 
     record ErrorBody(ErrorDetail error) {}
 

@@ -132,7 +132,9 @@ class BadDaemonsTest {
             WIRE.verify(1, anyRequestedFor(anyUrl()));
 
             WIRE.stubFor(any(anyUrl()).willReturn(okJson("[]")));
-            assertThat(daemons.vms().get(0).vms()).as("of the truth nothing is hidden").isEmpty();
+            assertThat(daemons.vms().get(0).vms())
+                    .as("of the truth nothing is hidden")
+                    .isEmpty();
         }
     }
 

@@ -23,6 +23,7 @@ import org.splitmem.bridge.plan.Plan;
 import org.splitmem.bridge.store.Database;
 import org.splitmem.bridge.store.Migration;
 import org.splitmem.bridge.store.MigrationStore;
+import org.splitmem.bridge.store.Status;
 import org.splitmem.bridge.store.Vm;
 import org.splitmem.bridge.store.VmStore;
 import org.splitmem.model.MigrationInfo;
@@ -104,6 +105,11 @@ public final class Cloud extends Clock implements AutoCloseable {
             migrations = new MigrationService(store, vms, chooser, bookings, daemons, follower, telemetry, c);
             placements = new VmPlacements(store, vms, chooser, bookings, daemons, follower, telemetry, c);
             reconciler = new Reconciler(client, bookings, daemons, store, vms, telemetry, c);
+        }
+
+        /** The VM's migrations, newest first. */
+        List<Migration> listed(@Nullable Status status) throws RefusedException {
+            return migrations.list(new MigrationStore.Filter(VM, status, null, null), null, 10);
         }
     }
 

@@ -69,7 +69,7 @@ class MigrationServiceTest {
         assertRefused(() -> bridge.migrations.plan(onHost("h1"), "h2"), "already-split");
 
         assertThat(cloud.booked()).isEqualTo(SOURCE);
-        assertThat(bridge.migrations.list(VM, null)).isEmpty();
+        assertThat(bridge.listed(null)).isEmpty();
     }
 
     @Test
@@ -162,14 +162,14 @@ class MigrationServiceTest {
     }
 
     @Test
-    void withoutSubHostsNothingIsBookedAndTheReasonIsTold() {
+    void withoutSubHostsNothingIsBookedAndTheReasonIsTold() throws Exception {
         cloud.hosts.lends("h3", 100);
 
         assertRefused(() -> bridge.migrations.plan(onHost("h1"), "h2"), "no-sub-hosts")
                 .hasMessage("no sub-hosts for 256 MB of a VM on h2: the 1 that can be used have room for 84 MB");
 
         assertThat(cloud.booked()).isEqualTo(SOURCE);
-        assertThat(bridge.migrations.list(VM, Status.FAILED)).hasSize(1);
+        assertThat(bridge.listed(Status.FAILED)).hasSize(1);
     }
 
     @Test
@@ -312,6 +312,22 @@ class MigrationServiceTest {
         bridge.follower.step();
 
         assertThat(status(migration)).isEqualTo(Status.FAILED);
+    }
+
+    @Test
+    void whatHasBeenOverForLongIsForgotten() throws Exception {
+        Migration over = bridge.migrations.plan(onHost("h1"), "h2");
+        bridge.migrations.abort(over.id());
+        cloud.pass(Duration.ofDays(2));
+        Migration planned = bridge.migrations.plan(onHost("h1"), "h2");
+
+        bridge.migrations.forget(Duration.ofDays(3));
+        assertThat(bridge.listed(null)).hasSize(2);
+        bridge.migrations.forget(Duration.ofDays(1));
+        cloud.pass(Duration.ofDays(2));
+        bridge.migrations.forget(Duration.ofDays(1));
+
+        assertThat(bridge.listed(null)).extracting(Migration::id).containsExactly(planned.id());
     }
 
     @Test

@@ -204,6 +204,31 @@ class ApiTest {
     }
 
     @Test
+    void migrationsComeInPagesThatLinkToTheNextAndOnlyTheOnesAskedFor() throws Exception {
+        List<String> ids = new ArrayList<>();
+        for (int i = 0; i < 3; i++) {
+            ids.add(0, planned());
+            call("nova", "DELETE", "/v1/migrations/" + ids.get(0), "");
+            cloud.pass(Duration.ofSeconds(1));
+        }
+
+        List<String> paged = new ArrayList<>();
+        String path = "/v1/migrations?limit=2&status=aborted&source=h1";
+        while (!path.isEmpty()) {
+            HttpResponse<String> page = call("theirs", "GET", path, "");
+            assertThat(page.statusCode()).as(page.body()).isEqualTo(200);
+            json(page).path("migrations").forEach(m -> paged.add(m.path("id").asText()));
+            JsonNode link = json(page).path("migrations_links").path(0);
+            path = link.path("href").asText("").replaceFirst("http://[^/]+", "");
+        }
+
+        assertThat(paged).isEqualTo(ids);
+        assertThat(json(call("nova", "GET", "/v1/migrations?source=h2", "")).path("migrations"))
+                .isEmpty();
+        assertError(call("others", "GET", "/v1/migrations?marker=" + ids.get(0), ""), 400, "invalid-parameter");
+    }
+
+    @Test
     void anAbort() throws Exception {
         String id = planned();
 
@@ -451,6 +476,8 @@ class ApiTest {
                 "POST | /v1/migrations        | {                                | 400 | invalid-json",
                 "POST | /v1/migrations        | ''                               | 400 | invalid-json",
                 "GET  | /v1/migrations?status=x | ''                             | 400 | invalid-parameter",
+                "GET  | /v1/migrations?limit=1001 | ''                         | 400 | invalid-parameter",
+                "GET  | /v1/migrations?marker=x | ''                           | 400 | invalid-parameter",
                 "GET  | /v1/events?limit=0    | ''                             | 400 | invalid-parameter",
                 "GET  | /v1/events?limit=1001 | ''                             | 400 | invalid-parameter",
                 "GET  | /v1/events?since=noon | ''                             | 400 | invalid-parameter",
@@ -502,8 +529,7 @@ class ApiTest {
         URI ready = URI.create("http://127.0.0.1:" + server.port() + "/readyz");
         List<CompletableFuture<HttpResponse<String>>> waiting = new ArrayList<>();
         for (int i = 0; i < 50; i++) {
-            waiting.add(client.sendAsync(
-                    HttpRequest.newBuilder(ready).build(), HttpResponse.BodyHandlers.ofString()));
+            waiting.add(client.sendAsync(HttpRequest.newBuilder(ready).build(), HttpResponse.BodyHandlers.ofString()));
         }
 
         assertThat(asked.tryAcquire(50, 20, TimeUnit.SECONDS)).isTrue();

@@ -3,10 +3,13 @@ package org.splitmem.bridge.store;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import java.util.List;
 import java.util.Map;
 import java.util.UUID;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
+import org.splitmem.bridge.store.MigrationStore.Filter;
 
 /** On H2 in the mode in which it takes MariaDB's SQL. */
 class StoreTest {
@@ -62,10 +65,77 @@ class StoreTest {
 
         assertThat(two.begin(planning("m2", 8))).isTrue();
         assertThat(two.active(INSTANCE)).map(Migration::id).contains("m2");
-        assertThat(two.list(INSTANCE, null, 10)).extracting(Migration::id).containsExactly("m2", "m1");
-        assertThat(two.list(null, Status.FAILED, 10))
+        assertThat(two.list(new Filter(INSTANCE, null, null, null), null, 10))
+                .extracting(Migration::id)
+                .containsExactly("m2", "m1");
+        assertThat(two.list(new Filter(null, Status.FAILED, null, null), null, 10))
                 .extracting(Migration::reason)
                 .containsExactly("no room");
+    }
+
+    private void ended(String id, Vm vm, long createdMs, long finishedMs) {
+        Migration m = planning(id, createdMs);
+        assertThat(one.begin(new Migration(
+                        id,
+                        vm,
+                        m.destination(),
+                        m.status(),
+                        m.extraSpecs(),
+                        m.sourceSide(),
+                        m.targetSide(),
+                        m.whole(),
+                        m.progress(),
+                        null,
+                        null,
+                        false,
+                        createdMs,
+                        createdMs,
+                        null)))
+                .isTrue();
+        assertThat(one.end(id, Status.PLANNING, Status.FAILED, "no room", finishedMs))
+                .isTrue();
+    }
+
+    private List<String> listed(Filter filter, @Nullable String after, int most) {
+        Migration last = after == null ? null : one.find(after).orElseThrow();
+        return two.list(filter, last, most).stream().map(Migration::id).toList();
+    }
+
+    @Test
+    void migrationsAreListedInPagesNewestFirst() {
+        Filter all = new Filter(null, null, null, null);
+        ended("m1", VM, 5, 6);
+        ended("m3", VM, 7, 8);
+        ended("m2", VM, 7, 8);
+        ended("m0", VM, 9, 10);
+
+        assertThat(listed(all, null, 10)).containsExactly("m0", "m2", "m3", "m1");
+        assertThat(listed(all, null, 2)).containsExactly("m0", "m2");
+        assertThat(listed(all, "m2", 2)).containsExactly("m3", "m1");
+        assertThat(listed(all, "m1", 2)).isEmpty();
+    }
+
+    @Test
+    void theFilterIsAppliedBeforeTheLimit() {
+        Vm theirs = new Vm(INSTANCE, "db2", "h9", 512, 256, "theirs", "user");
+        ended("m1", theirs, 5, 6);
+        ended("m2", VM, 7, 8);
+
+        assertThat(listed(new Filter(null, null, null, "theirs"), null, 1)).containsExactly("m1");
+        assertThat(listed(new Filter(null, Status.FAILED, "h9", null), null, 1)).containsExactly("m1");
+        assertThat(listed(new Filter(INSTANCE, Status.FAILED, "h9", "project"), null, 1))
+                .isEmpty();
+    }
+
+    @Test
+    void whatIsNotOverIsNeverForgotten() {
+        ended("m1", VM, 5, 6);
+        ended("m2", VM, 5, 7);
+        one.begin(planning("m3", 5));
+
+        assertThat(two.forgetBefore(7)).isEqualTo(1);
+
+        assertThat(listed(new Filter(null, null, null, null), null, 10)).containsExactly("m2", "m3");
     }
 
     @Test
@@ -118,7 +188,8 @@ class StoreTest {
         one.begin(planning("m1", 5));
         one.planned("m1", Map.of("h3", 256L), false, "why", 6);
         one.running("m1", 7);
-        assertThat(one.end("m1", Status.RUNNING, Status.COMPLETED, "all is there", 8)).isTrue();
+        assertThat(one.end("m1", Status.RUNNING, Status.COMPLETED, "all is there", 8))
+                .isTrue();
 
         two.progress("m1", Progress.NONE, "late", 9);
         two.note("m1", "late");
@@ -172,7 +243,8 @@ class StoreTest {
             long start = System.nanoTime();
 
             assertThatThrownBy(() -> impatient.query(
-                            "SELECT SUM(X) FROM SYSTEM_RANGE(1, 1000000000000) WHERE MOD(X, 7) = 3", row -> row.getLong(1)))
+                            "SELECT SUM(X) FROM SYSTEM_RANGE(1, 1000000000000) WHERE MOD(X, 7) = 3",
+                            row -> row.getLong(1)))
                     .isInstanceOf(StoreException.class)
                     .hasMessageContaining("the database failed");
 
