@@ -102,8 +102,7 @@ class MigrationServiceTest {
 
         assertThat(cloud.booked()).isEqualTo(TARGET);
         assertThat(status(migration)).isEqualTo(Status.COMPLETED);
-        assertThat(cloud.told)
-                .containsExactly("planned {h1=256, h3=256}", "completed {h3=256}", "completed DONE");
+        assertThat(cloud.told).containsExactly("planned {h1=256, h3=256}", "completed {h3=256}", "completed DONE");
     }
 
     @Test
@@ -114,7 +113,9 @@ class MigrationServiceTest {
         cloud.hosts.lends("h3", 100);
         assertRefused(() -> bridge.migrations.plan(onHost("h1"), "h2"), "no-sub-hosts");
 
-        assertThat(cloud.told).filteredOn(told -> told.endsWith("PLANNED")).containsExactly("aborted PLANNED", "failed PLANNED");
+        assertThat(cloud.told)
+                .filteredOn(told -> told.endsWith("PLANNED"))
+                .containsExactly("aborted PLANNED", "failed PLANNED");
     }
 
     @Test
@@ -136,6 +137,19 @@ class MigrationServiceTest {
         assertThat(migration.subHosts()).isEmpty();
         assertThat(migration.budgetMb()).isEqualTo(512);
         assertThat(cloud.booked()).isEqualTo(Map.of("h1", 256L, "h2", 256L));
+    }
+
+    @Test
+    void onlyLendersOfTheAggregateAreSubHosts() throws Exception {
+        String aggregate = "6f70656e-0000-4000-8000-737461636b21";
+        Map<String, String> specs = new HashMap<>(Cloud.SPECS);
+        specs.put("splitmem:aggregate", aggregate);
+        PlanInput input = new PlanInput(onHost("h1").vm(), specs);
+        assertRefused(() -> bridge.migrations.plan(input, "h2"), "no-sub-hosts");
+
+        cloud.placement.host("h3", 1000, true, aggregate);
+
+        assertThat(bridge.migrations.plan(input, "h2").subHosts()).isEqualTo(TARGET);
     }
 
     @Test
