@@ -243,7 +243,7 @@ class StoreTest {
             long start = System.nanoTime();
 
             assertThatThrownBy(() -> impatient.query(
-                            "SELECT SUM(X) FROM SYSTEM_RANGE(1, 1000000000000) WHERE MOD(X, 7) = 3",
+                            "SELECT SUM(X) FROM SYSTEM_RANGE(1, 1000000000) WHERE MOD(X, 7) = 3",
                             row -> row.getLong(1)))
                     .isInstanceOf(StoreException.class)
                     .hasMessageContaining("the database failed");
