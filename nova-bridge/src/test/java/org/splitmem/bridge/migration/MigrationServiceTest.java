@@ -9,6 +9,7 @@ import java.time.Duration;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.UUID;
 import org.assertj.core.api.AbstractThrowableAssert;
 import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
@@ -388,6 +389,23 @@ class MigrationServiceTest {
             assertThat(bridge.migrations.find(migration.id()).reason()).contains("cannot be followed");
             assertThat(status(migration)).isEqualTo(Status.RUNNING);
         }
+    }
+
+    @Test
+    void aHostThatHangsIsWaitedForByTheFirstPlanOnly() throws Exception {
+        cloud.hosts.mood("h3", Mood.HANGS);
+        cloud.placement.host("h2", 300, true);
+        PlanInput input = onHost("h1");
+
+        try (Daemons impatient = new Daemons(cloud.hosts.addresses(), "key", Duration.ofMillis(1500))) {
+            Chooser chooser = new Chooser(bridge.client, impatient, bridge.store, ns -> {});
+            for (int i = 0; i < 3; i++) {
+                Plan plan = chooser.foresee(input.vm(), "h2", "h1", input.specs(), Map.of(), Set.of());
+                assertThat(plan.outcome()).isEqualTo(Plan.Outcome.REFUSED);
+            }
+        }
+
+        assertThat(cloud.hosts.hanging("h3")).isEqualTo(1);
     }
 
     @Test
