@@ -243,10 +243,10 @@ class StoreTest {
             long start = System.nanoTime();
 
             assertThatThrownBy(() -> impatient.query(
-                            "SELECT SUM(X) FROM SYSTEM_RANGE(1, 1000000000) WHERE MOD(X, 7) = 3",
+                            "SELECT SUM(r.n) FROM SYSTEM_RANGE(1, 100000000) r(n) WHERE MOD(r.n, 7) = 3",
                             row -> row.getLong(1)))
                     .isInstanceOf(StoreException.class)
-                    .hasMessageContaining("the database failed");
+                    .hasMessageContaining("Statement was canceled");
 
             assertThat(System.nanoTime() - start).isLessThan(20_000_000_000L);
             impatient.check();
