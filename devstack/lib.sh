@@ -1,6 +1,7 @@
 # shellcheck shell=bash
 # Functions and settings that the devstack scripts share. Sourced, never run.
 
+export LC_ALL=C.UTF-8 # what programs print is read here, and numbers have a point
 DEVSTACK=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 REPOSITORY=$(dirname "$DEVSTACK")
 # What the environment may override, for the scripts that source this file.

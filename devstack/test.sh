@@ -100,7 +100,7 @@ openstack_step() {
   say "== openstack: aio.sh up; aio.sh prove (whole output: $log; logs of the services: $SPLITMEM_AIO_STATE/log)"
   find "$REPOSITORY" -path '*/target/surefire-reports/*' -delete
   mkdir -p "$(dirname "$report")"
-  { "$HERE/aio.sh" up && "$HERE/aio.sh" prove --junit "$report"; } 2>&1 |
+  { "$HERE/aio.sh" up && timeout --foreground -k 60 3000 "$HERE/aio.sh" prove --junit "$report"; } 2>&1 |
     tee "$log" | grep --line-buffered -E '^(==|--|OpenStack|aio.sh:|installing)' || status=${PIPESTATUS[0]}
   ((status == 0)) || grep -B 12 '^aio.sh:' "$log" || true
   count openstack "$status"

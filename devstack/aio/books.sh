@@ -65,10 +65,12 @@ check_books() {
 
 # As check_books, but as soon as the bridges have compared all books with the hosts once more.
 check_books_soon() {
-  wait_for $((RECONCILE_SECONDS * 2 + 2)) "the books to be right $1" books_are "$2" "$3" || true
+  wait_for $((RECONCILE_SECONDS * 3)) "the books to be right $1" books_are "$2" "$3" || true
   check_books "$@"
 }
 
 bridge_migration() { # JQ: of the server's newest
-  bridge GET "/v1/migrations?instance_uuid=$SERVER" | jq -r ".migrations | max_by(.created_at) | $1"
+  bridge GET "/v1/migrations?instance_uuid=$SERVER" | jq -r ".migrations | max_by(.created_at) | $1 // empty"
 }
+
+plans_for() { bridge GET "/v1/migrations?instance_uuid=$SERVER" | jq "[.migrations[] | select(.destination == \"$1\")] | length"; } # HOST

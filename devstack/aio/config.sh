@@ -115,7 +115,7 @@ nova_config() {
   cat <<EOF
 [DEFAULT]
 transport_url = $(rabbit)
-rpc_response_timeout = 180
+rpc_response_timeout = 60
 osapi_compute_listen = $CONTROLLER_ADDRESS
 osapi_compute_workers = 1
 enabled_apis = osapi_compute

@@ -46,31 +46,34 @@ running_migration() {
 
 migration_is_shown() { [[ -n $(running_migration) ]]; }
 
-# watch_migration STARTED: prints each change that Nova's API shows, until there is no running migration. Sets SEEN_PROGRESS.
+processed_bytes() { running_migration | cut -d ' ' -f 4; }
+has_processed_more_than() { (($(processed_bytes) > $1)); } # BYTES
+
+# watch_migration STARTED: prints each change that Nova's API shows, until there is no running migration.
 watch_migration() {
-  local line last="" id status total processed remaining empty=0
-  SEEN_PROGRESS=0
+  local line last="" id status total processed remaining empty=0 deadline=$((SECONDS + 600))
   wait_for 30 "Nova to begin the migration" migration_is_shown || die "Nova has not begun a migration"
   while ((empty < 3)); do
+    ((SECONDS < deadline)) || die "Nova's migration has not ended after 600 s: $last"
     line=$(running_migration)
     if [[ -z $line ]]; then empty=$((empty + 1)); else empty=0; fi
     if [[ -n $line && $line != "$last" ]]; then
       read -r id status total processed remaining <<<"$line"
       say "  $(elapsed "$1") s: migration $id $status, memory total $total, processed $processed, remaining $remaining"
-      if [[ ${processed:-} =~ ^[1-9] ]]; then SEEN_PROGRESS=$((SEEN_PROGRESS + 1)); fi
       last=$line
     fi
     sleep 0.3
   done
 }
 
-# verified_from HOST: two whole sweeps of the guest's memory after now, without one wrong byte.
+# verified_from HOST: two whole sweeps of the guest's memory after now, without one wrong byte. For check: nothing ends it but a return.
 verified_from() {
   local console before
   console=$(server_console "$1")
-  wait_for 60 "the guest to go on at $1" guest_value "$console" sweep
+  wait_for 60 "the guest to go on at $1" guest_value "$console" sweep || return 1
   before=$(guest_value "$console" sweep)
-  wait_for 180 "two sweeps of the guest" guest_swept "$console" $((before + 1))
+  [[ -n $before ]] || return 1
+  wait_for 180 "two sweeps of the guest" guest_swept "$console" $((before + 1)) || return 1
   say "  $1: $(guest_report "$console")"
   [[ $(guest_value "$console" bad) == 0 ]] && ! grep -q '^BAD' "$console"
 }
@@ -107,7 +110,7 @@ delete_server() {
   SERVER=""
 }
 
-server_is_gone() { [[ $(server_field id) == null ]]; }
+server_is_gone() { api GET "/servers/$SERVER" | jq -e .itemNotFound; }
 
 nothing_lent() {
   local host
@@ -116,7 +119,8 @@ nothing_lent() {
   done
 }
 
-copying() { [[ $(running_migration | cut -d ' ' -f 4) =~ ^[1-9] ]]; }
+copying() { [[ $(processed_bytes) =~ ^[1-9] ]]; }
+migration_status_is() { grep -qE "$2" <<<"$(migration_status "$1")"; } # ID PATTERN
 migration_status() { api GET "/os-migrations?instance_uuid=$SERVER" | jq -r ".migrations[] | select(.id == $1) | .status"; } # ID
 
 server_action() { # WHAT STATUS BODY
@@ -124,7 +128,7 @@ server_action() { # WHAT STATUS BODY
   started=$(now)
   answer=$(api POST "/servers/$SERVER/action" "$3")
   [[ $answer != *'"code"'* ]] || die "Nova refuses to $1: $answer"
-  wait_for 20 "Nova to begin to $1" server_is_busy "$2" || die "Nova has not begun to $1"
+  wait_for 120 "Nova to begin to $1" server_is_busy "$2" || die "Nova has not begun to $1"
   wait_for 240 "the server to be $2" settled || die "no end of $1"
   [[ $(server_field status) == "$2" ]] || die "$1 ended as $(server_field status): $(server_field fault | cut -c1-600)"
   say "  $1: $2 on $(server_host) after $(elapsed "$started") s"

@@ -76,6 +76,19 @@ def test_while_the_bridge_is_away_the_daemon_aborts(remote, bridge_service, daem
     assert daemon_service.asked()[-1] == ('DELETE', '/v1/migrations/m1')
 
 
+@pytest.mark.parametrize('answer', [(503, {'error': {'message': 'no database'}}), (200, {}), (200, {'migrations': [{}]})])
+def test_while_the_bridge_is_ill_the_daemon_tells_what_is_running_and_aborts_it(remote, bridge_service, daemon_service, answer):
+    bridge_service.answers['GET', '/v1/migrations?source=host1&status=running'] = answer
+    daemon_service.answers['GET', '/v1/migrations'] = (200, [daemon_migration('READY'), daemon_migration('ABORTED', id='m0')])
+    found, = remote.running('host1')
+    assert (found.id, found.phase) == ('m1', 'READY')
+    asked = len(bridge_service.requests)
+    daemon_service.answers['DELETE', '/v1/migrations/m1'] = (200, daemon_migration('READY'))
+    remote.abort(found)
+    assert daemon_service.asked()[-1] == ('DELETE', '/v1/migrations/m1')
+    assert len(bridge_service.requests) == asked, 'the bridge has other ids'
+
+
 def test_a_refused_abort_is_not_tried_elsewhere(remote, bridge_service, daemon_service):
     bridge_service.answers['DELETE', '/v1/migrations/b1'] = (409, {'error': {'message': 'it runs at host2', 'reason': 'handed-over'}})
     with pytest.raises(client.ClientError) as refused:
@@ -90,12 +103,15 @@ def test_nobody_at_all(remote, bridge_service, daemon_service):
         remote.show(PLANNED)
 
 
-def test_unplan_gives_up_only_what_goes_to_this_host(remote, bridge_service):
+def test_unplan_gives_up_only_what_is_planned_to_this_host(remote, bridge_service):
     entries = [bridge_migration('PLANNED', 'planned', id='x')['migration'],
-               bridge_migration('PLANNED', 'planned', id='y', destination='host3')['migration'],
-               bridge_migration('DONE', 'completed', id='z')['migration']]
-    bridge_service.answers['GET', '/v1/migrations?instance_uuid=' + UUID] = (200, {'migrations': entries})
-    bridge_service.answers['DELETE', '/v1/migrations/x'] = (204, None)
+               bridge_migration('PLANNED', 'planned', id='y', destination='host3')['migration']]
+    running = bridge_migration('PRECOPY', 'running', id='z')['migration']
+    by_instance = '/v1/migrations?instance_uuid=' + UUID
+    bridge_service.answers['GET', by_instance] = (200, {'migrations': [*entries, running]})
+    bridge_service.answers['GET', by_instance + '&status=planned'] = (200, {'migrations': entries})
+    for known in 'xyz':
+        bridge_service.answers['DELETE', '/v1/migrations/' + known] = (204, None)
     remote.unplan(UUID, 'host2')
     assert [path for method, path in bridge_service.asked() if method == 'DELETE'] == ['/v1/migrations/x']
 

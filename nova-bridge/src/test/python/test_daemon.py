@@ -58,6 +58,17 @@ def test_progress(local, daemon_service, server):
     assert (local.show(shown).is_over, local.show(shown).reason) == (True, 'host3 is gone')
 
 
+def test_one_whose_start_was_not_answered_is_found_and_aborted(local, daemon_service, server):
+    planned = local.plan(server, 'host1', 'host2')
+    daemon_service.answers['GET', '/v1/migrations'] = (200, [])
+    local.abort(planned)
+    assert daemon_service.asked() == [('GET', '/v1/migrations')]
+    daemon_service.answers['GET', '/v1/migrations'] = (200, [daemon_migration('PRECOPY', id='m7')])
+    daemon_service.answers['DELETE', '/v1/migrations/m7'] = (200, daemon_migration('PRECOPY', id='m7'))
+    local.abort(planned)
+    assert daemon_service.asked()[-1] == ('DELETE', '/v1/migrations/m7')
+
+
 def test_running_ones_only(local, daemon_service):
     daemon_service.answers['GET', '/v1/migrations'] = (200, [daemon_migration('DONE', id='a'), daemon_migration('READY', id='b')])
     assert [m.id for m in local.running('host1')] == ['b']

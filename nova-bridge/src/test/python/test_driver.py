@@ -20,6 +20,7 @@ def ours():
     made = object.__new__(driver.SplitMemLibvirtDriver)
     made._splitmem = mock.create_autospec(client.Client, instance=True)
     made._splitmem_runs = {}
+    made._splitmem_booting = set()
     made._host = mock.Mock()
     return made
 
@@ -45,6 +46,7 @@ def stock_call(name, result=None):
 
 METHODS = {
     '_get_guest_xml': ('net', 'disk', 'image'), '_get_volume_config': ('connection', 'disk'), 'destroy': ('net', 'bdm'),
+    'resume_state_on_host_boot': ('net', 'bdm'),
     'migrate_disk_and_power_off': ('dest', 'flavor', 'net', 'bdm'),
     'check_can_live_migrate_destination': ('src', 'dst', True), 'pre_live_migration': ('bdm', 'net', 'disk', 'data'),
     'rollback_live_migration_at_destination': ('net', 'bdm'), 'check_can_live_migrate_source': ('data', 'bdm'),
@@ -108,6 +110,8 @@ def test_memory_is_booked_before_a_cold_start(ours):
 @pytest.mark.parametrize('error, task_state, starts', [
     (client.Unavailable('away'), task_states.SPAWNING, False), (client.Unavailable('away'), None, False),
     (client.Unavailable('away'), task_states.REBOOT_STARTED_HARD, True), (client.Unavailable('away'), task_states.POWERING_ON, True),
+    (client.Unavailable('away'), task_states.RESCUING, True), (client.Unavailable('away'), task_states.UNRESCUING, True),
+    (client.Unavailable('away'), task_states.RESUMING, True),
     (client.ClientError('no room', 409), task_states.REBOOT_STARTED_HARD, False)])
 def test_without_a_booking(ours, error, task_state, starts):
     ours._splitmem.place.side_effect = error
@@ -134,6 +138,24 @@ def test_a_server_that_starts_again_keeps_its_booking_meanwhile(ours, task_state
         ours.destroy(CONTEXT, instance(task_state=task_state), 'net')
     assert called.called
     assert ours._splitmem.mock_calls == []
+
+
+def test_a_server_that_is_started_when_its_host_boots_keeps_its_booking_meanwhile(ours):
+    def hard_reboot(self, context, server, *args):
+        with stock_call('destroy'), stock_call('_create_guest'):
+            self.destroy(context, server, 'net')
+            self._create_guest(context, '<domain/>', server)
+
+    with mock.patch.object(stock.LibvirtDriver, 'resume_state_on_host_boot', hard_reboot):
+        ours.resume_state_on_host_boot(CONTEXT, instance(), 'net', 'bdm')
+        assert not ours._splitmem.unplace.called and ours._splitmem.place.called
+        ours._splitmem.place.side_effect = client.Unavailable('away')
+        with pytest.raises(driver.SplitmemRefused):
+            ours.resume_state_on_host_boot(CONTEXT, instance(), 'net', 'bdm')
+    assert not ours._splitmem.unplace.called
+    with stock_call('destroy'):
+        ours.destroy(CONTEXT, instance(), 'net')
+    assert ours._splitmem.unplace.called, 'it is as ever afterwards'
 
 
 @pytest.mark.parametrize('split', [True, False])
@@ -215,6 +237,11 @@ def test_a_restarted_compute_gives_up_what_nova_has_forgotten(ours):
     with stock_call('init_host'):
         ours.init_host('host2')
     assert [call.args[0].id for call in ours._splitmem.abort.call_args_list] == ['a']
+    ours._splitmem.running.return_value = [migration(client.READY, 'c'), migration(client.PRECOPY, 'd')]
+    ours._splitmem.abort.side_effect = [client.ClientError('it runs there', 409, 'handed-over'), None]
+    with stock_call('init_host'):
+        ours.init_host('host2')
+    assert [call.args[0].id for call in ours._splitmem.abort.call_args_list] == ['a', 'c', 'd']
     ours._splitmem.running.side_effect = client.Unavailable('away')
     with stock_call('init_host') as called:
         ours.init_host('host2')

@@ -18,7 +18,7 @@ class Service(client.Client):
     def __init__(self, *phases):
         self.phases = list(phases)
         self.calls = []
-        self.refuse_plan = self.refuse_abort = None
+        self.refuse_plan = self.refuse_start = self.refuse_abort = self.refuse_complete = None
 
     def at(self, phase, **more):
         return client.Migration(UUID, 'host2', id='m1', phase=phase, source='host1', total=100, processed=40, remaining=60, **more)
@@ -31,6 +31,8 @@ class Service(client.Client):
 
     def start(self, migration, server):
         self.calls.append('start')
+        if self.refuse_start:
+            raise self.refuse_start
         return self.at(client.PLANNED)
 
     def show(self, migration):
@@ -47,6 +49,8 @@ class Service(client.Client):
 
     def complete(self, migration):
         self.calls.append('complete')
+        if self.refuse_complete:
+            raise self.refuse_complete
         self.phases = [client.READY, client.READY, client.DONE]
 
 
@@ -211,7 +215,8 @@ def test_an_abort_that_is_too_late_is_refused(guest, server):
     end = in_thread(proxy)
     until(lambda: not guest.active)
     with pytest.raises(client.ClientError):
-        proxy.abort_job()
+        current.abort(guest)
+    proxy.abort_job()  # Nova's monitor goes on all the same
     service.phases = [client.DONE]
     assert end() is None
     guest.is_active = lambda: False
@@ -244,6 +249,43 @@ def test_given_up_by_the_daemon_while_libvirt_waits(guest, server, monkeypatch):
     assert end() is not None
 
 
+def no_job():
+    raise libvirt.libvirtError('no job is active on the domain')
+
+
+def test_a_timeout_while_nobody_answers_and_libvirt_has_no_job_is_survived(guest, server):
+    service = Service(client.READY, client.HANDOVER)
+    service.refuse_abort = client.Unavailable('nobody there')
+    proxy, current = proxy_of(guest, service, server, settle_timeout=5)
+    end = in_thread(proxy)
+    until(lambda: not guest.active)
+    guest.abort_job = no_job
+    with pytest.raises(libvirt.libvirtError):
+        current.abort(guest)
+    proxy.abort_job()
+    service.phases = [client.DONE]
+    assert end() is None
+
+
+def test_libvirt_is_told_again_if_it_had_no_job(guest, server, monkeypatch):
+    monkeypatch.setattr(run, 'GRACE_SECONDS', 0.02)
+    guest.go.clear()
+    service = Service(client.READY)
+    proxy, current = proxy_of(guest, service, server)
+    end = in_thread(proxy)
+    until(lambda: guest.xml is not None)
+    service.phases = [client.ABORTED]
+    tell, tried = guest.abort_job, []
+    guest.abort_job = lambda: tried.append(1) or (no_job() if len(tried) < 3 else tell())
+
+    def told():
+        assert proxy.get_job_info().type == libvirt.VIR_DOMAIN_JOB_UNBOUNDED
+        return guest.aborted
+
+    until(told)
+    assert len(tried) == 3 and end() is not None
+
+
 def test_when_libvirt_fails_the_split_migration_is_given_up(guest, server):
     guest.error = libvirt.libvirtError('no disk there')
     service = Service(client.READY)
@@ -261,6 +303,26 @@ def test_a_refused_plan_starts_nothing(guest, server):
     with pytest.raises(client.ClientError, match='nobody lends'):
         proxy.migrate('', destination_xml='<target/>')
     assert service.calls == ['plan'] and guest.xml is None
+
+
+def test_a_refused_start_has_begun_nothing(guest, server):
+    service = Service(client.PRECOPY)
+    service.refuse_start = client.ClientError('somebody migrates it already', 409, 'vm-migrating')
+    proxy, _ = proxy_of(guest, service, server)
+    with pytest.raises(client.ClientError, match='somebody migrates it already'):
+        proxy.migrate('', destination_xml='<target/>')
+    assert service.calls == ['plan', 'start'], "an abort could hit somebody else's"
+
+
+def test_a_start_without_an_answer_is_given_up_whenever_it_begins(guest, server, monkeypatch):
+    monkeypatch.setattr(run, 'BEGINNING_SECONDS', 0.05)
+    service = Service(client.PRECOPY)
+    service.refuse_start = client.Unavailable('the connection broke')
+    proxy, current = proxy_of(guest, service, server)
+    with pytest.raises(client.Unavailable, match='the connection broke'):
+        proxy.migrate('', destination_xml='<target/>')
+    assert service.calls[:4] == ['plan', 'start', 'abort', 'abort'], 'it is not known yet at the first'
+    assert guest.xml is None and current.finished
 
 
 def test_an_obstacle_is_found_before_anything_is_asked(guest, server):
@@ -286,18 +348,95 @@ def test_patience_ends(guest, server):
     assert 'abort' in service.calls
 
 
-def test_force_complete_is_ours_until_libvirt_migrates(guest, server):
-    guest.go.clear()
-    service = Service(client.PRECOPY)
+def test_a_migration_that_is_not_told_of_is_given_up(guest, server):
+    service = Service(client.PRECOPY, client.ClientError('the credentials have ended', 403, 'forbidden'))
+    proxy, _ = proxy_of(guest, service, server)
+    with pytest.raises(client.ClientError, match='the credentials have ended'):
+        proxy.migrate('', destination_xml='<target/>')
+    assert service.calls == ['plan', 'start', 'abort'] and guest.xml is None
+
+
+@pytest.mark.parametrize('phase', [client.PLANNED, client.PRECOPY])
+def test_force_complete_cuts_the_copy(guest, server, phase):
+    service = Service(phase)
     proxy, current = proxy_of(guest, service, server)
     end = in_thread(proxy)
     until(lambda: current.migration is not None)
     assert current.force_complete() and 'complete' in service.calls
+    assert end() is None and not current.complete_asked
+
+
+@pytest.mark.parametrize('phase', [client.PRECOPY, client.READY])
+def test_force_complete_is_ours_until_libvirt_really_migrates(guest, server, phase):
+    guest.go.clear()
+    service = Service(phase)
+    nearly = types.SimpleNamespace(remaining=19, rate=10)
+    service.at = lambda phase: client.Migration(UUID, 'host2', id='m1', phase=phase, remaining=nearly.remaining, rate=nearly.rate)
+    proxy, current = proxy_of(guest, service, server)
+    end = in_thread(proxy)
     until(lambda: guest.xml is not None)
-    assert not current.force_complete()
+    nearly.remaining = 10 ** 6  # written anew meanwhile; the hook holds libvirt for another round
+    assert current.force_complete() and 'complete' in service.calls
+    service.phases = [client.SWITCHOVER]
+
+    def is_novas():
+        proxy.get_job_info()
+        return not current.force_complete()
+
+    until(is_novas)
     guest.go.set()
     service.phases = [client.DONE]
     assert end() is None
+    assert not current.force_complete()
+
+
+def test_an_early_force_complete_is_remembered(guest, server):
+    service = Service(client.PRECOPY)
+    proxy, current = proxy_of(guest, service, server)
+    assert current.force_complete() and service.calls == []
+    assert in_thread(proxy)() is None
+    assert service.calls == ['plan', 'start', 'complete']
+
+
+def test_a_refused_force_complete_is_tried_again(guest, server):
+    service = Service(client.PLANNED)
+    service.refuse_complete = client.ClientError('splitmemd has not answered yet', 409, 'not-running')
+    proxy, current = proxy_of(guest, service, server)
+    end = in_thread(proxy)
+    until(lambda: current.migration is not None)
+    assert current.force_complete()
+    until(lambda: service.calls.count('complete') > 2)
+    service.refuse_complete = None
+    assert end() is None
+
+
+def test_a_refused_force_complete_is_tried_again_while_the_hook_holds_libvirt(guest, server):
+    guest.go.clear()
+    service = Service(client.READY)
+    proxy, current = proxy_of(guest, service, server)
+    end = in_thread(proxy)
+    until(lambda: guest.xml is not None)
+    service.refuse_complete = client.Unavailable('nobody there')
+    assert current.force_complete()
+    service.refuse_complete = None
+
+    def asked_again():
+        proxy.get_job_info()
+        return service.calls.count('complete') > 1
+
+    until(asked_again)
+    assert not current.complete_asked
+    guest.go.set()
+    assert end() is None
+
+
+@pytest.mark.parametrize('phase', [client.SWITCHOVER, client.HANDOVER, client.DONE, client.ABORTED])
+def test_what_is_too_late_to_complete_is_not_asked(guest, server, phase):
+    service = Service(phase)
+    _, current = proxy_of(guest, service, server)
+    current.complete_asked, current.migration = True, service.at(phase)
+    assert current.force_complete() is (phase == client.ABORTED)
+    assert service.calls == []
 
 
 def test_everything_else_is_the_guests(guest, server):

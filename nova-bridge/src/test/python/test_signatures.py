@@ -9,7 +9,7 @@ import pytest
 from splitmem_nova import driver
 from splitmem_nova import run
 
-OURS = {'_place', '_forget', '_plan', '_proxy', '__init__'}
+OURS = {'_abort_forgotten', '_place', '_forget', '_plan', '_proxy', '__init__'}
 
 
 def overridden():

@@ -14,7 +14,7 @@ MICROVERSION = 'split-migration 1.0'
 
 
 class BridgeClient(client.Client):
-    """While the bridge is away, progress and abort are asked of this host's splitmemd: it carries a migration on by itself.
+    """While the bridge is away, progress, abort and what is running are asked of this host's splitmemd, which carries on by itself.
 
     :param conf: all of nova.conf, with our section registered
     """
@@ -51,12 +51,16 @@ class BridgeClient(client.Client):
         self._with_fall_back('POST', '/force-complete', migration, self._daemon.complete)
 
     def running(self, source):
-        answer = self._ask('GET', '/v1/migrations?source=%s&status=running' % source)
-        found = [self._migration({'migration': entry}) for entry in _field(answer, 'migrations')]
+        try:
+            answer = self._ask('GET', '/v1/migrations?source=%s&status=running' % source)
+            found = [self._migration({'migration': entry}) for entry in _field(answer, 'migrations')]
+        except client.Unavailable as e:
+            LOG.warning('%s; asking splitmemd on this host', e)
+            return self._daemon.running(source)
         return [entry for entry in found if entry.source == source and not entry.is_over]
 
     def unplan(self, instance_uuid, destination):
-        answer = self._ask('GET', '/v1/migrations?instance_uuid=%s' % instance_uuid)
+        answer = self._ask('GET', '/v1/migrations?instance_uuid=%s&status=planned' % instance_uuid)
         for entry in _field(answer, 'migrations'):
             found = self._migration({'migration': entry})
             if found.destination == destination and not found.is_over:
@@ -75,6 +79,9 @@ class BridgeClient(client.Client):
                 raise
 
     def _with_fall_back(self, method, action, migration, otherwise):
+        if migration.local:
+            otherwise(migration)
+            return
         try:
             self._ask(method, '/v1/migrations/%s%s' % (migration.id, action))
         except client.Unavailable as e:

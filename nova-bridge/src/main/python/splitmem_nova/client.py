@@ -6,6 +6,7 @@ import dataclasses
 PLANNED, PRECOPY, READY, SWITCHOVER, HANDOVER, DONE, ABORTED = (
     'PLANNED', 'PRECOPY', 'READY', 'SWITCHOVER', 'HANDOVER', 'DONE', 'ABORTED')
 OVER = (DONE, ABORTED)
+HYPERVISOR_MIGRATES = (SWITCHOVER, HANDOVER, DONE)  # or has
 
 # The hypervisor is asked so much earlier than it is needed: the hook at the destination holds it for as long as it is too early.
 LEAD_SECONDS = 2
@@ -88,7 +89,7 @@ class Client:
         raise NotImplementedError
 
     def unplan(self, instance_uuid, destination):
-        """Gives up whatever is planned or running towards this destination; does nothing if there is nothing."""
+        """Gives up what is planned towards this destination, if there is anything; what has begun is its source's alone."""
         raise NotImplementedError
 
     def place(self, server, host):

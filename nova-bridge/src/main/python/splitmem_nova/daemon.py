@@ -46,7 +46,10 @@ class DaemonClient(client.Client):
         return self._migration(self._ask('GET', '/v1/migrations/%s' % migration.id))
 
     def abort(self, migration):
-        self._ask('DELETE', '/v1/migrations/%s' % migration.id)
+        # One whose start was not answered has no id: if it has begun, it is the newest.
+        begun = migration if migration.id else self.latest(migration.instance_uuid, migration.destination)
+        if begun is not None:
+            self._ask('DELETE', '/v1/migrations/%s' % begun.id)
 
     def complete(self, migration):
         self._ask('POST', '/v1/migrations/%s/complete' % migration.id)

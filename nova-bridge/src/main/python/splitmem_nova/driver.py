@@ -24,7 +24,7 @@ splitmem_conf.register(CONF)
 # The server's memory is booked already: it must be possible to start it again while the bridge is away.
 STARTING_AGAIN = (task_states.REBOOT_STARTED, task_states.REBOOT_STARTED_HARD, task_states.REBOOTING,
                   task_states.REBOOTING_HARD, task_states.REBOOT_PENDING, task_states.REBOOT_PENDING_HARD,
-                  task_states.POWERING_ON)
+                  task_states.POWERING_ON, task_states.RESCUING, task_states.UNRESCUING, task_states.RESUMING)
 
 
 class SplitmemRefused(exception.NovaException):
@@ -37,18 +37,27 @@ class SplitMemLibvirtDriver(driver.LibvirtDriver):
         self._splitmem = {'bridge': bridge.BridgeClient, 'daemon': lambda conf: daemon.DaemonClient(conf.splitmem)}[
             CONF.splitmem.client](CONF)
         self._splitmem_runs = {}  # by instance uuid
+        self._splitmem_booting = set()  # uuids of the instances that are started after a boot of this host
 
     def init_host(self, host):
         """Nova forgets its running migrations with a restart of nova-compute, so ours must not go on."""
         super().init_host(host)
         try:
-            for migration in self._splitmem.running(host):
-                if migration.phase in (client.PLANNED, client.PRECOPY, client.READY):
-                    LOG.warning('splitmem: migration %s of %s was under way when nova-compute ended: aborting it',
-                                migration.id, migration.instance_uuid)
-                    self._splitmem.abort(migration)
+            running = self._splitmem.running(host)
         except client.ClientError as e:
             LOG.error('splitmem: whether a migration was under way when nova-compute ended is not known: %s', e)
+            return
+        for migration in running:
+            if migration.phase in (client.PLANNED, client.PRECOPY, client.READY):
+                self._abort_forgotten(migration)
+
+    def _abort_forgotten(self, migration):
+        LOG.warning('splitmem: migration %s of %s was under way when nova-compute ended: aborting it',
+                    migration.id, migration.instance_uuid)
+        try:
+            self._splitmem.abort(migration)
+        except client.ClientError as e:  # the others are aborted all the same
+            LOG.error('splitmem: migration %s of %s could not be aborted: %s', migration.id, migration.instance_uuid, e)
 
     # --- domains ---
 
@@ -89,9 +98,21 @@ class SplitMemLibvirtDriver(driver.LibvirtDriver):
 
     def destroy(self, context, instance, *args, **kwargs):
         super().destroy(context, instance, *args, **kwargs)
-        # A hard reboot and a power-on begin with this too; they are to find the room that the server had.
-        if flavors.is_split(instance.flavor) and instance.task_state not in STARTING_AGAIN:
+        # A hard reboot, a power-on and a start after the host's boot begin with this too; they are to find the room that it had.
+        starts_again = instance.task_state in STARTING_AGAIN or instance.uuid in self._splitmem_booting
+        if flavors.is_split(instance.flavor) and not starts_again:
             self._forget(self._splitmem.unplace, instance)
+
+    def resume_state_on_host_boot(self, context, instance, *args, **kwargs):
+        """A hard reboot without a task state.
+
+        The room is kept, but the bridge has to answer: without it all split servers of this host would start whole at once.
+        """
+        self._splitmem_booting.add(instance.uuid)
+        try:
+            return super().resume_state_on_host_boot(context, instance, *args, **kwargs)
+        finally:
+            self._splitmem_booting.discard(instance.uuid)
 
     def migrate_disk_and_power_off(self, context, instance, dest, flavor, *args, **kwargs):
         result = super().migrate_disk_and_power_off(context, instance, dest, flavor, *args, **kwargs)
@@ -173,10 +194,5 @@ class SplitMemLibvirtDriver(driver.LibvirtDriver):
 
     def live_migration_force_complete(self, instance):
         current = self._splitmem_runs.get(instance.uuid)
-        try:
-            ours = current is not None and current.force_complete()
-        except client.ClientError as e:
-            LOG.error('splitmem: the migration cannot be completed now: %s', e, instance=instance)
-            raise SplitmemRefused(reason=e) from e
-        if not ours:
+        if current is None or not current.force_complete():
             super().live_migration_force_complete(instance)

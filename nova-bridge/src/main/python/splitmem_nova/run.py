@@ -25,6 +25,9 @@ LOG = logging.getLogger(__name__)
 # How long the hypervisor may take to notice by itself that splitmemd has given up, before it is told.
 GRACE_SECONDS = 2
 
+# How long a splitmemd that was asked to begin may take to know of the migration, when nobody tells whether it has begun.
+BEGINNING_SECONDS = 5
+
 
 class MigrationFailed(Exception):
     """The split migration was given up; the server runs on where it was."""
@@ -49,6 +52,7 @@ class Run:
         self._told_hypervisor = False
         self.migration = None
         self.abort_asked = False
+        self.complete_asked = False
         self.hypervisor_asked = False
         self.finished = False
 
@@ -64,14 +68,41 @@ class Run:
             ready_xml = xml.prepare(destination_xml, self._conf.prepare_command)
             planned = self._service.plan(self._server, self._source, self._destination)
             self._refuse_if_aborted()
-            self.migration = self._service.start(planned, self._server)
+            self.migration = self._start(planned)
             LOG.info('splitmem: migration %s of %s to %s has begun', self.migration.id, self._server.uuid, self._destination)
-            self._await_ready()
+            self._await_ready_or_give_up()
             self.hypervisor_asked = True
             self._call_hypervisor(migrate, ready_xml)
             self._settle()
         finally:
             self.finished = True
+
+    def _start(self, planned):
+        try:
+            return self._service.start(planned, self._server)
+        except client.Unavailable:
+            self._undo_start(planned)
+            raise
+
+    def _undo_start(self, planned):
+        """It may have begun, or be about to, and nobody else would ever end it: so again and again for a while."""
+        limit = time.monotonic() + BEGINNING_SECONDS
+        while True:
+            try:
+                self._service.abort(planned)
+            except client.ClientError as e:
+                LOG.warning('splitmem: whether the migration of %s to %s has begun is not known: %s',
+                            self._server.uuid, self._destination, e)
+            if time.monotonic() >= limit:
+                return
+            time.sleep(self._conf.poll_interval)
+
+    def _await_ready_or_give_up(self):
+        try:
+            self._await_ready()
+        except client.ClientError as e:  # a refusal to tell, as of credentials that ended; nobody else would ever end it
+            self._give_up(e)
+            raise
 
     def _await_ready(self):
         while True:
@@ -79,6 +110,7 @@ class Run:
             current = self._refresh()
             if current.phase == client.ABORTED:
                 raise MigrationFailed('the split migration was given up: %s' % (current.reason or 'no reason told'))
+            self._complete_if_asked()
             if current.hypervisor_may_start:
                 return
             time.sleep(self._conf.poll_interval)
@@ -172,13 +204,18 @@ class Run:
         except client.ClientError as e:
             LOG.warning('splitmem: %s', e)
             return
+        self._complete_if_asked()
         if self.migration.phase != client.ABORTED or self._told_hypervisor:
             return
         if self._aborted_since is None:
             self._aborted_since = now
         if now - self._aborted_since >= GRACE_SECONDS:
-            self._told_hypervisor = True
-            guest.abort_job()
+            try:
+                guest.abort_job()
+                self._told_hypervisor = True
+            except libvirt.libvirtError as e:  # its part may have ended just now, and the operation thread be giving up ours
+                LOG.warning('splitmem: the hypervisor cannot be told that the migration of %s was given up: %s',
+                            self._server.uuid, e)
 
     def abort(self, guest):
         """Before libvirt migrates our part is enough: the operation thread notices. Raises if it is too late."""
@@ -193,12 +230,27 @@ class Run:
             guest.abort_job()
 
     def force_complete(self):
-        """-> whether it was still ours to do; otherwise libvirt is at work, and Nova's own way is the right one"""
-        if self.hypervisor_asked:
+        """-> False once the hypervisor migrates: Nova's own way is the right one then. Before, it is done here, when it can be.
+
+        That the hypervisor was asked says nothing: the hook at the destination may hold it for whole rounds of copying.
+        """
+        current = self.migration
+        if current is not None and current.phase in client.HYPERVISOR_MIGRATES:
             return False
-        if self.migration is not None:
-            self._service.complete(self.migration)
+        self.complete_asked = True
+        self._complete_if_asked()
         return True
+
+    def _complete_if_asked(self):
+        """What was refused is tried again at the next look: it may not have begun yet, or bridge and splitmemd may be away."""
+        current = self.migration
+        if not self.complete_asked or current is None or current.is_over or current.phase in client.HYPERVISOR_MIGRATES:
+            return
+        try:
+            self._service.complete(current)
+            self.complete_asked = False
+        except client.ClientError as e:
+            LOG.warning('splitmem: migration %s of %s cannot be completed yet: %s', current.id, self._server.uuid, e)
 
 
 class GuestProxy:
@@ -221,7 +273,11 @@ class GuestProxy:
         return self._run.job_info(self._guest)
 
     def abort_job(self):
-        self._run.abort(self._guest)
+        """At the completion timeout, by Nova's monitor: if we raised, it would leave the server in ERROR, wherever it runs."""
+        try:
+            self._run.abort(self._guest)
+        except (client.ClientError, libvirt.libvirtError) as e:
+            LOG.warning('splitmem: the migration cannot be aborted after its time: %s', e)
 
     def migrate_configure_max_downtime(self, mstime):
         # Before libvirt migrates there is nothing to configure, and afterwards what it stops for is not much.
