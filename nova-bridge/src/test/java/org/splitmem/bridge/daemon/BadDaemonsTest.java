@@ -122,16 +122,17 @@ class BadDaemonsTest {
     }
 
     @Test
-    void aHostThatHangsIsWaitedForOnceByThoseWhoChoose() {
-        WIRE.stubFor(any(anyUrl()).willReturn(okJson("{}").withFixedDelay(5000)));
-        try (Daemons daemons = daemons(Duration.ofMillis(1200))) {
+    void aHostThatHangsIsWaitedForOnceByThoseWhoChoose() throws Exception {
+        try (FakeHosts hosts = new FakeHosts("h1");
+                Daemons daemons = new Daemons(hosts.addresses(), "key", Duration.ofMillis(1200))) {
+            hosts.mood("h1", FakeHosts.Mood.HANGS);
             List<HostReport> first = daemons.quickReports();
             assertThat(first.get(0).info()).isNull();
 
             assertThat(daemons.quickReports()).isEqualTo(first);
-            WIRE.verify(1, anyRequestedFor(anyUrl()));
+            assertThat(hosts.hanging("h1")).isEqualTo(1);
 
-            WIRE.stubFor(any(anyUrl()).willReturn(okJson("[]")));
+            hosts.mood("h1", FakeHosts.Mood.WELL);
             assertThat(daemons.vms().get(0).vms())
                     .as("of the truth nothing is hidden")
                     .isEmpty();
