@@ -62,9 +62,9 @@ public final class NovaBridge implements Callable<Integer> {
     private static final Logger log = LoggerFactory.getLogger(NovaBridge.class);
     private static final int EXIT_FAILED = 1;
     private static final long END_S = 20;
-    private static final int LOOPS = 5;
+    private static final int LOOPS = 6;
     private static final long WRITE_EVENTS_MS = 500;
-    private static final long FORGET_EVENTS_MS = TimeUnit.MINUTES.toMillis(10);
+    private static final long FORGET_MS = TimeUnit.MINUTES.toMillis(10);
     private static final CountDownLatch ENDED = new CountDownLatch(1);
 
     @Option(
@@ -158,7 +158,7 @@ public final class NovaBridge implements Callable<Integer> {
                     "reconciliation",
                     config.rhythm().reconcile().toMillis(),
                     () -> metrics.reconciled(reconciler.round(), clock.millis()));
-            tell(loops, history, events, daemons, config.events().interval().toMillis());
+            tell(loops, history, events, daemons, migrations, config.events());
             try (ApiServer server = new ApiServer(config.address(), config.port(), parts)) {
                 CountDownLatch asked = shutdownSignal();
                 server.start();
@@ -196,11 +196,17 @@ public final class NovaBridge implements Callable<Integer> {
     }
 
     private static void tell(
-            ScheduledExecutorService loops, EventHistory history, EventFeed events, Daemons daemons, long intervalMs) {
+            ScheduledExecutorService loops,
+            EventHistory history,
+            EventFeed events,
+            Daemons daemons,
+            MigrationService migrations,
+            BridgeConfig.Events settings) {
         repeat(loops, "the history of events", WRITE_EVENTS_MS, history::write);
-        repeat(loops, "forgetting old events", FORGET_EVENTS_MS, history::forget);
+        repeat(loops, "forgetting old events", FORGET_MS, history::forget);
+        repeat(loops, "forgetting old migrations", FORGET_MS, () -> migrations.forget(settings.keep()));
         if (events.samples()) {
-            repeat(loops, "paging events", intervalMs, () -> events.sample(daemons));
+            repeat(loops, "paging events", settings.interval().toMillis(), () -> events.sample(daemons));
         }
     }
 

@@ -85,11 +85,6 @@ public final class Bookings {
         return change(instance, owner, now -> booking);
     }
 
-    /** Adds to what is booked: both sides of a migration. @throws NoCapacityException if a host has no room; the old booking stays */
-    public Step add(UUID instance, Owner owner, Map<String, Long> more) throws ServiceException, NoCapacityException {
-        return change(instance, owner, now -> union(now, more));
-    }
-
     /** Nothing is booked for the VM any more. */
     public Step release(UUID instance) throws ServiceException {
         return releaseConsumer(Consumers.of(instance), now -> true);

@@ -74,7 +74,7 @@ public record BridgeConfig(
      * @param brokers empty: nothing to Kafka
      * @param propertiesFile further properties of Kafka's client; empty: none
      * @param interval between paging events of a VM, and at least between two that tell of a migration's progress
-     * @param keep how long events stay in the history
+     * @param keep how long events stay in the history, and migrations that are over
      */
     public record Events(
             String brokers,

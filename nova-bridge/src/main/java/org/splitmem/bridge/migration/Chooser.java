@@ -104,7 +104,7 @@ public final class Chooser {
             long freeMb)
             throws ServiceException, RefusedException {
         Map<String, HostReport> reports = new TreeMap<>();
-        daemons.reports().forEach(report -> reports.put(report.host().name(), report));
+        daemons.quickReports().forEach(report -> reports.put(report.host().name(), report));
         HostInfo mainInfo = mainInfo(main, reports);
         PlanRequest request = new PlanRequest(
                 main, source, vm.ramMb(), vm.mainMb(), freeMb + givenUp.getOrDefault(main, 0L), specs, holders);
@@ -133,8 +133,7 @@ public final class Chooser {
             throws ServiceException {
         Map<String, Long> promised = promised();
         List<Candidate> candidates = new ArrayList<>();
-        String aggregate = specs.aggregate();
-        for (Provider lender : placement.lenders(aggregate)) {
+        for (Provider lender : placement.lenders(specs.aggregate())) {
             HostReport report = reports.get(lender.name());
             HostInfo info = report == null ? null : report.info();
             long lendable = info == null
@@ -144,7 +143,6 @@ public final class Chooser {
                     lender.name(),
                     lender.freeMb() + givenUp.getOrDefault(lender.name(), 0L),
                     lendable,
-                    aggregate == null ? Set.of() : Set.of(aggregate),
                     trouble(report, main),
                     info == null || info.failureDomain() == null ? lender.name() : info.failureDomain(),
                     info == null || info.linkBytesPerSecond() == null ? 0 : info.linkBytesPerSecond(),

@@ -3,6 +3,7 @@ package org.splitmem.bridge.migration;
 import java.time.Clock;
 import java.time.Duration;
 import java.util.EnumSet;
+import java.util.HashMap;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
@@ -69,6 +70,7 @@ public final class Follower {
 
     /** One look at all that are not over and that no other bridge is looking after. */
     public void step() {
+        Map<String, ServiceException> silent = new HashMap<>();
         for (Migration migration : store.active()) {
             if (!store.lease(migration.id(), clock.millis())) {
                 continue;
@@ -86,7 +88,7 @@ public final class Follower {
                         giveUp(migration, Status.EXPIRED, "not started within " + PLAN_LASTS.toMinutes() + " minutes");
                     }
                 }
-                case RUNNING -> follow(migration);
+                case RUNNING -> follow(migration, silent);
                 case COMPLETED, FAILED, ABORTED, EXPIRED -> {}
             }
         }
@@ -101,8 +103,13 @@ public final class Follower {
 
     /** Finds out how a running migration is. */
     void follow(Migration migration) {
+        follow(migration, new HashMap<>());
+    }
+
+    /** @param silent sources that kept this round waiting in vain: of each only one migration does */
+    private void follow(Migration migration, Map<String, ServiceException> silent) {
         try {
-            Optional<MigrationInfo> found = atSource(migration);
+            Optional<MigrationInfo> found = atSource(migration, silent);
             if (found.isPresent()) {
                 heard(migration, found.get());
             } else if (migration.daemonId() != null || isOlder(migration, BEGINNING_LASTS)) {
@@ -120,6 +127,22 @@ public final class Follower {
     private boolean isSilent(Migration migration) {
         long since = silentSince.computeIfAbsent(migration.id(), id -> clock.millis());
         return isOlder(migration, SILENCE_LASTS) && clock.millis() - since > SILENCE_LASTS.toMillis();
+    }
+
+    private Optional<MigrationInfo> atSource(Migration migration, Map<String, ServiceException> silent)
+            throws ServiceException {
+        ServiceException earlier = silent.get(migration.source());
+        if (earlier != null) {
+            throw new ServiceException(earlier.kind(), "", "not asked, as in this round already " + earlier.text());
+        }
+        try {
+            return atSource(migration);
+        } catch (ServiceException e) {
+            if (e.kind() == ServiceException.Kind.UNREACHABLE || e.kind() == ServiceException.Kind.TIMEOUT) {
+                silent.put(migration.source(), e);
+            }
+            throw e;
+        }
     }
 
     private Optional<MigrationInfo> atSource(Migration migration) throws ServiceException {
@@ -153,9 +176,7 @@ public final class Follower {
         }
         store.progress(migration.id(), progress, info.reason(), clock.millis());
         if (info.phase() == MigrationPhase.DONE) {
-            complete(migration);
-        } else if (!progress.phase().equals(migration.progress().phase())) {
-            store.find(migration.id()).ifPresent(telemetry::migrationChanged);
+            complete(migration, info.reason());
         }
         if (migration.abortAsked() && info.phase().canAbort()) {
             daemons.abort(migration.source(), info.id());
@@ -165,7 +186,7 @@ public final class Follower {
     /** The daemon was started anew, or has forgotten it: where the VM runs tells how it ended. */
     private void notKnownAtSource(Migration migration) throws ServiceException {
         if (runsOn(migration.destination(), migration)) {
-            complete(migration);
+            complete(migration, "it runs on " + migration.destination());
         } else if (runsOn(migration.source(), migration)) {
             giveUp(
                     migration,
@@ -182,7 +203,7 @@ public final class Follower {
     private void afterSilence(Migration migration, String why) {
         try {
             if (runsOn(migration.destination(), migration)) {
-                complete(migration);
+                complete(migration, "it runs on " + migration.destination());
                 return;
             }
         } catch (ServiceException e) {
@@ -228,9 +249,9 @@ public final class Follower {
         return vm.isPresent() && (vm.get().state() == VmState.LOCAL || vm.get().state() == VmState.SPLIT);
     }
 
-    private void complete(Migration migration) {
+    private void complete(Migration migration, @Nullable String reason) {
         long now = clock.millis();
-        if (!store.end(migration.id(), Status.RUNNING, Status.COMPLETED, null, now)) {
+        if (!store.end(migration.id(), Status.RUNNING, Status.COMPLETED, reason, now)) {
             return;
         }
         vms.put(new PlacedVm(migration.vm().on(migration.destination()), migration.targetSide(), now));
@@ -257,7 +278,7 @@ public final class Follower {
     private void ended(String id) {
         store.find(id).ifPresent(migration -> {
             log.info("migration={} {}: {}", id, migration.status().word(), migration.reason());
-            telemetry.migrationChanged(migration);
+            telemetry.migrationEnded(migration);
         });
     }
 

@@ -1,6 +1,7 @@
 package org.splitmem.bridge.migration;
 
 import java.time.Clock;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -20,6 +21,7 @@ import org.splitmem.bridge.plan.ExtraSpecs;
 import org.splitmem.bridge.plan.Plan;
 import org.splitmem.bridge.store.Migration;
 import org.splitmem.bridge.store.MigrationStore;
+import org.splitmem.bridge.store.MigrationStore.Filter;
 import org.splitmem.bridge.store.PlacedVm;
 import org.splitmem.bridge.store.Progress;
 import org.splitmem.bridge.store.Status;
@@ -46,7 +48,6 @@ import org.splitmem.model.VmState;
 public final class MigrationService {
     private static final Logger log = LoggerFactory.getLogger(MigrationService.class);
     private static final long MIB = 1L << 20;
-    private static final int MOST_LISTED = 1000;
 
     private final MigrationStore store;
     private final VmStore vms;
@@ -200,10 +201,12 @@ public final class MigrationService {
         } catch (RefusedException | ServiceException | RuntimeException e) {
             // How far it came may not be known; nobody else books for the VM until this one is over.
             books.settle(planning.vm(), planning.id(), now -> isPlanning(planning.id()), sourceSide, "undone");
-            store.end(planning.id(), Status.PLANNING, Status.FAILED, e.getMessage(), clock.millis());
+            if (store.end(planning.id(), Status.PLANNING, Status.FAILED, e.getMessage(), clock.millis())) {
+                store.find(planning.id()).ifPresent(telemetry::migrationEnded);
+            }
             throw e;
         }
-        return told(planning.id());
+        return find(planning.id());
     }
 
     private boolean isPlanning(String id) {
@@ -262,7 +265,7 @@ public final class MigrationService {
             // It may have begun all the same: the follower finds out.
             store.note(id, e.text());
         }
-        return told(id);
+        return find(id);
     }
 
     private static MigrationRequest request(Migration migration) {
@@ -295,8 +298,31 @@ public final class MigrationService {
         return find(id);
     }
 
-    public List<Migration> list(@Nullable UUID instance, @Nullable Status status) {
-        return store.list(instance, status, MOST_LISTED);
+    /**
+     * Newest first.
+     *
+     * @param marker id of the last one that was seen: only those after it
+     * @throws RefusedException INVALID if the filter's project has none of that id, or no longer
+     */
+    public List<Migration> list(Filter filter, @Nullable String marker, int most) throws RefusedException {
+        return store.list(filter, marker == null ? null : seen(marker, filter.project()), most);
+    }
+
+    private Migration seen(String marker, @Nullable String project) throws RefusedException {
+        return store.find(marker)
+                .filter(found -> project == null || project.equals(found.vm().projectId()))
+                .orElseThrow(() -> new RefusedException(
+                        Kind.INVALID,
+                        "invalid-parameter",
+                        "marker: there is no migration " + marker + ", or no longer"));
+    }
+
+    /** Forgets those that have been over for so long. */
+    public void forget(Duration age) {
+        long forgotten = store.forgetBefore(clock.millis() - age.toMillis());
+        if (forgotten > 0) {
+            log.info("{} migrations that were over more than {} days ago were forgotten", forgotten, age.toDays());
+        }
     }
 
     /** Has it end with the VM at its source; one that is over stays as it is. */
@@ -309,7 +335,7 @@ public final class MigrationService {
         } else if (migration.status() == Status.RUNNING) {
             abortAtSource(migration);
         }
-        return told(id);
+        return find(id);
     }
 
     private void abortAtSource(Migration migration) throws RefusedException {
@@ -341,11 +367,5 @@ public final class MigrationService {
             throw RefusedException.upstream(e);
         }
         return find(id);
-    }
-
-    private Migration told(String id) throws RefusedException {
-        Migration migration = find(id);
-        telemetry.migrationChanged(migration);
-        return migration;
     }
 }

@@ -108,9 +108,9 @@ public final class Reconciler {
                 continue;
             }
             if (wanted != null && !wanted.equals(now)) {
-                boolean done = correct(instance, vm, now, wanted, active.get(instance), sightings);
-                corrected += done ? 1 : 0;
-                failed += done ? 0 : 1;
+                Result done = correct(instance, vm, now, wanted, active.get(instance), sightings);
+                corrected += done.corrected();
+                failed += done.failed();
             }
         }
         corrected += releaseUnaccounted(booked, accountedFor, sightings);
@@ -228,7 +228,7 @@ public final class Reconciler {
     }
 
     /** Only if nothing has changed since this round looked: somebody may just be booking for the VM. */
-    private boolean correct(
+    private Result correct(
             UUID instance,
             @Nullable PlacedVm placed,
             Map<String, Long> now,
@@ -242,7 +242,7 @@ public final class Reconciler {
                     owner(placed, migration),
                     wanted);
             if (!step.isChange()) {
-                return true;
+                return new Result(0, 0);
             }
             if (wanted.isEmpty() && hasAnswered(placed, sightings)) {
                 forget(migration, placed);
@@ -252,10 +252,10 @@ public final class Reconciler {
             if (vm != null) {
                 telemetry.placementChanged(vm, migration == null ? null : migration.id(), step, "reconciled");
             }
-            return true;
+            return new Result(1, 0);
         } catch (ServiceException | NoCapacityException e) {
             log.error("instance={} {} should be booked, {} is: {}", instance, wanted, now, e.getMessage());
-            return false;
+            return new Result(0, 1);
         }
     }
 

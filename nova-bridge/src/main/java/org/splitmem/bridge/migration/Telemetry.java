@@ -10,8 +10,8 @@ import org.splitmem.model.MigrationInfo;
 
 /** Hears of what happens. Called after the fact, on the thread that did it; must return at once and must not fail. */
 public interface Telemetry {
-    /** A migration's status has changed, or its daemon's phase. */
-    void migrationChanged(Migration migration);
+    /** A migration is over. Once for each at most, by whoever ended it. */
+    void migrationEnded(Migration migration);
 
     /** The source's daemon has said how a migration is; by several threads, so not always the latest last. */
     void migrationRead(MigrationInfo info);

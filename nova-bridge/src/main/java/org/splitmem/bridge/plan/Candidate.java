@@ -1,14 +1,12 @@
 package org.splitmem.bridge.plan;
 
-import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A host that may become a sub-host, as Placement and its daemon report it.
+ * A host that may become a sub-host, as Placement and its daemon report it: a lender of the aggregate that is asked for.
  *
  * @param placementFreeMb MEMORY_MB that nobody has claimed; what the VM itself has claimed there and gives up counts as free
  * @param lendableMb what the daemon could still lend: within its limit, and really free
- * @param aggregates uuids of the aggregates it is in
  * @param trouble why it must not be used now; absent: it is well
  * @param failureDomain hosts of the same one are likely to fail together; the host's name if nothing else is known
  * @param linkBytesPerSecond of its migration network; 0 if not known
@@ -19,16 +17,11 @@ public record Candidate(
         String name,
         long placementFreeMb,
         long lendableMb,
-        Set<String> aggregates,
         @Nullable String trouble,
         String failureDomain,
         long linkBytesPerSecond,
         int loadPercent,
         long latencyUs) {
-    public Candidate {
-        aggregates = Set.copyOf(aggregates);
-    }
-
     /** What it can take of a VM. */
     long roomMb() {
         return Math.min(placementFreeMb, lendableMb);

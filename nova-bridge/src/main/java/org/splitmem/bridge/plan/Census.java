@@ -22,7 +22,6 @@ record Census(List<Candidate> eligible, Map<Cause, List<Candidate>> rejected) {
     enum Cause {
         MAIN("is the main host"),
         SOURCE("is the source"),
-        AGGREGATE("not in the aggregate"),
         TROUBLE("not well"),
         FULL("without free MEMORY_MB"),
         NOTHING_TO_LEND("with nothing left to lend");
@@ -57,10 +56,6 @@ record Census(List<Candidate> eligible, Map<Cause, List<Candidate>> rejected) {
         }
         if (host.name().equals(request.source())) {
             return Cause.SOURCE;
-        }
-        String aggregate = request.specs().aggregate();
-        if (aggregate != null && !host.aggregates().contains(aggregate)) {
-            return Cause.AGGREGATE;
         }
         if (host.trouble() != null) {
             return Cause.TROUBLE;

@@ -8,6 +8,7 @@ import java.util.concurrent.TimeoutException;
 import java.util.logging.Level;
 import java.util.logging.Logger;
 import org.glassfish.grizzly.http.server.HttpServer;
+import org.glassfish.grizzly.http.server.NetworkListener;
 import org.glassfish.jersey.grizzly2.httpserver.GrizzlyHttpServerFactory;
 import org.glassfish.jersey.server.ResourceConfig;
 import org.glassfish.jersey.server.ServerProperties;
@@ -29,6 +30,9 @@ public final class ApiServer implements AutoCloseable {
     private static final Logger PROVIDERS = Logger.getLogger("org.glassfish.jersey.internal.inject.Providers");
 
     private static final long END_S = 8;
+
+    /** As many as wait for Keystone, Placement, hosts or the database at once; health is asked of the same threads. */
+    private static final int WORKERS = 64;
 
     private final HttpServer server;
 
@@ -61,8 +65,17 @@ public final class ApiServer implements AutoCloseable {
                         .build(),
                 resources(parts),
                 false);
+        server.getListeners().forEach(ApiServer::setWorkers);
         server.getServerConfiguration().setJmxEnabled(false);
         server.getServerConfiguration().setAllowPayloadForUndefinedHttpMethods(false);
+    }
+
+    /** The default, two for each CPU, is meant for work that does not wait. */
+    private static void setWorkers(NetworkListener listener) {
+        listener.getTransport()
+                .getWorkerThreadPoolConfig()
+                .setCorePoolSize(WORKERS)
+                .setMaxPoolSize(WORKERS);
     }
 
     static ResourceConfig resources(Parts p) {

@@ -1,6 +1,7 @@
 package org.splitmem.bridge.rest;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import jakarta.ws.rs.core.UriInfo;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
@@ -150,7 +151,8 @@ final class Bodies {
             String createdAt,
             String updatedAt,
             @Nullable String finishedAt) {
-        static MigrationBody of(Migration m) {
+        /** @param withReason false for those who see one project only: it may say how other hosts are, and at which addresses */
+        static MigrationBody of(Migration m, boolean withReason) {
             Long finished = m.finishedMs();
             return new MigrationBody(
                     m.id(),
@@ -169,7 +171,7 @@ final class Bodies {
                     m.progress().rateBytesPerSecond(),
                     m.progress().etaSeconds(),
                     m.progress().downtimeMs(),
-                    m.reason(),
+                    withReason ? m.reason() : null,
                     m.abortAsked(),
                     m.vm().projectId(),
                     m.vm().userId(),
@@ -185,7 +187,8 @@ final class Bodies {
 
     record OneMigration(MigrationBody migration) {}
 
-    record Migrations(List<MigrationBody> migrations) {}
+    record Migrations(
+            List<MigrationBody> migrations, @Nullable List<Link> migrationsLinks) {}
 
     /** Where a VM's memory was put. */
     record PlacementBody(String mode, long budgetMb, List<SubHost> subHosts) {
@@ -298,7 +301,16 @@ final class Bodies {
     record Events(List<JsonNode> events, @Nullable List<Link> eventsLinks) {}
 
     /** To the next page. */
-    record Link(String rel, String href) {}
+    record Link(String rel, String href) {
+        /** To what follows that id, with all else as it was asked. */
+        static Link next(UriInfo uri, String marker) {
+            String href = uri.getRequestUriBuilder()
+                    .replaceQueryParam("marker", "{id}")
+                    .build(marker)
+                    .toString();
+            return new Link("next", href);
+        }
+    }
 
     record ErrorBody(ErrorDetail error) {}
 

@@ -10,6 +10,7 @@ import io.micrometer.core.instrument.binder.system.ProcessorMetrics;
 import io.micrometer.prometheusmetrics.PrometheusMeterRegistry;
 import java.time.Duration;
 import java.util.Map;
+import java.util.Set;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
 import org.jspecify.annotations.Nullable;
@@ -25,6 +26,8 @@ import org.splitmem.model.MigrationInfo;
 
 /** What /metrics tells; names and meanings are listed in docs/BRIDGE-API.md. Any thread. */
 public final class BridgeMetrics implements Telemetry, Chooser.Timing {
+    private static final Set<String> METHODS = Set.of("GET", "POST", "PUT", "DELETE", "HEAD", "OPTIONS");
+
     private final PrometheusMeterRegistry registry;
     private final Telemetry next;
     private final Timer planning;
@@ -73,10 +76,11 @@ public final class BridgeMetrics implements Telemetry, Chooser.Timing {
         return registry;
     }
 
+    /** @param method as asked, by anybody: of those that HTTP does not know there is no end, and each label is kept for ever */
     void answered(String method, int status, long ns) {
         Timer.builder("splitmem.bridge.requests")
                 .description("Requests of the API, from the first byte to the answer")
-                .tag("method", method)
+                .tag("method", METHODS.contains(method) ? method : "other")
                 .tag("status", Integer.toString(status))
                 .register(registry)
                 .record(ns, TimeUnit.NANOSECONDS);
@@ -95,15 +99,13 @@ public final class BridgeMetrics implements Telemetry, Chooser.Timing {
     }
 
     @Override
-    public void migrationChanged(Migration migration) {
-        if (migration.status().isOver()) {
-            Counter.builder("splitmem.bridge.migrations")
-                    .description("Migrations that are over, by how")
-                    .tag("status", migration.status().word())
-                    .register(registry)
-                    .increment();
-        }
-        next.migrationChanged(migration);
+    public void migrationEnded(Migration migration) {
+        Counter.builder("splitmem.bridge.migrations")
+                .description("Migrations that are over, by how")
+                .tag("status", migration.status().word())
+                .register(registry)
+                .increment();
+        next.migrationEnded(migration);
     }
 
     @Override

@@ -49,7 +49,12 @@ public final class EventsResource {
         List<String> found = events.list(filter, position(filter, marker), most + 1);
         List<JsonNode> shown = new ArrayList<>();
         found.stream().limit(most).forEach(json -> shown.add(shown(json, project != null)));
-        return new Bodies.Events(shown, found.size() > most ? List.of(next(uri, shown.get(most - 1))) : null);
+        return new Bodies.Events(
+                shown,
+                found.size() > most
+                        ? List.of(Bodies.Link.next(
+                                uri, shown.get(most - 1).path("id").asText()))
+                        : null);
     }
 
     private Position position(Filter filter, @Nullable String marker) {
@@ -68,13 +73,5 @@ public final class EventsResource {
             data.remove("explanation");
         }
         return event;
-    }
-
-    private static Bodies.Link next(UriInfo uri, JsonNode last) {
-        String href = uri.getRequestUriBuilder()
-                .replaceQueryParam("marker", "{id}")
-                .build(last.path("id").asText())
-                .toString();
-        return new Bodies.Link("next", href);
     }
 }

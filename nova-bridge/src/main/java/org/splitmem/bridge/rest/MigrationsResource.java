@@ -12,14 +12,15 @@ import jakarta.ws.rs.container.ContainerRequestContext;
 import jakarta.ws.rs.core.Context;
 import jakarta.ws.rs.core.MediaType;
 import jakarta.ws.rs.core.Response;
+import jakarta.ws.rs.core.UriInfo;
 import java.util.List;
-import java.util.UUID;
 import org.jspecify.annotations.Nullable;
 import org.splitmem.bridge.migration.MigrationService;
 import org.splitmem.bridge.migration.RefusedException;
 import org.splitmem.bridge.rest.Bodies.MigrationBody;
 import org.splitmem.bridge.rest.Bodies.OneMigration;
 import org.splitmem.bridge.store.Migration;
+import org.splitmem.bridge.store.MigrationStore.Filter;
 import org.splitmem.bridge.store.Status;
 
 /** Migrations of VMs. */
@@ -27,6 +28,8 @@ import org.splitmem.bridge.store.Status;
 @Produces(MediaType.APPLICATION_JSON)
 @Consumes(MediaType.APPLICATION_JSON)
 public final class MigrationsResource {
+    private static final int MOST = 1000;
+
     private final MigrationService migrations;
     private final Access access;
 
@@ -70,22 +73,35 @@ public final class MigrationsResource {
             throw new RefusedException(
                     RefusedException.Kind.NOT_FOUND, "migration-not-found", "there is no migration " + id);
         }
-        return answer(200, migrations.show(id));
+        return answer(200, migrations.show(id), project == null);
     }
 
     @GET
-    public Response list(
+    public Bodies.Migrations list(
             @QueryParam("instance_uuid") @Nullable String instance,
             @QueryParam("status") @Nullable String status,
-            @Context ContainerRequestContext request) {
-        UUID uuid = instance == null ? null : Parameters.uuid(instance);
+            @QueryParam("source") @Nullable String source,
+            @QueryParam("limit") @Nullable String limit,
+            @QueryParam("marker") @Nullable String marker,
+            @Context ContainerRequestContext request,
+            @Context UriInfo uri)
+            throws RefusedException {
         String project = access.onlyProject(request);
-        List<MigrationBody> found = migrations.list(uuid, status == null ? null : status(status)).stream()
-                .filter(migration ->
-                        project == null || project.equals(migration.vm().projectId()))
-                .map(MigrationBody::of)
-                .toList();
-        return Response.ok(new Bodies.Migrations(found)).build();
+        Filter filter = new Filter(
+                instance == null ? null : Parameters.uuid(instance),
+                status == null ? null : status(status),
+                source,
+                project);
+        int most = limit == null ? MOST : Parameters.number("limit", limit, 1, MOST);
+        List<Migration> found = migrations.list(filter, marker, most + 1);
+        List<Migration> shown = found.stream().limit(most).toList();
+        return new Bodies.Migrations(
+                shown.stream()
+                        .map(migration -> MigrationBody.of(migration, project == null))
+                        .toList(),
+                found.size() > most
+                        ? List.of(Bodies.Link.next(uri, shown.get(most - 1).id()))
+                        : null);
     }
 
     private static Status status(String word) {
@@ -97,8 +113,12 @@ public final class MigrationsResource {
     }
 
     private static Response answer(int status, Migration migration) {
+        return answer(status, migration, true);
+    }
+
+    private static Response answer(int status, Migration migration, boolean withReason) {
         return Response.status(status)
-                .entity(new OneMigration(MigrationBody.of(migration)))
+                .entity(new OneMigration(MigrationBody.of(migration, withReason)))
                 .build();
     }
 }

@@ -17,17 +17,36 @@ import org.jspecify.annotations.Nullable;
 /** The connections to the database; brings its tables to this version first. Any thread. */
 public final class Database implements AutoCloseable {
     private static final long CONNECT_MS = 5_000;
+    /** Far more than any statement of ours takes. */
+    private static final int STATEMENT_S = 10;
 
     private final HikariDataSource pool;
+    private final int statementS;
 
     /**
      * Connects.
      *
      * @param url of JDBC: jdbc:h2:... or jdbc:mariadb://...
-     * @param connections at least 2: bringing the tables up to date takes two
+     * @param connections at most so many at once, besides those that bring the tables up to date
      * @throws StoreException if it cannot be reached, or its tables are of a newer version
      */
     public Database(String url, String user, String password, int connections) {
+        this(url, user, password, connections, STATEMENT_S);
+    }
+
+    /** @param statementS how long a statement may take: the rounds of a bridge must not wait for ever for a server that hangs */
+    Database(String url, String user, String password, int connections, int statementS) {
+        this.statementS = statementS;
+        try {
+            pool = new HikariDataSource(config(url, user, password, connections, statementS));
+            // Not from the pool: to alter a large table may take as long as it likes.
+            Flyway.configure().dataSource(url, user, password).load().migrate();
+        } catch (FlywayException | PoolInitializationException e) {
+            throw new StoreException("the database " + url + " cannot be used: " + e.getMessage(), e);
+        }
+    }
+
+    static HikariConfig config(String url, String user, String password, int connections, int statementS) {
         HikariConfig config = new HikariConfig();
         config.setJdbcUrl(url);
         config.setUsername(user);
@@ -35,12 +54,11 @@ public final class Database implements AutoCloseable {
         config.setMaximumPoolSize(connections);
         config.setConnectionTimeout(CONNECT_MS);
         config.setPoolName("database");
-        try {
-            pool = new HikariDataSource(config);
-            Flyway.configure().dataSource(pool).load().migrate();
-        } catch (FlywayException | PoolInitializationException e) {
-            throw new StoreException("the database " + url + " cannot be used: " + e.getMessage(), e);
+        if (url.startsWith("jdbc:mariadb:")) {
+            // The server itself ends a statement that takes too long; this is for one that says nothing any more.
+            config.addDataSourceProperty("socketTimeout", Long.toString(statementS * 1000L + CONNECT_MS));
         }
+        return config;
     }
 
     /** Reads one row. */
@@ -85,9 +103,10 @@ public final class Database implements AutoCloseable {
         }
     }
 
-    private static PreparedStatement prepare(Connection connection, String sql, @Nullable Object... parameters)
+    private PreparedStatement prepare(Connection connection, String sql, @Nullable Object... parameters)
             throws SQLException {
         PreparedStatement statement = connection.prepareStatement(sql);
+        statement.setQueryTimeout(statementS);
         for (int i = 0; i < parameters.length; i++) {
             statement.setObject(i + 1, parameters[i]);
         }

@@ -5,6 +5,7 @@ import java.nio.charset.StandardCharsets;
 import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -102,11 +103,10 @@ public final class MigrationStore {
                 id);
     }
 
-    /** @param reason absent: as it is */
+    /** @param reason the daemon's; absent: none any more, also of what kept it from being followed */
     public void progress(String id, Progress progress, @Nullable String reason, long nowMs) {
         database.update(
-                "UPDATE migrations SET progress = ?, reason = COALESCE(?, reason), updated_ms = ?"
-                        + " WHERE id = ? AND status = 'running'",
+                "UPDATE migrations SET progress = ?, reason = ?, updated_ms = ? WHERE id = ? AND status = 'running'",
                 Json.write(progress),
                 reason,
                 nowMs,
@@ -126,8 +126,8 @@ public final class MigrationStore {
     public boolean end(String id, Status from, Status to, @Nullable String reason, long nowMs) {
         return 1
                 == database.update(
-                        "UPDATE migrations SET status = ?, active_instance = NULL, reason = COALESCE(?, reason),"
-                                + " updated_ms = ?, finished_ms = ? WHERE id = ? AND status = ?",
+                        "UPDATE migrations SET status = ?, active_instance = NULL, reason = ?, updated_ms = ?,"
+                                + " finished_ms = ? WHERE id = ? AND status = ?",
                         to.word(),
                         reason,
                         nowMs,
@@ -166,6 +166,23 @@ public final class MigrationStore {
                         nowMs);
     }
 
+    /** Forgets those that were over before that time. @return how many */
+    public long forgetBefore(long ms) {
+        long all = 0;
+        for (Status status : Status.values()) {
+            if (status.isOver()) {
+                // The first two conditions follow from the third; they are what an index can look up.
+                all += database.update(
+                        "DELETE FROM migrations WHERE status = ? AND created_ms < ? AND finished_ms < ?"
+                                + " AND NOT (status = 'failed' AND abort_asked = 1)", // see unheard()
+                        status.word(),
+                        ms,
+                        ms);
+            }
+        }
+        return all;
+    }
+
     // ---- reading
 
     private static final String ALL = "SELECT * FROM migrations ";
@@ -190,17 +207,41 @@ public final class MigrationStore {
                 ALL + "WHERE status = 'failed' AND abort_asked = 1 ORDER BY created_ms, id", MigrationStore::read);
     }
 
-    /** Newest first. */
-    public List<Migration> list(@Nullable UUID instance, @Nullable Status status, int most) {
+    /**
+     * Which ones are wanted; what is absent is not asked for.
+     *
+     * @param source host
+     */
+    public record Filter(
+            @Nullable UUID instance,
+            @Nullable Status status,
+            @Nullable String source,
+            @Nullable String project) {}
+
+    /**
+     * Newest first.
+     *
+     * @param after only those behind this one; absent: from the newest
+     */
+    public List<Migration> list(Filter filter, @Nullable Migration after, int most) {
         List<@Nullable Object> parameters = new ArrayList<>();
         StringBuilder where = new StringBuilder("WHERE 1 = 1");
-        if (instance != null) {
-            where.append(" AND instance_uuid = ?");
-            parameters.add(instance.toString());
-        }
-        if (status != null) {
-            where.append(" AND status = ?");
-            parameters.add(status.word());
+        Map<String, @Nullable Object> equal = new LinkedHashMap<>();
+        equal.put(
+                "instance_uuid",
+                filter.instance() == null ? null : filter.instance().toString());
+        equal.put("status", filter.status() == null ? null : filter.status().word());
+        equal.put("source", filter.source());
+        equal.put("project_id", filter.project());
+        equal.forEach((column, value) -> {
+            if (value != null) {
+                where.append(" AND ").append(column).append(" = ?");
+                parameters.add(value);
+            }
+        });
+        if (after != null) {
+            where.append(" AND (created_ms < ? OR (created_ms = ? AND id > ?))");
+            parameters.addAll(List.of(after.createdMs(), after.createdMs(), after.id()));
         }
         parameters.add(most);
         return database.query(

@@ -36,9 +36,9 @@ final class EventTelemetry implements Telemetry {
     }
 
     @Override
-    public void migrationChanged(Migration migration) {
+    public void migrationEnded(Migration migration) {
         safely("migration=" + migration.id(), () -> {
-            if (migration.status().isOver() && migration.daemonId() != null) {
+            if (migration.daemonId() != null) {
                 migrations.ended(migration, clock.instant());
             }
         });

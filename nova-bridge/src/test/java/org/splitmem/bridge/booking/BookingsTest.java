@@ -55,7 +55,7 @@ class BookingsTest {
     void aMigrationBooksBothSidesAndThenOne() throws Exception {
         bookings.set(VM, OWNER, Map.of("h1", 256L));
 
-        bookings.add(VM, OWNER, Map.of("h3", 256L));
+        bookings.set(VM, OWNER, Bookings.union(bookings.of(VM), Map.of("h3", 256L)));
         assertThat(bookings.of(VM)).isEqualTo(Map.of("h1", 256L, "h3", 256L));
 
         bookings.set(VM, OWNER, Map.of("h3", 256L));
@@ -66,7 +66,7 @@ class BookingsTest {
     void whatDoesNotFitChangesNothing() throws Exception {
         bookings.set(VM, OWNER, Map.of("h1", 256L));
 
-        assertThatThrownBy(() -> bookings.add(VM, OWNER, Map.of("h2", 10L, "h3", 301L)))
+        assertThatThrownBy(() -> bookings.set(VM, OWNER, Map.of("h1", 256L, "h2", 10L, "h3", 301L)))
                 .isInstanceOf(NoCapacityException.class)
                 .hasMessageContaining("Unable to allocate inventory");
 

@@ -121,6 +121,24 @@ class BadDaemonsTest {
         }
     }
 
+    @Test
+    void aHostThatHangsIsWaitedForOnceByThoseWhoChoose() throws Exception {
+        try (FakeHosts hosts = new FakeHosts("h1");
+                Daemons daemons = new Daemons(hosts.addresses(), "key", Duration.ofMillis(1200))) {
+            hosts.mood("h1", FakeHosts.Mood.HANGS);
+            List<HostReport> first = daemons.quickReports();
+            assertThat(first.get(0).info()).isNull();
+
+            assertThat(daemons.quickReports()).isEqualTo(first);
+            assertThat(hosts.hanging("h1")).isEqualTo(1);
+
+            hosts.mood("h1", FakeHosts.Mood.WELL);
+            assertThat(daemons.vms().get(0).vms())
+                    .as("of the truth nothing is hidden")
+                    .isEmpty();
+        }
+    }
+
     /** A VM, as a host tells it, with one thing changed. */
     private static String vm(String what, String other) {
         VmInfo info = new VmInfo(

@@ -36,6 +36,8 @@ public final class FakeHosts implements AutoCloseable {
         WELL,
         /** Closes connections without an answer. */
         DOWN,
+        /** Takes requests, and never answers. */
+        HANGS,
         /** Does what it is asked, and answers 500. */
         SAYS_ITS_BROKEN
     }
@@ -47,6 +49,7 @@ public final class FakeHosts implements AutoCloseable {
         private final Map<String, SplitRequest> expected = new TreeMap<>();
         private long freeMb;
         private Mood mood = Mood.WELL;
+        private int hanging;
     }
 
     private final Map<String, Host> hosts = new TreeMap<>();
@@ -217,6 +220,11 @@ public final class FakeHosts implements AutoCloseable {
         return shares;
     }
 
+    /** How many requests it has left without an answer. */
+    public synchronized int hanging(String host) {
+        return host(host).hanging;
+    }
+
     public synchronized int completions(String host) {
         return completed.getOrDefault(host, 0);
     }
@@ -236,6 +244,11 @@ public final class FakeHosts implements AutoCloseable {
         Object answer;
         synchronized (this) {
             mood = host(name).mood;
+            if (mood == Mood.HANGS) {
+                host(name).hanging++;
+                response.suspend();
+                return;
+            }
             String[] parts = request.getRequestURI().substring(1).split("/");
             if (!"Bearer key".equals(request.getHeader("Authorization"))) {
                 answer = ErrorBody.of("unauthorized", "wrong key");

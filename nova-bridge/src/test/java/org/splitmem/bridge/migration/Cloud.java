@@ -10,6 +10,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.UUID;
+import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 import org.splitmem.bridge.booking.Bookings;
 import org.splitmem.bridge.booking.Consumers;
@@ -22,6 +23,7 @@ import org.splitmem.bridge.plan.Plan;
 import org.splitmem.bridge.store.Database;
 import org.splitmem.bridge.store.Migration;
 import org.splitmem.bridge.store.MigrationStore;
+import org.splitmem.bridge.store.Status;
 import org.splitmem.bridge.store.Vm;
 import org.splitmem.bridge.store.VmStore;
 import org.splitmem.model.MigrationInfo;
@@ -52,9 +54,9 @@ public final class Cloud extends Clock implements AutoCloseable {
         placement.claim(Consumers.of(VM), "SPLITMEM", "h1", 256);
     }
 
-    private final class Told implements Telemetry {
+    private class Told implements Telemetry {
         @Override
-        public void migrationChanged(Migration m) {
+        public void migrationEnded(Migration m) {
             told.add(m.status().word() + " " + m.progress().phase());
         }
 
@@ -68,6 +70,16 @@ public final class Cloud extends Clock implements AutoCloseable {
         public void placementChanged(Vm vm, @Nullable String migration, Bookings.Step step, String cause) {
             told.add(cause + " " + new TreeMap<>(step.after()));
         }
+    }
+
+    /** Does something whenever a booking was set. */
+    Telemetry whenBooked(Consumer<Vm> then) {
+        return new Told() {
+            @Override
+            public void placementChanged(Vm vm, @Nullable String migration, Bookings.Step step, String cause) {
+                then.accept(vm);
+            }
+        };
     }
 
     /** A bridge. */
@@ -94,6 +106,11 @@ public final class Cloud extends Clock implements AutoCloseable {
             placements = new VmPlacements(store, vms, chooser, bookings, daemons, follower, telemetry, c);
             reconciler = new Reconciler(client, bookings, daemons, store, vms, telemetry, c);
         }
+
+        /** The VM's migrations, newest first. */
+        List<Migration> listed(@Nullable Status status) throws RefusedException {
+            return migrations.list(new MigrationStore.Filter(VM, status, null, null), null, 10);
+        }
     }
 
     public Bridge bridge(String name) {
@@ -105,6 +122,11 @@ public final class Cloud extends Clock implements AutoCloseable {
         Bridge bridge = new Bridge(name, telemetry);
         daemons.add(bridge.daemons);
         return bridge;
+    }
+
+    /** One that asks other daemons than its bridge does. */
+    Follower follower(Bridge bridge, Daemons daemons) {
+        return new Follower(bridge.store, bridge.vms, new Bookings(bridge.client), daemons, new Told(), this);
     }
 
     public static PlanInput onHost(String host) {

@@ -66,7 +66,7 @@ class MigrationServiceTest {
         assertRefused(() -> bridge.migrations.plan(onHost("h1"), "h2"), "already-split");
 
         assertThat(cloud.booked()).isEqualTo(SOURCE);
-        assertThat(bridge.migrations.list(VM, null)).isEmpty();
+        assertThat(bridge.listed(null)).isEmpty();
     }
 
     @Test
@@ -99,14 +99,20 @@ class MigrationServiceTest {
 
         assertThat(cloud.booked()).isEqualTo(TARGET);
         assertThat(status(migration)).isEqualTo(Status.COMPLETED);
+        assertThat(cloud.told).containsExactly("planned {h1=256, h3=256}", "completed {h3=256}", "completed DONE");
+    }
+
+    @Test
+    void eachEndIsToldOnce() throws Exception {
+        String id = bridge.migrations.plan(onHost("h1"), "h2").id();
+        bridge.migrations.abort(id);
+        bridge.migrations.abort(id);
+        cloud.hosts.lends("h3", 100);
+        assertRefused(() -> bridge.migrations.plan(onHost("h1"), "h2"), "no-sub-hosts");
+
         assertThat(cloud.told)
-                .containsExactly(
-                        "planned {h1=256, h3=256}",
-                        "planned PLANNED",
-                        "running PLANNED",
-                        "running PRECOPY",
-                        "completed {h3=256}",
-                        "completed DONE");
+                .filteredOn(told -> told.endsWith("PLANNED"))
+                .containsExactly("aborted PLANNED", "failed PLANNED");
     }
 
     @Test
@@ -128,6 +134,19 @@ class MigrationServiceTest {
         assertThat(migration.subHosts()).isEmpty();
         assertThat(migration.budgetMb()).isEqualTo(512);
         assertThat(cloud.booked()).isEqualTo(Map.of("h1", 256L, "h2", 256L));
+    }
+
+    @Test
+    void onlyLendersOfTheAggregateAreSubHosts() throws Exception {
+        String aggregate = "6f70656e-0000-4000-8000-737461636b21";
+        Map<String, String> specs = new HashMap<>(Cloud.SPECS);
+        specs.put("splitmem:aggregate", aggregate);
+        PlanInput input = new PlanInput(onHost("h1").vm(), specs);
+        assertRefused(() -> bridge.migrations.plan(input, "h2"), "no-sub-hosts");
+
+        cloud.placement.host("h3", 1000, true, aggregate);
+
+        assertThat(bridge.migrations.plan(input, "h2").subHosts()).isEqualTo(TARGET);
     }
 
     @Test
@@ -154,14 +173,14 @@ class MigrationServiceTest {
     }
 
     @Test
-    void withoutSubHostsNothingIsBookedAndTheReasonIsTold() {
+    void withoutSubHostsNothingIsBookedAndTheReasonIsTold() throws Exception {
         cloud.hosts.lends("h3", 100);
 
         assertRefused(() -> bridge.migrations.plan(onHost("h1"), "h2"), "no-sub-hosts")
                 .hasMessage("no sub-hosts for 256 MB of a VM on h2: the 1 that can be used have room for 84 MB");
 
         assertThat(cloud.booked()).isEqualTo(SOURCE);
-        assertThat(bridge.migrations.list(VM, Status.FAILED)).hasSize(1);
+        assertThat(bridge.listed(Status.FAILED)).hasSize(1);
     }
 
     @Test
@@ -185,7 +204,7 @@ class MigrationServiceTest {
 
         bridge.follower.step();
 
-        assertThat(bridge.migrations.list(VM, Status.PLANNED)).hasSize(1);
+        assertThat(bridge.listed(Status.PLANNED)).hasSize(1);
         assertThat(cloud.booked()).isEqualTo(BOTH);
     }
 
@@ -289,7 +308,7 @@ class MigrationServiceTest {
     @Test
     void anAbortWhileItIsBeingPlannedEndsItOnceItIs() throws Exception {
         cloud.placement.before("PUT", Consumers.of(VM), () -> {
-            Migration planning = bridge.migrations.list(VM, Status.PLANNING).get(0);
+            Migration planning = bridge.listed(Status.PLANNING).get(0);
             assertThat(bridge.migrations.abort(planning.id()).status()).isEqualTo(Status.PLANNING);
         });
         Migration migration = bridge.migrations.plan(onHost("h1"), "h2");
@@ -410,6 +429,22 @@ class MigrationServiceTest {
         bridge.follower.step();
         assertThat(status(done)).isEqualTo(Status.COMPLETED);
         assertThat(cloud.booked()).isEqualTo(TARGET);
+    }
+
+    @Test
+    void whatHasBeenOverForLongIsForgotten() throws Exception {
+        Migration over = bridge.migrations.plan(onHost("h1"), "h2");
+        bridge.migrations.abort(over.id());
+        cloud.pass(Duration.ofDays(2));
+        Migration planned = bridge.migrations.plan(onHost("h1"), "h2");
+
+        bridge.migrations.forget(Duration.ofDays(3));
+        assertThat(bridge.listed(null)).hasSize(2);
+        bridge.migrations.forget(Duration.ofDays(1));
+        cloud.pass(Duration.ofDays(2));
+        bridge.migrations.forget(Duration.ofDays(1));
+
+        assertThat(bridge.listed(null)).extracting(Migration::id).containsExactly(planned.id());
     }
 
     @Test

@@ -13,6 +13,7 @@ import org.junit.jupiter.api.Test;
 import org.splitmem.bridge.booking.Consumers;
 import org.splitmem.bridge.daemon.FakeHosts.Mood;
 import org.splitmem.bridge.store.PlacedVm;
+import org.splitmem.bridge.store.Vm;
 
 class ReconcilerTest {
     private Cloud cloud;
@@ -28,6 +29,28 @@ class ReconcilerTest {
     @AfterEach
     void end() {
         cloud.close();
+    }
+
+    /** Of two VMs whose booking is wrong somebody sets right the second while the first is corrected. */
+    @Test
+    void whatSomebodyElseHasChangedMeanwhileIsNotCounted() throws Exception {
+        UUID other = new UUID(0x4000, 7);
+        cloud.placement.host("h1", 1000, true);
+        cloud.hosts.runs("h1", other, 512);
+        bridge.vms.put(new PlacedVm(
+                new Vm(other, "db2", "h1", 512, 256, "project", "user"), Map.of("h1", 256L), cloud.millis()));
+        cloud.placement.claim(Consumers.of(VM), "SPLITMEM", "h3", 99);
+        cloud.placement.claim(Consumers.of(other), "SPLITMEM", "h3", 99);
+        Telemetry somebody = cloud.whenBooked(vm -> {
+            UUID second = Consumers.of(vm.instance().equals(VM) ? other : VM);
+            cloud.placement.unclaim(second);
+            cloud.placement.claim(second, "SPLITMEM", "h1", 256);
+        });
+
+        assertThat(cloud.bridge("bridge-2", somebody).reconciler.round()).isEqualTo(new Reconciler.Result(1, 0));
+
+        assertThat(cloud.booked()).isEqualTo(Map.of("h1", 256L));
+        assertThat(cloud.placement.claimsOf(Consumers.of(other))).isEqualTo(Map.of("h1", 256L));
     }
 
     @Test

@@ -5,13 +5,20 @@ import static org.splitmem.bridge.migration.Cloud.VM;
 import static org.splitmem.bridge.migration.Cloud.onHost;
 
 import java.time.Duration;
+import java.util.List;
 import java.util.Map;
+import java.util.Set;
+import java.util.UUID;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.splitmem.bridge.booking.Consumers;
+import org.splitmem.bridge.daemon.Daemons;
 import org.splitmem.bridge.daemon.FakeHosts.Mood;
+import org.splitmem.bridge.plan.Plan;
 import org.splitmem.bridge.store.Migration;
 import org.splitmem.bridge.store.Status;
+import org.splitmem.bridge.store.Vm;
 import org.splitmem.model.MigrationPhase;
 
 /** Migrations of which nothing is heard. */
@@ -69,6 +76,16 @@ class UnheardTest {
         bridge.follower.step();
         assertThat(status(migration)).isEqualTo(Status.FAILED);
         return migration;
+    }
+
+    @Test
+    void whatItsSourceHasNotBeenToldOfIsNotForgotten() throws Exception {
+        Migration migration = givenUpUnheard();
+        cloud.pass(Duration.ofDays(9));
+
+        bridge.migrations.forget(Duration.ofDays(1));
+
+        assertThat(status(migration)).isEqualTo(Status.FAILED);
     }
 
     @Test
@@ -165,5 +182,68 @@ class UnheardTest {
         bridge.follower.step();
 
         assertThat(status(migration)).isEqualTo(Status.COMPLETED);
+    }
+
+    @Test
+    void whatKeptItFromBeingFollowedIsNoReasonOnceItIsHeardOfAgain() throws Exception {
+        Migration migration = started();
+        cloud.hosts.mood("h1", Mood.DOWN);
+        bridge.follower.step();
+        assertThat(bridge.migrations.find(migration.id()).reason()).contains("cannot be followed");
+        cloud.hosts.mood("h1", Mood.WELL);
+        bridge.follower.step();
+        assertThat(bridge.migrations.find(migration.id()).reason()).isNull();
+
+        cloud.hosts.phase("h1", MigrationPhase.DONE, "done");
+        cloud.hosts.mood("h1", Mood.DOWN);
+        bridge.follower.step();
+        cloud.hosts.mood("h1", Mood.WELL);
+        cloud.hosts.forgetMigrations("h1");
+        bridge.follower.step();
+
+        assertThat(status(migration)).isEqualTo(Status.COMPLETED);
+        assertThat(bridge.migrations.find(migration.id()).reason()).isEqualTo("it runs on h2");
+    }
+
+    @Test
+    void aSourceThatHangsIsWaitedForOnceInARoundWhateverMigratesFromIt() throws Exception {
+        UUID second = new UUID(0x4000, 7);
+        cloud.placement.host("h1", 512, true);
+        cloud.placement.claim(Consumers.of(second), "SPLITMEM", "h1", 256);
+        cloud.hosts.runs("h1", second, 512);
+        PlanInput other = new PlanInput(new Vm(second, "db2", "h1", 512, 256, "p", "u"), Cloud.SPECS);
+        List<Migration> both = List.of(
+                started(),
+                bridge.migrations.start(bridge.migrations.plan(other, "h2").id()));
+        cloud.hosts.mood("h1", Mood.HANGS);
+
+        try (Daemons impatient = new Daemons(cloud.hosts.addresses(), "key", Duration.ofSeconds(1))) {
+            cloud.follower(bridge, impatient).step();
+            assertThat(cloud.hosts.hanging("h1")).isEqualTo(1);
+            cloud.follower(bridge, impatient).step();
+            assertThat(cloud.hosts.hanging("h1")).as("in the next round again").isEqualTo(2);
+        }
+
+        for (Migration migration : both) {
+            assertThat(bridge.migrations.find(migration.id()).reason()).contains("cannot be followed");
+            assertThat(status(migration)).isEqualTo(Status.RUNNING);
+        }
+    }
+
+    @Test
+    void aHostThatHangsIsWaitedForByTheFirstPlanOnly() throws Exception {
+        cloud.hosts.mood("h3", Mood.HANGS);
+        cloud.placement.host("h2", 300, true);
+        PlanInput input = onHost("h1");
+
+        try (Daemons impatient = new Daemons(cloud.hosts.addresses(), "key", Duration.ofMillis(1500))) {
+            Chooser chooser = new Chooser(bridge.client, impatient, bridge.store, ns -> {});
+            for (int i = 0; i < 3; i++) {
+                Plan plan = chooser.foresee(input.vm(), "h2", "h1", input.specs(), Map.of(), Set.of());
+                assertThat(plan.outcome()).isEqualTo(Plan.Outcome.REFUSED);
+            }
+        }
+
+        assertThat(cloud.hosts.hanging("h3")).isEqualTo(1);
     }
 }

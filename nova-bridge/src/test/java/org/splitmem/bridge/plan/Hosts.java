@@ -13,7 +13,7 @@ final class Hosts {
     private Hosts() {}
 
     static Candidate host(String name, long freeMb) {
-        return new Candidate(name, freeMb, freeMb, Set.of(), null, name, 0, 0, 0);
+        return new Candidate(name, freeMb, freeMb, null, name, 0, 0, 0);
     }
 
     static PlanRequest request(long ramMb, long mainMb, Map<String, String> specs) {
@@ -27,7 +27,6 @@ final class Hosts {
                     i == 0 ? "main" : i == 1 ? "source" : "host" + i,
                     random.nextInt(4) == 0 ? 0 : random.nextInt(1, 600_000),
                     random.nextInt(6) == 0 ? 0 : random.nextInt(1, 600_000),
-                    random.nextBoolean() ? Set.of(AGGREGATE) : Set.of(),
                     random.nextInt(20) == 0 ? "does not answer" : null,
                     "rack" + random.nextInt(1 + count / 4),
                     125_000_000L * (1 + random.nextInt(100)),

@@ -34,9 +34,6 @@ class PlannerPropertyTest {
             List<Candidate> hosts = Hosts.random(random, 2 + random.nextInt(mostHosts - 1));
             Map<String, String> specs = new HashMap<>();
             specs.put("splitmem:mode", random.nextInt(3) == 0 ? "always" : "auto");
-            if (random.nextBoolean()) {
-                specs.put("splitmem:aggregate", Hosts.AGGREGATE);
-            }
             int least = 1 + random.nextInt(3);
             specs.put("splitmem:min_sub_hosts", "" + least);
             specs.put("splitmem:max_sub_hosts", "" + (least + random.nextInt(6)));
@@ -76,9 +73,6 @@ class PlannerPropertyTest {
             Candidate host = byName.get(share.host());
             assertThat(share.mb()).isBetween(1L, Math.min(host.placementFreeMb(), host.lendableMb()));
             assertThat(host.trouble()).isNull();
-            if (specs.aggregate() != null) {
-                assertThat(host.aggregates()).contains(specs.aggregate());
-            }
             domains.computeIfAbsent(share.replica(), key -> new HashSet<>()).add(host.failureDomain());
         }
         for (int replica = 0; replica < specs.replicas(); replica++) {

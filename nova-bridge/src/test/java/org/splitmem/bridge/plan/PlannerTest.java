@@ -62,8 +62,8 @@ class PlannerTest {
 
     @Test
     void aRefusalSaysWhyEachHostIsOut() {
-        Candidate sick = new Candidate("h4", 999, 999, Set.of(), "does not answer", "h4", 0, 0, 0);
-        Candidate stingy = new Candidate("h5", 999, 0, Set.of(), null, "h5", 0, 0, 0);
+        Candidate sick = new Candidate("h4", 999, 999, "does not answer", "h4", 0, 0, 0);
+        Candidate stingy = new Candidate("h5", 999, 0, null, "h5", 0, 0, 0);
 
         Plan plan = Planner.plan(request(512, 256, Map.of()), List.of(host("h3", 0), sick, stingy));
 
@@ -86,10 +86,10 @@ class PlannerTest {
 
     @Test
     void amongEqualsTheFasterLinkThenTheLowerLoadThenTheQuickerAnswerDecides() {
-        Candidate slow = new Candidate("a", 900, 900, Set.of(), null, "a", 125_000_000, 0, 100);
-        Candidate busy = new Candidate("b", 900, 900, Set.of(), null, "b", 1_250_000_000, 90, 100);
-        Candidate idle = new Candidate("d", 900, 900, Set.of(), null, "d", 1_250_000_000, 5, 100);
-        Candidate far = new Candidate("c", 900, 900, Set.of(), null, "c", 1_250_000_000, 5, 9000);
+        Candidate slow = new Candidate("a", 900, 900, null, "a", 125_000_000, 0, 100);
+        Candidate busy = new Candidate("b", 900, 900, null, "b", 1_250_000_000, 90, 100);
+        Candidate idle = new Candidate("d", 900, 900, null, "d", 1_250_000_000, 5, 100);
+        Candidate far = new Candidate("c", 900, 900, null, "c", 1_250_000_000, 5, 9000);
 
         assertThat(Planner.plan(request(512, 256, Map.of()), List.of(slow, busy, far, idle))
                         .shares())
@@ -121,21 +121,11 @@ class PlannerTest {
     }
 
     @Test
-    void onlyHostsOfTheAggregateAreTaken() {
-        Candidate inside = new Candidate("b", 300, 300, Set.of(Hosts.AGGREGATE), null, "b", 0, 0, 0);
-
-        Plan plan = Planner.plan(
-                request(512, 256, Map.of("splitmem:aggregate", Hosts.AGGREGATE)), List.of(host("a", 900), inside));
-
-        assertThat(plan.shares()).containsExactly(new Share("b", 256, 0));
-    }
-
-    @Test
     void replicasNeverShareAFailureDomain() {
         List<Candidate> hosts = List.of(
-                new Candidate("a", 900, 900, Set.of(), null, "rack1", 0, 0, 0),
-                new Candidate("b", 800, 800, Set.of(), null, "rack1", 0, 0, 0),
-                new Candidate("c", 700, 700, Set.of(), null, "rack2", 0, 0, 0));
+                new Candidate("a", 900, 900, null, "rack1", 0, 0, 0),
+                new Candidate("b", 800, 800, null, "rack1", 0, 0, 0),
+                new Candidate("c", 700, 700, null, "rack2", 0, 0, 0));
 
         Plan two = Planner.plan(request(512, 256, Map.of("splitmem:replicas", "2")), hosts);
         Plan three = Planner.plan(request(512, 256, Map.of("splitmem:replicas", "3")), hosts);

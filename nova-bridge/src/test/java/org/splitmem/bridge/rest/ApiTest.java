@@ -23,6 +23,10 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.Semaphore;
+import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -31,6 +35,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.splitmem.bridge.config.BridgeConfig;
 import org.splitmem.bridge.http.FixedCredentials;
+import org.splitmem.bridge.http.ServiceException;
 import org.splitmem.bridge.keystone.TokenValidator;
 import org.splitmem.bridge.migration.Cloud;
 import org.splitmem.bridge.store.EventStore;
@@ -58,6 +63,11 @@ class ApiTest {
     private Cloud.Bridge bridge;
     private EventHistory history;
     private ApiServer server;
+
+    /** Requests of /readyz come in by the one, and wait for the other. */
+    private final Semaphore asked = new Semaphore(0);
+
+    private volatile CountDownLatch gate = new CountDownLatch(0);
 
     @BeforeEach
     void begin() throws Exception {
@@ -96,8 +106,18 @@ class ApiTest {
                         bridge.client,
                         new Access(tokens, policy, "http://keystone"),
                         metrics,
-                        bridge.client::check));
+                        this::checkReadiness));
         server.start();
+    }
+
+    private void checkReadiness() throws ServiceException {
+        asked.release();
+        try {
+            assertThat(gate.await(60, TimeUnit.SECONDS)).isTrue();
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
+        bridge.client.check();
     }
 
     private static void knows(String token, String role, String project) {
@@ -181,6 +201,31 @@ class ApiTest {
                         .path("migrations"))
                 .hasSize(1);
         assertError(call("nova", "POST", "/v1/migrations/" + id + "/start", ""), 409, "not-planned");
+    }
+
+    @Test
+    void migrationsComeInPagesThatLinkToTheNextAndOnlyTheOnesAskedFor() throws Exception {
+        List<String> ids = new ArrayList<>();
+        for (int i = 0; i < 3; i++) {
+            ids.add(0, planned());
+            call("nova", "DELETE", "/v1/migrations/" + ids.get(0), "");
+            cloud.pass(Duration.ofSeconds(1));
+        }
+
+        List<String> paged = new ArrayList<>();
+        String path = "/v1/migrations?limit=2&status=aborted&source=h1";
+        while (!path.isEmpty()) {
+            HttpResponse<String> page = call("theirs", "GET", path, "");
+            assertThat(page.statusCode()).as(page.body()).isEqualTo(200);
+            json(page).path("migrations").forEach(m -> paged.add(m.path("id").asText()));
+            JsonNode link = json(page).path("migrations_links").path(0);
+            path = link.path("href").asText("").replaceFirst("http://[^/]+", "");
+        }
+
+        assertThat(paged).isEqualTo(ids);
+        assertThat(json(call("nova", "GET", "/v1/migrations?source=h2", "")).path("migrations"))
+                .isEmpty();
+        assertError(call("others", "GET", "/v1/migrations?marker=" + ids.get(0), ""), 400, "invalid-parameter");
     }
 
     @Test
@@ -355,8 +400,16 @@ class ApiTest {
     void readersSeeTheirProjectsOwnAndChangeNothing() throws Exception {
         String id = planned();
 
-        assertThat(call("theirs", "GET", "/v1/migrations/" + id, "").statusCode())
-                .isEqualTo(200);
+        HttpResponse<String> shown = call("theirs", "GET", "/v1/migrations/" + id, "");
+        assertThat(shown.statusCode()).isEqualTo(200);
+        assertThat(json(shown).path("migration").has("reason")).isFalse();
+        assertThat(json(call("theirs", "GET", "/v1/migrations", "")).path("migrations"))
+                .hasSize(1)
+                .noneMatch(migration -> migration.has("reason"));
+        assertThat(json(call("nova", "GET", "/v1/migrations/" + id, ""))
+                        .path("migration")
+                        .has("reason"))
+                .isTrue();
         assertThat(json(call("theirs", "GET", "/v1/vms", "")).path("vms")).hasSize(1);
         assertError(call("others", "GET", "/v1/migrations/" + id, ""), 404, "migration-not-found");
         assertThat(json(call("others", "GET", "/v1/migrations", "")).path("migrations"))
@@ -423,6 +476,8 @@ class ApiTest {
                 "POST | /v1/migrations        | {                                | 400 | invalid-json",
                 "POST | /v1/migrations        | ''                               | 400 | invalid-json",
                 "GET  | /v1/migrations?status=x | ''                             | 400 | invalid-parameter",
+                "GET  | /v1/migrations?limit=1001 | ''                         | 400 | invalid-parameter",
+                "GET  | /v1/migrations?marker=x | ''                           | 400 | invalid-parameter",
                 "GET  | /v1/events?limit=0    | ''                             | 400 | invalid-parameter",
                 "GET  | /v1/events?limit=1001 | ''                             | 400 | invalid-parameter",
                 "GET  | /v1/events?since=noon | ''                             | 400 | invalid-parameter",
@@ -466,5 +521,34 @@ class ApiTest {
                 .contains("splitmem_bridge_events_waiting 0.0", "splitmem_bridge_events_lost_total 0.0")
                 .contains("splitmem_bridge_reconcile_corrections_total")
                 .contains("splitmem_bridge_reconcile_last_success");
+    }
+
+    @Test
+    void whileManyWaitOthersAreAnswered() throws Exception {
+        gate = new CountDownLatch(1);
+        URI ready = URI.create("http://127.0.0.1:" + server.port() + "/readyz");
+        List<CompletableFuture<HttpResponse<String>>> waiting = new ArrayList<>();
+        for (int i = 0; i < 50; i++) {
+            waiting.add(client.sendAsync(HttpRequest.newBuilder(ready).build(), HttpResponse.BodyHandlers.ofString()));
+        }
+
+        assertThat(asked.tryAcquire(50, 20, TimeUnit.SECONDS)).isTrue();
+        assertThat(call("", "GET", "/healthz", "").statusCode()).isEqualTo(200);
+
+        gate.countDown();
+        for (CompletableFuture<HttpResponse<String>> one : waiting) {
+            assertThat(one.get(20, TimeUnit.SECONDS).statusCode()).isEqualTo(200);
+        }
+    }
+
+    @Test
+    void methodsThatAreMadeUpAddNothingToTheMetrics() throws Exception {
+        for (String method : List.of("X1", "X2", "get")) {
+            assertThat(call("", method, "/", "").statusCode()).isEqualTo(405);
+        }
+
+        assertThat(call("", "GET", "/metrics", "").body())
+                .contains("splitmem_bridge_requests_seconds_count{method=\"other\",status=\"405\"} 3")
+                .doesNotContain("method=\"X1\"", "method=\"get\"");
     }
 }

@@ -3,10 +3,13 @@ package org.splitmem.bridge.store;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import java.util.List;
 import java.util.Map;
 import java.util.UUID;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
+import org.splitmem.bridge.store.MigrationStore.Filter;
 
 /** On H2 in the mode in which it takes MariaDB's SQL. */
 class StoreTest {
@@ -62,10 +65,77 @@ class StoreTest {
 
         assertThat(two.begin(planning("m2", 8))).isTrue();
         assertThat(two.active(INSTANCE)).map(Migration::id).contains("m2");
-        assertThat(two.list(INSTANCE, null, 10)).extracting(Migration::id).containsExactly("m2", "m1");
-        assertThat(two.list(null, Status.FAILED, 10))
+        assertThat(two.list(new Filter(INSTANCE, null, null, null), null, 10))
+                .extracting(Migration::id)
+                .containsExactly("m2", "m1");
+        assertThat(two.list(new Filter(null, Status.FAILED, null, null), null, 10))
                 .extracting(Migration::reason)
                 .containsExactly("no room");
+    }
+
+    private void ended(String id, Vm vm, long createdMs, long finishedMs) {
+        Migration m = planning(id, createdMs);
+        assertThat(one.begin(new Migration(
+                        id,
+                        vm,
+                        m.destination(),
+                        m.status(),
+                        m.extraSpecs(),
+                        m.sourceSide(),
+                        m.targetSide(),
+                        m.whole(),
+                        m.progress(),
+                        null,
+                        null,
+                        false,
+                        createdMs,
+                        createdMs,
+                        null)))
+                .isTrue();
+        assertThat(one.end(id, Status.PLANNING, Status.FAILED, "no room", finishedMs))
+                .isTrue();
+    }
+
+    private List<String> listed(Filter filter, @Nullable String after, int most) {
+        Migration last = after == null ? null : one.find(after).orElseThrow();
+        return two.list(filter, last, most).stream().map(Migration::id).toList();
+    }
+
+    @Test
+    void migrationsAreListedInPagesNewestFirst() {
+        Filter all = new Filter(null, null, null, null);
+        ended("m1", VM, 5, 6);
+        ended("m3", VM, 7, 8);
+        ended("m2", VM, 7, 8);
+        ended("m0", VM, 9, 10);
+
+        assertThat(listed(all, null, 10)).containsExactly("m0", "m2", "m3", "m1");
+        assertThat(listed(all, null, 2)).containsExactly("m0", "m2");
+        assertThat(listed(all, "m2", 2)).containsExactly("m3", "m1");
+        assertThat(listed(all, "m1", 2)).isEmpty();
+    }
+
+    @Test
+    void theFilterIsAppliedBeforeTheLimit() {
+        Vm theirs = new Vm(INSTANCE, "db2", "h9", 512, 256, "theirs", "user");
+        ended("m1", theirs, 5, 6);
+        ended("m2", VM, 7, 8);
+
+        assertThat(listed(new Filter(null, null, null, "theirs"), null, 1)).containsExactly("m1");
+        assertThat(listed(new Filter(null, Status.FAILED, "h9", null), null, 1)).containsExactly("m1");
+        assertThat(listed(new Filter(INSTANCE, Status.FAILED, "h9", "project"), null, 1))
+                .isEmpty();
+    }
+
+    @Test
+    void whatIsNotOverIsNeverForgotten() {
+        ended("m1", VM, 5, 6);
+        ended("m2", VM, 5, 7);
+        one.begin(planning("m3", 5));
+
+        assertThat(two.forgetBefore(7)).isEqualTo(1);
+
+        assertThat(listed(new Filter(null, null, null, null), null, 10)).containsExactly("m2", "m3");
     }
 
     @Test
@@ -108,6 +178,9 @@ class StoreTest {
         assertThat(now.abortAsked()).isTrue();
         assertThat(now.reason()).isEqualTo("h1 does not answer");
         assertThat(now.updatedMs()).isEqualTo(8);
+
+        one.progress("m1", progress, null, 9);
+        assertThat(two.find("m1").orElseThrow().reason()).as("it answers again").isNull();
     }
 
     @Test
@@ -115,14 +188,15 @@ class StoreTest {
         one.begin(planning("m1", 5));
         one.planned("m1", Map.of("h3", 256L), false, "why", 6);
         one.running("m1", 7);
-        assertThat(one.end("m1", Status.RUNNING, Status.COMPLETED, null, 8)).isTrue();
+        assertThat(one.end("m1", Status.RUNNING, Status.COMPLETED, "all is there", 8))
+                .isTrue();
 
         two.progress("m1", Progress.NONE, "late", 9);
         two.note("m1", "late");
 
         Migration now = two.find("m1").orElseThrow();
         assertThat(now.finishedMs()).isEqualTo(8);
-        assertThat(now.reason()).isEqualTo("why");
+        assertThat(now.reason()).isEqualTo("all is there");
         assertThat(two.end("m1", Status.RUNNING, Status.FAILED, null, 10)).isFalse();
         assertThat(two.active()).isEmpty();
     }
@@ -174,6 +248,32 @@ class StoreTest {
         try (Database again = new Database(url, "", "", 2)) {
             assertThat(new MigrationStore(again, "bridge-3", 1000).find("m1")).isPresent();
         }
+    }
+
+    @Test
+    void aStatementThatTakesTooLongIsEnded() {
+        try (Database impatient = new Database(url, "", "", 2, 1)) {
+            long start = System.nanoTime();
+
+            assertThatThrownBy(() -> impatient.query(
+                            "SELECT SUM(r.n) FROM SYSTEM_RANGE(1, 100000000) r(n) WHERE MOD(r.n, 7) = 3",
+                            row -> row.getLong(1)))
+                    .isInstanceOf(StoreException.class)
+                    .hasMessageContaining("Statement was canceled");
+
+            assertThat(System.nanoTime() - start).isLessThan(20_000_000_000L);
+            impatient.check();
+        }
+    }
+
+    @Test
+    void aServerThatSaysNothingAnyMoreIsNotWaitedForForEver() {
+        assertThat(Database.config("jdbc:mariadb://controller/splitmem", "u", "p", 2, 10)
+                        .getDataSourceProperties())
+                .containsEntry("socketTimeout", "15000");
+        assertThat(Database.config(url, "", "", 2, 10).getDataSourceProperties())
+                .as("H2 refuses what it does not know")
+                .isEmpty();
     }
 
     @Test
