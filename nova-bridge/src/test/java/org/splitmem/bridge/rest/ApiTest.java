@@ -3,175 +3,29 @@ package org.splitmem.bridge.rest;
 import static com.github.tomakehurst.wiremock.client.WireMock.aResponse;
 import static com.github.tomakehurst.wiremock.client.WireMock.any;
 import static com.github.tomakehurst.wiremock.client.WireMock.anyUrl;
-import static com.github.tomakehurst.wiremock.client.WireMock.equalTo;
-import static com.github.tomakehurst.wiremock.client.WireMock.get;
-import static com.github.tomakehurst.wiremock.client.WireMock.okJson;
-import static com.github.tomakehurst.wiremock.client.WireMock.urlPathEqualTo;
-import static com.github.tomakehurst.wiremock.core.WireMockConfiguration.wireMockConfig;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
-import com.github.tomakehurst.wiremock.junit5.WireMockExtension;
-import io.micrometer.prometheusmetrics.PrometheusConfig;
-import io.micrometer.prometheusmetrics.PrometheusMeterRegistry;
 import java.net.URI;
-import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
-import java.time.Clock;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
-import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.extension.RegisterExtension;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
-import org.splitmem.bridge.config.BridgeConfig;
-import org.splitmem.bridge.http.FixedCredentials;
-import org.splitmem.bridge.http.ServiceException;
-import org.splitmem.bridge.keystone.TokenValidator;
 import org.splitmem.bridge.migration.Cloud;
-import org.splitmem.bridge.store.EventStore;
-import org.splitmem.bridge.telemetry.EventFeed;
-import org.splitmem.bridge.telemetry.EventHistory;
 import org.splitmem.events.Event;
 import org.splitmem.events.cloud.CloudJson;
 import org.splitmem.model.Json;
 import org.splitmem.model.MigrationPhase;
 
-/** The API over HTTP, with all that is behind it. */
-class ApiTest {
-    private static final String MIGRATION = "{\"instance_uuid\":\"" + Cloud.VM
-            + "\",\"name\":\"db1\",\"source\":\"h1\",\"destination\":\"h2\",\"ram_mb\":512,\"main_mb\":256,"
-            + "\"extra_specs\":{\"splitmem:enabled\":\"true\"},\"project_id\":\"project\",\"user_id\":\"user\"}";
-
-    @RegisterExtension
-    static final WireMockExtension KEYSTONE = WireMockExtension.newInstance()
-            .options(wireMockConfig().dynamicPort())
-            .build();
-
-    private final HttpClient client =
-            HttpClient.newBuilder().version(HttpClient.Version.HTTP_1_1).build();
-    private Cloud cloud;
-    private Cloud.Bridge bridge;
-    private EventHistory history;
-    private ApiServer server;
-
-    /** Requests of /readyz come in by the one, and wait for the other. */
-    private final Semaphore asked = new Semaphore(0);
-
-    private volatile CountDownLatch gate = new CountDownLatch(0);
-
-    @BeforeEach
-    void begin() throws Exception {
-        KEYSTONE.stubFor(any(anyUrl())
-                .willReturn(okJson("{\"error\":{\"code\":404,\"message\":\"none\"}}")
-                        .withStatus(404)));
-        knows("nova", "service", "project");
-        knows("theirs", "reader", "project");
-        knows("others", "reader", "another");
-        knows("guest", "guest", "project");
-        cloud = new Cloud();
-        EventStore events = new EventStore(cloud.database);
-        history = new EventHistory(events, Duration.ofDays(1), cloud);
-        EventFeed feed = new EventFeed(history, null, Duration.ofSeconds(10), cloud);
-        BridgeMetrics metrics =
-                new BridgeMetrics(new PrometheusMeterRegistry(PrometheusConfig.DEFAULT), feed.telemetry());
-        metrics.watch(history);
-        bridge = cloud.bridge("bridge-1", metrics);
-        TokenValidator tokens = new TokenValidator(
-                KEYSTONE.baseUrl(),
-                Duration.ofSeconds(20),
-                new FixedCredentials(""),
-                Set.of("service"),
-                Clock.systemUTC());
-        BridgeConfig.Policy policy = new BridgeConfig.Policy(
-                Set.of("reader", "admin", "service"), Set.of("admin", "service"), Set.of("service"));
-        server = new ApiServer(
-                "127.0.0.1",
-                0,
-                new ApiServer.Parts(
-                        bridge.migrations,
-                        bridge.placements,
-                        bridge.daemons,
-                        bridge.vms,
-                        events,
-                        bridge.client,
-                        new Access(tokens, policy, "http://keystone"),
-                        metrics,
-                        this::checkReadiness));
-        server.start();
-    }
-
-    private void checkReadiness() throws ServiceException {
-        asked.release();
-        try {
-            assertThat(gate.await(60, TimeUnit.SECONDS)).isTrue();
-        } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
-        }
-        bridge.client.check();
-    }
-
-    private static void knows(String token, String role, String project) {
-        KEYSTONE.stubFor(get(urlPathEqualTo("/v3/auth/tokens"))
-                .withHeader("X-Subject-Token", equalTo(token))
-                .willReturn(okJson("{\"token\":{\"user\":{\"id\":\"u\"},\"project\":{\"id\":\"" + project
-                        + "\"},\"roles\":[{\"name\":\"" + role
-                        + "\"}],\"expires_at\":\"2099-01-01T00:00:00.000000Z\"}}")));
-    }
-
-    @AfterEach
-    void end() {
-        server.close();
-        cloud.close();
-    }
-
-    private HttpResponse<String> call(String token, String method, String path, String body, String... headers)
-            throws Exception {
-        HttpRequest.Builder request = HttpRequest.newBuilder(URI.create("http://127.0.0.1:" + server.port() + path))
-                .method(
-                        method,
-                        body.isEmpty()
-                                ? HttpRequest.BodyPublishers.noBody()
-                                : HttpRequest.BodyPublishers.ofString(body))
-                .header("Content-Type", "application/json");
-        if (!token.isEmpty()) {
-            request.header("X-Auth-Token", token);
-        }
-        for (int i = 0; i < headers.length; i += 2) {
-            request.header(headers[i], headers[i + 1]);
-        }
-        request.timeout(Duration.ofSeconds(60));
-        return client.send(request.build(), HttpResponse.BodyHandlers.ofString());
-    }
-
-    private static JsonNode json(HttpResponse<String> answer) {
-        return Json.read(answer.body(), JsonNode.class);
-    }
-
-    private static void assertError(HttpResponse<String> answer, int status, String reason) {
-        assertThat(answer.statusCode()).as(answer.body()).isEqualTo(status);
-        JsonNode error = json(answer).path("error");
-        assertThat(error.path("code").asInt()).isEqualTo(status);
-        assertThat(error.path("title").asText()).isNotEmpty();
-        assertThat(error.path("message").asText()).isNotEmpty();
-        assertThat(error.path("reason").asText()).isEqualTo(reason);
-    }
-
-    private String planned() throws Exception {
-        HttpResponse<String> answer = call("nova", "POST", "/v1/migrations", MIGRATION);
-        assertThat(answer.statusCode()).as(answer.body()).isEqualTo(201);
-        return json(answer).path("migration").path("id").asText();
-    }
-
+/** The API over HTTP. */
+class ApiTest extends ApiFixture {
     @Test
     void aMigrationFromItsPlanToItsEnd() throws Exception {
         String id = planned();
