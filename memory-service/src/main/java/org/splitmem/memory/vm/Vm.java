@@ -146,11 +146,7 @@ public final class Vm {
         return PAGED_MODES;
     }
 
-    /**
-     * The shim can be asked from now on.
-     *
-     * @throws IOException if it does not do what it is asked first: QEMU counts as not connected
-     */
+    /** The shim can be asked from now on. @throws IOException if it does not answer: QEMU counts as not connected then */
     void ready(ShimSession newSession) throws IOException {
         boolean plain = endSession();
         if (plain) { // an earlier daemon may have died in the middle of a migration
@@ -318,9 +314,8 @@ public final class Vm {
             save(record.withoutSource().withPhase(VmRecord.Phase.LOCAL));
         }
         ShimSession shim = session();
-        if (shim != null) { // an earlier daemon may have left them set
-            setModes(shim, 0);
-            shim.holdExit(false);
+        if (shim != null) { // an earlier daemon may have left something set
+            shim.reset();
         }
     }
 
