@@ -320,7 +320,8 @@ prove_outage() {
   boot split.small host1
   occupy host2 256
   restart_keystone 60
-  SHORT_TOKENS=yes # see clear_up
+  # shellcheck disable=SC2034 # for clear_up
+  SHORT_TOKENS=yes
   short=$( (openstack_client token issue -f value -c id) )
   set_bandwidth "$SLOW"
   STARTED=$(now)
@@ -333,6 +334,7 @@ prove_outage() {
   say "  $(elapsed "$STARTED") s: started again; splitmemd: $(last_phase host1)"
   check "the migration goes on" test "$(last_phase host1)" == PRECOPY
   restart_keystone
+  # shellcheck disable=SC2034
   SHORT_TOKENS=""
   start_kafka
   start_controller_services

@@ -314,8 +314,9 @@ public final class Vm {
             save(record.withoutSource().withPhase(VmRecord.Phase.LOCAL));
         }
         ShimSession shim = session();
-        if (shim != null) { // an earlier daemon may have left something set
-            shim.reset();
+        if (shim != null) { // an earlier daemon may have left them set
+            setModes(shim, 0);
+            shim.holdExit(false);
         }
     }
 
