@@ -86,9 +86,7 @@ public final class MigrationRun {
         MigrationInfo info = request(vm, request);
         while (!info.phase().isOver()) {
             display.show(info);
-            if (move == null && isNearlyReady(info)) {
-                move = Move.start(hypervisor, info.vm(), route);
-            }
+            askHypervisorInTime(info, route);
             info = abortIfHypervisorFailed(info);
             if (!info.phase().isOver()) {
                 pause();
@@ -98,6 +96,19 @@ public final class MigrationRun {
         }
         display.show(info);
         return new Outcome(info, awaitHypervisor(info));
+    }
+
+    /** Never once the user has left: {@link #leave} tells of all that was asked. */
+    private synchronized void askHypervisorInTime(MigrationInfo info, Route route) {
+        if (move == null && !abandoned && isNearlyReady(info)) {
+            move = Move.start(hypervisor, info.vm(), route);
+        }
+    }
+
+    /** @return the hypervisor's part, if that was asked for; from now on it is not */
+    private synchronized @Nullable Move leave() {
+        abandoned = true;
+        return move;
     }
 
     private static boolean isNearlyReady(MigrationInfo info) {
@@ -126,7 +137,7 @@ public final class MigrationRun {
      * @return what to tell the user; null if there is nothing to give up
      */
     public @Nullable String abandon() throws InterruptedException {
-        abandoned = true;
+        Move moving = leave();
         if (asked && !answered.await(pace.patience().toNanos(), TimeUnit.NANOSECONDS)) {
             return "splitmemd has not answered: see 'splitmem migrations' for whether a migration has begun";
         }
@@ -142,7 +153,6 @@ public final class MigrationRun {
         } catch (DaemonUnreachableException e) {
             return what + " could not be aborted: " + e.getMessage();
         }
-        Move moving = move;
         if (moving != null) {
             moving.stop();
         }
