@@ -23,7 +23,7 @@ final class HandoverFaultTest {
 
     /** It writes so much that a lot is left when it is switched over. */
     private Guest busy(String name) {
-        return bed.boot(Guest.Spec.named(name).workload("mb=144 hot=0.7 sweep=4"), "h1");
+        return bed.boot(Guest.Spec.named(name).workload("mb=144 hot=0.7 sweep=2"), "h1");
     }
 
     private Job migrate(Guest guest) {
