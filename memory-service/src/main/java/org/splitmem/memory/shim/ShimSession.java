@@ -26,6 +26,7 @@ public final class ShimSession {
     private int sequence;
     private boolean disconnected;
 
+    /** @param backends that the shim has announced on this connection */
     ShimSession(UUID vm, StreamSocket socket, List<Integer> backends) {
         this.vm = vm;
         this.socket = socket;
@@ -34,11 +35,6 @@ public final class ShimSession {
 
     public UUID vm() {
         return vm;
-    }
-
-    /** Those that the shim has announced on this connection. */
-    List<Integer> backends() {
-        return backends;
     }
 
     /** Collects ranges of one backend; bytes from its start. Fills {@link #zap}'s next request. */

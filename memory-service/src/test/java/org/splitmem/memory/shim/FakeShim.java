@@ -17,6 +17,7 @@ public final class FakeShim implements AutoCloseable {
 
     private final SocketPair pair;
     private final ShimSession session;
+    private final int backends;
     private final List<Zap> zaps = new CopyOnWriteArrayList<>();
     private final List<Integer> requests = new CopyOnWriteArrayList<>();
     private volatile Runnable beforeAnswer = () -> {};
@@ -27,6 +28,7 @@ public final class FakeShim implements AutoCloseable {
 
     /** @param backends that it knows: modes of others are refused, as by the real one */
     public FakeShim(UUID vm, int backends) throws IOException {
+        this.backends = backends;
         pair = SocketPair.open();
         pair.far().setTimeouts(0, 0);
         session = new ShimSession(
@@ -47,8 +49,7 @@ public final class FakeShim implements AutoCloseable {
                     takeRanges(backend, (int) message.b());
                 }
                 beforeAnswer.run();
-                boolean unknown = message.type() == ShimMessage.MODES
-                        && backend >= session.backends().size();
+                boolean unknown = message.type() == ShimMessage.MODES && backend >= backends;
                 message.set(ShimMessage.DONE, message.seq(), unknown ? ENXIO : 0, 0, 0, 0)
                         .send(pair.far(), null);
             }
