@@ -50,9 +50,8 @@ final class SplitMigrationTest {
                 .sum();
 
         assertThat(done.pages().main() + lent + done.pages().zero()).isEqualTo(pages);
-        // What is dirty when the vCPUs stop goes to the main host, too; a guest that writes fast may fill more than the
-        // room
-        // that was left for it.
+        // What is dirty when the vCPUs stop goes to the main host, too; a guest that writes fast may fill more than
+        // the room that was left for it.
         assertThat(done.pages().main()).isLessThanOrEqualTo(plan.budgetBytes() / 4096 * 17 / 16);
         assertThat(done.downtimeMs()).isPositive();
         if (plan.budgetPercent() < 60) { // of which the guest uses 60 %
