@@ -20,6 +20,7 @@ public record PlanInput(Vm vm, Map<String, String> extraSpecs) {
         ExtraSpecs specs;
         try {
             specs = ExtraSpecs.of(extraSpecs);
+            ExtraSpecs.checkMainShare(extraSpecs, vm.ramMb(), vm.mainMb());
         } catch (IllegalArgumentException e) {
             throw new RefusedException(RefusedException.Kind.INVALID, "invalid-extra-spec", e.getMessage() + "");
         }
@@ -31,7 +32,8 @@ public record PlanInput(Vm vm, Map<String, String> extraSpecs) {
             throw new RefusedException(
                     RefusedException.Kind.INVALID,
                     "replicas-not-supported",
-                    "extra spec splitmem:replicas = " + specs.replicas() + ": splitmemd keeps one copy of a page only");
+                    "extra spec splitmem:replicas = " + specs.replicas()
+                            + ": must be 1, splitmemd keeps one copy of a page");
         }
         return specs;
     }

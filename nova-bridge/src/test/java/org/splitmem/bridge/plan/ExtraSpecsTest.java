@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.util.Map;
+import java.util.Set;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -12,7 +13,7 @@ class ExtraSpecsTest {
     @Test
     void noneMeansTheDefaults() {
         assertThat(ExtraSpecs.of(Map.of("hw:cpu_policy", "shared")))
-                .isEqualTo(new ExtraSpecs(false, Mode.AUTO, 1, 16, 1, null, false));
+                .isEqualTo(new ExtraSpecs(false, Mode.AUTO, 1, 16, 1, null, false, Set.of(), Set.of()));
     }
 
     @Test
@@ -26,7 +27,8 @@ class ExtraSpecsTest {
                 "splitmem:aggregate", Hosts.AGGREGATE,
                 "splitmem:handover", "complete"));
 
-        assertThat(specs).isEqualTo(new ExtraSpecs(true, Mode.ALWAYS, 2, 4, 2, Hosts.AGGREGATE, true));
+        assertThat(specs)
+                .isEqualTo(new ExtraSpecs(true, Mode.ALWAYS, 2, 4, 2, Hosts.AGGREGATE, true, Set.of(), Set.of()));
     }
 
     @ParameterizedTest
@@ -34,7 +36,7 @@ class ExtraSpecsTest {
             delimiter = '|',
             value = {
                 "splitmem:mode          | sometimes | one of [always, auto, never]",
-                "splitmem:enabled       | maybe     | one of [false, true]",
+                "splitmem:enabled       | maybe     | true or false",
                 "splitmem:min_sub_hosts | 0         | a whole number from 1 to 16",
                 "splitmem:max_sub_hosts | 17        | a whole number from 1 to 16",
                 "splitmem:replicas      | many      | a whole number from 1 to 3",
