@@ -29,10 +29,12 @@ import org.splitmem.bridge.migration.Follower;
 import org.splitmem.bridge.migration.MigrationService;
 import org.splitmem.bridge.migration.Reconciler;
 import org.splitmem.bridge.migration.VmPlacements;
+import org.splitmem.bridge.nova.NovaClient;
 import org.splitmem.bridge.placement.PlacementClient;
 import org.splitmem.bridge.rest.Access;
 import org.splitmem.bridge.rest.ApiServer;
 import org.splitmem.bridge.rest.BridgeMetrics;
+import org.splitmem.bridge.rules.RulesReader;
 import org.splitmem.bridge.store.Database;
 import org.splitmem.bridge.store.EventStore;
 import org.splitmem.bridge.store.MigrationStore;
@@ -118,6 +120,11 @@ public final class NovaBridge implements Callable<Integer> {
         Clock clock = Clock.systemUTC();
         OwnToken token = new OwnToken(config.keystoneWithPassword(), config.endpoints(), clock);
         PlacementClient placement = new PlacementClient(token, config.placementTimeout());
+        RulesReader rules = new RulesReader(
+                new NovaClient(token, config.nova().limit()),
+                placement,
+                config.nova().limitTenants(),
+                config.nova().defaultZone());
         Bookings bookings = new Bookings(placement);
         PrometheusMeterRegistry registry = new PrometheusMeterRegistry(PrometheusConfig.DEFAULT);
         ScheduledExecutorService loops = Executors.newScheduledThreadPool(LOOPS, task -> new Thread(task, "loop"));
@@ -131,7 +138,7 @@ public final class NovaBridge implements Callable<Integer> {
             MigrationStore store = new MigrationStore(
                     database, config.name(), config.rhythm().lease().toMillis());
             VmStore vms = new VmStore(database);
-            Chooser chooser = new Chooser(placement, daemons, store, metrics);
+            Chooser chooser = new Chooser(placement, rules, daemons, store, metrics);
             Follower follower = new Follower(store, vms, bookings, daemons, metrics, clock);
             MigrationService migrations =
                     new MigrationService(store, vms, chooser, bookings, daemons, follower, metrics, clock);
@@ -151,6 +158,7 @@ public final class NovaBridge implements Callable<Integer> {
                     () -> {
                         database.check();
                         placement.check();
+                        rules.check();
                     });
             repeat(loops, "following migrations", config.rhythm().follow().toMillis(), follower::step);
             repeat(

@@ -38,12 +38,22 @@ public record BridgeConfig(
         Path passwordFile,
         String placementUrl,
         Duration placementTimeout,
+        Nova nova,
         Policy policy,
         Store store,
         Rhythm rhythm,
         Events events,
         String logLevel,
         Map<String, String> effective) {
+
+    /**
+     * How Nova is asked how the cloud is cut.
+     *
+     * @param url empty: as in Keystone's catalog
+     * @param limitTenants whether projects with aggregates of their own are limited to them
+     * @param defaultZone name of the availability zone of hosts that are in no other
+     */
+    public record Nova(String url, Duration limit, boolean limitTenants, String defaultZone) {}
 
     /** Who may do what, by role. */
     public record Policy(Set<String> read, Set<String> write, Set<String> service) {
@@ -116,6 +126,7 @@ public record BridgeConfig(
                 s.path("keystone.password-file", "/etc/splitmem/keystone.password"),
                 url(s, "placement.url", ""),
                 millis(s, "placement.timeout-ms", 15_000),
+                nova(s),
                 new Policy(
                         roles(s, "policy.read-roles", "reader, admin, service"),
                         roles(s, "policy.write-roles", "admin, service"),
@@ -150,12 +161,30 @@ public record BridgeConfig(
                 passwordFile,
                 placementUrl,
                 placementTimeout,
+                nova,
                 policy,
                 store,
                 rhythm,
                 events,
                 logLevel,
                 values);
+    }
+
+    private static Nova nova(Settings s) throws ConfigException {
+        return new Nova(
+                url(s, "nova.url", ""),
+                millis(s, "nova.timeout-ms", 15_000),
+                flag(s, "nova.limit-tenants-to-aggregates"),
+                s.text("nova.default-availability-zone", "nova"));
+    }
+
+    /** False by default. */
+    private static boolean flag(Settings s, String key) throws ConfigException {
+        String value = s.text(key, "false");
+        if (!value.equals("true") && !value.equals("false")) {
+            throw s.wrong(key, value, "true or false");
+        }
+        return value.equals("true");
     }
 
     private static KeystoneConfig keystone(Settings s) throws ConfigException {
@@ -323,6 +352,13 @@ public record BridgeConfig(
 
     /** Endpoints that are not looked for in Keystone's catalog, by type. */
     public Map<String, URI> endpoints() {
-        return placementUrl.isEmpty() ? Map.of() : Map.of("placement", URI.create(placementUrl));
+        Map<String, URI> endpoints = new TreeMap<>();
+        if (!placementUrl.isEmpty()) {
+            endpoints.put("placement", URI.create(placementUrl));
+        }
+        if (!nova.url().isEmpty()) {
+            endpoints.put("compute", URI.create(nova.url()));
+        }
+        return endpoints;
     }
 }

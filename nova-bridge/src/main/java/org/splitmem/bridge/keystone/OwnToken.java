@@ -78,16 +78,17 @@ public final class OwnToken implements Credentials {
         String found = current().endpoints().get(type);
         String which = config.interfaceName() + " endpoint of a service of type " + type
                 + (config.region().isEmpty() ? "" : " in region " + config.region());
+        String key = (type.equals("compute") ? "nova" : type) + ".url";
         if (found == null) {
             throw new ServiceException(
-                    Kind.NOT_FOUND, "", "Keystone's catalog has no " + which + " (create it, or set " + type + ".url)");
+                    Kind.NOT_FOUND, "", "Keystone's catalog has no " + which + " (create it, or set " + key + ")");
         }
         if (!isAddress(found)) {
             throw new ServiceException(
                     Kind.MALFORMED,
                     "",
-                    "Keystone's catalog: the " + which + " is no address: '" + found + "' (correct it, or set " + type
-                            + ".url)");
+                    "Keystone's catalog: the " + which + " is no address: '" + found + "' (correct it, or set " + key
+                            + ")");
         }
         return URI.create(found);
     }

@@ -2,6 +2,7 @@ package org.splitmem.bridge.migration;
 
 import java.util.Map;
 import java.util.Set;
+import java.util.concurrent.ThreadLocalRandom;
 import org.jspecify.annotations.Nullable;
 import org.splitmem.bridge.booking.Bookings;
 import org.splitmem.bridge.booking.Owner;
@@ -11,9 +12,9 @@ import org.splitmem.bridge.plan.ExtraSpecs;
 import org.splitmem.bridge.plan.Plan;
 import org.splitmem.bridge.store.Vm;
 
-/** Chooses and books until nobody has booked the same memory in between. Any thread. */
+/** Chooses and books, again if the same memory was booked for another VM in between. Any thread. */
 final class Booker {
-    /** Each time somebody else took what was chosen; the next choice sees that. */
+    /** Each time what was chosen was taken meanwhile; the next choice sees that. */
     private static final int TRIES = 6;
 
     private final Chooser chooser;
@@ -45,11 +46,16 @@ final class Booker {
             throws ServiceException, RefusedException {
         String last = "";
         for (int i = 0; i < TRIES; i++) {
-            Plan plan = chooser.choose(vm, main, source, specs, givenUp, holders);
+            Chooser.Choice choice = chooser.choose(vm, main, source, specs, givenUp, holders);
+            Plan plan = choice.plan();
             Map<String, Long> booking = Chooser.booking(plan, vm, main);
             try {
                 Bookings.Step step = bookings.set(vm.instance(), owner(vm), Bookings.union(kept, booking));
-                return new Booked(plan, booking, step);
+                if (!choice.isKeptApart() || isApart(vm, main, specs, booking, step)) {
+                    return new Booked(plan, booking, step);
+                }
+                last = "another server of its anti-affinity group got memory on one of " + booking.keySet();
+                pause(i);
             } catch (NoCapacityException e) {
                 last = e.text();
             }
@@ -58,6 +64,32 @@ final class Booker {
                 RefusedException.Kind.CONFLICT,
                 "no-sub-hosts",
                 "others booked what was chosen, " + TRIES + " times in a row: " + last);
+    }
+
+    /** If not, nothing is booked any more but what was before. */
+    private boolean isApart(Vm vm, String main, ExtraSpecs specs, Map<String, Long> booking, Bookings.Step step)
+            throws ServiceException, NoCapacityException {
+        boolean shares;
+        try {
+            shares = chooser.sharesAHost(vm, main, specs, booking.keySet());
+        } catch (ServiceException e) {
+            bookings.setIf(step.after()::equals, vm.instance(), owner(vm), step.before());
+            throw e;
+        }
+        if (shares) {
+            bookings.setIf(step.after()::equals, vm.instance(), owner(vm), step.before());
+        }
+        return !shares;
+    }
+
+    /** By chance, so that of two that met once not both give way again. */
+    private static void pause(int attempt) throws ServiceException {
+        try {
+            Thread.sleep(ThreadLocalRandom.current().nextInt(20, 100 << attempt));
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new ServiceException(ServiceException.Kind.TIMEOUT, "", "interrupted while booking");
+        }
     }
 
     static Owner owner(Vm vm) {

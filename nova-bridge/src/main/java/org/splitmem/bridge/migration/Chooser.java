@@ -6,6 +6,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
+import java.util.UUID;
 import org.jspecify.annotations.Nullable;
 import org.splitmem.bridge.daemon.Daemons;
 import org.splitmem.bridge.daemon.HostReport;
@@ -14,10 +15,12 @@ import org.splitmem.bridge.placement.PlacementClient;
 import org.splitmem.bridge.placement.Provider;
 import org.splitmem.bridge.plan.Candidate;
 import org.splitmem.bridge.plan.ExtraSpecs;
+import org.splitmem.bridge.plan.GroupPolicy;
 import org.splitmem.bridge.plan.Plan;
 import org.splitmem.bridge.plan.Plan.Share;
 import org.splitmem.bridge.plan.PlanRequest;
 import org.splitmem.bridge.plan.Planner;
+import org.splitmem.bridge.rules.RulesReader;
 import org.splitmem.bridge.store.Migration;
 import org.splitmem.bridge.store.MigrationStore;
 import org.splitmem.bridge.store.Vm;
@@ -30,22 +33,35 @@ public final class Chooser {
     /** What splitmemd asks a sub-host for beyond the share. */
     private static final long DAEMONS_EXTRA_MB = 16;
 
+    /** Of a host that was deleted while it was being booked. */
+    private static final UUID NO_PROVIDER = new UUID(0, 0);
+
     /** Hears how long the choice itself took. */
     public interface Timing {
         void planned(long ns);
     }
 
     private final PlacementClient placement;
+    private final RulesReader rules;
     private final Daemons daemons;
     private final MigrationStore migrations;
     private final Timing timing;
 
-    public Chooser(PlacementClient placement, Daemons daemons, MigrationStore migrations, Timing timing) {
+    public Chooser(
+            PlacementClient placement, RulesReader rules, Daemons daemons, MigrationStore migrations, Timing timing) {
         this.placement = placement;
+        this.rules = rules;
         this.daemons = daemons;
         this.migrations = migrations;
         this.timing = timing;
     }
+
+    /**
+     * A plan, and what it was made by.
+     *
+     * @param isKeptApart whether the VM must not share hosts with other servers
+     */
+    record Choice(Plan plan, boolean isKeptApart) {}
 
     /**
      * Chooses for a VM for which Nova has claimed the main share on {@code main}.
@@ -55,7 +71,7 @@ public final class Chooser {
      * @param givenUp what is booked for it and will be free with the new booking
      * @param holders hosts that keep pages of it
      */
-    Plan choose(
+    Choice choose(
             Vm vm,
             String main,
             @Nullable String source,
@@ -63,7 +79,8 @@ public final class Chooser {
             Map<String, Long> givenUp,
             Set<String> holders)
             throws ServiceException, RefusedException {
-        return choose(vm, main, source, specs, givenUp, holders, provider(main).freeMb());
+        Provider provider = provider(main);
+        return choose(vm, provider, source, specs, givenUp, holders, provider.freeMb());
     }
 
     /** As {@link #choose}, before Nova has claimed anything there, unless the VM is there already. */
@@ -82,7 +99,7 @@ public final class Chooser {
             String why = main + " has " + provider.freeMb() + " MB free, and the main share is " + vm.mainMb() + " MB";
             return new Plan(Plan.Outcome.REFUSED, List.of(), Planner.NO_ROOM, why, List.of());
         }
-        return choose(vm, main, source, specs, givenUp, holders, freeMb);
+        return choose(vm, provider, source, specs, givenUp, holders, freeMb).plan();
     }
 
     private Provider provider(String host) throws ServiceException, RefusedException {
@@ -94,25 +111,50 @@ public final class Chooser {
                         "Placement has no resource provider of the name " + host));
     }
 
-    private Plan choose(
+    private Choice choose(
             Vm vm,
-            String main,
+            Provider mainProvider,
             @Nullable String source,
             ExtraSpecs specs,
             Map<String, Long> givenUp,
             Set<String> holders,
             long freeMb)
             throws ServiceException, RefusedException {
+        String main = mainProvider.name();
         Map<String, HostReport> reports = new TreeMap<>();
         daemons.quickReports().forEach(report -> reports.put(report.host().name(), report));
         HostInfo mainInfo = mainInfo(main, reports);
+        RulesReader.Reading reading = rules.read(vm.instance(), vm.projectId(), mainProvider, specs);
         PlanRequest request = new PlanRequest(
-                main, source, vm.ramMb(), vm.mainMb(), freeMb + givenUp.getOrDefault(main, 0L), specs, holders);
-        List<Candidate> candidates = candidates(specs, reports, mainInfo, givenUp);
+                main,
+                source,
+                vm.ramMb(),
+                vm.mainMb(),
+                freeMb + givenUp.getOrDefault(main, 0L),
+                specs,
+                reading.rules(),
+                holders);
+        List<Candidate> candidates = candidates(specs, reading, reports, mainInfo, givenUp);
         long start = System.nanoTime();
         Plan plan = Planner.plan(request, candidates);
         timing.planned(System.nanoTime() - start);
-        return plan;
+        return new Choice(plan, reading.rules().group() == GroupPolicy.ANTI_AFFINITY);
+    }
+
+    /**
+     * Whether another server of the VM's anti-affinity group has memory by now on a host that was chosen for it: both were planned at once, and
+     * neither was booked yet.
+     */
+    boolean sharesAHost(Vm vm, String main, ExtraSpecs specs, Set<String> subHosts) throws ServiceException {
+        Map<String, UUID> uuids = placement.providers();
+        RulesReader.Reading reading = rules.read(vm.instance(), vm.projectId(), known(main, uuids), specs);
+        return subHosts.stream()
+                .map(host -> reading.membership(known(host, uuids)))
+                .anyMatch(reading.rules()::isTooManyOfGroup);
+    }
+
+    private static Provider known(String host, Map<String, UUID> uuids) {
+        return new Provider(uuids.getOrDefault(host, NO_PROVIDER), host, 0, Set.of());
     }
 
     private static HostInfo mainInfo(String main, Map<String, HostReport> reports) throws RefusedException {
@@ -129,11 +171,15 @@ public final class Chooser {
     }
 
     private List<Candidate> candidates(
-            ExtraSpecs specs, Map<String, HostReport> reports, HostInfo main, Map<String, Long> givenUp)
-            throws ServiceException {
+            ExtraSpecs specs,
+            RulesReader.Reading reading,
+            Map<String, HostReport> reports,
+            HostInfo main,
+            Map<String, Long> givenUp)
+            throws ServiceException, RefusedException {
         Map<String, Long> promised = promised();
         List<Candidate> candidates = new ArrayList<>();
-        for (Provider lender : placement.lenders(specs.aggregate())) {
+        for (Provider lender : placement.lenders(aggregate(specs.aggregate(), reading))) {
             HostReport report = reports.get(lender.name());
             HostInfo info = report == null ? null : report.info();
             long lendable = info == null
@@ -147,9 +193,23 @@ public final class Chooser {
                     info == null || info.failureDomain() == null ? lender.name() : info.failureDomain(),
                     info == null || info.linkBytesPerSecond() == null ? 0 : info.linkBytesPerSecond(),
                     info == null || info.loadPercent() == null ? 0 : info.loadPercent(),
-                    report == null ? 0 : report.latencyUs()));
+                    report == null ? 0 : report.latencyUs(),
+                    reading.membership(lender)));
         }
         return candidates;
+    }
+
+    private static @Nullable String aggregate(@Nullable String nameOrUuid, RulesReader.Reading reading)
+            throws RefusedException {
+        if (nameOrUuid == null) {
+            return null;
+        }
+        return reading.aggregate(nameOrUuid)
+                .map(UUID::toString)
+                .orElseThrow(() -> new RefusedException(
+                        RefusedException.Kind.INVALID,
+                        "invalid-extra-spec",
+                        "extra spec splitmem:aggregate = " + nameOrUuid + ": Nova has no host aggregate of that name"));
     }
 
     private static @Nullable String trouble(@Nullable HostReport report, HostInfo main) {

@@ -12,7 +12,9 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.TreeMap;
+import java.util.TreeSet;
 import java.util.UUID;
 import java.util.concurrent.atomic.AtomicBoolean;
 import org.jspecify.annotations.Nullable;
@@ -31,6 +33,9 @@ public final class PlacementClient {
     static final String MICROVERSION = "placement 1.39";
 
     private static final String MEMORY = "MEMORY_MB";
+    /** What compute hosts have; other providers share disks or bandwidth. */
+    private static final List<String> HOST_RESOURCES = List.of(MEMORY, "VCPU", "PCPU");
+
     private static final String CONCURRENT_UPDATE = "placement.concurrent_update";
 
     private static final Map<Kind, String> REMEDIES = Map.of(
@@ -83,12 +88,17 @@ public final class PlacementClient {
         Map<String, Provider> lenders = new TreeMap<>();
         for (JsonNode node : list(listed)) {
             UUID uuid = uuid(listed, node.path("uuid"));
-            JsonNode memory = summaries.path(uuid.toString()).path("resources").path(MEMORY);
+            JsonNode summary = summaries.path(uuid.toString());
+            JsonNode memory = summary.path("resources").path(MEMORY);
             long free = memory.isMissingNode()
                     ? 0
                     : number(candidates, memory.path("capacity")) - number(candidates, memory.path("used"));
             String name = text(listed, node.path("name"));
-            lenders.put(name, new Provider(uuid, name, free));
+            Set<String> traits = new TreeSet<>();
+            for (JsonNode trait : summary.path("traits")) {
+                traits.add(text(candidates, trait));
+            }
+            lenders.put(name, new Provider(uuid, name, free, traits));
         }
         return List.copyOf(lenders.values());
     }
@@ -103,6 +113,31 @@ public final class PlacementClient {
         return byName;
     }
 
+    /** The providers that are in an aggregate. Nova mirrors its host aggregates, under their uuids. */
+    public Set<UUID> members(UUID aggregate) throws ServiceException {
+        Answer answer =
+                send("GET", "/resource_providers?member_of=" + aggregate, null).orThrow();
+        Set<UUID> members = new TreeSet<>();
+        for (JsonNode node : list(answer)) {
+            members.add(uuid(answer, node.path("uuid")));
+        }
+        return members;
+    }
+
+    /** Where anybody's consumer has claimed memory or CPUs; empty if it has claimed none, or does not exist. */
+    public Set<UUID> hostsOf(UUID consumer) throws ServiceException {
+        Answer answer = send("GET", "/allocations/" + consumer, null).orThrow();
+        Set<UUID> hosts = new TreeSet<>();
+        JsonNode allocations = object(answer, answer.json().path("allocations"), "allocations");
+        for (Map.Entry<String, JsonNode> entry : allocations.properties()) {
+            JsonNode resources = object(answer, entry.getValue().path("resources"), "resources");
+            if (HOST_RESOURCES.stream().anyMatch(resources::has)) {
+                hosts.add(uuid(answer, entry.getKey()));
+            }
+        }
+        return hosts;
+    }
+
     /** A host with what it has free; empty if there is no such provider. */
     public Optional<Provider> provider(String name) throws ServiceException {
         Answer answer =
@@ -110,7 +145,7 @@ public final class PlacementClient {
         for (JsonNode node : list(answer)) {
             if (text(answer, node.path("name")).equals(name)) {
                 UUID uuid = uuid(answer, node.path("uuid"));
-                return Optional.of(new Provider(uuid, name, freeMb(uuid)));
+                return Optional.of(new Provider(uuid, name, freeMb(uuid), Set.of()));
             }
         }
         return Optional.empty();

@@ -1,5 +1,6 @@
 package org.splitmem.bridge.placement;
 
+import java.util.Set;
 import java.util.UUID;
 
 /**
@@ -7,5 +8,10 @@ import java.util.UUID;
  *
  * @param name of the host
  * @param freeMb MEMORY_MB within its capacity that nobody has claimed; negative if it is overcommitted
+ * @param traits of a lender that is not full; otherwise empty
  */
-public record Provider(UUID uuid, String name, long freeMb) {}
+public record Provider(UUID uuid, String name, long freeMb, Set<String> traits) {
+    public Provider {
+        traits = Set.copyOf(traits);
+    }
+}

@@ -11,6 +11,7 @@ import org.jspecify.annotations.Nullable;
  * @param ramMb all of its RAM
  * @param mainMb of it, what Nova has claimed on the main host
  * @param mainFreeMb MEMORY_MB that is free on the main host beyond that
+ * @param rules how the cloud is cut
  * @param holders hosts that keep pages of the VM now; preferred among equals
  */
 public record PlanRequest(
@@ -20,6 +21,7 @@ public record PlanRequest(
         long mainMb,
         long mainFreeMb,
         ExtraSpecs specs,
+        CloudRules rules,
         Set<String> holders) {
     public PlanRequest {
         if (mainMb < 1 || ramMb < mainMb) {

@@ -14,8 +14,9 @@ import org.splitmem.bridge.plan.Plan.Share;
  *
  * <ol>
  *   <li>Whole on the main host, if that has room and the flavor lets it.
- *   <li>Otherwise as few sub-hosts as do the job: each more is one more whose death stops the guest.
- *   <li>Of all sets of that size the one with the best hosts by {@link Selection#PREFERENCE}: those that hold its pages already, then by link,
+ *   <li>Otherwise on sub-hosts that {@link CloudRules} allow, as Nova chose the main host.
+ *   <li>As few of them as do the job: each more is one more whose death stops the guest.
+ *   <li>Of all sets of that size the one with the best hosts by {@link Selection#PREFERENCE}: those that suit its server group, that hold its pages already, then by link,
  *       load and latency, then the emptiest.
  *   <li>The shares are as even as the hosts' room allows, so that all their links work in parallel.
  *   <li>Each further replica is chosen likewise, from failure domains that no other replica uses.
@@ -28,11 +29,18 @@ public final class Planner {
     /** Refusal: the hosts that could be sub-hosts have not enough room. */
     public static final String NO_SUB_HOSTS = "no-sub-hosts";
 
+    /** Refusal: the main host has memory of other servers of the VM's anti-affinity group. */
+    public static final String SERVER_GROUP = "server-group";
+
     private Planner() {}
 
     public static Plan plan(PlanRequest request, List<Candidate> hosts) {
         long need = request.remainderMb();
         ExtraSpecs specs = request.specs();
+        String againstMain = request.rules().againstMain();
+        if (againstMain != null) {
+            return refused(SERVER_GROUP, request.mainHost() + " cannot be the main host: " + againstMain, List.of());
+        }
         if (need == 0) {
             return whole(request, "the main share is all of its RAM");
         }

@@ -52,7 +52,9 @@ record Selection(List<Candidate> hosts, @Nullable String failure) {
         List<Candidate> preferred = new ArrayList<>(eligible);
         Comparator<Candidate> holdersFirst =
                 Comparator.comparing(host -> !request.holders().contains(host.name()));
-        preferred.sort(holdersFirst.thenComparing(PREFERENCE));
+        Comparator<Candidate> groupFirst =
+                Comparator.comparingInt(host -> request.rules().groupRank(host.membership()));
+        preferred.sort(groupFirst.thenComparing(holdersFirst).thenComparing(PREFERENCE));
         return new Selection(choose(preferred, byRoom, count, need), null);
     }
 

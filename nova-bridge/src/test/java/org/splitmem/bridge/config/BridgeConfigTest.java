@@ -62,6 +62,19 @@ class BridgeConfigTest {
     }
 
     @Test
+    void whatNovaIsAskedCanBeSet() throws ConfigException {
+        BridgeConfig config = BridgeConfig.parse(List.of(
+                "nova.url = http://n:8774/v2.1/",
+                "nova.timeout-ms = 5000",
+                "nova.limit-tenants-to-aggregates = true",
+                "nova.default-availability-zone = somewhere"));
+
+        assertThat(config.nova())
+                .isEqualTo(new BridgeConfig.Nova("http://n:8774/v2.1", Duration.ofSeconds(5), true, "somewhere"));
+        assertThat(config.endpoints()).containsEntry("compute", java.net.URI.create("http://n:8774/v2.1"));
+    }
+
+    @Test
     void hostsAndUrls() throws ConfigException {
         BridgeConfig config = BridgeConfig.parse(List.of(
                 "hosts = h1@10.0.0.1, h2@10.0.0.2:9000, h3@fd00::3",
@@ -86,6 +99,7 @@ class BridgeConfigTest {
                 "hosts = h1@a:99999         | hosts = h1@a:99999       | NAME@ADDRESS",
                 "'hosts = h1@a, h1@b'       | hosts = h1@b             | each name stands once",
                 "keystone.url = k:5000      | keystone.url = k:5000    | http://controller:5000",
+                "nova.limit-tenants-to-aggregates = yes | nova.limit-tenants-to-aggregates = yes | true or false",
                 "keystone.interface = inner | keystone.interface       | internal",
                 "log.level = loud           | log.level = loud         | one of",
                 "kafka.mode = text          | kafka.mode = text        | binary or structured",

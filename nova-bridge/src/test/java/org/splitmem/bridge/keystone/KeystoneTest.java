@@ -165,7 +165,7 @@ class KeystoneTest {
                 .hasToString("http://here");
         assertThatThrownBy(() -> own(Map.of()).endpoint("compute"))
                 .hasMessage("Keystone's catalog has no internal endpoint of a service of type compute in region R1"
-                        + " (create it, or set compute.url)");
+                        + " (create it, or set nova.url)");
     }
 
     @Test

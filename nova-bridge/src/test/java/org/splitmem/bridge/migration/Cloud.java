@@ -17,9 +17,12 @@ import org.splitmem.bridge.booking.Consumers;
 import org.splitmem.bridge.daemon.Daemons;
 import org.splitmem.bridge.daemon.FakeHosts;
 import org.splitmem.bridge.http.FixedCredentials;
+import org.splitmem.bridge.nova.FakeNova;
+import org.splitmem.bridge.nova.NovaClient;
 import org.splitmem.bridge.placement.FakePlacement;
 import org.splitmem.bridge.placement.PlacementClient;
 import org.splitmem.bridge.plan.Plan;
+import org.splitmem.bridge.rules.RulesReader;
 import org.splitmem.bridge.store.Database;
 import org.splitmem.bridge.store.Migration;
 import org.splitmem.bridge.store.MigrationStore;
@@ -34,6 +37,7 @@ public final class Cloud extends Clock implements AutoCloseable {
     public static final Map<String, String> SPECS = Map.of("splitmem:enabled", "true");
 
     public final FakePlacement placement;
+    public final FakeNova nova;
     public final FakeHosts hosts;
     public final Database database;
     final List<String> told = new ArrayList<>();
@@ -44,6 +48,7 @@ public final class Cloud extends Clock implements AutoCloseable {
         // h1 runs a VM of 512 MB, of which Nova has claimed 256; h2 has room for the main share only.
         placement =
                 new FakePlacement().host("h1", 256, true).host("h2", 100, true).host("h3", 1000, true);
+        nova = new FakeNova();
         hosts = new FakeHosts("h1", "h2", "h3");
         database = new Database(
                 "jdbc:h2:mem:" + UUID.randomUUID() + ";MODE=MariaDB;DATABASE_TO_LOWER=TRUE;DB_CLOSE_DELAY=-1",
@@ -92,19 +97,26 @@ public final class Cloud extends Clock implements AutoCloseable {
         public final Reconciler reconciler;
         public final Daemons daemons;
         public final PlacementClient client;
+        final RulesReader rules;
 
-        Bridge(String name, Telemetry telemetry) {
+        Bridge(String name, Telemetry telemetry, boolean limitTenants) {
             Cloud c = Cloud.this;
             client = new PlacementClient(new FixedCredentials(placement.url()), Duration.ofSeconds(20));
             Bookings bookings = new Bookings(client);
             daemons = hosts.daemons();
             store = new MigrationStore(database, name, 15_000);
             vms = new VmStore(database);
-            Chooser chooser = new Chooser(client, daemons, store, ns -> {});
+            rules = rules(limitTenants);
+            Chooser chooser = new Chooser(client, rules, daemons, store, ns -> {});
             follower = new Follower(store, vms, bookings, daemons, telemetry, c);
             migrations = new MigrationService(store, vms, chooser, bookings, daemons, follower, telemetry, c);
             placements = new VmPlacements(store, vms, chooser, bookings, daemons, follower, telemetry, c);
             reconciler = new Reconciler(client, bookings, daemons, store, vms, telemetry, c);
+        }
+
+        private RulesReader rules(boolean limitTenants) {
+            NovaClient compute = new NovaClient(new FixedCredentials(nova.url()), Duration.ofSeconds(20));
+            return new RulesReader(compute, client, limitTenants, "nova");
         }
 
         /** The VM's migrations, newest first. */
@@ -119,7 +131,15 @@ public final class Cloud extends Clock implements AutoCloseable {
 
     /** A bridge that tells somebody else. */
     public Bridge bridge(String name, Telemetry telemetry) {
-        Bridge bridge = new Bridge(name, telemetry);
+        return bridge(new Bridge(name, telemetry, false));
+    }
+
+    /** @param limitTenants whether projects with aggregates of their own are limited to them */
+    Bridge bridge(String name, boolean limitTenants) {
+        return bridge(new Bridge(name, new Told(), limitTenants));
+    }
+
+    private Bridge bridge(Bridge bridge) {
         daemons.add(bridge.daemons);
         return bridge;
     }
@@ -146,6 +166,7 @@ public final class Cloud extends Clock implements AutoCloseable {
         daemons.forEach(Daemons::close);
         hosts.close();
         placement.close();
+        nova.close();
         database.close();
     }
 

@@ -237,7 +237,7 @@ class UnheardTest {
         PlanInput input = onHost("h1");
 
         try (Daemons impatient = new Daemons(cloud.hosts.addresses(), "key", Duration.ofMillis(1500))) {
-            Chooser chooser = new Chooser(bridge.client, impatient, bridge.store, ns -> {});
+            Chooser chooser = new Chooser(bridge.client, bridge.rules, impatient, bridge.store, ns -> {});
             for (int i = 0; i < 3; i++) {
                 Plan plan = chooser.foresee(input.vm(), "h2", "h1", input.specs(), Map.of(), Set.of());
                 assertThat(plan.outcome()).isEqualTo(Plan.Outcome.REFUSED);

@@ -30,6 +30,7 @@ public final class FakePlacement implements AutoCloseable {
         private long capacity;
         private boolean lends;
         private final Set<String> aggregates = new TreeSet<>();
+        private final Set<String> traits = new TreeSet<>();
     }
 
     /** A consumer, as it stands in the books. */
@@ -83,6 +84,10 @@ public final class FakePlacement implements AutoCloseable {
         host.lends = lends;
         host.aggregates.addAll(List.of(aggregates));
         return this;
+    }
+
+    public synchronized void traits(String name, String... traits) {
+        host(name).traits.addAll(List.of(traits));
     }
 
     /** The next writes do not look at capacities: as the real one was seen to do. */
@@ -256,7 +261,8 @@ public final class FakePlacement implements AutoCloseable {
             long used = used(host);
             if (used < host.capacity) {
                 Map<String, Long> memory = Map.of("capacity", host.capacity, "used", used);
-                summaries.put(host.uuid.toString(), Map.of("resources", Map.of("MEMORY_MB", memory)));
+                summaries.put(
+                        host.uuid.toString(), Map.of("resources", Map.of("MEMORY_MB", memory), "traits", host.traits));
             }
         }
         return new Reply(200, Map.of("allocation_requests", List.of(), "provider_summaries", summaries));

@@ -13,11 +13,11 @@ final class Hosts {
     private Hosts() {}
 
     static Candidate host(String name, long freeMb) {
-        return new Candidate(name, freeMb, freeMb, null, name, 0, 0, 0);
+        return new Candidate(name, freeMb, freeMb, null, name, 0, 0, 0, Membership.NONE);
     }
 
     static PlanRequest request(long ramMb, long mainMb, Map<String, String> specs) {
-        return new PlanRequest("main", "source", ramMb, mainMb, 0, ExtraSpecs.of(specs), Set.of());
+        return new PlanRequest("main", "source", ramMb, mainMb, 0, ExtraSpecs.of(specs), CloudRules.NONE, Set.of());
     }
 
     static List<Candidate> random(Random random, int count) {
@@ -31,7 +31,8 @@ final class Hosts {
                     "rack" + random.nextInt(1 + count / 4),
                     125_000_000L * (1 + random.nextInt(100)),
                     random.nextInt(200),
-                    random.nextInt(2000)));
+                    random.nextInt(2000),
+                    Membership.NONE));
         }
         return hosts;
     }

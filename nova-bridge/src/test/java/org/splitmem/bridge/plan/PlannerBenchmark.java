@@ -29,6 +29,7 @@ public final class PlannerBenchmark {
                     50_000,
                     0,
                     ExtraSpecs.of(Map.of()),
+                    CloudRules.NONE,
                     Set.of("host7", "host" + hosts / 2));
             long start = System.nanoTime();
             Plan plan = Planner.plan(request, cloud);

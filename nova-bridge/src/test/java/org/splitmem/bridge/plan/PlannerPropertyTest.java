@@ -46,7 +46,14 @@ class PlannerPropertyTest {
             long ram = main + random.nextInt(1_200_000);
             return new Case(
                     new PlanRequest(
-                            "main", "source", ram, main, random.nextInt(600_000), ExtraSpecs.of(specs), holders),
+                            "main",
+                            "source",
+                            ram,
+                            main,
+                            random.nextInt(600_000),
+                            ExtraSpecs.of(specs),
+                            CloudRules.NONE,
+                            holders),
                     hosts);
         }
     }

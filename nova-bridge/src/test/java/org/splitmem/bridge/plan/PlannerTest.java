@@ -14,7 +14,8 @@ import org.splitmem.bridge.plan.Plan.Share;
 class PlannerTest {
     @Test
     void aMainHostWithRoomForAllTakesAll() {
-        PlanRequest request = new PlanRequest("main", null, 512, 256, 256, ExtraSpecs.of(Map.of()), Set.of());
+        PlanRequest request =
+                new PlanRequest("main", null, 512, 256, 256, ExtraSpecs.of(Map.of()), CloudRules.NONE, Set.of());
 
         Plan plan = Planner.plan(request, List.of(host("h3", 1000)));
 
@@ -25,7 +26,7 @@ class PlannerTest {
     @Test
     void modeAlwaysSplitsEvenSo() {
         ExtraSpecs always = ExtraSpecs.of(Map.of("splitmem:mode", "always"));
-        PlanRequest request = new PlanRequest("main", null, 512, 256, 256, always, Set.of());
+        PlanRequest request = new PlanRequest("main", null, 512, 256, 256, always, CloudRules.NONE, Set.of());
 
         Plan plan = Planner.plan(request, List.of(host("h3", 1000)));
 
@@ -62,22 +63,23 @@ class PlannerTest {
 
     @Test
     void aRefusalSaysWhyEachHostIsOut() {
-        Candidate sick = new Candidate("h4", 999, 999, "does not answer", "h4", 0, 0, 0);
-        Candidate stingy = new Candidate("h5", 999, 0, null, "h5", 0, 0, 0);
+        Candidate sick = new Candidate("h4", 999, 999, "does not answer", "h4", 0, 0, 0, Membership.NONE);
+        Candidate stingy = new Candidate("h5", 999, 0, null, "h5", 0, 0, 0, Membership.NONE);
 
         Plan plan = Planner.plan(request(512, 256, Map.of()), List.of(host("h3", 0), sick, stingy));
 
         assertThat(plan.reason()).isEqualTo("no-sub-hosts");
         assertThat(plan.summary())
                 .isEqualTo("no sub-hosts for 256 MB of a VM on main: the 0 that can be used have room for 0 MB;"
-                        + " 1 not well (h4: does not answer); 1 without free MEMORY_MB (h3);"
+                        + " 1 not healthy (h4: does not answer); 1 without free MEMORY_MB (h3);"
                         + " 1 with nothing left to lend (h5)");
         assertThat(plan.explanation()).hasSize(3);
     }
 
     @Test
     void hostsThatHoldPagesAreKept() {
-        PlanRequest request = new PlanRequest("main", null, 512, 256, 0, ExtraSpecs.of(Map.of()), Set.of("c"));
+        PlanRequest request =
+                new PlanRequest("main", null, 512, 256, 0, ExtraSpecs.of(Map.of()), CloudRules.NONE, Set.of("c"));
 
         Plan plan = Planner.plan(request, List.of(host("a", 900), host("b", 800), host("c", 300)));
 
@@ -86,10 +88,10 @@ class PlannerTest {
 
     @Test
     void amongEqualsTheFasterLinkThenTheLowerLoadThenTheQuickerAnswerDecides() {
-        Candidate slow = new Candidate("a", 900, 900, null, "a", 125_000_000, 0, 100);
-        Candidate busy = new Candidate("b", 900, 900, null, "b", 1_250_000_000, 90, 100);
-        Candidate idle = new Candidate("d", 900, 900, null, "d", 1_250_000_000, 5, 100);
-        Candidate far = new Candidate("c", 900, 900, null, "c", 1_250_000_000, 5, 9000);
+        Candidate slow = new Candidate("a", 900, 900, null, "a", 125_000_000, 0, 100, Membership.NONE);
+        Candidate busy = new Candidate("b", 900, 900, null, "b", 1_250_000_000, 90, 100, Membership.NONE);
+        Candidate idle = new Candidate("d", 900, 900, null, "d", 1_250_000_000, 5, 100, Membership.NONE);
+        Candidate far = new Candidate("c", 900, 900, null, "c", 1_250_000_000, 5, 9000, Membership.NONE);
 
         assertThat(Planner.plan(request(512, 256, Map.of()), List.of(slow, busy, far, idle))
                         .shares())
@@ -123,9 +125,9 @@ class PlannerTest {
     @Test
     void replicasNeverShareAFailureDomain() {
         List<Candidate> hosts = List.of(
-                new Candidate("a", 900, 900, null, "rack1", 0, 0, 0),
-                new Candidate("b", 800, 800, null, "rack1", 0, 0, 0),
-                new Candidate("c", 700, 700, null, "rack2", 0, 0, 0));
+                new Candidate("a", 900, 900, null, "rack1", 0, 0, 0, Membership.NONE),
+                new Candidate("b", 800, 800, null, "rack1", 0, 0, 0, Membership.NONE),
+                new Candidate("c", 700, 700, null, "rack2", 0, 0, 0, Membership.NONE));
 
         Plan two = Planner.plan(request(512, 256, Map.of("splitmem:replicas", "2")), hosts);
         Plan three = Planner.plan(request(512, 256, Map.of("splitmem:replicas", "3")), hosts);
