@@ -92,7 +92,7 @@ static int ask_for_file(struct backend *b, uint32_t index)
     return d.fd[0];
 }
 
-int backend_open(void)
+int backend_open(int number)
 {
     int rc = -ENOSPC;
     unsigned index;
@@ -101,6 +101,12 @@ int backend_open(void)
     index = atomic_load(&opened);
     if (index == SHIM_MAX_BACKENDS) {
         shim_log("VM %s has more than %d RAM backends", shim_config.vm, SHIM_MAX_BACKENDS);
+        goto out;
+    }
+    /* The daemon's files go by the order of the command line, at both ends of a migration. */
+    if (number >= 0 && (unsigned)number != index) {
+        shim_log("VM %s: QEMU opens RAM backend %d when it is %u's turn", shim_config.vm, number, index);
+        rc = -EBUSY;
         goto out;
     }
     rc = ask_for_file(&backends[index], index);

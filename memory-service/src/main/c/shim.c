@@ -1,9 +1,10 @@
 /*
  * libsplitmem-shim.so: loaded into QEMU by LD_PRELOAD, it gives a VM's RAM to splitmemd. Mechanism only, no policy.
  *
- * QEMU makes RAM of a memory-backend-memfd by memfd_create("memory-backend-memfd"), ftruncate, fcntl(F_ADD_SEALS) and
- * mmap(MAP_SHARED | MAP_FIXED) over a reservation of its own. Here the first returns the daemon's file, and the last
- * hands the daemon a userfaultfd of the mapping. Without SPLITMEM_VM and SPLITMEM_SOCKET nothing of this happens.
+ * QEMU makes RAM of a memory-backend-file by open(), ftruncate if the file is empty, and mmap(MAP_SHARED | MAP_FIXED)
+ * over a reservation of its own; of a memory-backend-memfd by memfd_create("memory-backend-memfd"), ftruncate,
+ * fcntl(F_ADD_SEALS) and the same mmap. Here the first (see open.c) returns the daemon's file, and the last hands the
+ * daemon a userfaultfd of the mapping. Without SPLITMEM_VM and SPLITMEM_SOCKET nothing of this happens.
  */
 #include "shim.h"
 
@@ -126,15 +127,18 @@ static void configure(void)
     shim_config.active = true;
 }
 
-/* Only here, when main() runs for sure: at an allocator's first mmap() the C library may have no environment yet. */
-static bool is_backend(const char *name)
+/* Not earlier than main(): at an allocator's first mmap() the C library may have no environment yet. */
+bool shim_is_active(void)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
 
-    if (name == NULL || strcmp(name, "memory-backend-memfd") != 0)
-        return false;
     pthread_once(&once, configure);
     return shim_config.active;
+}
+
+static bool is_backend(const char *name)
+{
+    return name != NULL && strcmp(name, "memory-backend-memfd") == 0 && shim_is_active();
 }
 
 static void resolve(const char *name, void *function)
@@ -159,12 +163,13 @@ static void find_real_functions(void)
     resolve("ftruncate64", &real.ftruncate);
     resolve("fallocate64", &real.fallocate);
     resolve("fcntl64", &real.fcntl);
+    open_find_real(resolve);
     initialising = false;
     errno = err;
 }
 
 /* Other libraries' constructors may call us before ours would run: hence at each call, and no constructor at all. */
-static void ready(void)
+void shim_ready(void)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
 
@@ -176,7 +181,7 @@ INTERPOSE int memfd_create(const char *name, unsigned flags)
 {
     int fd;
 
-    ready();
+    shim_ready();
     if (!is_backend(name))
         return real.memfd_create(name, flags);
     if (flags & MFD_HUGETLB) {
@@ -184,7 +189,7 @@ INTERPOSE int memfd_create(const char *name, unsigned flags)
         errno = EOPNOTSUPP;
         return -1;
     }
-    fd = backend_open();
+    fd = backend_open(-1);
     if (fd >= 0)
         return fd;
     errno = -fd;
@@ -201,7 +206,7 @@ INTERPOSE int fcntl64(int fd, int command, ...)
     va_list arguments;
     void *argument;
 
-    ready();
+    shim_ready();
     va_start(arguments, command);
     argument = va_arg(arguments, void *);
     va_end(arguments);
@@ -216,7 +221,7 @@ INTERPOSE int ftruncate64(int fd, off_t length)
     struct backend *b;
     int rc;
 
-    ready();
+    shim_ready();
     b = backend_of(fd);
     rc = b == NULL ? 0 : backend_check_size(b, (uint64_t)length);
     if (rc == 0)
@@ -228,7 +233,7 @@ INTERPOSE int ftruncate64(int fd, off_t length)
 /* A balloon must not discard pages behind the daemon's page table; QEMU takes this as "cannot discard" and goes on. */
 INTERPOSE int fallocate64(int fd, int mode, off_t offset, off_t length)
 {
-    ready();
+    shim_ready();
     if ((mode & FALLOC_FL_PUNCH_HOLE) && backend_of(fd) != NULL) {
         errno = EOPNOTSUPP;
         return -1;
@@ -271,7 +276,7 @@ INTERPOSE void *mmap64(void *address, size_t length, int protection, int flags, 
 {
     struct backend *b;
 
-    ready();
+    shim_ready();
     /* QEMU remaps a page that hardware has poisoned. The new mapping would be unregistered and show holes as zeros. */
     if ((flags & MAP_FIXED) && backend_overlaps(address, length)) {
         shim_log("VM %s: refused to map over guest RAM at %p", shim_config.vm, address);
@@ -286,7 +291,7 @@ INTERPOSE void *mmap64(void *address, size_t length, int protection, int flags, 
 
 INTERPOSE int munmap(void *address, size_t length)
 {
-    ready();
+    shim_ready();
     backend_forget(address, length);
     return real.munmap(address, length);
 }

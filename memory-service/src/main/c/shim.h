@@ -26,6 +26,24 @@ extern struct shim_config shim_config;
 /* One line on QEMU's stderr, which is the domain's log under libvirt. */
 void shim_log(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
+/* ---- shim.c ---- */
+
+/* Whether the environment names a VM. To be called only when main() runs for sure. */
+bool shim_is_active(void);
+
+/* To be called by each interposed function first: finds the functions of the C library behind ours. */
+void shim_ready(void);
+
+/* ---- open.c: the ways to open a file by its name ---- */
+
+/* Finds the functions behind them, by resolve(name, pointer to the function pointer). */
+void open_find_real(void (*resolve)(const char *name, void *function));
+
+/* ---- ram_path.c: which files are guest RAM ---- */
+
+/* The number of the backend whose RAM QEMU calls so on its command line, or -1. */
+int ram_path_backend(const char *path);
+
 /* ---- backend.c: the RAM backends of this QEMU ---- */
 
 struct backend;
@@ -38,8 +56,11 @@ struct backend_view {
     int uffd;
 };
 
-/* Asks the daemon for the next RAM file. Returns its descriptor, or a negative errno after one line of log. */
-int backend_open(void);
+/*
+ * Asks the daemon for the next RAM file; `number`: which backend QEMU makes it for, or -1 if that is not known.
+ * Returns its descriptor, or a negative errno after one line of log.
+ */
+int backend_open(int number);
 
 /* The backend whose RAM file `fd` is, under whatever number, or NULL. Cheap while there is no backend at all. */
 struct backend *backend_of(int fd);

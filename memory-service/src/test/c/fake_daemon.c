@@ -145,11 +145,17 @@ int new_ram_file(void)
 
 struct ram open_backend(struct daemon *d, struct qemu *q, uint64_t expected_length, int *connection)
 {
+    return open_backend_by(d, q, "create " BACKEND_NAME, expected_length, connection);
+}
+
+struct ram open_backend_by(
+    struct daemon *d, struct qemu *q, const char *command, uint64_t expected_length, int *connection)
+{
     struct ram r = {.file = new_ram_file()};
     struct shim_message m, opened;
     struct answer a;
 
-    qemu_send(q, "create " BACKEND_NAME);
+    qemu_send(q, "%s", command);
     *connection = daemon_accept(d, SHIM_ROLE_ATTACH, &m);
     CHECK_EQUAL(q->pid, m.a);
     CHECK(strcmp(m.text, VM) == 0);

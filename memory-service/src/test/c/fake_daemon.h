@@ -61,6 +61,10 @@ int new_ram_file(void);
 /* Lets QEMU create a backend; *connection is left open after OPENED. */
 struct ram open_backend(struct daemon *d, struct qemu *q, uint64_t expected_length, int *connection);
 
+/* The same by this command of the fake QEMU, whose answer is the descriptor. */
+struct ram open_backend_by(
+    struct daemon *d, struct qemu *q, const char *command, uint64_t expected_length, int *connection);
+
 /* Goes on: ftruncate, F_ADD_SEALS, mmap, up to the end of the ATTACH connection. */
 void map_backend(struct qemu *q, struct ram *r, int connection, uint64_t pages, uint64_t modes);
 

@@ -45,6 +45,7 @@ static void set_text(const char *name, const char *value)
 __attribute__((noreturn)) static void become_qemu(const struct qemu_options *o, int in, int out, int log)
 {
     char program[PATH_MAX] = "";
+    const char *arguments[QEMU_MAX_ARGUMENTS + 3] = {program, FAKE_QEMU_ARGUMENT};
 
     if (dup2(in, 0) < 0 || dup2(out, 1) < 0 || dup2(log, 2) < 0)
         _exit(126);
@@ -58,8 +59,9 @@ __attribute__((noreturn)) static void become_qemu(const struct qemu_options *o, 
     setenv("LD_PRELOAD", shim_library, 1);
     if (close_range(3, ~0U, CLOSE_RANGE_CLOEXEC) != 0) /* what this program has inherited is not the shim's leak */
         _exit(126);
+    memcpy(&arguments[2], o->arguments, sizeof o->arguments);
     if (readlink("/proc/self/exe", program, sizeof program - 1) > 0)
-        execl(program, program, FAKE_QEMU_ARGUMENT, NULL);
+        execv(program, (char *const *)arguments);
     _exit(127);
 }
 
@@ -84,7 +86,7 @@ struct qemu qemu_start(struct qemu_options options)
 
 static void send_line(struct qemu *q, const char *format, va_list arguments)
 {
-    char line[256];
+    char line[512];
     int length = vsnprintf(line, sizeof line - 1, format, arguments);
 
     CHECK(length > 0 && length < (int)sizeof line - 1);

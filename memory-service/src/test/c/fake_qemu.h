@@ -26,6 +26,8 @@ struct qemu {
     int log; /* its stderr */
 };
 
+enum { QEMU_MAX_ARGUMENTS = 8 };
+
 /* Variables of the environment besides LD_PRELOAD; 0 or NULL leaves one out. */
 struct qemu_options {
     const char *vm;
@@ -33,6 +35,7 @@ struct qemu_options {
     int timeout_ms;
     int exit_hold_ms;
     bool unprivileged; /* run as nobody */
+    const char *arguments[QEMU_MAX_ARGUMENTS + 1]; /* of its command line; ends with NULL */
 };
 
 struct qemu qemu_start(struct qemu_options options);

@@ -199,12 +199,45 @@ static bool is(const char *verb, const char *name)
     return strcmp(verb, name) == 0;
 }
 
+/* glibc's, for callers that were built with _FORTIFY_SOURCE; its headers declare them for those alone. */
+extern int __open_2(const char *, int);
+extern int __open64_2(const char *, int);
+extern int __openat_2(int, const char *, int);
+extern int __openat64_2(int, const char *, int);
+
+/* Every way to open a file by its name; QEMU's retry with O_CREAT | O_EXCL takes those that can have a mode. */
+static long long open_by(int way, const char *path, int flags)
+{
+    switch (way) {
+    case 0:
+        return open(path, flags, 0644);
+    case 1:
+        return open64(path, flags, 0644);
+    case 2:
+        return openat(AT_FDCWD, path, flags, 0644);
+    case 3:
+        return openat64(AT_FDCWD, path, flags, 0644);
+    case 4:
+        return __open_2(path, flags);
+    case 5:
+        return __open64_2(path, flags);
+    case 6:
+        return __openat_2(AT_FDCWD, path, flags);
+    default:
+        return __openat64_2(AT_FDCWD, path, flags);
+    }
+}
+
 static long long about_files(const char *verb, const char *word, long long a, long long b, long long c)
 {
     int fd = (int)a;
 
     if (is(verb, "create"))
         return memfd_create(word, MFD_CLOEXEC | MFD_ALLOW_SEALING | (unsigned)a);
+    if (is(verb, "open"))
+        return open_by((int)b, word, (int)a);
+    if (is(verb, "open-odd")) /* a path with a space, a quote, commas and two characters beyond ASCII */
+        return open_by(5, "/nowhere/a b\xc3\xa9\xf0\x9f\x98\x80\",,c", O_RDWR);
     if (is(verb, "resize"))
         return ftruncate(fd, b);
     if (is(verb, "size"))
@@ -265,7 +298,7 @@ static long long about_process(const char *verb)
 /* Commands: VERB [WORD] [NUMBER ...]; exit and _exit alone have no answer. */
 int fake_qemu_main(void)
 {
-    char line[256], verb[32], word[64];
+    char line[512], verb[32], word[256];
 
     setvbuf(stdin, NULL, _IONBF, 0); /* a forked child's exit() must not seek in our commands */
     while (fgets(line, sizeof line, stdin) != NULL) {
@@ -273,7 +306,7 @@ int fake_qemu_main(void)
 
         word[0] = '\0';
         if (sscanf(line, "%31s %lld %lld %lld", verb, &a, &b, &c) < 2)
-            sscanf(line, "%31s %63s %lld %lld %lld", verb, word, &a, &b, &c);
+            sscanf(line, "%31s %255s %lld %lld %lld", verb, word, &a, &b, &c);
         if (is(verb, "exit"))
             exit(7);
         if (is(verb, "_exit"))

@@ -21,6 +21,7 @@ struct test_case {
 /* Ends with an entry without a claim. */
 extern const struct test_case attach_cases[];
 extern const struct test_case passthrough_cases[];
+extern const struct test_case named_file_cases[];
 extern const struct test_case refusal_cases[];
 extern const struct test_case service_cases[];
 extern const struct test_case exit_cases[];

@@ -59,6 +59,7 @@ class Guest:
 
     def __init__(self):
         self.xml = None
+        self.live_xml = '<domain/>'
         self.go = threading.Event()
         self.go.set()
         self.error = None
@@ -71,6 +72,9 @@ class Guest:
         if self.error:
             raise self.error
         self.active = False
+
+    def get_xml_desc(self):
+        return self.live_xml
 
     def is_active(self):
         return self.active
@@ -139,6 +143,14 @@ def test_libvirt_is_called_when_ready_with_the_split_ready_xml(guest, server):
     proxy.migrate('qemu+tcp://host2/system', flags=1, destination_xml='<target/>')
     assert guest.xml.strip() == '<split/>' and service.calls == ['plan', 'start'] and current.finished
     assert service.phases == [client.DONE], 'it waits for the last pages'
+
+
+def test_the_destinations_xml_has_the_running_domains_source_of_memory(guest, server):
+    """libvirt compares them; Nova's own XML for the destination has none."""
+    guest.live_xml = '<domain><memoryBacking><source type="memfd"/></memoryBacking></domain>'
+    proxy, _ = proxy_of(guest, Service(client.PLANNED, client.PRECOPY, client.READY, client.HANDOVER, client.DONE), server, prepare_command='echo')
+    proxy.migrate('', destination_xml='<target/>')
+    assert guest.xml == '--memory-source memfd\n'
 
 
 def test_nearly_ready_is_enough(guest, server):

@@ -52,13 +52,21 @@ def test_what_refuses_is_told():
     assert xml.prepare('<domain/>\n', 'cat') == '<domain/>\n'
 
 
+def test_the_source_of_a_running_domain_is_kept_for_its_migration():
+    assert xml.memory_source('<domain/>') == 'none'
+    assert xml.memory_source('<domain><memoryBacking><access mode="shared"/></memoryBacking></domain>') == 'none'
+    assert xml.memory_source('<domain><memoryBacking><source type="memfd"/></memoryBacking></domain>') == 'memfd'
+    assert xml.prepare('', 'echo') == '\n'
+    assert xml.prepare('', 'echo', 'memfd') == '--memory-source memfd\n'
+
+
 @pytest.mark.skipif(not PREPARE.exists(), reason='no distribution (devstack/build.sh)')
 class TestWithTheRealProgram:
     def test_a_domain_of_nova_becomes_split_ready(self):
         text = (DOMAINS / 'nova-zed.xml').read_text()
         ready = xml.prepare(xml.with_page_cache(text), '%s prepare' % PREPARE)
         tree = etree.fromstring(ready)
-        assert tree.find('memoryBacking/source').get('type') == 'memfd'
+        assert tree.find('memoryBacking/source') is None
         assert tree.find('memoryBacking/access').get('mode') == 'shared'
         assert xml.is_prepared(ready) and not xml.is_prepared(text)
         assert {disk.get('cache') for disk in tree.findall('devices/disk/driver')} <= {'writeback', None}
@@ -67,6 +75,8 @@ class TestWithTheRealProgram:
         text = (DOMAINS / 'nova-memory-backing-dropped.xml').read_text()
         assert etree.fromstring(text).find('memoryBacking/source') is None
         tree = etree.fromstring(xml.prepare(text, '%s prepare' % PREPARE))
+        assert tree.find('memoryBacking/source') is None and tree.find('memoryBacking/access').get('mode') == 'shared'
+        tree = etree.fromstring(xml.prepare(text, '%s prepare' % PREPARE, 'memfd'))
         assert tree.find('memoryBacking/source').get('type') == 'memfd'
 
     def test_an_obstacle_is_told_with_its_remedy(self):

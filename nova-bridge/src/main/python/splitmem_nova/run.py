@@ -58,14 +58,15 @@ class Run:
 
     # --- the operation thread ---
 
-    def operate(self, migrate, destination_xml):
+    def operate(self, migrate, destination_xml, memory_source):
         """The whole migration. Raises if the server is still here at its end.
 
         :param migrate: calls libvirt, with the XML for the destination, and returns when libvirt has
+        :param memory_source: as xml.memory_source() of the running domain
         """
         try:
             # In the same thread as what follows, but before anything is copied: a refusal costs nothing.
-            ready_xml = xml.prepare(destination_xml, self._conf.prepare_command)
+            ready_xml = xml.prepare(destination_xml, self._conf.prepare_command, memory_source)
             planned = self._service.plan(self._server, self._source, self._destination)
             self._refuse_if_aborted()
             self.migration = self._start(planned)
@@ -267,7 +268,7 @@ class GuestProxy:
         def call_libvirt(ready_xml):
             return self._guest.migrate(*args, **dict(kwargs, destination_xml=ready_xml))
 
-        self._run.operate(call_libvirt, kwargs['destination_xml'])
+        self._run.operate(call_libvirt, kwargs['destination_xml'], xml.memory_source(self._guest.get_xml_desc()))
 
     def get_job_info(self):
         return self._run.job_info(self._guest)

@@ -29,14 +29,23 @@ def with_page_cache(xml):
     return etree.tostring(domain, encoding='unicode')
 
 
-def prepare(xml, command):
+def memory_source(xml):
+    """What memoryBacking/source says of a domain: memfd, file, or none if there is no such element."""
+    source = etree.fromstring(xml).find('memoryBacking/source')
+    return 'none' if source is None else source.get('type')
+
+
+def prepare(xml, command, source='none'):
     """Makes the domain split-ready.
 
     :param command: as [splitmem]prepare_command
+    :param source: memory_source() of the VM if it runs and is to migrate: Nova drops it, and libvirt lets it not change
     :raises NotSplittable: if it is refused, or the command fails
     """
     try:
-        out, _ = processutils.execute(*command.split(), process_input=xml)
+        # Not said where it changes nothing, so that a prepare_command of one's own need not know it.
+        options = [] if source == 'none' else ['--memory-source', source]
+        out, _ = processutils.execute(*command.split(), *options, process_input=xml)
     except processutils.ProcessExecutionError as e:
         words = (e.stderr or e.stdout or 'exit code %s' % e.exit_code).strip()
         raise NotSplittable(words) from e

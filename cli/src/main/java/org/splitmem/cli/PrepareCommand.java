@@ -9,10 +9,12 @@ import java.nio.file.StandardCopyOption;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 import org.splitmem.hooks.domain.DomainXml;
+import org.splitmem.hooks.domain.MemorySource;
 import org.splitmem.hooks.domain.ShimPaths;
 import org.splitmem.hooks.domain.SplitReadiness;
 import org.splitmem.hooks.domain.SplitReady;
 import org.splitmem.hooks.domain.Warning;
+import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
@@ -62,13 +64,37 @@ final class PrepareCommand implements Runnable {
             description = "As qmp.directory there. Default: ${DEFAULT-VALUE}.")
     private Path qmpDirectory;
 
+    @Option(
+            names = "--memory-source",
+            paramLabel = "TYPE",
+            converter = SourceType.class,
+            defaultValue = "none",
+            description =
+                    "For the live migration of a VM that runs: memoryBacking/source/@type of its live XML (memfd, file, or"
+                            + " none if it has no source), as libvirt does not let it change. Default: ${DEFAULT-VALUE}, which is right"
+                            + " for every domain that is yet to start.")
+    private MemorySource memorySource;
+
+    /** As in the XML, but for "none". */
+    static final class SourceType implements CommandLine.ITypeConverter<MemorySource> {
+        @Override
+        public MemorySource convert(String text) {
+            for (MemorySource source : MemorySource.values()) {
+                if (text.equals(source == MemorySource.NONE ? "none" : source.type())) {
+                    return source;
+                }
+            }
+            throw new CommandLine.TypeConversionException("'" + text + "' is not memfd, file or none");
+        }
+    }
+
     /** What --json prints. */
     record Prepared(String name, String xml, List<Warning> warnings) {}
 
     @Override
     public void run() {
         DomainXml domain = DomainXml.parse(read());
-        DomainXml ready = SplitReady.make(domain, new ShimPaths(shimLibrary, shimSocket, qmpDirectory));
+        DomainXml ready = SplitReady.make(domain, new ShimPaths(shimLibrary, shimSocket, qmpDirectory), memorySource);
         List<Warning> warnings = SplitReadiness.warnings(ready);
         warnings.forEach(warning -> splitmem.err().println("splitmem: warning: " + warning));
         String xml = ready.serialize().strip() + "\n";

@@ -73,6 +73,24 @@ class PrepareCommandTest {
     }
 
     @Test
+    void aRunningVmKeepsItsSourceOfMemory() {
+        cli.input = DOMAIN;
+
+        assertThat(cli.run("prepare", "--memory-source", "memfd")).isZero();
+
+        assertThat(cli.out()).contains("<source type=\"memfd\"/>");
+    }
+
+    @Test
+    void aSourceThatLibvirtDoesNotKnowIsRefused() {
+        cli.input = DOMAIN;
+
+        assertThat(cli.run("prepare", "--memory-source", "anonymous")).isEqualTo(2);
+
+        assertThat(cli.err()).contains("'anonymous' is not memfd, file or none");
+    }
+
+    @Test
     void whatCannotBeSplitIsRefusedByTheNameOfTheElement() {
         cli.input = DOMAIN.replace("</devices>", "<hostdev mode='subsystem' type='pci' managed='yes'/></devices>");
 

@@ -89,7 +89,7 @@ class HookCallTest {
 
     @Test
     void theEndIsToldWhateverTheDomainLooksLike() {
-        String damaged = READY.replace("memfd", "file").replace("<devices>", HOSTDEV);
+        String damaged = READY.replace("shared", "private").replace("<devices>", HOSTDEV);
 
         assertThat(decide("stopped", "end", damaged)).isEqualTo(new Stopped(BIG));
     }
@@ -116,7 +116,7 @@ class HookCallTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"memfd", "shared", "-mon", "SPLITMEM_SOCKET", "SPLITMEM_VM"})
+    @ValueSource(strings = {"shared", "-mon", "SPLITMEM_SOCKET", "SPLITMEM_VM"})
     void aVmThatWasStartedWithoutAllPartsIsRefused(String part) {
         var decision = (Refuse) decide("started", "begin", READY.replace(part, "private"));
 

@@ -6,8 +6,8 @@ import org.w3c.dom.Element;
 /**
  * Obstacles in how a domain's memory is set up.
  *
- * <p>Not among them: {@code nosharepages}, as KSM never merges the pages of a shared memfd, whether it is allowed to or not;
- * source {@code anonymous} and access {@code private}, which only spell out libvirt's defaults and are replaced.
+ * <p>Not among them: {@code nosharepages}, as KSM never merges the pages of a shared file, whether it is allowed to or not; any
+ * source, and access {@code private}, which are replaced.
  */
 final class MemoryRules {
     private final DomainXml xml;
@@ -76,14 +76,6 @@ final class MemoryRules {
                             path + "/@mode",
                             "QEMU would touch every page at its start, remote ones too",
                             "remove mode='immediate'"));
-                }
-            }
-            case "source" -> {
-                if (element.getAttribute("type").equals("file")) {
-                    found.add(new Obstacle(
-                            path + "/@type",
-                            "guest RAM is in a file of libvirt's, and the daemon can only hand out a memfd",
-                            "remove <source type='file'/> (in Nova: file_backed_memory)"));
                 }
             }
             default -> {}

@@ -9,12 +9,12 @@ import org.w3c.dom.Document;
 import org.w3c.dom.Element;
 
 /**
- * Makes domains split-ready: their RAM is a memfd which the daemon hands out through the shim, and the daemon has a QMP monitor
- * of its own.
+ * Makes domains split-ready: their RAM is a named file for which the shim hands out the daemon's, and the daemon has a QMP
+ * monitor of its own.
  *
- * <p>What it writes: {@code <uuid>} if there is none, {@code memoryBacking} with source {@code memfd} and access {@code shared},
- * and in {@code qemu:commandline} the monitor and three environment variables. What is there already is corrected in place; all
- * else stays as it is. Doing it twice changes nothing more.
+ * <p>What it writes: {@code <uuid>} if there is none, {@code memoryBacking} with access {@code shared} and without a source (see
+ * {@link MemorySource}), and in {@code qemu:commandline} the monitor and three environment variables. What is there already is
+ * corrected in place; all else stays as it is. Doing it twice changes nothing more.
  */
 public final class SplitReady {
     private static final String MEMORY_BACKING = "memoryBacking";
@@ -22,16 +22,27 @@ public final class SplitReady {
     private SplitReady() {}
 
     /**
-     * A split-ready copy of the domain.
+     * A split-ready copy of a domain that is yet to be started.
      *
      * @throws NotSplittableException if the domain has {@linkplain SplitReadiness#obstacles obstacles}
      * @throws InvalidDomainXmlException if its uuid cannot be read
      */
     public static DomainXml make(DomainXml domain, ShimPaths paths) {
-        return make(domain, paths, UUID::randomUUID);
+        return make(domain, paths, MemorySource.NONE);
     }
 
-    static DomainXml make(DomainXml domain, ShimPaths paths, Supplier<UUID> uuids) {
+    /**
+     * A split-ready copy of the domain.
+     *
+     * @param source that of the VM if it runs and this is for its live migration
+     * @throws NotSplittableException if the domain has {@linkplain SplitReadiness#obstacles obstacles}
+     * @throws InvalidDomainXmlException if its uuid cannot be read
+     */
+    public static DomainXml make(DomainXml domain, ShimPaths paths, MemorySource source) {
+        return make(domain, paths, source, UUID::randomUUID);
+    }
+
+    static DomainXml make(DomainXml domain, ShimPaths paths, MemorySource source, Supplier<UUID> uuids) {
         List<Obstacle> obstacles = SplitReadiness.obstacles(domain);
         if (!obstacles.isEmpty()) {
             throw new NotSplittableException(domain.name(), obstacles);
@@ -40,7 +51,7 @@ public final class SplitReady {
         var layout = new Layout(copy);
         Element root = copy.getDocumentElement();
         UUID uuid = domain.uuid().orElseGet(() -> addUuid(root, uuids.get(), layout));
-        writeMemoryBacking(root, layout);
+        writeMemoryBacking(root, source, layout);
         new QemuCommandLine(root).write(uuid, paths, layout);
         return DomainXml.of(copy);
     }
@@ -52,7 +63,7 @@ public final class SplitReady {
     public static boolean isSplitReady(DomainXml domain) {
         Optional<UUID> uuid = domain.uuid();
         return uuid.isPresent()
-                && hasSharedMemfd(domain.root())
+                && hasOurBacking(domain.root())
                 && new QemuCommandLine(domain.root()).isComplete(uuid.get());
     }
 
@@ -66,6 +77,7 @@ public final class SplitReady {
 
     /**
      * The copy of an incoming domain that this host can start: with the paths of this host, and with whatever it lost on the way.
+     * Its source of memory stays, as libvirt compares that of the copy with that of the original.
      *
      * @throws IllegalArgumentException if the domain is not {@linkplain #isMarked marked}, or has no uuid: then it is not ours
      * @throws NotSplittableException if the domain has {@linkplain SplitReadiness#obstacles obstacles}
@@ -74,7 +86,8 @@ public final class SplitReady {
         if (!isMarked(domain)) {
             throw new IllegalArgumentException("domain " + domain.name() + " is not meant to be split-ready");
         }
-        return make(domain, paths, () -> {
+        MemorySource running = MemorySource.of(domain.root());
+        return make(domain, paths, running == null ? MemorySource.NONE : running, () -> {
             throw new InvalidDomainXmlException("incoming domain " + domain.name() + " has no uuid");
         });
     }
@@ -91,8 +104,8 @@ public final class SplitReady {
         return new QemuCommandLine(domain.root()).qmpSocket();
     }
 
-    private static boolean hasSharedMemfd(Element root) {
-        return "memfd".equals(attribute(Elements.first(root, MEMORY_BACKING, "source"), "type"))
+    private static boolean hasOurBacking(Element root) {
+        return MemorySource.of(root) != null
                 && "shared".equals(attribute(Elements.first(root, MEMORY_BACKING, "access"), "mode"));
     }
 
@@ -108,7 +121,7 @@ public final class SplitReady {
         return uuid;
     }
 
-    private static void writeMemoryBacking(Element root, Layout layout) {
+    private static void writeMemoryBacking(Element root, MemorySource source, Layout layout) {
         Element backing = Elements.first(root, MEMORY_BACKING);
         if (backing == null) {
             backing = root.getOwnerDocument().createElementNS(null, MEMORY_BACKING);
@@ -119,7 +132,11 @@ public final class SplitReady {
                 layout.insertAfter(before, backing);
             }
         }
-        write(root, backing, "source", "type", "memfd", layout);
+        if (source == MemorySource.NONE) {
+            Elements.at(root, MEMORY_BACKING, "source").forEach(layout::remove);
+        } else {
+            write(root, backing, "source", "type", source.type(), layout);
+        }
         write(root, backing, "access", "mode", "shared", layout);
     }
 

@@ -9,7 +9,10 @@ import java.util.List;
 import java.util.UUID;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.MethodSource;
+import org.junit.jupiter.params.provider.ValueSource;
+import org.w3c.dom.Element;
 
 class SplitReadyTest {
     private static final UUID NEW_UUID = UUID.fromString("deadbeef-0000-4000-8000-000000000001");
@@ -126,7 +129,6 @@ class SplitReadyTest {
         assertThat(made).contains("""
                   <currentMemory>8388608</currentMemory>
                   <memoryBacking>
-                    <source type="memfd"/>
                     <access mode="shared"/>
                   </memoryBacking>
                 """);
@@ -181,6 +183,38 @@ class SplitReadyTest {
                 .hasMessage("incoming domain big-1 has no uuid");
     }
 
+    /** What an earlier version prepared, what a user may have written, and what is written now. */
+    @ParameterizedTest
+    @CsvSource({"memfd, MEMFD", "file, FILE", "'', NONE"})
+    void aRunningVmKeepsItsSourceOfMemory(String type, MemorySource source) {
+        DomainXml running = withSource(type);
+
+        assertThat(SplitReady.isSplitReady(running)).isTrue();
+        assertThat(sourceOf(SplitReady.adaptForThisHost(running, ELSEWHERE))).isEqualTo(type);
+        assertThat(sourceOf(SplitReady.make(withSource(""), ELSEWHERE, source))).isEqualTo(type);
+    }
+
+    /** RAM of a named file is what every QEMU leaves out of a migration. */
+    @ParameterizedTest
+    @ValueSource(strings = {"memfd", "file", "anonymous"})
+    void atItsNextStartADomainHasTheSourceOfAnyOther(String type) {
+        DomainXml made = make(withSource(type));
+
+        assertThat(made.serialize()).doesNotContain("<source").contains("<access mode=\"shared\"/>");
+        assertThat(SplitReady.isSplitReady(made)).isTrue();
+        assertThat(made.serialize()).isEqualTo(make(withSource("")).serialize());
+    }
+
+    private static DomainXml withSource(String type) {
+        String source = type.isEmpty() ? "" : "\n    <source type='" + type + "'/>";
+        return DomainXml.parse(Corpus.text("split-ready").replace("<memoryBacking>", "<memoryBacking>" + source));
+    }
+
+    private static String sourceOf(DomainXml domain) {
+        Element source = Elements.first(domain.root(), "memoryBacking", "source");
+        return source == null ? "" : source.getAttribute("type");
+    }
+
     @Test
     void aCloneStopsAskingForTheRamOfItsOriginal() {
         DomainXml clone = Corpus.domain("split-ready-clone");
@@ -214,7 +248,6 @@ class SplitReadyTest {
                 """);
         assertThat(made).contains("""
                   <memoryBacking>
-                    <source type="memfd"/>
                     <access mode="shared"/>
                     <allocation mode="ondemand"/>
                     <nosharepages/>
@@ -242,7 +275,7 @@ class SplitReadyTest {
     /** Each takes one part away from a split-ready domain. */
     static List<String> losses() {
         return List.of(
-                "type='memfd'|type='anonymous'",
+                "<access mode='shared'/>|<source type='anonymous'/><access mode='shared'/>",
                 "mode='shared'|mode='private'",
                 "server=on|server=off",
                 "wait=off|wait=on",
@@ -272,6 +305,6 @@ class SplitReadyTest {
     }
 
     private static DomainXml make(DomainXml domain) {
-        return SplitReady.make(domain, ShimPaths.INSTALLED, () -> NEW_UUID);
+        return SplitReady.make(domain, ShimPaths.INSTALLED, MemorySource.NONE, () -> NEW_UUID);
     }
 }
