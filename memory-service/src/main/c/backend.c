@@ -210,6 +210,9 @@ static int hand_over(struct backend *b)
         return rc;
     if (!userfault_knows_modes(m.a))
         return channel_fail(c, EPROTO, "splitmemd wants the unknown modes 0x%llx", (unsigned long long)m.a);
+    rc = discard_attached(m.b);
+    if (rc != 0)
+        return channel_fail(c, rc, "splitmemd wants discards handled by the unknown rule %llu", (unsigned long long)m.b);
     rc = m.a == 0 ? 0 : userfault_set_modes(v->uffd, v->address, v->length, m.a);
     if (rc != 0)
         return channel_fail(c, rc, "UFFDIO_REGISTER, modes 0x%llx: %s (%d)", (unsigned long long)m.a, strerror(rc), rc);
@@ -248,6 +251,14 @@ bool backend_overlaps(const void *address, size_t length)
         if (overlaps(&backends[i], (uintptr_t)address, length))
             return true;
     return false;
+}
+
+bool backend_view_of(const struct backend *b, struct backend_view *view)
+{
+    if (atomic_load(&b->state) != MAPPED)
+        return false;
+    *view = b->view;
+    return true;
 }
 
 /* The userfaultfd stays open: the service thread may be passing it on, and its number must not change its meaning. */

@@ -215,6 +215,7 @@ int channel_hello(struct channel *c, enum shim_role role, uint64_t backends, con
 {
     struct shim_message m = {.type = SHIM_HELLO, .arg = role, .a = (uint64_t)getpid(), .b = backends};
 
+    m.c = role == SHIM_ROLE_SERVICE ? SHIM_KNOWS_DISCARDS : 0;
     snprintf(m.text, sizeof m.text, "%s", vm);
     return channel_call(c, &m, -1, SHIM_WELCOME, NULL);
 }

@@ -7,6 +7,7 @@
 #include <stdatomic.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -43,8 +44,9 @@ static int zap_ranges(const struct backend_view *v, const struct shim_range *ran
     }
     for (i = 0; i < count; i++) {
         *failed = i;
-        /* Drops page-table entries only: RAM is a shared file, and its pages stay there. */
-        if (madvise((void *)(uintptr_t)(v->address + ranges[i].offset), ranges[i].length, MADV_DONTNEED) != 0)
+        uint64_t address = v->address + ranges[i].offset;
+        /* Drops page-table entries only: RAM is a shared file, and its pages stay there. madvise() is QEMU's: ours. */
+        if (syscall(SYS_madvise, address, ranges[i].length, MADV_DONTNEED) != 0)
             return errno;
     }
     *failed = 0;
@@ -130,6 +132,9 @@ static int serve_request(struct channel *c)
     case SHIM_MODES:
         done.arg = (uint32_t)set_modes(&m);
         return channel_reply(c, &done);
+    case SHIM_DISCARDS:
+        done.arg = (uint32_t)discard_set_rule(m.arg);
+        return channel_reply(c, &done);
     case SHIM_HOLD:
         return set_hold(c, &m, &done);
     default:
@@ -144,6 +149,7 @@ static int announce(struct channel *c)
     size_t count;
     int rc;
 
+    discard_settle();
     backend_freeze();
     rc = channel_open(c, shim_config.socket, shim_config.timeout_ms);
     count = backend_list(views, SHIM_MAX_BACKENDS);

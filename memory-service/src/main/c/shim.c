@@ -26,6 +26,7 @@
 enum {
     DEFAULT_TIMEOUT_MS = 30 * 1000,
     DEFAULT_EXIT_HOLD_MS = 8 * 1000,
+    DEFAULT_DISCARD_TIMEOUT_MS = 200, /* QEMU's main thread waits that long, with its big lock */
     MAX_MS = 3600 * 1000,
 };
 
@@ -56,6 +57,11 @@ static int raw_fallocate(int fd, int mode, off_t offset, off_t length)
     return (int)syscall(SYS_fallocate, fd, mode, offset, length);
 }
 
+static int raw_madvise(void *address, size_t length, int advice)
+{
+    return (int)syscall(SYS_madvise, address, length, advice);
+}
+
 static int raw_fcntl(int fd, int command, ...)
 {
     va_list arguments;
@@ -77,8 +83,9 @@ static struct {
     int (*munmap)(void *, size_t);
     int (*ftruncate)(int, off_t);
     int (*fallocate)(int, int, off_t, off_t);
+    int (*madvise)(void *, size_t, int);
     int (*fcntl)(int, int, ...);
-} real = {raw_memfd_create, raw_mmap, raw_munmap, raw_ftruncate, raw_fallocate, raw_fcntl};
+} real = {raw_memfd_create, raw_mmap, raw_munmap, raw_ftruncate, raw_fallocate, raw_madvise, raw_fcntl};
 
 void shim_log(const char *format, ...)
 {
@@ -124,6 +131,7 @@ static void configure(void)
     snprintf(shim_config.socket, sizeof shim_config.socket, "%s", socket);
     shim_config.timeout_ms = milliseconds("SPLITMEM_TIMEOUT_MS", DEFAULT_TIMEOUT_MS);
     shim_config.exit_hold_ms = milliseconds("SPLITMEM_EXIT_HOLD_MS", DEFAULT_EXIT_HOLD_MS);
+    shim_config.discard_timeout_ms = milliseconds("SPLITMEM_DISCARD_TIMEOUT_MS", DEFAULT_DISCARD_TIMEOUT_MS);
     shim_config.active = true;
 }
 
@@ -162,6 +170,7 @@ static void find_real_functions(void)
     resolve("munmap", &real.munmap);
     resolve("ftruncate64", &real.ftruncate);
     resolve("fallocate64", &real.fallocate);
+    resolve("madvise", &real.madvise);
     resolve("fcntl64", &real.fcntl);
     open_find_real(resolve);
     initialising = false;
@@ -230,15 +239,23 @@ INTERPOSE int ftruncate64(int fd, off_t length)
     return -1;
 }
 
-/* A balloon must not discard pages behind the daemon's page table; QEMU takes this as "cannot discard" and goes on. */
+/* Free page reporting and the balloon: pages must not go behind the daemon's page table. */
 INTERPOSE int fallocate64(int fd, int mode, off_t offset, off_t length)
 {
+    struct backend *b;
+
     shim_ready();
-    if ((mode & FALLOC_FL_PUNCH_HOLE) && backend_of(fd) != NULL) {
-        errno = EOPNOTSUPP;
-        return -1;
-    }
-    return real.fallocate(fd, mode, offset, length);
+    b = (mode & FALLOC_FL_PUNCH_HOLE) ? backend_of(fd) : NULL;
+    return b == NULL ? real.fallocate(fd, mode, offset, length)
+                     : discard_file(b, real.fallocate, fd, mode, offset, length);
+}
+
+INTERPOSE int madvise(void *address, size_t length, int advice)
+{
+    shim_ready();
+    if ((advice == MADV_DONTNEED || advice == MADV_REMOVE) && backend_overlaps(address, length))
+        return discard_mapping(real.madvise, address, length, advice);
+    return real.madvise(address, length, advice);
 }
 
 /* Gives back what mmap() took: QEMU reserves the addresses first, and unmaps the reservation when mmap() fails. */

@@ -19,6 +19,7 @@ struct shim_config {
     char socket[PATH_MAX];
     int timeout_ms;
     int exit_hold_ms;
+    int discard_timeout_ms;
 };
 
 extern struct shim_config shim_config;
@@ -78,6 +79,9 @@ int backend_attach(struct backend *b, void *address, size_t length);
 
 bool backend_overlaps(const void *address, size_t length);
 
+/* Returns false unless it is mapped. */
+bool backend_view_of(const struct backend *b, struct backend_view *view);
+
 /* To be called before [address, address + length) is unmapped: from then on no request touches it. */
 void backend_forget(const void *address, size_t length);
 
@@ -98,6 +102,24 @@ enum { SHIM_MAX_BACKENDS = 256 }; /* as many as QEMU has memory slots */
 
 /* Starts the service thread of this process unless it runs. Returns 0 or a negative errno. */
 int service_start(void);
+
+/* ---- discard.c: memory that the guest gives back ---- */
+
+/* What becomes of discards, as MAPPED_OK says; it counts for the first backend only. Returns 0 or an errno. */
+int discard_attached(uint64_t rule);
+
+/* The same by request. When it returns, no discard under another rule is under way. Returns 0 or an errno. */
+int discard_set_rule(uint64_t rule);
+
+/* Returns once no discard is under way that an earlier daemon has allowed: the next one can believe the file. */
+void discard_settle(void);
+
+/* QEMU's fallocate(PUNCH_HOLE) on a RAM file; `call` is the C library's. Returns what QEMU is to get. */
+int discard_file(
+    const struct backend *b, int (*call)(int, int, off_t, off_t), int fd, int mode, off_t offset, off_t length);
+
+/* QEMU's madvise(MADV_DONTNEED or MADV_REMOVE) on RAM. */
+int discard_mapping(int (*call)(void *, size_t, int), void *address, size_t length, int advice);
 
 /* ---- userfault.c ---- */
 

@@ -173,6 +173,12 @@ struct ram open_backend_by(
 
 void map_backend(struct qemu *q, struct ram *r, int connection, uint64_t pages, uint64_t modes)
 {
+    map_backend_with_rule(q, r, connection, pages, modes, SHIM_DISCARDS_REFUSED);
+}
+
+void map_backend_with_rule(
+    struct qemu *q, struct ram *r, int connection, uint64_t pages, uint64_t modes, enum shim_discards rule)
+{
     struct shim_message m, ok;
     struct answer a;
 
@@ -188,6 +194,7 @@ void map_backend(struct qemu *q, struct ram *r, int connection, uint64_t pages, 
     r->features = m.c;
     ok = reply_to(&m, SHIM_MAPPED_OK);
     ok.a = modes;
+    ok.b = rule;
     give(connection, &ok, -1, -1);
     CHECK(is_closed(connection));
     close(connection);
@@ -270,6 +277,20 @@ uint32_t set_hold(int service, bool held)
     struct shim_message m = {.type = SHIM_HOLD, .arg = held};
 
     return request(service, m, NULL, 0).arg;
+}
+
+void send_discards(int service, uint32_t rule)
+{
+    struct shim_message m = {.magic = SHIM_MAGIC, .version = SHIM_VERSION, .type = SHIM_DISCARDS, .seq = ++last_seq};
+
+    m.arg = rule;
+    give(service, &m, -1, -1);
+}
+
+uint32_t set_discards(int service, uint32_t rule)
+{
+    send_discards(service, rule);
+    return take(service, SHIM_DONE, NULL).arg;
 }
 
 uint64_t next_fault(const struct ram *r, uint64_t *offset)

@@ -68,6 +68,10 @@ struct ram open_backend_by(
 /* Goes on: ftruncate, F_ADD_SEALS, mmap, up to the end of the ATTACH connection. */
 void map_backend(struct qemu *q, struct ram *r, int connection, uint64_t pages, uint64_t modes);
 
+/* The same with a rule for discards other than to refuse them. */
+void map_backend_with_rule(
+    struct qemu *q, struct ram *r, int connection, uint64_t pages, uint64_t modes, enum shim_discards rule);
+
 /* Both, without looking at the details. */
 struct ram attach(struct daemon *d, struct qemu *q, uint64_t pages, uint64_t modes);
 
@@ -79,6 +83,8 @@ struct shim_message zap(int service, uint32_t backend, unsigned count, const str
 uint32_t zap_range(int service, uint32_t backend, uint64_t offset, uint64_t length);
 uint32_t set_modes(int service, uint32_t backend, uint64_t modes, uint64_t offset, uint64_t length);
 uint32_t set_hold(int service, bool held);
+uint32_t set_discards(int service, uint32_t rule);
+void send_discards(int service, uint32_t rule);
 
 /* The next fault on a userfaultfd; the offset in RAM goes to *offset. Returns its flags. */
 uint64_t next_fault(const struct ram *r, uint64_t *offset);

@@ -56,6 +56,7 @@ __attribute__((noreturn)) static void become_qemu(const struct qemu_options *o, 
     set_text("SPLITMEM_SOCKET", o->socket);
     set_number("SPLITMEM_TIMEOUT_MS", o->timeout_ms);
     set_number("SPLITMEM_EXIT_HOLD_MS", o->exit_hold_ms);
+    set_number("SPLITMEM_DISCARD_TIMEOUT_MS", o->discard_timeout_ms);
     setenv("LD_PRELOAD", shim_library, 1);
     if (close_range(3, ~0U, CLOSE_RANGE_CLOEXEC) != 0) /* what this program has inherited is not the shim's leak */
         _exit(126);

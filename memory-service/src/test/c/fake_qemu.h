@@ -34,6 +34,7 @@ struct qemu_options {
     const char *socket;
     int timeout_ms;
     int exit_hold_ms;
+    int discard_timeout_ms;
     bool unprivileged; /* run as nobody */
     const char *arguments[QEMU_MAX_ARGUMENTS + 1]; /* of its command line; ends with NULL */
 };

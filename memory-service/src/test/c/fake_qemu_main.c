@@ -263,6 +263,10 @@ static long long about_memory(const char *verb, long long a, long long b, long l
         return map((int)a, (size_t)b, MAP_PRIVATE, c);
     if (is(verb, "remap"))
         return remap((int)a, (int)b);
+    if (is(verb, "drop"))
+        return madvise(mappings[a].address + b, (size_t)c, MADV_DONTNEED);
+    if (is(verb, "remove"))
+        return madvise(mappings[a].address + b, (size_t)c, MADV_REMOVE);
     if (is(verb, "unmap"))
         return unmap((int)a);
     if (is(verb, "address"))

@@ -113,7 +113,7 @@ static void run_case(const struct test_case *t)
 int main(int argc, char **argv)
 {
     const struct test_case *const suites[] = {
-        passthrough_cases, attach_cases, named_file_cases, refusal_cases, service_cases, exit_cases};
+        passthrough_cases, attach_cases, named_file_cases, refusal_cases, service_cases, discard_cases, exit_cases};
 
     if (argc >= 2 && strcmp(argv[1], FAKE_QEMU_ARGUMENT) == 0)
         return fake_qemu_main();

@@ -24,6 +24,7 @@ extern const struct test_case passthrough_cases[];
 extern const struct test_case named_file_cases[];
 extern const struct test_case refusal_cases[];
 extern const struct test_case service_cases[];
+extern const struct test_case discard_cases[];
 extern const struct test_case exit_cases[];
 
 /* The library under test. */

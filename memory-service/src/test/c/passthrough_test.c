@@ -79,6 +79,7 @@ static void seals_swallowed_on_ours_only(void)
     daemon_stop(&d);
 }
 
+/* Until a daemon that knows of discards says otherwise. */
 static void punch_refused_on_ours_only(void)
 {
     struct daemon d = daemon_start();
