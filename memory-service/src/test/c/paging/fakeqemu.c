@@ -8,11 +8,17 @@
  *   verify FROM COUNT         every byte of these pages
  *   believe FROM COUNT VERSION   from now on these pages are expected to have this content
  *   read PAGE                 its first 64 bits, in hexadecimal
- *   churn THREADS OPS SEED FROM COUNT WRITES   random accesses in parallel: each verifies a page, WRITES % also rewrite it
+ *   churn THREADS OPS SEED FROM COUNT WRITES [DISCARDS]   random accesses in parallel: each verifies a page, WRITES % also
+ *                             rewrite it; but DISCARDS % give it back instead
+ *   discard FROM COUNT        gives pages back, as QEMU's balloon does; from then on each may be all zero, or what it was, but
+ *                             what its first reader sees it stays
  *   save FILE, load FILE      what each page is expected to have, for another process to go on with
  *   exit
  */
 #define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/falloc.h>
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -27,6 +33,7 @@ enum { PAGE = 4096, WORDS = PAGE / 8, MAX_BACKENDS = 8, MAX_PAGES = 1 << 20, MAX
 static struct {
     volatile uint64_t *words;
     long first, pages;
+    int fd;
 } backends[MAX_BACKENDS];
 
 static int backend_count;
@@ -35,12 +42,22 @@ static long page_count;
 /* What each page must contain; a page is used by one thread at a time. */
 static uint32_t versions[MAX_PAGES];
 
-static volatile uint64_t *page_at(long page)
+/* Nobody has looked at it since it was given back. */
+static bool given_back[MAX_PAGES];
+
+static int backend_of(long page)
 {
     int b = 0;
 
     while (page >= backends[b].first + backends[b].pages)
         b++;
+    return b;
+}
+
+static volatile uint64_t *page_at(long page)
+{
+    int b = backend_of(page);
+
     return backends[b].words + (page - backends[b].first) * WORDS;
 }
 
@@ -65,11 +82,34 @@ static void write_page(long page, uint32_t version)
     for (int i = 0; i < WORDS; i++)
         w[i] = word_of(page, version, i);
     versions[page] = version;
+    given_back[page] = false;
+}
+
+/* Pages of one backend. As in QEMU's ram_block_discard_range(). */
+static bool discard(long page, long count, char *said, size_t size)
+{
+    int b = backend_of(page);
+    long offset = (page - backends[b].first) * PAGE;
+    int rc = fallocate(backends[b].fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, offset, count * PAGE);
+
+    if (rc != 0 && errno == EOPNOTSUPP)
+        return true; /* as QEMU, which goes on with what it has */
+    if (rc != 0 || madvise((char *)backends[b].words + offset, (size_t)count * PAGE, MADV_DONTNEED) != 0) {
+        snprintf(said, size, "bad discard of page %ld: %s", page, strerror(errno));
+        return false;
+    }
+    for (long p = page; p < page + count; p++)
+        given_back[p] = true;
+    return true;
 }
 
 static bool verify_page(long page, char *said, size_t size)
 {
     volatile uint64_t *w = page_at(page);
+
+    if (given_back[page] && w[0] == 0)
+        versions[page] = 0;
+    given_back[page] = false;
 
     for (int i = 0; i < WORDS; i++) {
         uint64_t found = w[i], expected = word_of(page, versions[page], i);
@@ -96,6 +136,7 @@ static void map(size_t bytes)
         printf("bad mmap\n");
         return;
     }
+    backends[backend_count].fd = fd;
     backends[backend_count].words = p;
     backends[backend_count].first = page_count;
     backends[backend_count].pages = (long)(bytes / PAGE);
@@ -105,7 +146,7 @@ static void map(size_t bytes)
 
 struct churn {
     pthread_t thread;
-    int index, threads, writes;
+    int index, threads, writes, discards;
     long ops, from, count;
     uint64_t random;
     char said[256];
@@ -124,9 +165,12 @@ static void *churn_thread(void *argument)
 
     for (long op = 0; op < c->ops; op++) {
         long page = c->from + (long)(next_random(c) % (uint64_t)own) * c->threads + c->index;
-        if (!verify_page(page, c->said, sizeof c->said))
+        uint64_t dice = next_random(c) % 100;
+        bool ok = dice >= 100 - (uint64_t)c->discards ? discard(page, 1, c->said, sizeof c->said)
+                                                      : verify_page(page, c->said, sizeof c->said);
+        if (!ok)
             return NULL;
-        if (next_random(c) % 100 < (uint64_t)c->writes)
+        if (dice < (uint64_t)c->writes)
             write_page(page, (uint32_t)(next_random(c) % 20 == 0 ? 0 : next_random(c)));
     }
     return NULL;
@@ -135,16 +179,19 @@ static void *churn_thread(void *argument)
 static void churn(const char *line)
 {
     static struct churn threads[MAX_THREADS];
-    int n, writes;
+    int n, writes, discards = 0;
     long ops, from, count;
     unsigned long long seed;
 
-    if (sscanf(line, "churn %d %ld %llu %ld %ld %d", &n, &ops, &seed, &from, &count, &writes) != 6 || n > MAX_THREADS) {
+    if (sscanf(line, "churn %d %ld %llu %ld %ld %d %d", &n, &ops, &seed, &from, &count, &writes, &discards) < 6
+        || n > MAX_THREADS) {
         printf("bad command\n");
         return;
     }
     for (int i = 0; i < n; i++) {
-        threads[i] = (struct churn){.index = i, .threads = n, .writes = writes, .ops = ops, .from = from, .count = count};
+        threads[i] = (struct churn){.index = i, .threads = n, .ops = ops, .from = from, .count = count};
+        threads[i].writes = writes;
+        threads[i].discards = discards;
         threads[i].random = mix(seed * MAX_THREADS + (uint64_t)i);
         pthread_create(&threads[i].thread, NULL, churn_thread, &threads[i]);
     }
@@ -163,15 +210,24 @@ static void over_pages(const char *line, const char *verb)
     char said[256] = "ok";
 
     sscanf(line, "%*s %ld %ld %ld", &from, &count, &version);
+    if (strcmp(verb, "discard") == 0) {
+        discard(from, count, said, sizeof said);
+        count = 0;
+    }
     for (long page = from; page < from + count; page++) {
         if (strcmp(verb, "fill") == 0)
             write_page(page, (uint32_t)version);
         else if (strcmp(verb, "believe") == 0)
-            versions[page] = (uint32_t)version;
+            versions[page] = (uint32_t)version, given_back[page] = false;
         else if (!verify_page(page, said, sizeof said))
             break;
     }
     printf("%s\n", said);
+}
+
+static size_t transfer_array(FILE *file, void *array, size_t size, bool out)
+{
+    return out ? fwrite(array, size, (size_t)page_count, file) : fread(array, size, (size_t)page_count, file);
 }
 
 /* The part of a guest's state that migrates outside of its RAM. */
@@ -184,12 +240,12 @@ static void transfer(const char *line, bool out)
     if (sscanf(line, "%*s %199s", path) == 1)
         file = fopen(path, out ? "w" : "r");
     if (file != NULL) {
-        done = out ? fwrite(versions, sizeof versions[0], (size_t)page_count, file)
-                   : fread(versions, sizeof versions[0], (size_t)page_count, file);
+        done = transfer_array(file, versions, sizeof versions[0], out)
+             + transfer_array(file, given_back, sizeof given_back[0], out);
         if (fclose(file) != 0)
             done = 0;
     }
-    printf("%s\n", done == (size_t)page_count ? "ok" : "bad file");
+    printf("%s\n", done == 2 * (size_t)page_count ? "ok" : "bad file");
 }
 
 int main(void)

@@ -100,6 +100,13 @@ final class DaemonMetrics {
                 "Page-outs that a touch took back",
                 s -> s.pageOutsCancelled.sum());
         counter(one, tags, "splitmem_vm_zero_fills_total", "Pages filled with zeros", s -> s.zeroFills.sum());
+        counter(one, tags, "splitmem_vm_given_back_total", "Pages that the guest gave back", s -> s.givenBack.sum());
+        counter(
+                one,
+                tags,
+                "splitmem_vm_given_back_remote_total",
+                "Pages that the guest gave back and a memory server had",
+                s -> s.givenBackRemote.sum());
         counter(one, tags, "splitmem_vm_minor_faults_total", "Touches seen by sampling", s -> s.minor.sum());
         counter(one, tags, "splitmem_vm_refaults_total", "Touches of pages sent out", s -> s.refaults.sum());
         counter(

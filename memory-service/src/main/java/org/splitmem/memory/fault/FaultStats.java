@@ -12,6 +12,10 @@ public final class FaultStats {
     public final LongAdder readAheadPages = new LongAdder();
     /** Faults on pages that page-out had sent away. */
     public final LongAdder refaults = new LongAdder();
+    /** Pages that the guest gave back, wherever they were. */
+    public final LongAdder givenBack = new LongAdder();
+    /** Those of them that a memory server had. */
+    public final LongAdder givenBackRemote = new LongAdder();
     /** Pages that are lost: the guest waits on them for ever. */
     public final LongAdder lost = new LongAdder();
 

@@ -100,5 +100,13 @@ public enum FaultPoint {
     /** The VM is recorded as paged; that it is expected is recorded still. */
     EXPECTED_CAME,
     /** It is noted what is to be given back; that the VM is expected is recorded still. */
-    EXPECTED_DROPPED
+    EXPECTED_DROPPED,
+
+    // ---- memory that the guest of a paged VM gives back
+    /** Faults on the pages wait; QEMU is not told that it may free them. */
+    GIVEN_CLAIMED,
+    /** QEMU has freed what was here; the table does not say so. */
+    GIVEN_FREED,
+    /** The table says that a page is nowhere; its memory server still has it. */
+    GIVEN_ZERO
 }

@@ -15,6 +15,9 @@ package org.splitmem.memory.page;
  *   REMOTE(k) -> INCOMING(k)        a fault or read-ahead: asked for      (found after a crash: drop the partial copy, REMOTE)
  *   AT_SOURCE -> INCOMING(source)   asked for, or arriving by itself  (found after a crash: AT_SOURCE)
  *   INCOMING  -> LOCAL              arrived whole and verified
+ *   LOCAL     -> FILLING            the guest gave it back: QEMU frees it; faults wait     (found after a crash: as above)
+ *   REMOTE(k) -> PUNCHING(k)        the guest gave it back; faults wait   (found after a crash: REMOTE)
+ *   PUNCHING  -> ZERO               QEMU knows that it is gone; then server k is to drop it
  *   any       -> AT_SOURCE          at handover, while sealed: written at the source after it was last sent
  * </pre>
  */

@@ -9,16 +9,30 @@ public interface ShimHandler {
     /** A RAM file for QEMU, and its length, 0 if QEMU decides. The descriptor becomes the server's. */
     record Backend(Fd file, long bytes) {}
 
+    /**
+     * How QEMU's RAM is watched.
+     *
+     * @param modes of the userfaultfd, to be registered now
+     */
+    record Watch(int modes, DiscardRule discards) {}
+
     Backend open(UUID vm, int pid, int index) throws IOException;
 
     /**
      * QEMU has mapped a backend.
      *
      * @param uffd becomes the handler's
-     * @return the userfaultfd modes to register now
+     * @return how it is to be watched from now on
      */
-    int mapped(UUID vm, int pid, int index, long hva, long bytes, Fd uffd) throws IOException;
+    Watch mapped(UUID vm, int pid, int index, long hva, long bytes, Fd uffd) throws IOException;
 
     /** The shim of a QEMU is ready for requests; all its backends were announced by {@link #mapped} before. */
     void ready(ShimSession session) throws IOException;
+
+    /**
+     * A QEMU is about to ask what it may free.
+     *
+     * @param connection to be ended with the VM
+     */
+    DiscardHandler discards(UUID vm, int pid, DiscardConnection connection) throws IOException;
 }

@@ -28,7 +28,8 @@ import org.splitmem.memory.linux.StreamSocket;
  */
 final class ShimMessage {
     static final int HELLO = 1, WELCOME = 2, ERROR = 3, OPEN = 4, OPENED = 5, MAPPED = 6, MAPPED_OK = 7;
-    static final int ZAP = 8, DONE = 9, MODES = 10, HOLD = 12;
+    static final int ZAP = 8, DONE = 9, MODES = 10, HOLD = 12, DISCARDS = 13;
+    static final int DISCARD = 14, CLAIMED = 15, DISCARDED = 16;
     static final int SIZE = 256;
     static final int TEXT_BYTES = 216;
 

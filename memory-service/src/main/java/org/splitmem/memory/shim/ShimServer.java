@@ -19,7 +19,8 @@ import org.splitmem.memory.linux.StreamSocket;
 /** Listens for shims, checks who they are, and serves their hand-shakes. */
 public final class ShimServer implements AutoCloseable {
     private static final Logger log = LoggerFactory.getLogger(ShimServer.class);
-    private static final int ROLE_ATTACH = 1, ROLE_SERVICE = 2;
+    private static final int ROLE_ATTACH = 1, ROLE_SERVICE = 2, ROLE_DISCARD = 3;
+    private static final int KNOWS_DISCARDS = 1;
     private static final int MAX_BACKENDS = 256;
     private static final long ANSWER_MS = 10_000;
 
@@ -85,6 +86,8 @@ public final class ShimServer implements AutoCloseable {
                 attach(socket, message, vm, peer.pid());
             } else if (message.arg() == ROLE_SERVICE) {
                 keep = service(socket, message, vm, peer.pid());
+            } else if (message.arg() == ROLE_DISCARD) {
+                discards(socket, message, vm, peer.pid());
             } else {
                 throw new IOException("unknown role " + message.arg());
             }
@@ -119,8 +122,21 @@ public final class ShimServer implements AutoCloseable {
         receiveMapped(socket, message, vm, pid);
     }
 
+    private void discards(StreamSocket socket, ShimMessage message, UUID vm, int pid) throws IOException {
+        DiscardConnection connection = new DiscardConnection(socket);
+        DiscardHandler discards = handler.discards(vm, pid, connection);
+        message.set(ShimMessage.WELCOME, message.seq(), 0, 0, 0, 0).send(socket, null);
+        socket.setTimeouts(0, answerMs);
+        try {
+            connection.serve(discards);
+        } catch (IOException e) { // as a rule the shim has closed it: it was not answered in time, or is to ask no more
+            log.debug("vm={} its shim asks no more what it may free: {}", vm, e.getMessage());
+        }
+    }
+
     private boolean service(StreamSocket socket, ShimMessage message, UUID vm, int pid) throws IOException {
         long backends = message.b();
+        boolean knowsDiscards = message.c() == KNOWS_DISCARDS;
         if (backends < 1 || backends > MAX_BACKENDS) {
             throw new IOException("a service connection for " + backends + " backends");
         }
@@ -129,7 +145,7 @@ public final class ShimServer implements AutoCloseable {
         for (long i = 0; i < backends; i++) {
             announced.add(receiveMapped(socket, message, vm, pid));
         }
-        ShimSession session = new ShimSession(vm, socket, announced);
+        ShimSession session = new ShimSession(vm, socket, announced, knowsDiscards);
         try {
             handler.ready(session);
         } catch (IOException e) {
@@ -145,20 +161,26 @@ public final class ShimServer implements AutoCloseable {
         if (uffd == null) {
             throw new IOException("MAPPED came without a userfaultfd");
         }
-        int modes;
+        ShimHandler.Watch watch;
         try {
             expect(message, null, ShimMessage.MAPPED);
-            modes = handler.mapped(vm, pid, backendIn(message), message.a(), message.b(), uffd);
+            watch = handler.mapped(vm, pid, backendIn(message), message.a(), message.b(), uffd);
         } catch (IOException e) {
             uffd.close();
             throw e;
         }
-        message.set(ShimMessage.MAPPED_OK, message.seq(), message.arg(), modes, 0, 0)
+        message.set(
+                        ShimMessage.MAPPED_OK,
+                        message.seq(),
+                        message.arg(),
+                        watch.modes(),
+                        watch.discards().code(),
+                        0)
                 .send(socket, null);
         return message.arg();
     }
 
-    private static void expect(ShimMessage message, @Nullable Fd unwanted, int type) throws IOException {
+    static void expect(ShimMessage message, @Nullable Fd unwanted, int type) throws IOException {
         if (unwanted != null) {
             unwanted.close();
             throw new IOException("a descriptor came where none was expected");

@@ -3,6 +3,7 @@ package org.splitmem.memory.shim;
 import java.io.IOException;
 import java.util.List;
 import java.util.UUID;
+import org.jspecify.annotations.Nullable;
 import org.splitmem.memory.linux.Errno;
 import org.splitmem.memory.linux.NativeBlock;
 import org.splitmem.memory.linux.StreamSocket;
@@ -25,9 +26,15 @@ public final class ShimSession {
     private long bytes;
     private int sequence;
     private boolean disconnected;
+    private final boolean knowsDiscards;
+    private @Nullable DiscardRule discards;
 
-    /** @param backends that the shim has announced on this connection */
-    ShimSession(UUID vm, StreamSocket socket, List<Integer> backends) {
+    /**
+     * @param backends that the shim has announced on this connection
+     * @param knowsDiscards whether it can be told what becomes of discards; an older one refuses them all
+     */
+    ShimSession(UUID vm, StreamSocket socket, List<Integer> backends, boolean knowsDiscards) {
+        this.knowsDiscards = knowsDiscards;
         this.vm = vm;
         this.socket = socket;
         this.backends = List.copyOf(backends);
@@ -80,6 +87,19 @@ public final class ShimSession {
     }
 
     /**
+     * Says what becomes of memory that QEMU discards, unless this was said last. When this returns, nothing is under way any more
+     * that another rule allowed.
+     */
+    public synchronized void setDiscards(DiscardRule rule) throws IOException {
+        if (!knowsDiscards || rule == discards) {
+            return;
+        }
+        discards = null;
+        request(ShimMessage.DISCARDS, rule.code(), 0, 0, 0, 0);
+        discards = rule;
+    }
+
+    /**
      * Nothing of what an earlier daemon asked for stays. Of announced backends only: one that QEMU maps just now may not be
      * known to the shim yet, and nobody has asked anything of it.
      */
@@ -87,6 +107,7 @@ public final class ShimSession {
         for (int backend : backends) {
             setModes(backend, 0);
         }
+        setDiscards(DiscardRule.KERNEL);
         holdExit(false);
     }
 

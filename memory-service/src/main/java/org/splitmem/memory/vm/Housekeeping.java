@@ -12,6 +12,7 @@ import org.splitmem.memory.faultpoint.FaultPoint;
 import org.splitmem.memory.page.PageTable;
 import org.splitmem.memory.page.Pages;
 import org.splitmem.memory.remote.PageOutClient;
+import org.splitmem.memory.shim.DiscardRule;
 import org.splitmem.memory.shim.ShimSession;
 import org.splitmem.memory.workingset.PageOuter;
 import org.splitmem.memory.workingset.WorkingSet;
@@ -110,6 +111,7 @@ final class Housekeeping implements AutoCloseable {
             adoptStores(); // before the source ends its streams: a store that is neither adopted nor in use is freed
         }
         vm.settle();
+        followDiscards();
         if (!vm.mayPageOut()) {
             return false; // not ours yet, or a migration counts on the page table
         }
@@ -136,6 +138,14 @@ final class Housekeeping implements AutoCloseable {
             }
         }
         return excess <= 0 && !vm.isPulling() && !paging.awaitsSource();
+    }
+
+    /** What its guest gives back is taken once nobody else's pages are in the table; until then it is kept, and QEMU not refused. */
+    private void followDiscards() throws IOException {
+        ShimSession shim = vm.session();
+        if (shim != null && vm.isOwner()) {
+            shim.setDiscards(vm.mayPageOut() ? DiscardRule.ASKED : DiscardRule.IGNORED);
+        }
     }
 
     /** Pages to keep free for those that will have come until the next tick, if it is like the last: or the VM is always over. */
@@ -212,7 +222,7 @@ final class Housekeeping implements AutoCloseable {
         int best = -1;
         long most = 0;
         for (int host = 0; host < paging.outs().size(); host++) {
-            long room = vm.reservedPages(host) - table.countRemote(host) - PULL_BATCH * 4;
+            long room = vm.record().reservedPages(host) - table.countRemote(host) - PULL_BATCH * 4;
             if (room > most) {
                 most = room;
                 best = host;

@@ -8,6 +8,7 @@ import org.slf4j.LoggerFactory;
 import org.splitmem.memory.faultpoint.FaultPoint;
 import org.splitmem.memory.page.PageState;
 import org.splitmem.memory.page.PageTable;
+import org.splitmem.memory.shim.DiscardRule;
 import org.splitmem.memory.shim.ShimSession;
 
 /**
@@ -88,7 +89,7 @@ public final class PagingSwitch {
             return false;
         }
         h.close();
-        if (!isWhole(p)) {
+        if (!mayEnd(p, shim)) {
             vm.startHousekeeping(p);
             return false;
         }
@@ -96,12 +97,29 @@ public final class PagingSwitch {
         vm.unpaged(); // first of all: a VM that is found LOCAL is left to the kernel when its shim connects
         vm.reached(FaultPoint.UNPAGED);
         try {
-            vm.setModes(shim, 0);
+            leaveToKernel(vm, shim);
         } finally {
             vm.endPaging(p);
         }
         log.info("vm={} is whole here: served by the kernel alone", vm.uuid());
         return true;
+    }
+
+    /** The kernel alone answers the VM's faults from here on, and frees what its guest gives back. Nothing may be elsewhere. */
+    static void leaveToKernel(Vm vm, ShimSession shim) throws IOException {
+        vm.setModes(shim, 0);
+        shim.setDiscards(DiscardRule.KERNEL);
+    }
+
+    /** Nothing is given back any more, so that it stays whole. */
+    private boolean mayEnd(Paging p, ShimSession shim) {
+        try {
+            shim.setDiscards(DiscardRule.IGNORED);
+            return isWhole(p);
+        } catch (IOException e) {
+            log.warn("vm={} goes on being paged: {}", vm.uuid(), e.getMessage());
+            return false;
+        }
     }
 
     /** Whether all of it is here, it may all stay, and nothing is under way. */

@@ -2,10 +2,6 @@ package org.splitmem.memory.vm;
 
 import java.io.IOException;
 import java.nio.file.Path;
-import java.util.ArrayList;
-import java.util.List;
-import java.util.Map;
-import java.util.TreeMap;
 import java.util.UUID;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -17,10 +13,11 @@ import org.splitmem.memory.faultpoint.FaultPoints;
 import org.splitmem.memory.guest.GuestMemory;
 import org.splitmem.memory.guest.QemuMemory;
 import org.splitmem.memory.linux.Fd;
-import org.splitmem.memory.linux.Unistd;
 import org.splitmem.memory.linux.Userfaultfd;
 import org.splitmem.memory.page.PageTable;
 import org.splitmem.memory.page.Pages;
+import org.splitmem.memory.shim.DiscardRule;
+import org.splitmem.memory.shim.ShimHandler.Watch;
 import org.splitmem.memory.shim.ShimSession;
 
 /**
@@ -37,7 +34,8 @@ public final class Vm {
     private final PagingConfig config;
     private final Path qmpDirectory;
     private final FaultPoints points;
-    private final Map<Integer, QemuMemory.Mapping> mappings = new TreeMap<>();
+    private final GivenBack givenBack = new GivenBack(this);
+    private final Mappings mappings = new Mappings();
     private VmRecord record;
     private @Nullable ShimSession session;
     private @Nullable Paging paging;
@@ -109,41 +107,36 @@ public final class Vm {
         return files.openRam(index);
     }
 
-    synchronized long backendBytes(int index) {
-        return index < record.backendBytes().size() ? record.backendBytes().get(index) : 0;
-    }
-
-    /** QEMU has mapped a backend. @return the modes to register */
-    synchronized int mapped(int pid, int index, long hva, long bytes, Fd uffd) throws IOException {
-        long expected = backendBytes(index);
+    /** QEMU has mapped a backend. @return how it is watched from now on */
+    synchronized Watch mapped(int pid, int index, long hva, long bytes, Fd uffd) throws IOException {
+        long expected = record.expectedBytes(index);
         if (expected != 0 && expected != bytes) {
             throw new IOException("RAM backend " + index + " has " + bytes + " B here, but " + expected
                     + " B were prepared: the domain XML differs from the source's");
         }
-        QemuMemory.Mapping known = mappings.get(index);
-        if (known != null && record.pid() == pid && known.hva() == hva) {
-            uffd.close(); // announced again after a broken connection: ours is as good
-            return 0;
+        if (mappings.isKnown(record, pid, index, hva)) {
+            uffd.close(); // ours is as good
+            return GivenBack.watch(record.phase(), 0);
         }
         if (paging != null) { // whose faults it would not read
             throw new IOException("RAM backend " + index + " comes when VM " + name() + " is paged already");
         }
         mappings.put(index, new QemuMemory.Mapping(hva, bytes, uffd));
-        if (index >= record.backendBytes().size()) {
-            List<Long> all = new ArrayList<>(record.backendBytes());
-            all.add(bytes);
-            save(record.withBackendBytes(all));
-        }
-        if (record.pid() != pid) {
-            save(record.withPid(pid));
+        VmRecord noted = Mappings.noted(record, pid, index, bytes);
+        if (!noted.equals(record)) {
+            save(noted);
         }
         log.info("vm={} backend {} of {} B mapped by QEMU {} ({})", uuid(), index, bytes, pid, record.phase());
         boolean paged = record.phase() == VmRecord.Phase.INCOMING || record.phase() == VmRecord.Phase.PAGED;
-        if (!paged) {
-            return 0;
+        if (paged) {
+            startPagingIfComplete();
         }
-        startPagingIfComplete();
-        return PAGED_MODES;
+        return GivenBack.watch(record.phase(), paged ? PAGED_MODES : 0);
+    }
+
+    /** What takes back the memory that its guest gives back. */
+    GivenBack givenBack() {
+        return givenBack;
     }
 
     /** The shim can be asked from now on. @throws IOException if it does not answer: QEMU counts as not connected then */
@@ -178,18 +171,18 @@ public final class Vm {
         return plain;
     }
 
-    /** It was found at the start of this daemon: an earlier one served it. */
-    synchronized void markRestarted() {
+    /**
+     * It was found at the start of this daemon: an earlier one served it. To be called before QEMU connects.
+     *
+     * @param takenUp called when it does
+     */
+    synchronized void markRestarted(Runnable takenUp) {
         restarted = true;
-    }
-
-    /** Called when QEMU connects to this daemon after an earlier one served it; to be set before it does. */
-    synchronized void setWhenTakenUp(Runnable callback) {
-        whenTakenUp = callback;
+        whenTakenUp = takenUp;
     }
 
     private void startPagingIfComplete() throws IOException {
-        if (paging != null || mappings.size() < record.backendBytes().size()) {
+        if (paging != null || !mappings.isComplete(record)) {
             return;
         }
         boolean incoming = record.phase() == VmRecord.Phase.INCOMING || record.source() != null;
@@ -205,8 +198,7 @@ public final class Vm {
 
     private Paging newPaging(VmRecord as, @Nullable ChunkSeal seal, PagingConfig how) throws IOException {
         GuestMemory ram = requireMemory();
-        QemuMemory qemu = new QemuMemory(ram, List.copyOf(mappings.values()), record.pid());
-        return new Paging(as, ram, qemu, requireTable(), how, seal, wanter, points);
+        return new Paging(as, ram, mappings.of(ram, record.pid()), requireTable(), how, seal, wanter, points);
     }
 
     /** The RAM. @throws IOException if QEMU has not mapped it, so that its size is not known */
@@ -250,16 +242,29 @@ public final class Vm {
         return watch(next, config);
     }
 
-    private synchronized Paging watch(VmRecord as, PagingConfig how) throws IOException {
-        requireSession();
-        if (paging != null) {
-            throw new IOException("VM " + name() + " is paged already");
+    private Paging watch(VmRecord as, PagingConfig how) throws IOException {
+        ShimSession shim = requireSession();
+        synchronized (this) {
+            if (paging != null || migrating) {
+                throw new IOException("VM " + name() + " is paged already");
+            }
+            migrating = true;
         }
+        try {
+            // The table is made from what the file has, and discards leave no trace in write tracking.
+            shim.setDiscards(DiscardRule.IGNORED);
+            return startWatch(as, how);
+        } catch (IOException | RuntimeException e) {
+            endWatch();
+            throw e;
+        }
+    }
+
+    private synchronized Paging startWatch(VmRecord as, PagingConfig how) throws IOException {
         files.discardTable();
         Paging started = newPaging(as, null, how);
         started.start();
         paging = started;
-        migrating = true;
         return started;
     }
 
@@ -268,7 +273,7 @@ public final class Vm {
         ShimSession shim = session();
         try {
             if (shim != null) {
-                setModes(shim, 0);
+                PagingSwitch.leaveToKernel(this, shim);
             }
         } catch (IOException e) {
             log.warn("vm={} QEMU keeps asking this daemon about its RAM: {}", uuid(), e.getMessage());
@@ -315,7 +320,7 @@ public final class Vm {
         }
         ShimSession shim = session();
         if (shim != null) { // an earlier daemon may have left them set
-            setModes(shim, 0);
+            PagingSwitch.leaveToKernel(this, shim);
             shim.holdExit(false);
         }
     }
@@ -417,8 +422,7 @@ public final class Vm {
     }
 
     public synchronized long budgetPages() {
-        long ram = Pages.fromBytes(record.ramBytes());
-        return record.budgetBytes() < 0 ? ram : Math.min(ram, Pages.fromBytes(record.budgetBytes()));
+        return record.budgetPages();
     }
 
     /** Changes the budget; housekeeping follows it. */
@@ -436,10 +440,6 @@ public final class Vm {
         pulling = false;
     }
 
-    synchronized long reservedPages(int host) {
-        return Pages.fromBytes(record.lenders().get(host).reservedBytes());
-    }
-
     public @Nullable Long workingSetBytes() {
         Housekeeping h = housekeeping();
         return h == null ? null : h.workingSetBytes();
@@ -453,8 +453,7 @@ public final class Vm {
 
     /** True if its QEMU has exited. */
     public boolean isQemuGone() {
-        int pid = record().pid();
-        return pid != 0 && !Unistd.processExists(pid);
+        return record().isQemuGone();
     }
 
     /** True once this object serves no more: freed, or left to the next daemon. */
@@ -483,6 +482,7 @@ public final class Vm {
             paging = null;
             session = null;
         }
+        givenBack.stop();
         if (h != null) {
             h.close();
         }
@@ -493,8 +493,7 @@ public final class Vm {
             s.disconnect();
         }
         synchronized (this) {
-            mappings.values().forEach(mapping -> mapping.uffd().close());
-            mappings.clear();
+            mappings.close();
         }
     }
 }

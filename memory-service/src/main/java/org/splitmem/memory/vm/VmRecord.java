@@ -7,6 +7,8 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.UUID;
 import org.jspecify.annotations.Nullable;
+import org.splitmem.memory.linux.Unistd;
+import org.splitmem.memory.page.Pages;
 import org.splitmem.memory.record.RecordFile;
 
 /**
@@ -79,6 +81,27 @@ public record VmRecord(
     /** Of all backends; 0 until QEMU has mapped them. */
     public long ramBytes() {
         return backendBytes.stream().mapToLong(Long::longValue).sum();
+    }
+
+    /** Of a backend; 0 until QEMU has mapped it. */
+    long expectedBytes(int backend) {
+        return backend < backendBytes.size() ? backendBytes.get(backend) : 0;
+    }
+
+    /** Most pages that may be on this host. */
+    long budgetPages() {
+        long ram = Pages.fromBytes(ramBytes());
+        return budgetBytes < 0 ? ram : Math.min(ram, Pages.fromBytes(budgetBytes));
+    }
+
+    /** Most pages that memory server {@code host} keeps. */
+    long reservedPages(int host) {
+        return Pages.fromBytes(lenders.get(host).reservedBytes());
+    }
+
+    /** True if its QEMU has exited. */
+    boolean isQemuGone() {
+        return pid != 0 && !Unistd.processExists(pid);
     }
 
     VmRecord withPhase(Phase next) {

@@ -18,6 +18,8 @@ import org.splitmem.memory.faultpoint.FaultPoint;
 import org.splitmem.memory.faultpoint.FaultPoints;
 import org.splitmem.memory.linux.Fd;
 import org.splitmem.memory.record.RecordFile;
+import org.splitmem.memory.shim.DiscardConnection;
+import org.splitmem.memory.shim.DiscardHandler;
 import org.splitmem.memory.shim.ShimHandler;
 import org.splitmem.memory.shim.ShimSession;
 
@@ -68,8 +70,7 @@ public final class VmRegistry implements ShimHandler {
                 }
                 VmRecord record = VmRecord.load(vmDirectory);
                 Vm vm = new Vm(vmDirectory, record, config, qmpDirectory, points);
-                vm.markRestarted();
-                vm.setWhenTakenUp(() -> takenUp.accept(vm));
+                vm.markRestarted(() -> takenUp.accept(vm));
                 found.accept(vm);
                 vms.put(record.uuid(), vm);
                 log.info("vm={} ({}) found again; its QEMU was {}", record.uuid(), record.phase(), record.pid());
@@ -141,7 +142,7 @@ public final class VmRegistry implements ShimHandler {
     @Override
     public Backend open(UUID uuid, int pid, int index) throws IOException {
         Vm vm = vmFor(uuid, pid);
-        return new Backend(vm.openBackend(index), vm.backendBytes(index));
+        return new Backend(vm.openBackend(index), vm.record().expectedBytes(index));
     }
 
     private synchronized Vm vmFor(UUID uuid, int pid) throws IOException {
@@ -164,11 +165,11 @@ public final class VmRegistry implements ShimHandler {
     }
 
     @Override
-    public int mapped(UUID uuid, int pid, int index, long hva, long bytes, Fd uffd) throws IOException {
+    public Watch mapped(UUID uuid, int pid, int index, long hva, long bytes, Fd uffd) throws IOException {
         Vm vm = known(uuid);
-        int modes = vm.mapped(pid, index, hva, bytes, uffd);
+        Watch watch = vm.mapped(pid, index, hva, bytes, uffd);
         whenAttached.accept(vm);
-        return modes;
+        return watch;
     }
 
     @Override
@@ -177,6 +178,11 @@ public final class VmRegistry implements ShimHandler {
         vm.ready(session);
         whenAttached.accept(vm);
         log.info("vm={} its shim is connected", session.vm());
+    }
+
+    @Override
+    public DiscardHandler discards(UUID uuid, int pid, DiscardConnection connection) throws IOException {
+        return known(uuid).givenBack().serving(pid, connection);
     }
 
     private synchronized Vm known(UUID uuid) throws IOException {

@@ -20,6 +20,7 @@ public final class FakeShim implements AutoCloseable {
     private final int backends;
     private final List<Zap> zaps = new CopyOnWriteArrayList<>();
     private final List<Integer> requests = new CopyOnWriteArrayList<>();
+    private final List<DiscardRule> discards = new CopyOnWriteArrayList<>();
     private volatile Runnable beforeAnswer = () -> {};
 
     public FakeShim(UUID vm) throws IOException {
@@ -32,7 +33,7 @@ public final class FakeShim implements AutoCloseable {
         pair = SocketPair.open();
         pair.far().setTimeouts(0, 0);
         session = new ShimSession(
-                vm, pair.near(), IntStream.range(0, backends).boxed().toList());
+                vm, pair.near(), IntStream.range(0, backends).boxed().toList(), true);
         Thread thread = new Thread(this::serve, "fake-shim");
         thread.setDaemon(true);
         thread.start();
@@ -47,6 +48,9 @@ public final class FakeShim implements AutoCloseable {
                 int backend = message.arg();
                 if (message.type() == ShimMessage.ZAP) {
                     takeRanges(backend, (int) message.b());
+                }
+                if (message.type() == ShimMessage.DISCARDS) {
+                    discards.add(DiscardRule.values()[message.arg()]);
                 }
                 beforeAnswer.run();
                 boolean unknown = message.type() == ShimMessage.MODES && backend >= backends;
@@ -82,6 +86,16 @@ public final class FakeShim implements AutoCloseable {
     /** Types of the requests so far. */
     public List<Integer> requests() {
         return requests;
+    }
+
+    /** One on which nothing comes. */
+    public DiscardConnection discardConnection() {
+        return new DiscardConnection(pair.near());
+    }
+
+    /** The rules for discards that were asked for so far. */
+    public List<DiscardRule> discards() {
+        return discards;
     }
 
     @Override

@@ -29,7 +29,7 @@ import org.splitmem.memory.linux.Fd;
 /** Whoever comes to the shim's socket and is no shim is refused; one that stalls is dropped and keeps nobody waiting. */
 class ShimServerTest {
     private static final String VM = "6d1f0000-0000-4000-8000-000000000001";
-    private static final int ATTACH = 1, SERVICE = 2;
+    private static final int ATTACH = 1, SERVICE = 2, DISCARD = 3;
     private static final int WRONG_ROLE = 77;
     private static final int MAGIC = 0x48535053;
     private static final String[] STALLED = {"Resource temporarily unavailable", "made no progress"};
@@ -67,13 +67,18 @@ class ShimServerTest {
         }
 
         @Override
-        public int mapped(UUID vm, int pid, int index, long hva, long bytes, Fd uffd) throws IOException {
+        public Watch mapped(UUID vm, int pid, int index, long hva, long bytes, Fd uffd) throws IOException {
             throw new IOException("no RAM is known here");
         }
 
         @Override
         public void ready(ShimSession session) {
             throw new AssertionError("a shim that was refused is ready");
+        }
+
+        @Override
+        public DiscardHandler discards(UUID vm, int pid, DiscardConnection connection) throws IOException {
+            throw new IOException("no QEMU of it is known here");
         }
     }
 
@@ -154,6 +159,11 @@ class ShimServerTest {
         }
         assertThat(answer(both(hello(SERVICE, VM), message(ShimMessage.MAPPED, 0, 4096, ""))))
                 .contains("MAPPED came without a userfaultfd");
+    }
+
+    @Test
+    void memoryOfAnUnknownVmCannotBeGivenBack() throws Exception {
+        assertThat(answer(hello(DISCARD, VM))).contains("no QEMU of it is known here");
     }
 
     @Test

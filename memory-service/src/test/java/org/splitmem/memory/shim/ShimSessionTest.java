@@ -30,7 +30,7 @@ class ShimSessionTest {
         });
         thread.setDaemon(true);
         thread.start();
-        return new ShimSession(VM, pair.near(), List.of(0));
+        return new ShimSession(VM, pair.near(), List.of(0), true);
     }
 
     @Test
@@ -63,6 +63,39 @@ class ShimSessionTest {
     }
 
     @Test
+    void whatBecomesOfDiscardsIsSaidOnce() throws Exception {
+        try (FakeShim shim = new FakeShim(VM)) {
+            shim.session().setDiscards(DiscardRule.IGNORED);
+            shim.session().setDiscards(DiscardRule.IGNORED);
+            shim.session().setDiscards(DiscardRule.ASKED);
+            shim.session().setDiscards(DiscardRule.IGNORED);
+
+            assertThat(shim.discards()).containsExactly(DiscardRule.IGNORED, DiscardRule.ASKED, DiscardRule.IGNORED);
+        }
+    }
+
+    @Test
+    void aRuleThatWasRefusedIsSaidAgain() throws Exception {
+        try (SocketPair pair = SocketPair.open()) {
+            ShimSession session = answering(pair, ShimMessage.DONE, 0, 22);
+
+            assertThatThrownBy(() -> session.setDiscards(DiscardRule.ASKED)).hasMessageContaining("EINVAL");
+            assertThatThrownBy(() -> session.setDiscards(DiscardRule.ASKED)).hasMessageContaining("EINVAL");
+        }
+    }
+
+    /** It would take the request for garbage. */
+    @Test
+    void anOlderShimIsNotToldOfDiscards() throws Exception {
+        try (SocketPair pair = SocketPair.open()) {
+            ShimSession session = new ShimSession(VM, pair.near(), List.of(0), false);
+            pair.far().close();
+
+            session.setDiscards(DiscardRule.ASKED);
+        }
+    }
+
+    @Test
     void aRefusalSaysTheKernelsWord() throws Exception {
         try (SocketPair pair = SocketPair.open()) {
             ShimSession session = answering(pair, ShimMessage.DONE, 0, 22);
@@ -87,7 +120,7 @@ class ShimSessionTest {
     @Test
     void aShimThatIsGoneIsSaidAsSuch() throws Exception {
         try (SocketPair pair = SocketPair.open()) {
-            ShimSession session = new ShimSession(VM, pair.near(), List.of(0));
+            ShimSession session = new ShimSession(VM, pair.near(), List.of(0), true);
             pair.far().close();
 
             assertThatThrownBy(() -> session.setModes(0, 0))
@@ -99,7 +132,7 @@ class ShimSessionTest {
     @Timeout(20)
     void aDisconnectEndsARequestThatWaitsAndEveryLaterOne() throws Exception {
         try (SocketPair pair = SocketPair.open()) {
-            ShimSession session = new ShimSession(VM, pair.near(), List.of(0));
+            ShimSession session = new ShimSession(VM, pair.near(), List.of(0), true);
             CompletableFuture<Void> waiting =
                     CompletableFuture.runAsync(() -> assertThatThrownBy(() -> session.setModes(0, 0))
                             .isInstanceOf(IOException.class)

@@ -19,7 +19,7 @@ import org.splitmem.model.MigrationRequest;
 import org.splitmem.model.SubHostShare;
 
 /**
- * A VM's life in a simulation: it is filled, migrates while its guest writes, is paged where it has come to, and is gathered
+ * A VM's life in a simulation: it is filled, migrates while its guest writes and gives memory back, is paged where it has come to, and is gathered
  * again; in the end nothing of it is left anywhere else.
  *
  * @param seed of what the guest does
@@ -69,12 +69,12 @@ record Scenario(
     }
 
     private String guest() {
-        return "churn 3 40 " + seed + "%d 0 " + filledPages + " 40";
+        return "churn 3 40 " + seed + "%d 0 " + filledPages + " 40 5";
     }
 
     /** What fits its budget, so that the rest gets cold. */
     private String guestInLittle() {
-        return "churn 3 40 " + seed + "%d 0 " + Pages.fromBytes(budgetBytes) / 2 + " 40";
+        return "churn 3 40 " + seed + "%d 0 " + Pages.fromBytes(budgetBytes) / 2 + " 40 5";
     }
 
     private long pages() {

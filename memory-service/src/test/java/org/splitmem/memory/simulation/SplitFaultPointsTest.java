@@ -30,6 +30,7 @@ class SplitFaultPointsTest {
 
     static {
         POINTS.addAll(EnumSet.range(FaultPoint.PAGES_MARKED, FaultPoint.PAGE_LOCAL));
+        POINTS.addAll(EnumSet.range(FaultPoint.GIVEN_CLAIMED, FaultPoint.GIVEN_ZERO));
         POINTS.addAll(EnumSet.of(FaultPoint.ADOPTED, FaultPoint.UNPAGED));
     }
 
@@ -131,7 +132,9 @@ class SplitFaultPointsTest {
                 });
 
         assertThat(simulated.get().happened()).as("the point was come to").contains(point);
-        if (role == Role.SOURCE && point.compareTo(FaultPoint.SPLIT_NOTED) >= 0) {
+        boolean ofTheSplit =
+                EnumSet.range(FaultPoint.SPLIT_NOTED, FaultPoint.SPLIT_GIVEN_UP).contains(point);
+        if (role == Role.SOURCE && ofTheSplit) {
             assertThat(refused).isPresent();
         }
         return refused.isEmpty();

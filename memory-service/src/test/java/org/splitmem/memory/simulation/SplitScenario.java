@@ -11,6 +11,7 @@ import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Consumer;
 import org.splitmem.memory.migration.ExpectationFile;
 import org.splitmem.memory.migration.RefusedException;
+import org.splitmem.memory.page.PageState;
 import org.splitmem.memory.page.Pages;
 import org.splitmem.memory.vm.Vm;
 import org.splitmem.memory.vm.VmRecord;
@@ -169,7 +170,7 @@ final class SplitScenario {
                 () -> vm().map(vm -> vm.session() != null).orElse(false));
         qemu.process().run("fill 0 " + FILLED_PAGES + " 1");
         qemu.monitor().resume();
-        qemu.run("churn 3 40 1%d 0 " + FILLED_PAGES + " 40");
+        qemu.run("churn 3 40 1%d 0 " + FILLED_PAGES + " 40 5");
     }
 
     private Optional<Vm> vm() throws IOException {
@@ -228,7 +229,7 @@ final class SplitScenario {
         }
         qemu.pause();
         qemu.process().run("verify 0 " + pages());
-        qemu.run("churn 3 40 2%d 0 " + FILLED_PAGES + " 40");
+        qemu.run("churn 3 40 2%d 0 " + FILLED_PAGES + " 40 5");
     }
 
     private void nothingIsReserved() throws Exception {
@@ -237,7 +238,7 @@ final class SplitScenario {
 
     private void isPaged() throws Exception {
         qemu.pause();
-        qemu.run("churn 3 40 3%d 0 " + Pages.fromBytes(BUDGET) / 2 + " 40");
+        qemu.run("churn 3 40 3%d 0 " + Pages.fromBytes(BUDGET) / 2 + " 40 5");
         sim.await("it is within its budget", () -> {
             Vm vm = vm().orElseThrow();
             return vm.paging() != null
@@ -249,7 +250,20 @@ final class SplitScenario {
         assertThat(record.phase()).isEqualTo(VmRecord.Phase.PAGED);
         assertThat(record.epoch()).isGreaterThan(1);
         qemu.pause();
+        coldPagesAreGivenBack();
         qemu.process().run("verify 0 " + pages());
+    }
+
+    /** Most of which are remote. Whoever dies: in the end they are nowhere. */
+    private void coldPagesAreGivenBack() throws Exception {
+        long from = Pages.fromBytes(BUDGET) / 2;
+        long end = Pages.fromBytes(BACKENDS.get(0));
+        sim.await("what the guest gives back is taken", () -> {
+            qemu.process().run("discard " + from + " " + (end - from));
+            Vm vm = vm().orElseThrow();
+            return vm.paging() != null && vm.paging().table().count(PageState.ZERO) >= end - from;
+        });
+        sim.awaitRestarts();
     }
 
     private void isGathered() throws Exception {

@@ -13,6 +13,7 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.splitmem.memory.shim.DiscardRule;
 import org.splitmem.memory.shim.FakeShim;
 import org.splitmem.memory.shim.ShimSession;
 
@@ -48,8 +49,32 @@ class ConnectingShimTest {
 
         vm.ready(shim.session());
 
-        assertThat(seen).hasSize(2).allMatch(Optional::isEmpty);
+        assertThat(seen).hasSize(3).allMatch(Optional::isEmpty);
+        assertThat(shim.discards()).containsExactly(DiscardRule.KERNEL);
         assertThat(vm.session()).isSameAs(shim.session());
+    }
+
+    /** What it was told of discards stays with the shim, also when its daemon has died. */
+    @Test
+    void nothingOfAVmThatIsNotWholeIsLeftToTheKernel() throws Exception {
+        for (VmRecord.Phase phase : VmRecord.Phase.values()) {
+            if (phase != VmRecord.Phase.LOCAL) {
+                try (FakeShim other = new FakeShim(UUID_OF_VM)) {
+                    TestVms.vm(directory, TestVms.record("db1", phase, 16 * MIB))
+                            .ready(other.session());
+
+                    assertThat(other.requests()).as("of a VM that is " + phase).isEmpty();
+                }
+            }
+        }
+    }
+
+    @Test
+    void whatAnIncomingQemuDiscardsIsRefused() {
+        assertThat(GivenBack.watch(VmRecord.Phase.LOCAL, 0).discards()).isEqualTo(DiscardRule.KERNEL);
+        assertThat(GivenBack.watch(VmRecord.Phase.INCOMING, 5).discards()).isEqualTo(DiscardRule.REFUSED);
+        assertThat(GivenBack.watch(VmRecord.Phase.PAGED, 5).discards()).isEqualTo(DiscardRule.IGNORED);
+        assertThat(GivenBack.watch(VmRecord.Phase.LEAVING, 0).discards()).isEqualTo(DiscardRule.IGNORED);
     }
 
     /** QEMU maps one backend after the other; the shim connects when there is one. */
