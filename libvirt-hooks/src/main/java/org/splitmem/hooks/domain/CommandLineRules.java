@@ -10,8 +10,6 @@ import org.w3c.dom.Element;
 /** Obstacles in what a domain passes to QEMU past libvirt: there it can do all that the other rules refuse. */
 final class CommandLineRules {
     private static final String REMEDY = "remove it from qemu:commandline";
-    private static final Pattern JSON_DISCARD =
-            Pattern.compile("\"(?:free-page-reporting|deflate-on-oom)\"\\s*:\\s*true");
 
     /** Prefixes of device names: QEMU has them with -pci, -ccw, -non-transitional and so on behind. */
     private static final List<String> DMA_DEVICES =
@@ -74,7 +72,6 @@ final class CommandLineRules {
             case "virtfs", "fsdev" -> "QEMU cannot be live-migrated while the guest has this file system mounted";
             case "object" -> againstObject(value);
             case "device" -> againstDevice(value);
-            case "global" -> againstBalloon(value.replace('.', ','));
             case "machine", "M" -> againstMachine(QemuCommandLine.options(value));
             case "overcommit" -> isOn(QemuCommandLine.options(value).get("mem-lock")) ? "memory would be locked" : null;
             case "realtime" -> isOn(QemuCommandLine.options(value).get("mlock")) ? "memory would be locked" : null;
@@ -109,15 +106,7 @@ final class CommandLineRules {
         if (SCSI_PASS_THROUGH.contains(driver)) {
             return DeviceRules.DIRECT_IO;
         }
-        return driver.startsWith("virtio-balloon") ? againstBalloon(value) : null;
-    }
-
-    private static @Nullable String againstBalloon(String value) {
-        Map<String, String> options = QemuCommandLine.options(value);
-        boolean discards = isOn(options.get("free-page-reporting"))
-                || isOn(options.get("deflate-on-oom"))
-                || JSON_DISCARD.matcher(value).find();
-        return discards ? "the balloon would discard pages behind the daemon's back" : null;
+        return null;
     }
 
     private static @Nullable String againstMachine(Map<String, String> options) {

@@ -35,7 +35,6 @@ final class DeviceRules {
                 String what = "memory shared with others is neither the daemon's nor in QEMU's migration stream";
                 add(device, "", what, "remove <shmem>", found);
             }
-            case "memballoon" -> inspectBalloon(device, found);
             case "video" -> inspectVideo(device, found);
             case "tpm" -> {
                 if (attribute(device, "backend", "type").equals("passthrough")) {
@@ -103,15 +102,6 @@ final class DeviceRules {
                 ? "the virtiofs daemon " + PAST_QEMU
                 : "QEMU cannot be live-migrated while the guest has this file system mounted";
         add(device, "", reason, "share the files over the network", found);
-    }
-
-    private static void inspectBalloon(Element device, List<Obstacle> found) {
-        for (String feature : List.of("freePageReporting", "autodeflate")) {
-            if (device.getAttribute(feature).equals("on")) {
-                String reason = "the balloon would discard pages behind the daemon's back";
-                add(device, "/@" + feature, reason, "set it to off", found);
-            }
-        }
     }
 
     private static void inspectVideo(Element device, List<Obstacle> found) {

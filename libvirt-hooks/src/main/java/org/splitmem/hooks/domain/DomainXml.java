@@ -112,11 +112,6 @@ public final class DomainXml {
         return memory.totalBytes();
     }
 
-    /** What the balloon leaves to the guest; {@link #memoryBytes()} if the XML does not say. */
-    public long currentMemoryBytes() {
-        return memory.currentBytes();
-    }
-
     /** The sizes of the guest's NUMA cells, by cell id; empty if it has none. A cell may have 0 bytes. */
     public List<Long> numaCellBytes() {
         return memory.cellBytes();

@@ -24,11 +24,6 @@ final class GuestMemory {
         return add(sum(cells), deviceBytes());
     }
 
-    long currentBytes() {
-        Element current = Elements.first(domain, "currentMemory");
-        return current == null ? totalBytes() : scaled(current);
-    }
-
     List<Long> cellBytes() {
         var byId = new TreeMap<Integer, Long>();
         int position = 0;
@@ -59,11 +54,6 @@ final class GuestMemory {
             }
         }
         return List.copyOf(backends);
-    }
-
-    /** Whether the balloon is asked to keep memory from the guest, by more than libvirt's rounding. */
-    boolean isBallooned() {
-        return aligned(currentBytes()) != aligned(totalBytes());
     }
 
     List<Element> cells() {

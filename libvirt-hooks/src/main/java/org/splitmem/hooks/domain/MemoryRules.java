@@ -6,8 +6,8 @@ import org.w3c.dom.Element;
 /**
  * Obstacles in how a domain's memory is set up.
  *
- * <p>Not among them: {@code nosharepages}, as KSM never merges the pages of a shared file, whether it is allowed to or not; any
- * source, and access {@code private}, which are replaced.
+ * <p>Not among them: a balloon, inflated or not, as what the guest gives back is taken; {@code nosharepages}, as KSM never merges
+ * the pages of a shared file, whether it is allowed to or not; any source, and access {@code private}, which are replaced.
  */
 final class MemoryRules {
     private final DomainXml xml;
@@ -37,13 +37,6 @@ final class MemoryRules {
                     Elements.path(max),
                     "memory could be hot-plugged, and a split VM's RAM must not grow",
                     "remove <maxMemory>"));
-        }
-        if (xml.memory().isBallooned()) {
-            found.add(new Obstacle(
-                    "currentMemory",
-                    "it is " + xml.currentMemoryBytes() + " bytes, but <memory> is " + xml.memoryBytes()
-                            + ": the balloon would discard pages behind the daemon's back",
-                    "make <currentMemory> equal to <memory>; let the budget limit what is resident"));
         }
     }
 

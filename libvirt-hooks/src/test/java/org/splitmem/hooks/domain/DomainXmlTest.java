@@ -109,12 +109,6 @@ class DomainXmlTest {
     }
 
     @Test
-    void currentMemoryIsAllOfItUnlessTheDomainSaysOtherwise() {
-        assertThat(Corpus.domain("nova-zed").currentMemoryBytes()).isEqualTo(512 * GIB);
-        assertThat(Corpus.domain("balloon-inflated").currentMemoryBytes()).isEqualTo(4 * GIB);
-    }
-
-    @Test
     void onPowerRamIsRoundedUpTo256MiB() {
         var domain = DomainXml.parse(
                 "<domain><memory unit='MiB'>300</memory><os><type arch='ppc64le'>hvm</type></os></domain>");
