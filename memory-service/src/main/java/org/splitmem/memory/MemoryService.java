@@ -114,7 +114,9 @@ public final class MemoryService implements Callable<Integer> {
                 t.sampleWindows(),
                 t.sampleWindowMs(),
                 t.stopPages(),
-                t.maxRounds());
+                t.maxRounds(),
+                t.readySeconds(),
+                t.switchoverSeconds());
         boolean networked = !config.controlAddress().isEmpty();
         String key = networked ? config.clusterKey() : "";
         prepareDirectories(config);
@@ -147,7 +149,7 @@ public final class MemoryService implements Callable<Integer> {
             shims.start();
             control.start();
             CountDownLatch asked = shutdownSignal();
-            Thread upkeep = startUpkeep(migrations, expected, server, peers, asked);
+            Thread upkeep = startUpkeep(vms, migrations, expected, server, peers, asked);
             log.info("splitmemd {} is ready", facts.version());
             asked.await();
             upkeep.join();
@@ -181,6 +183,7 @@ public final class MemoryService implements Callable<Integer> {
     }
 
     private static Thread startUpkeep(
+            VmRegistry vms,
             MigrationService migrations,
             ExpectedSplits expected,
             MemoryServer server,
@@ -190,7 +193,7 @@ public final class MemoryService implements Callable<Integer> {
                 () -> {
                     try {
                         while (!asked.await(SWEEP_MS, TimeUnit.MILLISECONDS)) {
-                            sweep(migrations, expected, server, peers);
+                            sweep(vms, migrations, expected, server, peers);
                         }
                     } catch (InterruptedException e) {
                         Thread.currentThread().interrupt();
@@ -203,8 +206,13 @@ public final class MemoryService implements Callable<Integer> {
     }
 
     private static void sweep(
-            MigrationService migrations, ExpectedSplits expected, MemoryServer server, PeerHosts peers) {
+            VmRegistry vms,
+            MigrationService migrations,
+            ExpectedSplits expected,
+            MemoryServer server,
+            PeerHosts peers) {
         try {
+            vms.sweep();
             migrations.sweep(System.nanoTime());
             expected.sweep(System.nanoTime());
             server.releaseForsaken(

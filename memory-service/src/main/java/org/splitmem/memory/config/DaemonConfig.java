@@ -59,6 +59,8 @@ public record DaemonConfig(
             int sampleWindowMs,
             int stopPages,
             int maxRounds,
+            int readySeconds,
+            int switchoverSeconds,
             int expectedSeconds) {
         private static Tuning from(Settings s) throws ConfigException {
             return new Tuning(
@@ -75,6 +77,8 @@ public record DaemonConfig(
                     s.integer("migration.sample-window-ms", 100, 1, 60_000),
                     s.integer("migration.stop-pages", 4096, 0, Integer.MAX_VALUE),
                     s.integer("migration.max-rounds", 8, 1, 1000),
+                    s.integer("migration.ready-seconds", 3600, 1, 1_000_000),
+                    s.integer("migration.switchover-seconds", 120, 1, 1_000_000),
                     s.integer("split.expected-seconds", 600, 1, 1_000_000));
         }
     }

@@ -20,18 +20,31 @@ import org.splitmem.memory.vm.Vm;
 final class HypervisorMigration implements AutoCloseable {
     private static final Logger log = LoggerFactory.getLogger(HypervisorMigration.class);
 
+    /** Between two cancels of a hypervisor that says nothing: it may have lost one, or be unable to answer. */
+    private static final long AGAIN_NS = Signals.seconds(10);
+
+    private static final int LOOKS = 100;
+    private static final long LOOK_NS = 50_000_000L;
+
     private final Vm vm;
     private final Signals signals;
+    private final String localHost;
+    private final int limitSeconds;
     private @Nullable QmpMonitor monitor;
 
-    HypervisorMigration(Vm vm, Signals signals) {
+    /** @param limitSeconds for each step that only the hypervisor can do */
+    HypervisorMigration(Vm vm, Signals signals, String localHost, int limitSeconds) {
         this.vm = vm;
         this.signals = signals;
+        this.localHost = localHost;
+        this.limitSeconds = limitSeconds;
     }
 
-    /** Listens from here on. */
+    /** Listens from here on. @throws IOException also if this QEMU would not leave RAM out */
     void connect() throws IOException {
-        monitor = QmpMonitor.connect(vm.qmpSocket(), vm.uuid().toString(), signals::onQmp, signals::qemuGone);
+        QmpMonitor qmp = QmpMonitor.connect(vm.qmpSocket(), vm.uuid().toString(), signals::onQmp, signals::qemuGone);
+        monitor = qmp;
+        RamInStream.refuseWhatQemuSends(qmp, vm.name(), localHost);
     }
 
     /** QEMU is to leave RAM out of its stream. */
@@ -84,12 +97,40 @@ final class HypervisorMigration implements AutoCloseable {
      * @param unwanted once true, the hypervisor is asked to cancel
      */
     void awaitSwitchover(BooleanSupplier unwanted) {
-        signals.await(
+        checkStream();
+        boolean inTime = signals.await(
                 () -> signals.hypervisor() == Hypervisor.SWITCHOVER || hasDecided() || unwanted.getAsBoolean(),
-                Long.MAX_VALUE);
-        if (signals.hypervisor() == Hypervisor.ACTIVE && unwanted.getAsBoolean()) {
+                Signals.seconds(limitSeconds));
+        if (!inTime) {
+            signals.abort(
+                    "the hypervisor has not stopped the guest within " + limitSeconds + " s of its migration's begin"
+                            + " (migration.switchover-seconds); see libvirt's and QEMU's logs at both ends");
+        }
+        while (signals.hypervisor() == Hypervisor.ACTIVE && !hasDecided() && (!inTime || unwanted.getAsBoolean())) {
             cancel();
-            signals.await(this::hasDecided, Long.MAX_VALUE);
+            signals.await(this::hasDecided, AGAIN_NS);
+        }
+    }
+
+    /** What QEMU has begun is looked at once, as soon as it says how much that is. */
+    private void checkStream() {
+        QmpMonitor qmp = monitor;
+        try {
+            long streamBytes = 0;
+            for (int look = 0; look < LOOKS && streamBytes == 0 && qmp != null && qmp.isOpen(); look++) {
+                streamBytes = qmp.migrationRamBytes();
+                if (streamBytes == 0
+                        && signals.await(() -> signals.hypervisor() != Hypervisor.ACTIVE || hasDecided(), LOOK_NS)) {
+                    break; // too late to be of use
+                }
+            }
+            String reason =
+                    RamInStream.reasonAgainstStream(streamBytes, vm.record().ramBytes());
+            if (!reason.isEmpty()) {
+                signals.abort(reason);
+            }
+        } catch (IOException e) {
+            log.warn("vm={} QEMU does not say what it migrates: {}", vm.uuid(), e.getMessage());
         }
     }
 
@@ -104,12 +145,12 @@ final class HypervisorMigration implements AutoCloseable {
         boolean cancelled = false;
         while (resumedUs.getAsLong() == 0) {
             boolean cancelIt = !cancelled;
-            signals.await(
+            boolean inTime = signals.await(
                     () -> resumedUs.getAsLong() > 0
                             || gaveUp()
                             || signals.isQemuGone()
                             || (cancelIt && unwanted.getAsBoolean()),
-                    Long.MAX_VALUE);
+                    cancelIt ? Signals.seconds(limitSeconds) : AGAIN_NS);
             if (resumedUs.getAsLong() > 0) {
                 return true;
             }
@@ -119,10 +160,13 @@ final class HypervisorMigration implements AutoCloseable {
             if (signals.isQemuGone()) {
                 return true;
             }
-            if (cancelIt) {
-                cancelled = true;
-                cancel();
+            if (!inTime && cancelIt) {
+                signals.abort(
+                        "the hypervisor has not resumed the guest within " + limitSeconds
+                                + " s of stopping it (migration.switchover-seconds); see libvirt's and QEMU's logs at both ends");
             }
+            cancelled = true;
+            cancel();
         }
         return true;
     }

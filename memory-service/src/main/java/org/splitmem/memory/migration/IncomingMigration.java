@@ -243,7 +243,13 @@ final class IncomingMigration {
             }
         }
         QmpMonitor connected = connectMonitor();
-        connected.ignoreShared(true);
+        try {
+            RamInStream.refuseWhatQemuSends(connected, vm.name(), "the destination");
+            connected.ignoreShared(true);
+        } catch (IOException e) {
+            connected.close();
+            throw e;
+        }
         synchronized (this) {
             monitor = connected;
         }

@@ -9,6 +9,8 @@ package org.splitmem.memory.migration;
  * @param sampleWindowMs of each
  * @param stopPages remainder with which the hypervisor may be asked to migrate
  * @param maxRounds pre-copy rounds before it is asked in any case
+ * @param readySeconds the most that a migration waits for the hypervisor to begin
+ * @param switchoverSeconds the most that the hypervisor may take to stop the guest, and then to resume it at the destination
  */
 public record MigrationConfig(
         int streams,
@@ -16,7 +18,12 @@ public record MigrationConfig(
         int sampleWindows,
         int sampleWindowMs,
         long stopPages,
-        int maxRounds) {
+        int maxRounds,
+        int readySeconds,
+        int switchoverSeconds) {
+    static final int READY_SECONDS = 3600;
+    static final int SWITCHOVER_SECONDS = 120;
+
     public MigrationConfig {
         range("migration.streams", streams, 1, 64);
         range("migration.sample-windows", sampleWindows, 1, 7);
@@ -24,6 +31,27 @@ public record MigrationConfig(
         range("migration.stop-pages", stopPages, 0, Long.MAX_VALUE);
         range("migration.max-rounds", maxRounds, 1, 1000);
         range("migration.bandwidth", bandwidthBytesPerSecond, 0, Long.MAX_VALUE);
+        range("migration.ready-seconds", readySeconds, 1, 1_000_000);
+        range("migration.switchover-seconds", switchoverSeconds, 1, 1_000_000);
+    }
+
+    /** With the usual limits. */
+    public MigrationConfig(
+            int streams,
+            long bandwidthBytesPerSecond,
+            int sampleWindows,
+            int sampleWindowMs,
+            long stopPages,
+            int maxRounds) {
+        this(
+                streams,
+                bandwidthBytesPerSecond,
+                sampleWindows,
+                sampleWindowMs,
+                stopPages,
+                maxRounds,
+                READY_SECONDS,
+                SWITCHOVER_SECONDS);
     }
 
     private static void range(String key, long value, long least, long most) {

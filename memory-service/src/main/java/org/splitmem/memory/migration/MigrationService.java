@@ -81,6 +81,7 @@ public final class MigrationService implements ConnectionResolver {
      */
     public MigrationInfo start(Vm vm, MigrationRequest request) throws RefusedException {
         MigrationTask task = tasks.make(vm, request);
+        requireStreamWithoutRam(vm);
         OutgoingMigration migration;
         synchronized (this) {
             requireIdle(vm);
@@ -94,6 +95,13 @@ public final class MigrationService implements ConnectionResolver {
         }
         migration.start();
         return migration.report().info();
+    }
+
+    private void requireStreamWithoutRam(Vm vm) throws RefusedException {
+        String reason = RamInStream.reasonAgainst(vm, self.name());
+        if (!reason.isEmpty()) {
+            throw new RefusedException(Kind.CONFLICT, "ram-is-a-memfd", reason);
+        }
     }
 
     /** Guarded by this. */

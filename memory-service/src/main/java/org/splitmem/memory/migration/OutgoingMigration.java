@@ -75,7 +75,7 @@ final class OutgoingMigration {
         this.task = task;
         this.config = config;
         this.whenOver = whenOver;
-        this.hypervisor = new HypervisorMigration(vm, signals);
+        this.hypervisor = new HypervisorMigration(vm, signals, localHost, config.switchoverSeconds());
         this.reservations = reservations;
         this.report = new MigrationReport(vm, task, localHost, progress);
         this.thread = new Thread(this::run, "migration-" + vm.uuid());
@@ -232,8 +232,13 @@ final class OutgoingMigration {
 
     /** Until the hypervisor begins: what is written is sent now and then, so that little is left to send at the end. */
     private void staySmall(DirtyPages dirty, RoundSender rounds) throws IOException {
-        long lastNs = System.nanoTime();
+        long startNs = System.nanoTime();
+        long lastNs = startNs;
         while (!signals.await(() -> hypervisor.hasBegun() || mustStop(), READY_PAUSE_NS)) {
+            if (lastNs - startNs > Signals.seconds(config.readySeconds())) {
+                throw new IOException("it was ready, but the hypervisor has not begun to migrate within "
+                        + config.readySeconds() + " s (migration.ready-seconds)");
+            }
             long found = dirty.scanAll(this::isCut);
             progress.dirty(found, System.nanoTime() - lastNs);
             lastNs = System.nanoTime();

@@ -10,6 +10,8 @@ import java.nio.channels.Channels;
 import java.nio.channels.SocketChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
+import java.util.Set;
+import java.util.TreeSet;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ExecutionException;
@@ -26,6 +28,9 @@ public final class QmpMonitor implements AutoCloseable {
     private static final Logger log = LoggerFactory.getLogger(QmpMonitor.class);
     private static final ObjectMapper JSON = new ObjectMapper();
     private static final String IGNORE_SHARED = "x-ignore-shared";
+    /** Of the type of an object in a list, as in {@code child<memory-backend-file>}. */
+    private static final String CHILD = "child<";
+
     private static final long ANSWER_S = 20;
 
     private final SocketChannel channel;
@@ -139,6 +144,28 @@ public final class QmpMonitor implements AutoCloseable {
     /** True if the guest's vCPUs run. */
     public boolean isRunning() throws IOException {
         return execute("query-status", JSON.createObjectNode()).path("running").asBoolean();
+    }
+
+    public QemuVersion version() throws IOException {
+        return QemuVersion.of(execute("query-version", JSON.createObjectNode()));
+    }
+
+    /** The types of the objects that were made for QEMU's -object, as {@code memory-backend-file}. */
+    public Set<String> objectTypes() throws IOException {
+        var types = new TreeSet<String>();
+        for (JsonNode object : execute("qom-list", JSON.createObjectNode().put("path", "/objects"))) {
+            String type = object.path("type").asText();
+            types.add(type.startsWith(CHILD) ? type.substring(CHILD.length(), type.length() - 1) : type);
+        }
+        return types;
+    }
+
+    /** How much RAM the migration that QEMU is doing goes through; 0 as long as that is not known, and if there is none. */
+    public long migrationRamBytes() throws IOException {
+        return execute("query-migrate", JSON.createObjectNode())
+                .path("ram")
+                .path("total")
+                .asLong();
     }
 
     private JsonNode execute(String command, JsonNode arguments) throws IOException {

@@ -29,6 +29,7 @@ public final class ShimServer implements AutoCloseable {
     private final ShimHandler handler;
     private final ListeningSocket listener;
     private final long answerMs;
+    private final Refusals refusals = new Refusals();
     private final Thread acceptor;
     private volatile boolean closed;
 
@@ -92,7 +93,9 @@ public final class ShimServer implements AutoCloseable {
                 throw new IOException("unknown role " + message.arg());
             }
         } catch (IOException | RuntimeException e) {
-            log.warn("a shim was refused: {}", e.getMessage());
+            if (refusals.isNews(String.valueOf(e.getMessage()), System.nanoTime())) {
+                log.warn("a shim was refused: {}", e.getMessage());
+            }
             answerError(socket, message, String.valueOf(e.getMessage()));
         } finally {
             if (!keep) {

@@ -4,6 +4,7 @@ import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Instant;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -30,6 +31,7 @@ public final class VmRegistry implements ShimHandler {
     private final Path directory;
     private final PagingConfig config;
     private final Path qmpDirectory;
+    private final MonitorSockets sockets;
     private final FaultPoints points;
     private final Map<UUID, Vm> vms = new HashMap<>(); // guarded by this
     private volatile Consumer<Vm> whenAttached = vm -> {};
@@ -48,6 +50,7 @@ public final class VmRegistry implements ShimHandler {
     public VmRegistry(Path directory, PagingConfig config, Path qmpDirectory, FaultPoints points) {
         this.points = points;
         this.qmpDirectory = qmpDirectory;
+        this.sockets = new MonitorSockets(qmpDirectory);
         this.directory = directory;
         this.config = config;
     }
@@ -135,6 +138,11 @@ public final class VmRegistry implements ShimHandler {
         } catch (IOException e) {
             log.error("vm={} could not be freed whole: {}", vm.uuid(), e.getMessage());
         }
+    }
+
+    /** Takes away what QEMUs that nobody knows any more have left. */
+    public void sweep() {
+        sockets.removeUnused(uuid -> find(uuid) != null, Instant.now());
     }
 
     // ---- what shims ask

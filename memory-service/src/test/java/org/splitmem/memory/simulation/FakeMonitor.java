@@ -29,6 +29,9 @@ public final class FakeMonitor implements AutoCloseable {
     private volatile boolean ignoresShared;
     private volatile boolean running;
     private volatile boolean hasRun;
+    private volatile int[] qemu = {7, 2};
+    private volatile String backend = "memory-backend-file";
+    private volatile long streamBytes;
 
     public FakeMonitor(Path path) throws IOException {
         this.path = path;
@@ -73,13 +76,28 @@ public final class FakeMonitor implements AutoCloseable {
         }
     }
 
-    private ObjectNode execute(JsonNode request) {
+    private JsonNode execute(JsonNode request) {
         ObjectNode result = JSON.createObjectNode();
+        if (request.path("execute").asText().equals("qom-list")) {
+            return JSON.createArrayNode()
+                    .add(JSON.createObjectNode().put("name", "type").put("type", "string"))
+                    .add(JSON.createObjectNode().put("name", "pc.ram").put("type", "child<" + backend + ">"));
+        }
         switch (request.path("execute").asText()) {
             case "query-status" -> result.put("running", running);
             case "migrate-set-capabilities" ->
                 ignoresShared = request.at("/arguments/capabilities/0/state").asBoolean();
             case "migrate_cancel" -> whenCancelled.run();
+            case "query-version" ->
+                result.putObject("qemu")
+                        .put("major", qemu[0])
+                        .put("minor", qemu[1])
+                        .put("micro", 2);
+            case "query-migrate" -> {
+                if (streamBytes > 0) {
+                    result.put("status", "active").putObject("ram").put("total", streamBytes);
+                }
+            }
             default -> {} // qmp_capabilities
         }
         return result;
@@ -94,7 +112,18 @@ public final class FakeMonitor implements AutoCloseable {
         }
     }
 
-    void migration(String status) {
+    /** What this QEMU is, and of what kind its RAM. */
+    public void is(int major, int minor, String ramBackend) {
+        qemu = new int[] {major, minor};
+        backend = ramBackend;
+    }
+
+    /** How much RAM QEMU's migration goes through; 0: it does not say. */
+    public void streams(long bytes) {
+        streamBytes = bytes;
+    }
+
+    public void migration(String status) {
         event("MIGRATION", JSON.createObjectNode().put("status", status));
     }
 
@@ -123,7 +152,7 @@ public final class FakeMonitor implements AutoCloseable {
         }
     }
 
-    void whenCancelled(Runnable callback) {
+    public void whenCancelled(Runnable callback) {
         whenCancelled = callback;
     }
 

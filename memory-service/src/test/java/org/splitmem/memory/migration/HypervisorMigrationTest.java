@@ -1,0 +1,144 @@
+package org.splitmem.memory.migration;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatCode;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.io.IOException;
+import java.util.concurrent.atomic.AtomicInteger;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.extension.RegisterExtension;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.splitmem.memory.migration.Signals.Hypervisor;
+import org.splitmem.memory.simulation.FakeMonitor;
+import org.splitmem.memory.testing.Await;
+import org.splitmem.memory.testing.MemoryDirectory;
+import org.splitmem.memory.vm.TestVms;
+import org.splitmem.memory.vm.Vm;
+import org.splitmem.memory.vm.VmRecord;
+import org.splitmem.memory.vm.VmRegistry;
+
+/** What QEMU says of its own migration, and what it does not say in time. */
+@Timeout(60)
+class HypervisorMigrationTest {
+    private static final long RAM = 64L << 20;
+
+    @RegisterExtension
+    final MemoryDirectory directory = new MemoryDirectory();
+
+    private final Signals signals = new Signals();
+    private final AtomicInteger cancels = new AtomicInteger();
+    private FakeMonitor qemu;
+    private VmRegistry vms;
+    private Vm vm;
+    private HypervisorMigration hypervisor;
+
+    @BeforeEach
+    void start() throws Exception {
+        qemu = new FakeMonitor(directory.resolve(TestVms.UUID_OF_VM + ".sock"));
+        vms = new VmRegistry(directory.resolve("vms"), TestVms.config(), directory.path());
+        vms.recover(found -> {}, takenUp -> {});
+        vm = vms.prepare(TestVms.record("db1", VmRecord.Phase.LOCAL, RAM));
+        hypervisor = new HypervisorMigration(vm, signals, "h1", 1);
+        qemu.whenCancelled(() -> {
+            cancels.incrementAndGet();
+            qemu.migration("cancelled");
+        });
+    }
+
+    @AfterEach
+    void end() throws Exception {
+        hypervisor.close();
+        vms.stop();
+        qemu.close();
+    }
+
+    @ParameterizedTest
+    @CsvSource({"7, 2, memfd", "8, 0, memfd", "8, 1, file", "10, 0, file"})
+    void ramThatQemuLeavesOutIsNoObstacle(int major, int minor, String kind) {
+        qemu.is(major, minor, "memory-backend-" + kind);
+
+        assertThat(RamInStream.reasonAgainst(vm, "h1")).isEmpty();
+        assertThatCode(hypervisor::connect).doesNotThrowAnyException();
+    }
+
+    @ParameterizedTest
+    @CsvSource({"8, 1", "9, 0", "10, 0"})
+    void aMemfdOfANewerQemuIsRefusedByNameAndWithItsRemedy(int major, int minor) {
+        qemu.is(major, minor, "memory-backend-memfd");
+
+        assertThat(RamInStream.reasonAgainst(vm, "h1"))
+                .startsWith(
+                        "VM db1 was started with RAM of a memfd, and QEMU " + major + "." + minor + ".2 on h1 leaves")
+                .contains("run \"splitmem prepare\" on its domain again, shut it down and start it");
+        assertThatThrownBy(hypervisor::connect)
+                .isInstanceOf(IOException.class)
+                .hasMessage(RamInStream.reasonAgainst(vm, "h1"));
+    }
+
+    @Test
+    void aStreamWithTheRamInItIsCancelledByName() throws Exception {
+        begin(RAM + 532_480);
+
+        hypervisor.awaitSwitchover(this::isAborted);
+
+        assertThat(cancels).hasValue(1);
+        assertThat(signals.abortReason())
+                .contains(
+                        "QEMU sends the VM's RAM through its own stream (ram.total is 67641344 B, and the VM has 67108864 B)");
+        assertThat(hypervisor.gaveUp()).isTrue();
+    }
+
+    @Test
+    void aStreamWithoutTheRamGoesOn() throws Exception {
+        begin(532_480);
+        qemu.migration("pre-switchover");
+
+        hypervisor.awaitSwitchover(this::isAborted);
+
+        assertThat(cancels).hasValue(0);
+        assertThat(signals.abortReason()).isNull();
+    }
+
+    @Test
+    void aHypervisorThatDoesNotStopTheGuestIsCancelledAfterItsLimit() throws Exception {
+        begin(532_480);
+
+        hypervisor.awaitSwitchover(this::isAborted);
+
+        assertThat(cancels).hasValue(1);
+        assertThat(signals.abortReason())
+                .contains(
+                        "has not stopped the guest within 1 s of its migration's begin (migration.switchover-seconds)");
+        assertThat(hypervisor.gaveUp()).isTrue();
+    }
+
+    @Test
+    void aHypervisorThatDoesNotResumeTheGuestIsCancelledAfterItsLimit() throws Exception {
+        begin(532_480);
+        qemu.migration("pre-switchover");
+        Await.until("the guest is stopped", () -> signals.hypervisor() == Hypervisor.SWITCHOVER);
+
+        boolean elsewhere = hypervisor.awaitRunsElsewhere(() -> 0, this::isAborted);
+
+        assertThat(elsewhere).isFalse();
+        assertThat(cancels).hasValue(1);
+        assertThat(signals.abortReason())
+                .contains("has not resumed the guest within 1 s of stopping it (migration.switchover-seconds)");
+    }
+
+    private void begin(long streamBytes) throws Exception {
+        hypervisor.connect();
+        qemu.streams(streamBytes);
+        qemu.migration("active");
+        Await.until("it has begun", hypervisor::hasBegun);
+    }
+
+    private boolean isAborted() {
+        return signals.abortReason() != null;
+    }
+}
