@@ -13,6 +13,7 @@
 #   --uuid UUID         (default: a new one)
 #   --machine TYPE      (default pc)
 #   --cpu MODEL         (default qemu64)
+#   --balloon           a virtio balloon with free page reporting and deflate-on-OOM, and its driver in the guest (default: none)
 #   --split-ready       pass the domain through `splitmem prepare`
 
 set -euo pipefail
@@ -23,10 +24,11 @@ HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 
 parse() {
   NAME="" MEMORY=512 VCPUS=1 NUMA=0 SERIAL="" WORKLOAD="" CMDLINE="" KERNEL=$STATE/guest/vmlinuz INITRD=$STATE/guest/initrd.gz
-  UUID="" MACHINE=pc CPU=qemu64 SPLIT_READY=no
+  UUID="" MACHINE=pc CPU=qemu64 SPLIT_READY=no BALLOON=no
   while (($#)); do
     case $1 in
       --split-ready) SPLIT_READY=yes; shift; continue ;;
+      --balloon) BALLOON=yes; shift; continue ;;
       -h | --help) usage; exit 0 ;;
       --*) (($# > 1)) || die "$1 needs a value" ;;&
       --name) NAME=$2 ;;
@@ -53,6 +55,7 @@ parse() {
   # panic=-1 with on_reboot destroy: a guest that breaks is gone, and does not look like one that only waits.
   # pti=on: QEMU 7.2's emulator forgets writes during an ordinary pre-copy migration as long as a page stays in its TLB (seen: the
   # guest's kernel crashes after two of three). With page-table isolation the guest flushes the TLB at each timer interrupt.
+  [[ $BALLOON == no ]] || WORKLOAD="balloon=1 $WORKLOAD"
   [[ -n $CMDLINE ]] || CMDLINE="console=ttyS0 quiet panic=-1 mitigations=off pti=on${WORKLOAD:+ $WORKLOAD}"
 }
 
@@ -68,6 +71,14 @@ numa_cells() {
     memory=$((MEMORY * (cell + 1) / NUMA))
   done
   echo "    </numa>"
+}
+
+balloon() {
+  if [[ $BALLOON == yes ]]; then
+    echo "<memballoon model='virtio' autodeflate='on' freePageReporting='on'/>"
+  else
+    echo "<memballoon model='none'/>"
+  fi
 }
 
 domain() {
@@ -93,7 +104,7 @@ domain() {
     <emulator>/usr/bin/qemu-system-x86_64</emulator>
     <controller type='usb' model='none'/>
     <serial type='file'><source path='$(escape "$SERIAL")' append='on'/></serial>
-    <memballoon model='none'/>
+    $(balloon)
   </devices>
 </domain>
 EOF

@@ -18,12 +18,15 @@
  *   cold=N     touches per second, of all threads together (default 1000)
  *   sweep=N    instead of cold: the rate at which a whole sweep takes N seconds
  *   threads=N  (default: one per CPU)
+ *   free=N     MiB, besides: taken, filled, verified and given back to the guest's kernel, again and again, so that the kernel has free
+ *              memory to report to its host. Half of the time they are free
  *   idle=1     no ops; only touches, without rewriting (default rate 100)
  *
  * Output, times in seconds of CLOCK_MONOTONIC since the start (it stands still while the guest is stopped):
  *   READY pages=N hot=H                                  everything is filled
  *   T 12.5 ops/s 48211 bad 0 verified 812333 sweep 3     every 0.5 s: rate of ops since the last line, wrong blocks found, pages
  *                                                        verified as a whole, sweeps completed by every thread
+ *   FREED N                                              the memory of free= was given back for the Nth time
  *   BAD page N word M expected X got Y                   the first wrong word of a wrong block; at most 20 such lines. The block is
  *                                                        then rewritten, so that it is counted once
  * A full verification of everything after some moment has passed when sweep has grown by two since.
@@ -50,13 +53,14 @@ enum {
     MAX_THREADS = 64,
     MAX_BAD_LINES = 20,
     OPS_PER_ROUND = 128, /* between two looks at the clock, which is slow in an emulated machine */
-    TICK_MS = 500
+    TICK_MS = 500,
+    FREE_MS = 6000 /* a kernel reports free memory after 2 s */
 };
 
 #define STEP UINT64_C(0x9e3779b97f4a7c15)
 
 struct settings {
-    uint64_t mb, cold, sweep, threads, idle;
+    uint64_t mb, cold, sweep, threads, idle, free;
     double hot;
     bool cold_given;
 };
@@ -225,6 +229,7 @@ static void parse(struct settings *set, const char *argument)
 {
     struct { const char *name; uint64_t *value; } numbers[] = {
         {"mb=", &set->mb}, {"cold=", &set->cold}, {"sweep=", &set->sweep}, {"threads=", &set->threads}, {"idle=", &set->idle},
+        {"free=", &set->free},
     };
     if (strncmp(argument, "hot=", 4) == 0)
         set->hot = atof(argument + 4);
@@ -259,7 +264,7 @@ static struct settings settings_from(int argc, char **argv)
     if (set.mb < 1 || set.hot < 0 || set.hot > 1)
         fail("mb= must be at least 1, hot= from 0 to 1");
     /* Versions take 1/128 of the pages' size; without some memory to spare, the kernel would kill us half-way. */
-    if ((set.mb + set.mb / 128 + 16) << 20 > (uint64_t)info.freeram * info.mem_unit)
+    if ((set.mb + set.mb / 128 + set.free + 16) << 20 > (uint64_t)info.freeram * info.mem_unit)
         fail("mb= is more than the free memory of this guest");
     return set;
 }
@@ -270,6 +275,37 @@ static void *allocate(uint64_t bytes)
     if (p == MAP_FAILED)
         fail("mmap");
     return p;
+}
+
+/* Each time other memory, or the same again: with what the kernel, or its host, has made of it meanwhile. */
+static void *take_and_free(void *argument)
+{
+    uint64_t bytes = *(uint64_t *)argument << 20;
+    for (uint64_t turn = 1;; turn++) {
+        volatile uint64_t *w = allocate(bytes);
+        for (uint64_t i = 0; i < bytes / sizeof *w; i++) {
+            if (w[i] != 0 && atomic_fetch_add(&bad_lines, 1) < MAX_BAD_LINES)
+                printf("BAD free word %lu expected 0 got %016lx\n", i, w[i]);
+            w[i] = mix(i + turn);
+        }
+        sleep_ms(FREE_MS);
+        for (uint64_t i = 0; i < bytes / sizeof *w; i++)
+            if (w[i] != mix(i + turn) && atomic_fetch_add(&bad_lines, 1) < MAX_BAD_LINES)
+                printf("BAD free word %lu expected %016lx got %016lx\n", i, mix(i + turn), w[i]);
+        munmap((void *)w, bytes);
+        printf("FREED %lu\n", turn);
+        sleep_ms(FREE_MS);
+    }
+    return NULL;
+}
+
+static void start_freeing(const struct settings *set)
+{
+    static uint64_t mib;
+    pthread_t thread;
+    mib = set->free;
+    if (mib > 0 && pthread_create(&thread, NULL, take_and_free, &mib) != 0)
+        fail("pthread_create");
 }
 
 static uint64_t start_threads(const struct settings *set, uint64_t pages)
@@ -331,6 +367,7 @@ int main(int argc, char **argv)
     versions = allocate(pages * BLOCKS * sizeof *versions);
     uint64_t hot = start_threads(&set, pages);
     pthread_barrier_wait(&filled);
+    start_freeing(&set);
     printf("READY pages=%lu hot=%lu\n", pages, hot);
     report_for_ever(set.threads, start);
 }
