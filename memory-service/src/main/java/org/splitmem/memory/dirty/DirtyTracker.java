@@ -15,7 +15,8 @@ import org.splitmem.memory.page.Pages;
  *
  * <p>Needs the ranges registered with mode WP on a userfaultfd with WP_ASYNC. While a migration relies on it nobody may
  * zap: since Linux 6.14 a zap that empties a whole page-table page frees it, and with it the knowledge that the pages were
- * written.
+ * written. And nobody may punch holes: an armed page that is punched does not count as written, not even once it was read again
+ * (Linux 6.18).
  *
  * <p>Any thread may ask for a log of its own.
  */
