@@ -1,23 +1,19 @@
 package org.splitmem.model;
 
 import com.fasterxml.jackson.annotation.JsonInclude;
-import com.fasterxml.jackson.core.JacksonException;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.core.StreamReadFeature;
 import com.fasterxml.jackson.core.type.TypeReference;
 import com.fasterxml.jackson.databind.DeserializationFeature;
-import com.fasterxml.jackson.databind.JsonMappingException;
 import com.fasterxml.jackson.databind.MapperFeature;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.PropertyNamingStrategies;
 import com.fasterxml.jackson.databind.cfg.CoercionAction;
 import com.fasterxml.jackson.databind.cfg.CoercionInputShape;
-import com.fasterxml.jackson.databind.exc.UnrecognizedPropertyException;
-import com.fasterxml.jackson.databind.exc.ValueInstantiationException;
 import com.fasterxml.jackson.databind.json.JsonMapper;
 import com.fasterxml.jackson.databind.type.LogicalType;
 import java.io.IOException;
-import java.util.stream.Collectors;
+import java.nio.charset.StandardCharsets;
 
 /**
  * The one JSON mapping of all programs.
@@ -91,12 +87,17 @@ public final class Json {
     }
 
     /**
-     * As {@link #read(byte[], Class)}, with names_like_this.
+     * As {@link #read(byte[], Class)}, with names_like_this; what is wrong is said without the record's name, which is ours and not the API's.
      *
      * @throws InvalidJsonException if the UTF-8 text is not the JSON of a valid {@code type}
      */
     public static <T> T readSnake(byte[] utf8, Class<T> type) {
-        return read(() -> SNAKE.readValue(utf8, type), type.getSimpleName());
+        return read(() -> SNAKE.readValue(utf8, type), "");
+    }
+
+    /** The value as JSON on one line, with names_like_this. */
+    public static String writeSnakeText(Object value) {
+        return new String(writeSnake(value), StandardCharsets.UTF_8);
     }
 
     /** The value as UTF-8 JSON, with names_like_this. */
@@ -118,34 +119,12 @@ public final class Json {
         try {
             value = reading.read();
         } catch (IOException e) {
-            throw new InvalidJsonException(name + ": " + explain(e), e);
+            throw new InvalidJsonException((name.isEmpty() ? "" : name + ": ") + JsonFaults.explain(e), e);
         }
         if (value == null) {
-            throw new InvalidJsonException(name + ": null instead of an object", new NullPointerException());
+            throw new InvalidJsonException(
+                    (name.isEmpty() ? "" : name + ": ") + "null instead of an object", new NullPointerException());
         }
         return value;
-    }
-
-    private static String explain(IOException e) {
-        if (e instanceof UnrecognizedPropertyException unknown) {
-            return "unknown field '" + path(unknown) + "'";
-        }
-        if (e instanceof ValueInstantiationException refused && refused.getCause() != null) {
-            return String.valueOf(refused.getCause().getMessage());
-        }
-        if (e instanceof JsonMappingException mapping) {
-            String field = path(mapping);
-            // Jackson says this of absent numbers, too, and goes on with advice for programmers.
-            String words = mapping.getOriginalMessage();
-            String what = words.startsWith("Cannot map `null`") ? "a value is missing" : words;
-            return (field.isEmpty() ? "" : "field '" + field + "': ") + what;
-        }
-        return e instanceof JacksonException parsing ? parsing.getOriginalMessage() : String.valueOf(e.getMessage());
-    }
-
-    private static String path(JsonMappingException e) {
-        return e.getPath().stream()
-                .map(step -> step.getFieldName() != null ? step.getFieldName() : "[" + step.getIndex() + "]")
-                .collect(Collectors.joining("."));
     }
 }

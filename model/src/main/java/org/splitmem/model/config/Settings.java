@@ -109,6 +109,13 @@ public final class Settings {
         }
     }
 
+    /** @throws ConfigException if a key is set that once was one, saying what is to be done instead */
+    public void retired(String key, String instead) throws ConfigException {
+        if (values.containsKey(key)) {
+            throw new ConfigException(file + ": " + key + " is no longer a setting: " + instead);
+        }
+    }
+
     public ConfigException wrong(String key, String value, String allowed) {
         return new ConfigException(file + ": " + key + " = " + value + ": must be " + allowed);
     }

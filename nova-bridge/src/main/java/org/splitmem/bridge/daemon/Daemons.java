@@ -23,6 +23,7 @@ import org.splitmem.bridge.http.ServiceException;
 import org.splitmem.bridge.http.ServiceException.Kind;
 import org.splitmem.model.HostInfo;
 import org.splitmem.model.Json;
+import org.splitmem.model.JsonFaults;
 import org.splitmem.model.MigrationInfo;
 import org.splitmem.model.MigrationRequest;
 import org.splitmem.model.SubHostShare;
@@ -240,7 +241,7 @@ public final class Daemons implements AutoCloseable {
             }
             throw answer.malformed("null instead of a value");
         } catch (JsonProcessingException e) {
-            throw answer.malformed("not what was expected: " + e.getOriginalMessage());
+            throw answer.malformed("not what was expected: " + JsonFaults.explain(e));
         }
     }
 
