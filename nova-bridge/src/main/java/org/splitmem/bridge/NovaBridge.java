@@ -7,6 +7,8 @@ import io.micrometer.prometheusmetrics.PrometheusMeterRegistry;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Clock;
+import java.util.Map;
+import java.util.Optional;
 import java.util.UUID;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CountDownLatch;
@@ -31,7 +33,9 @@ import org.splitmem.bridge.migration.Reconciler;
 import org.splitmem.bridge.migration.VmPlacements;
 import org.splitmem.bridge.nova.NovaClient;
 import org.splitmem.bridge.placement.PlacementClient;
-import org.splitmem.bridge.rest.Access;
+import org.splitmem.bridge.policy.Policy;
+import org.splitmem.bridge.policy.PolicyException;
+import org.splitmem.bridge.policy.PolicyFile;
 import org.splitmem.bridge.rest.ApiServer;
 import org.splitmem.bridge.rest.BridgeMetrics;
 import org.splitmem.bridge.rules.RulesReader;
@@ -64,8 +68,9 @@ public final class NovaBridge implements Callable<Integer> {
     private static final Logger log = LoggerFactory.getLogger(NovaBridge.class);
     private static final int EXIT_FAILED = 1;
     private static final long END_S = 20;
-    private static final int LOOPS = 6;
+    private static final int LOOPS = 8;
     private static final long WRITE_EVENTS_MS = 500;
+    private static final long READ_POLICY_MS = 5_000;
     private static final long FORGET_MS = TimeUnit.MINUTES.toMillis(10);
     private static final CountDownLatch ENDED = new CountDownLatch(1);
 
@@ -95,6 +100,7 @@ public final class NovaBridge implements Callable<Integer> {
             config.keystoneWithPassword();
             config.clusterKey();
             config.databasePassword();
+            config.policyFile();
             config.kafkaProperties();
             if (checkOnly) {
                 System.out.println(configFile + " is valid");
@@ -147,15 +153,7 @@ public final class NovaBridge implements Callable<Integer> {
             Reconciler reconciler = new Reconciler(placement, bookings, daemons, store, vms, metrics, clock);
             TokenValidator tokens = tokens(config, token, clock);
             ApiServer.Parts parts = new ApiServer.Parts(
-                    migrations,
-                    placements,
-                    daemons,
-                    vms,
-                    new EventStore(database),
-                    placement,
-                    new Access(tokens, config.policy(), config.keystone().url()),
-                    metrics,
-                    () -> {
+                    migrations, placements, daemons, vms, new EventStore(database), placement, metrics, () -> {
                         database.check();
                         placement.check();
                         rules.check();
@@ -167,10 +165,12 @@ public final class NovaBridge implements Callable<Integer> {
                     config.rhythm().reconcile().toMillis(),
                     () -> metrics.reconciled(reconciler.round(), clock.millis()));
             tell(loops, history, events, daemons, migrations, config.events());
-            try (ApiServer server = new ApiServer(config.address(), config.port(), parts)) {
+            Policy policy = policy(config, loops);
+            try (ApiServer server = new ApiServer(
+                    config.http(), policy, tokens, config.keystone().url(), parts)) {
                 CountDownLatch asked = shutdownSignal();
                 server.start();
-                log.info("nova-bridge answers on {}:{}", config.address(), server.port());
+                log.info("nova-bridge answers on {}:{}", config.http().address(), server.port());
                 asked.await();
                 log.info("nova-bridge ends");
             }
@@ -215,6 +215,20 @@ public final class NovaBridge implements Callable<Integer> {
         repeat(loops, "forgetting old migrations", FORGET_MS, () -> migrations.forget(settings.keep()));
         if (events.samples()) {
             repeat(loops, "paging events", settings.interval().toMillis(), () -> events.sample(daemons));
+        }
+    }
+
+    /** The rules of the file, which are read again when it changes, or the defaults. */
+    private static Policy policy(BridgeConfig config, ScheduledExecutorService loops) throws ConfigException {
+        Optional<PolicyFile> file = config.policyFile();
+        if (file.isPresent()) {
+            repeat(loops, "the policy", READ_POLICY_MS, file.get()::reload);
+            return file.get().policy();
+        }
+        try {
+            return Policy.of(Map.of());
+        } catch (PolicyException e) {
+            throw new IllegalStateException("the default rules are wrong", e);
         }
     }
 

@@ -10,11 +10,15 @@ import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Properties;
 import java.util.Set;
 import java.util.TreeMap;
 import org.splitmem.bridge.daemon.HostAddress;
+import org.splitmem.bridge.gate.GateServer;
 import org.splitmem.bridge.keystone.KeystoneConfig;
+import org.splitmem.bridge.policy.PolicyException;
+import org.splitmem.bridge.policy.PolicyFile;
 import org.splitmem.events.cloud.ContentMode;
 import org.splitmem.model.config.ConfigException;
 import org.splitmem.model.config.Settings;
@@ -29,8 +33,7 @@ import org.splitmem.model.config.Settings;
  */
 public record BridgeConfig(
         String name,
-        String address,
-        int port,
+        GateServer.Settings http,
         List<HostAddress> hosts,
         Path clusterKeyFile,
         Duration daemonTimeout,
@@ -39,7 +42,7 @@ public record BridgeConfig(
         String placementUrl,
         Duration placementTimeout,
         Nova nova,
-        Policy policy,
+        PolicySettings policy,
         Store store,
         Rhythm rhythm,
         Events events,
@@ -55,11 +58,14 @@ public record BridgeConfig(
      */
     public record Nova(String url, Duration limit, boolean limitTenants, String defaultZone) {}
 
-    /** Who may do what, by role. */
-    public record Policy(Set<String> read, Set<String> write, Set<String> service) {
-        public Policy {
-            read = Set.copyOf(read);
-            write = Set.copyOf(write);
+    /**
+     * Who may do what.
+     *
+     * @param file of rules that override the defaults; empty: there are none
+     * @param service roles of services that may pass on a user's token that has ended since
+     */
+    public record PolicySettings(String file, Set<String> service) {
+        public PolicySettings {
             service = Set.copyOf(service);
         }
     }
@@ -117,8 +123,7 @@ public record BridgeConfig(
     private static BridgeConfig from(Settings s) throws ConfigException {
         BridgeConfig config = new BridgeConfig(
                 s.text("bridge.name", hostName()),
-                s.text("http.address", "0.0.0.0"),
-                s.integer("http.port", 8790, 1, 65_535),
+                HttpSettings.from(s),
                 hosts(s),
                 s.path("cluster.key-file", "/etc/splitmem/cluster.key"),
                 millis(s, "daemon.timeout-ms", 10_000),
@@ -127,17 +132,14 @@ public record BridgeConfig(
                 url(s, "placement.url", ""),
                 millis(s, "placement.timeout-ms", 15_000),
                 nova(s),
-                new Policy(
-                        roles(s, "policy.read-roles", "reader, admin, service"),
-                        roles(s, "policy.write-roles", "admin, service"),
-                        roles(s, "policy.service-roles", "service")),
+                policy(s),
                 new Store(
                         s.text(
                                 "database.url",
                                 "jdbc:h2:file:/var/lib/splitmem/bridge/history;MODE=MariaDB;DATABASE_TO_LOWER=TRUE"),
                         s.text("database.user", ""),
                         s.text("database.password-file", ""),
-                        s.integer("database.connections", 8, 2, 100)),
+                        s.integer("database.connections", 24, 2, 200)),
                 new Rhythm(
                         millis(s, "follow.interval-ms", 1000),
                         Duration.ofSeconds(s.integer("reconcile.interval-s", 30, 1, 3600)),
@@ -146,14 +148,21 @@ public record BridgeConfig(
                 level(s),
                 Map.of());
         s.checkAllTaken();
+        int tenants = config.http.limits().tenantThreads();
+        if (config.store.connections() <= tenants) {
+            // Or tenants could keep Nova waiting for the database.
+            throw s.wrong(
+                    "database.connections",
+                    Integer.toString(config.store.connections()),
+                    "more than http.tenant-threads, which is " + tenants);
+        }
         return config.withEffective(s.effective());
     }
 
     private BridgeConfig withEffective(Map<String, String> values) {
         return new BridgeConfig(
                 name,
-                address,
-                port,
+                http,
                 hosts,
                 clusterKeyFile,
                 daemonTimeout,
@@ -222,8 +231,23 @@ public record BridgeConfig(
         return Duration.ofMillis(s.integer(key, otherwise, 100, 600_000));
     }
 
-    private static Set<String> roles(Settings s, String key, String otherwise) {
-        return new HashSet<>(s.list(key, otherwise));
+    private static PolicySettings policy(Settings s) throws ConfigException {
+        for (String retired : List.of("policy.read-roles", "policy.write-roles")) {
+            s.retired(retired, "write a rule into policy.file instead; docs/BRIDGE-API.md lists the rules");
+        }
+        return new PolicySettings(s.text("policy.file", ""), new HashSet<>(s.list("policy.service-roles", "service")));
+    }
+
+    /** The policy's file; absent if there is none. @throws ConfigException naming the rule that is wrong */
+    public Optional<PolicyFile> policyFile() throws ConfigException {
+        if (policy.file().isEmpty()) {
+            return Optional.empty();
+        }
+        try {
+            return Optional.of(PolicyFile.load(Path.of(policy.file())));
+        } catch (PolicyException e) {
+            throw new ConfigException(String.valueOf(e.getMessage()));
+        }
     }
 
     /** Without a slash at its end, and without Keystone's version. */

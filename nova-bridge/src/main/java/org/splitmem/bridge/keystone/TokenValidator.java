@@ -52,6 +52,36 @@ public final class TokenValidator {
         this.caller = new Caller("Keystone", limit, OwnToken.REMEDIES);
     }
 
+    /** As {@link #identify}, without asking Keystone; empty if it has to be asked. Returns at once. */
+    public Optional<Identity> remembered(String token, @Nullable String serviceToken) {
+        boolean expiredToo = serviceToken != null
+                && remembered(serviceToken, false).filter(this::isService).isPresent();
+        return serviceToken == null || expiredToo ? remembered(token, expiredToo) : Optional.empty();
+    }
+
+    private Optional<Identity> remembered(String token, boolean expiredToo) {
+        synchronized (known) {
+            Known hit = known.get(digest(token) + expiredToo);
+            return hit != null && clock.instant().isBefore(hit.until())
+                    ? Optional.of(hit.identity())
+                    : Optional.empty();
+        }
+    }
+
+    /** Who a token stood for when Keystone was last asked. It says whom to hurry for, not what to allow. */
+    public Optional<Identity> lastKnown(String token) {
+        String key = digest(token);
+        synchronized (known) {
+            Known hit = known.get(key + false);
+            Known other = hit == null ? known.get(key + true) : hit;
+            return other == null ? Optional.empty() : Optional.of(other.identity());
+        }
+    }
+
+    private boolean isService(Identity service) {
+        return service.roles().stream().anyMatch(serviceRoles::contains);
+    }
+
     /**
      * Who a token stands for; empty if it is none, or no longer.
      *
@@ -60,20 +90,16 @@ public final class TokenValidator {
      */
     public Optional<Identity> identify(String token, @Nullable String serviceToken) throws ServiceException {
         boolean expiredToo = serviceToken != null
-                && identify(serviceToken, false)
-                        .filter(service -> service.roles().stream().anyMatch(serviceRoles::contains))
-                        .isPresent();
+                && identify(serviceToken, false).filter(this::isService).isPresent();
         return identify(token, expiredToo);
     }
 
     private Optional<Identity> identify(String token, boolean expiredToo) throws ServiceException {
-        String key = digest(token) + expiredToo;
-        synchronized (known) {
-            Known hit = known.get(key);
-            if (hit != null && clock.instant().isBefore(hit.until())) {
-                return Optional.of(hit.identity());
-            }
+        Optional<Identity> hit = remembered(token, expiredToo);
+        if (hit.isPresent()) {
+            return hit;
         }
+        String key = digest(token) + expiredToo;
         Optional<Identity> identity = ask(token, expiredToo);
         synchronized (known) {
             known.remove(key);
@@ -125,7 +151,9 @@ public final class TokenValidator {
         JsonNode project = token.path("project").path("id");
         return new Identity(
                 user.textValue(),
+                token.path("user").path("name").asText(""),
                 project.isTextual() ? project.textValue() : null,
+                project.isTextual() ? token.path("project").path("name").asText("") : null,
                 token.path("system").path("all").asBoolean(false),
                 roles,
                 OwnToken.expiry(answer, token));

@@ -2,90 +2,91 @@ package org.splitmem.bridge.rest;
 
 import jakarta.ws.rs.container.ContainerRequestContext;
 import jakarta.ws.rs.container.ContainerRequestFilter;
-import java.util.Set;
+import java.util.HashMap;
+import java.util.Map;
+import java.util.Optional;
 import org.jspecify.annotations.Nullable;
-import org.splitmem.bridge.config.BridgeConfig;
-import org.splitmem.bridge.http.ServiceException;
+import org.splitmem.bridge.gate.Incoming;
+import org.splitmem.bridge.gate.Operation;
 import org.splitmem.bridge.keystone.Identity;
-import org.splitmem.bridge.keystone.TokenValidator;
+import org.splitmem.bridge.policy.Policy;
 
-/**
- * Who may do what.
- *
- * <p>Readers may look, and unless their role is for the whole cloud only at what is their project's; whoever may write may do and see all.
- */
+/** What the caller of a request may see and do, beyond what the gate has asked already. */
 public final class Access implements ContainerRequestFilter {
-    private static final String IDENTITY = "splitmem.identity";
-    private static final Set<String> OPEN = Set.of("", "healthz", "readyz", "metrics", "v1/openapi.json");
+    /** Property: the request as the gate has let it in. */
+    static final String INCOMING = "splitmem.incoming";
 
-    private final TokenValidator tokens;
-    private final BridgeConfig.Policy policy;
-    private final String keystoneUrl;
+    /** Property: what a change was made to, for the audit log. */
+    static final String OBJECT = "splitmem.object";
 
-    public Access(TokenValidator tokens, BridgeConfig.Policy policy, String keystoneUrl) {
-        this.tokens = tokens;
+    private final Policy policy;
+
+    public Access(Policy policy) {
         this.policy = policy;
-        this.keystoneUrl = keystoneUrl;
     }
 
+    /** The gate asked the policy about one operation: no other is carried out, however differently paths may be read here. */
     @Override
     public void filter(ContainerRequestContext request) {
-        String path = request.getUriInfo().getPath().replaceAll("^/+|/+$", "");
-        if (OPEN.contains(path)) {
-            return;
-        }
-        Identity identity = identity(request);
-        boolean reads = request.getMethod().equals("GET") || path.equals("v1/plans");
-        if (!hasAny(identity, reads ? policy.read() : policy.write())) {
-            throw new ApiError(
-                    403,
-                    "forbidden",
-                    "this needs one of the roles " + (reads ? policy.read() : policy.write()) + "; the token has "
-                            + identity.roles());
-        }
-        request.setProperty(IDENTITY, identity);
-    }
-
-    private Identity identity(ContainerRequestContext request) {
-        String token = request.getHeaderString("X-Auth-Token");
-        if (token == null) {
-            throw unauthorized("a token is needed, as X-Auth-Token");
-        }
-        try {
-            return tokens.identify(token, request.getHeaderString("X-Service-Token"))
-                    .orElseThrow(() -> unauthorized("the token is not valid, or no longer"));
-        } catch (ServiceException e) {
-            throw new ApiError(503, "keystone-failed", "tokens cannot be checked now: " + e.text());
+        Optional<Operation> here =
+                Operation.of(request.getMethod(), "/" + request.getUriInfo().getPath());
+        if (!here.equals(Optional.of(incoming(request).operation()))) {
+            throw new ApiError(404, "not-found", "there is no such path; /v1/openapi.json lists what there is");
         }
     }
 
-    private ApiError unauthorized(String message) {
-        return new ApiError(
-                message,
-                ApiError.response(401, "unauthorized", message)
-                        .header("WWW-Authenticate", "Keystone uri=\"" + keystoneUrl + "\"")
-                        .build());
+    private static Incoming incoming(ContainerRequestContext request) {
+        if (request.getProperty(INCOMING) instanceof Incoming incoming) {
+            return incoming;
+        }
+        throw new IllegalStateException("a request that did not come through the gate");
     }
 
-    private static boolean hasAny(Identity identity, Set<String> roles) {
-        return identity.roles().stream().anyMatch(roles::contains);
+    private static Identity identity(ContainerRequestContext request) {
+        Identity identity = incoming(request).identity();
+        if (identity == null) {
+            throw new IllegalStateException("a request that nobody was asked about");
+        }
+        return identity;
     }
 
     /** The only project whose things may be shown; absent: all. */
     @Nullable
     String onlyProject(ContainerRequestContext request) {
-        Identity identity = (Identity) request.getProperty(IDENTITY);
-        if (identity.system() || hasAny(identity, policy.write())) {
+        Identity identity = identity(request);
+        if (policy.allows("splitmem:all_projects", identity)) {
             return null;
         }
         String project = identity.projectId();
         return project == null ? "" : project;
     }
 
-    /** For what is of no project: refuses callers who may see one project only. */
-    void requireWholeCloud(ContainerRequestContext request) {
-        if (onlyProject(request) != null) {
-            throw new ApiError(403, "forbidden", "this needs a role for the whole system, or one of " + policy.write());
+    /** How this caller sees hosts. Also for what needs no token. */
+    HostNames hostNames(ContainerRequestContext request) {
+        Identity identity = incoming(request).identity();
+        return identity != null && policy.allows("splitmem:host_names", identity) ? HostNames.SHOWN : HostNames.HIDDEN;
+    }
+
+    /** Asks the policy about an object, now that its project is known. */
+    boolean allows(ContainerRequestContext request, @Nullable String projectId, @Nullable String userId) {
+        String rule = incoming(request).operation().rule();
+        Map<String, String> target = new HashMap<>();
+        if (projectId != null) {
+            target.put("project_id", projectId);
+        }
+        if (userId != null) {
+            target.put("user_id", userId);
+        }
+        return rule != null && policy.allows(rule, identity(request), target);
+    }
+
+    /** @throws ApiError 403 if the policy does not allow the operation with what is of that project */
+    void require(ContainerRequestContext request, @Nullable String projectId, @Nullable String userId) {
+        if (!allows(request, projectId, userId)) {
+            throw new ApiError(
+                    403,
+                    "forbidden",
+                    "the policy's rule " + incoming(request).operation().rule() + " does not allow this");
         }
     }
 }

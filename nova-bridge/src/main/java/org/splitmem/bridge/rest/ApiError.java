@@ -12,15 +12,13 @@ final class ApiError extends WebApplicationException {
         super(message, response(status, reason, message).build());
     }
 
-    ApiError(String message, Response response) {
-        super(message, response);
+    static Response.ResponseBuilder response(int status, String reason, String message) {
+        return Response.status(status).type(MediaType.APPLICATION_JSON).entity(body(status, reason, message));
     }
 
-    static Response.ResponseBuilder response(int status, String reason, String message) {
+    static Bodies.ErrorBody body(int status, String reason, String message) {
         Response.Status known = Response.Status.fromStatusCode(status);
         String title = known == null ? "Error" : known.getReasonPhrase();
-        return Response.status(status)
-                .type(MediaType.APPLICATION_JSON)
-                .entity(new Bodies.ErrorBody(new Bodies.ErrorDetail(status, title, message, reason)));
+        return new Bodies.ErrorBody(new Bodies.ErrorDetail(status, title, message, reason));
     }
 }

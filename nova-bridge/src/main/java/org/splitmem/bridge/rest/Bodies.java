@@ -119,9 +119,9 @@ final class Bodies {
     }
 
     record SubHost(String host, long mb) {
-        static List<SubHost> of(Map<String, Long> shares) {
+        static List<SubHost> of(Map<String, Long> shares, HostNames names, @Nullable String project) {
             List<SubHost> all = new ArrayList<>();
-            new TreeMap<>(shares).forEach((host, mb) -> all.add(new SubHost(host, mb)));
+            new TreeMap<>(shares).forEach((host, mb) -> all.add(new SubHost(names.of(host, project), mb)));
             return all;
         }
     }
@@ -130,7 +130,7 @@ final class Bodies {
     record MigrationBody(
             String id,
             String instanceUuid,
-            String name,
+            @Nullable String name,
             String status,
             String phase,
             String source,
@@ -151,18 +151,20 @@ final class Bodies {
             String createdAt,
             String updatedAt,
             @Nullable String finishedAt) {
-        /** @param withReason false for those who see one project only: it may say how other hosts are, and at which addresses */
-        static MigrationBody of(Migration m, boolean withReason) {
+        /** Those who do not see hosts get neither libvirt's name, which Nova keeps from them too, nor a reason, which may name hosts. */
+        static MigrationBody of(Migration m, HostNames names) {
+            boolean all = names == HostNames.SHOWN;
+            String project = m.vm().projectId();
             Long finished = m.finishedMs();
             return new MigrationBody(
                     m.id(),
                     m.instance().toString(),
-                    m.vm().name(),
+                    all ? m.vm().name() : null,
                     m.status().word(),
                     m.progress().phase(),
-                    m.source(),
-                    m.destination(),
-                    SubHost.of(m.subHosts()),
+                    names.of(m.source(), project),
+                    names.of(m.destination(), project),
+                    SubHost.of(m.subHosts(), names, project),
                     m.vm().ramMb(),
                     m.budgetMb(),
                     m.progress().totalBytes(),
@@ -171,7 +173,7 @@ final class Bodies {
                     m.progress().rateBytesPerSecond(),
                     m.progress().etaSeconds(),
                     m.progress().downtimeMs(),
-                    withReason ? m.reason() : null,
+                    all ? m.reason() : null,
                     m.abortAsked(),
                     m.vm().projectId(),
                     m.vm().userId(),
@@ -192,9 +194,11 @@ final class Bodies {
 
     /** Where a VM's memory was put. */
     record PlacementBody(String mode, long budgetMb, List<SubHost> subHosts) {
-        static PlacementBody of(VmPlacements.Placement placement) {
+        static PlacementBody of(VmPlacements.Placement placement, HostNames names, String project) {
             return new PlacementBody(
-                    placement.split() ? "split" : "whole", placement.budgetMb(), SubHost.of(placement.subHosts()));
+                    placement.split() ? "split" : "whole",
+                    placement.budgetMb(),
+                    SubHost.of(placement.subHosts(), names, project));
         }
     }
 
@@ -203,7 +207,8 @@ final class Bodies {
     /** A dry run's outcome. */
     record PlanBody(
             String mode, List<SubHost> subHosts, @Nullable String reason, String message, List<String> explanation) {
-        static PlanBody of(Plan plan) {
+        /** Why which hosts were chosen says how all hosts are, so only those who see them get it. */
+        static PlanBody of(Plan plan, HostNames names, @Nullable String project) {
             Map<String, Long> shares = new TreeMap<>();
             plan.shares().forEach(share -> shares.merge(share.host(), share.mb(), Long::sum));
             String mode = switch (plan.outcome()) {
@@ -211,7 +216,13 @@ final class Bodies {
                 case SPLIT -> "split";
                 case REFUSED -> "refused";
             };
-            return new PlanBody(mode, SubHost.of(shares), plan.reason(), plan.summary(), plan.explanation());
+            boolean all = names == HostNames.SHOWN;
+            return new PlanBody(
+                    mode,
+                    SubHost.of(shares, names, project),
+                    plan.reason(),
+                    all ? plan.summary() : mode,
+                    all ? plan.explanation() : List.of());
         }
     }
 
@@ -220,7 +231,7 @@ final class Bodies {
     /** A VM, as its host's splitmemd tells. */
     record VmBody(
             String instanceUuid,
-            String name,
+            @Nullable String name,
             String host,
             String state,
             long ramBytes,
@@ -235,18 +246,20 @@ final class Bodies {
             double pageInP99Us,
             double pageInMaxUs,
             @Nullable String projectId) {
-        static VmBody of(String host, VmInfo vm, @Nullable String projectId) {
+        static VmBody of(String host, VmInfo vm, @Nullable String projectId, HostNames names) {
+            Map<String, Long> remote = new TreeMap<>();
+            vm.remoteBytes().forEach((subHost, bytes) -> remote.put(names.of(subHost, projectId), bytes));
             return new VmBody(
                     vm.uuid(),
-                    vm.name(),
-                    host,
+                    names == HostNames.SHOWN ? vm.name() : null,
+                    names.of(host, projectId),
                     vm.state().name(),
                     vm.ramBytes(),
                     vm.budgetBytes(),
                     vm.residentBytes(),
                     vm.zeroBytes(),
                     vm.workingSetBytes(),
-                    new TreeMap<>(vm.remoteBytes()),
+                    remote,
                     vm.faults().pageIns(),
                     vm.faults().pageOuts(),
                     vm.pageInUs().p50(),

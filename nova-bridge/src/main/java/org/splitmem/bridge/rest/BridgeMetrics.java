@@ -15,6 +15,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
 import org.jspecify.annotations.Nullable;
 import org.splitmem.bridge.booking.Bookings;
+import org.splitmem.bridge.gate.GateServer;
 import org.splitmem.bridge.migration.Chooser;
 import org.splitmem.bridge.migration.Reconciler;
 import org.splitmem.bridge.migration.Telemetry;
@@ -25,7 +26,7 @@ import org.splitmem.bridge.telemetry.EventHistory;
 import org.splitmem.model.MigrationInfo;
 
 /** What /metrics tells; names and meanings are listed in docs/BRIDGE-API.md. Any thread. */
-public final class BridgeMetrics implements Telemetry, Chooser.Timing {
+public final class BridgeMetrics implements Telemetry, Chooser.Timing, GateServer.Observer {
     private static final Set<String> METHODS = Set.of("GET", "POST", "PUT", "DELETE", "HEAD", "OPTIONS");
 
     private final PrometheusMeterRegistry registry;
@@ -33,6 +34,7 @@ public final class BridgeMetrics implements Telemetry, Chooser.Timing {
     private final Timer planning;
     private final Counter corrections;
     private final Counter uncorrected;
+    private final Counter abandoned;
     private final AtomicLong reconciledAtMs = new AtomicLong();
 
     /**
@@ -53,6 +55,9 @@ public final class BridgeMetrics implements Telemetry, Chooser.Timing {
                 .register(registry);
         this.uncorrected = Counter.builder("splitmem.bridge.reconcile.failures")
                 .description("Bookings that are wrong and could not be set right in a round")
+                .register(registry);
+        this.abandoned = Counter.builder("splitmem.bridge.requests.abandoned")
+                .description("Requests whose client left, or was too slow, before the answer's end")
                 .register(registry);
         Gauge.builder("splitmem.bridge.reconcile.last.success", reconciledAtMs, at -> at.get() / 1e3)
                 .description("When the last whole round ended, in seconds since 1970; 0: none yet")
@@ -77,13 +82,19 @@ public final class BridgeMetrics implements Telemetry, Chooser.Timing {
     }
 
     /** @param method as asked, by anybody: of those that HTTP does not know there is no end, and each label is kept for ever */
-    void answered(String method, int status, long ns) {
+    @Override
+    public void answered(String method, int status, long ns) {
         Timer.builder("splitmem.bridge.requests")
                 .description("Requests of the API, from the first byte to the answer")
                 .tag("method", METHODS.contains(method) ? method : "other")
                 .tag("status", Integer.toString(status))
                 .register(registry)
                 .record(ns, TimeUnit.NANOSECONDS);
+    }
+
+    @Override
+    public void abandoned() {
+        abandoned.increment();
     }
 
     @Override

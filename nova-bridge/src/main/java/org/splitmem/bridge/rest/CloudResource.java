@@ -45,8 +45,7 @@ public final class CloudResource {
 
     @GET
     @Path("hosts")
-    public Bodies.Hosts hosts(@Context ContainerRequestContext request) throws ServiceException {
-        access.requireWholeCloud(request);
+    public Bodies.Hosts hosts() throws ServiceException {
         Map<String, Long> unclaimed = new HashMap<>();
         placement.lenders(null).forEach(lender -> unclaimed.put(lender.name(), lender.freeMb()));
         return new Bodies.Hosts(daemons.reports().stream()
@@ -60,11 +59,11 @@ public final class CloudResource {
     @Path("plans")
     public Bodies.OnePlan plan(Bodies.@Nullable PlanRequest request, @Context ContainerRequestContext context)
             throws RefusedException {
-        access.requireWholeCloud(context);
         Bodies.PlanRequest given = Parameters.body(request);
+        access.require(context, given.projectId(), given.userId());
         Plan plan = given.source() == null
                 ? placements.dryRun(given.input())
                 : migrations.dryRun(given.input(), given.destination());
-        return new Bodies.OnePlan(Bodies.PlanBody.of(plan));
+        return new Bodies.OnePlan(Bodies.PlanBody.of(plan, access.hostNames(context), given.projectId()));
     }
 }

@@ -35,7 +35,8 @@ final class Errors implements ExceptionMapper<Throwable> {
         }
         if (failure instanceof StoreException store) {
             log.error("{}", store.getMessage());
-            return ApiError.response(503, "database-failed", String.valueOf(store.getMessage()))
+            // The database speaks of tables and columns, which are nothing to callers.
+            return ApiError.response(503, "database-failed", "the database failed; nova-bridge's log says why")
                     .build();
         }
         if (failure instanceof WebApplicationException web) { // of Jersey: no such path, method or type

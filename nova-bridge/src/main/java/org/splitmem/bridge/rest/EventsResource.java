@@ -1,7 +1,6 @@
 package org.splitmem.bridge.rest;
 
 import com.fasterxml.jackson.databind.JsonNode;
-import com.fasterxml.jackson.databind.node.ObjectNode;
 import jakarta.ws.rs.GET;
 import jakarta.ws.rs.Path;
 import jakarta.ws.rs.Produces;
@@ -16,7 +15,6 @@ import org.jspecify.annotations.Nullable;
 import org.splitmem.bridge.store.EventStore;
 import org.splitmem.bridge.store.EventStore.Filter;
 import org.splitmem.bridge.store.EventStore.Position;
-import org.splitmem.model.Json;
 
 /** What was told of migrations and bookings. */
 @Path("v1/events")
@@ -48,7 +46,10 @@ public final class EventsResource {
         int most = limit == null ? MOST : Parameters.number("limit", limit, 1, MOST);
         List<String> found = events.list(filter, position(filter, marker), most + 1);
         List<JsonNode> shown = new ArrayList<>();
-        found.stream().limit(most).forEach(json -> shown.add(shown(json, project != null)));
+        HostNames names = access.hostNames(request);
+        found.stream()
+                .limit(most)
+                .forEach(json -> shown.add(ShownEvent.of(json, names, project == null ? "" : project)));
         return new Bodies.Events(
                 shown,
                 found.size() > most
@@ -64,14 +65,5 @@ public final class EventsResource {
         return events.position(filter, marker)
                 .orElseThrow(() -> new ApiError(
                         400, "invalid-parameter", "marker: there is no event " + marker + ", or no longer"));
-    }
-
-    /** Why which hosts were chosen says how all hosts are: not for those who see one project only. */
-    private static JsonNode shown(String json, boolean oneProject) {
-        JsonNode event = Json.read(json, JsonNode.class);
-        if (oneProject && event.path("data") instanceof ObjectNode data) {
-            data.remove("explanation");
-        }
-        return event;
     }
 }

@@ -18,8 +18,6 @@ import org.splitmem.model.Json;
 @Consumes(MediaType.APPLICATION_JSON)
 @Produces(MediaType.APPLICATION_JSON)
 final class JsonBodies implements MessageBodyReader<Object>, MessageBodyWriter<Object> {
-    private static final int MOST_BYTES = 1 << 20;
-
     @Override
     public boolean isReadable(Class<?> type, Type generic, Annotation[] annotations, MediaType media) {
         return type.isRecord();
@@ -34,12 +32,8 @@ final class JsonBodies implements MessageBodyReader<Object>, MessageBodyWriter<O
             MultivaluedMap<String, String> headers,
             InputStream body)
             throws IOException {
-        byte[] bytes = body.readNBytes(MOST_BYTES + 1);
-        if (bytes.length > MOST_BYTES) {
-            throw new ApiError(413, "body-too-large", "a body is at most 1 MiB");
-        }
         try {
-            return Json.readSnake(bytes, type);
+            return Json.readSnake(body.readAllBytes(), type); // in memory, and bounded, since the gate has read it
         } catch (InvalidJsonException e) {
             throw new ApiError(400, "invalid-json", String.valueOf(e.getMessage()));
         }

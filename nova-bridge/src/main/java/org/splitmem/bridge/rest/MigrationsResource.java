@@ -40,32 +40,48 @@ public final class MigrationsResource {
 
     /** Plans and books. */
     @POST
-    public Response plan(Bodies.@Nullable MigrationRequest request) throws RefusedException {
+    public Response plan(Bodies.@Nullable MigrationRequest request, @Context ContainerRequestContext context)
+            throws RefusedException {
         Bodies.MigrationRequest given = Parameters.body(request);
-        return answer(201, migrations.plan(given.input(), given.destination()));
+        context.setProperty(Access.OBJECT, "instance " + given.instanceUuid());
+        access.require(context, given.projectId(), given.userId());
+        Migration planned = migrations.plan(given.input(), given.destination());
+        context.setProperty(Access.OBJECT, "migration " + planned.id() + " of instance " + planned.instance());
+        return answer(201, planned, context);
     }
 
     @POST
     @Path("{id}/start")
-    public Response start(@PathParam("id") String id) throws RefusedException {
-        return answer(202, migrations.start(id));
+    public Response start(@PathParam("id") String id, @Context ContainerRequestContext request)
+            throws RefusedException {
+        requireOneToChange(id, request);
+        return answer(202, migrations.start(id), request);
     }
 
     @POST
     @Path("{id}/force-complete")
-    public Response forceComplete(@PathParam("id") String id) throws RefusedException {
-        return answer(202, migrations.forceComplete(id));
+    public Response forceComplete(@PathParam("id") String id, @Context ContainerRequestContext request)
+            throws RefusedException {
+        requireOneToChange(id, request);
+        return answer(202, migrations.forceComplete(id), request);
     }
 
     @DELETE
     @Path("{id}")
-    public Response abort(@PathParam("id") String id) throws RefusedException {
-        return answer(202, migrations.abort(id));
+    public Response abort(@PathParam("id") String id, @Context ContainerRequestContext request)
+            throws RefusedException {
+        requireOneToChange(id, request);
+        return answer(202, migrations.abort(id), request);
     }
 
     @GET
     @Path("{id}")
     public Response show(@PathParam("id") String id, @Context ContainerRequestContext request) throws RefusedException {
+        requireOneToSee(id, request);
+        return answer(200, migrations.show(id), request);
+    }
+
+    private Migration requireOneToSee(String id, ContainerRequestContext request) throws RefusedException {
         Migration migration = migrations.find(id);
         String project = access.onlyProject(request);
         if (project != null && !project.equals(migration.vm().projectId())) {
@@ -73,7 +89,13 @@ public final class MigrationsResource {
             throw new RefusedException(
                     RefusedException.Kind.NOT_FOUND, "migration-not-found", "there is no migration " + id);
         }
-        return answer(200, migrations.show(id), project == null);
+        return migration;
+    }
+
+    private void requireOneToChange(String id, ContainerRequestContext request) throws RefusedException {
+        Migration migration = requireOneToSee(id, request);
+        request.setProperty(Access.OBJECT, "migration " + id + " of instance " + migration.instance());
+        access.require(request, migration.vm().projectId(), migration.vm().userId());
     }
 
     @GET
@@ -87,6 +109,10 @@ public final class MigrationsResource {
             @Context UriInfo uri)
             throws RefusedException {
         String project = access.onlyProject(request);
+        HostNames names = access.hostNames(request);
+        if (source != null && names == HostNames.HIDDEN) {
+            throw new ApiError(403, "forbidden", "source: only those who see hosts by name can ask for one");
+        }
         Filter filter = new Filter(
                 instance == null ? null : Parameters.uuid(instance),
                 status == null ? null : status(status),
@@ -97,7 +123,7 @@ public final class MigrationsResource {
         List<Migration> shown = found.stream().limit(most).toList();
         return new Bodies.Migrations(
                 shown.stream()
-                        .map(migration -> MigrationBody.of(migration, project == null))
+                        .map(migration -> MigrationBody.of(migration, names))
                         .toList(),
                 found.size() > most
                         ? List.of(Bodies.Link.next(uri, shown.get(most - 1).id()))
@@ -112,13 +138,9 @@ public final class MigrationsResource {
         }
     }
 
-    private static Response answer(int status, Migration migration) {
-        return answer(status, migration, true);
-    }
-
-    private static Response answer(int status, Migration migration, boolean withReason) {
+    private Response answer(int status, Migration migration, ContainerRequestContext request) {
         return Response.status(status)
-                .entity(new OneMigration(MigrationBody.of(migration, withReason)))
+                .entity(new OneMigration(MigrationBody.of(migration, access.hostNames(request))))
                 .build();
     }
 }

@@ -9,12 +9,16 @@ import jakarta.ws.rs.core.MediaType;
 import jakarta.ws.rs.core.Response;
 import jakarta.ws.rs.core.UriInfo;
 import java.util.List;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 import org.splitmem.bridge.http.ServiceException;
 import org.splitmem.bridge.store.StoreException;
 
-/** What anybody may ask: versions, health, metrics. */
+/** What anybody may ask: versions, readiness, metrics. Health is answered by the gate. */
 @Path("")
 public final class RootResource {
+    private static final Logger log = LoggerFactory.getLogger(RootResource.class);
+
     /** What has to work before requests make sense. */
     public interface Readiness {
         void check() throws ServiceException;
@@ -43,13 +47,6 @@ public final class RootResource {
     }
 
     @GET
-    @Path("healthz")
-    @Produces(MediaType.TEXT_PLAIN)
-    public String alive() {
-        return "ok\n";
-    }
-
-    @GET
     @Path("readyz")
     @Produces(MediaType.TEXT_PLAIN)
     public Response ready() {
@@ -57,7 +54,10 @@ public final class RootResource {
             readiness.check();
             return Response.ok("ok\n").build();
         } catch (ServiceException | StoreException e) {
-            return Response.status(503).entity(e.getMessage() + "\n").build();
+            log.warn("not ready: {}", e.getMessage());
+            return Response.status(503)
+                    .entity("not ready; nova-bridge's log says why\n")
+                    .build();
         }
     }
 

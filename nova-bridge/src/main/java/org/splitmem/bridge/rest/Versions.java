@@ -2,17 +2,19 @@ package org.splitmem.bridge.rest;
 
 import jakarta.ws.rs.container.ContainerRequestContext;
 import jakarta.ws.rs.container.ContainerRequestFilter;
-import jakarta.ws.rs.container.ContainerResponseContext;
-import jakarta.ws.rs.container.ContainerResponseFilter;
 import jakarta.ws.rs.container.PreMatching;
+import java.util.Map;
 
 /** The header OpenStack-API-Version: {@code split-migration 1.0}; without it the least, which is the only one so far. */
 @PreMatching
-final class Versions implements ContainerRequestFilter, ContainerResponseFilter {
+final class Versions implements ContainerRequestFilter {
     static final String HEADER = "OpenStack-API-Version";
     static final String SERVICE = "split-migration";
     static final String LEAST = "1.0";
     static final String GREATEST = "1.0";
+
+    /** Every answer has these, also those of the gate. */
+    static final Map<String, String> OF_ANSWERS = Map.of(HEADER, SERVICE + " " + GREATEST, "Vary", HEADER);
 
     @Override
     public void filter(ContainerRequestContext request) {
@@ -38,11 +40,5 @@ final class Versions implements ContainerRequestFilter, ContainerResponseFilter 
                 isVersion ? 406 : 400,
                 "unsupported-version",
                 "version '" + version + "' of " + SERVICE + " is not supported: " + LEAST + " to " + GREATEST + " are");
-    }
-
-    @Override
-    public void filter(ContainerRequestContext request, ContainerResponseContext response) {
-        response.getHeaders().putSingle(HEADER, SERVICE + " " + GREATEST);
-        response.getHeaders().add("Vary", HEADER);
     }
 }

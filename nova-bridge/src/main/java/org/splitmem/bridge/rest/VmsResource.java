@@ -23,6 +23,8 @@ import org.splitmem.bridge.daemon.Daemons;
 import org.splitmem.bridge.migration.RefusedException;
 import org.splitmem.bridge.migration.VmPlacements;
 import org.splitmem.bridge.rest.Bodies.VmBody;
+import org.splitmem.bridge.store.PlacedVm;
+import org.splitmem.bridge.store.Vm;
 import org.splitmem.bridge.store.VmStore;
 import org.splitmem.model.VmInfo;
 import org.splitmem.model.VmState;
@@ -49,7 +51,7 @@ public final class VmsResource {
 
     @GET
     public Bodies.Vms list(@Context ContainerRequestContext request) {
-        return vms(access.onlyProject(request));
+        return vms(access.onlyProject(request), access.hostNames(request));
     }
 
     /** Several hosts may tell of a VM: both ends of its way, and one that only expects it. The one that runs it is shown. */
@@ -57,7 +59,7 @@ public final class VmsResource {
     @Path("{uuid}")
     public Bodies.OneVm show(@PathParam("uuid") String uuid, @Context ContainerRequestContext request) {
         String wanted = Parameters.uuid(uuid).toString();
-        List<VmBody> found = vms(access.onlyProject(request)).vms().stream()
+        List<VmBody> found = vms(access.onlyProject(request), access.hostNames(request)).vms().stream()
                 .filter(vm -> vm.instanceUuid().equals(wanted))
                 .toList();
         return found.stream()
@@ -65,10 +67,10 @@ public final class VmsResource {
                 .findFirst()
                 .or(() -> found.stream().findFirst())
                 .map(Bodies.OneVm::new)
-                .orElseThrow(() -> new ApiError(404, "vm-not-found", "no host that answers knows VM " + uuid));
+                .orElseThrow(() -> new ApiError(404, "vm-not-found", "no host that answers has VM " + wanted));
     }
 
-    private Bodies.Vms vms(@Nullable String onlyProject) {
+    private Bodies.Vms vms(@Nullable String onlyProject, HostNames names) {
         Map<String, String> projects = new HashMap<>();
         known.all()
                 .forEach(placed -> projects.put(
@@ -78,34 +80,58 @@ public final class VmsResource {
         for (Daemons.VmReport report : daemons.vms()) {
             List<VmInfo> told = report.vms();
             if (told == null) {
-                unreachable.add(report.host());
+                unreachable.addAll(unreachable(report.host(), onlyProject, names));
                 continue;
             }
             for (VmInfo vm : told) {
                 String project = projects.get(vm.uuid());
                 if (onlyProject == null || onlyProject.equals(project)) {
-                    vms.add(VmBody.of(report.host(), vm, project));
+                    vms.add(VmBody.of(report.host(), vm, project, names));
                 }
             }
         }
         return new Bodies.Vms(vms, unreachable);
     }
 
+    /** Who sees one project sees that hosts are silent which are to have its VMs, and no others. */
+    private List<String> unreachable(String host, @Nullable String onlyProject, HostNames names) {
+        if (onlyProject == null) {
+            return List.of(names.of(host, null));
+        }
+        boolean theirs = known.all().stream()
+                .anyMatch(placed -> placed.vm().projectId().equals(onlyProject)
+                        && placed.vm().host().equals(host));
+        return theirs ? List.of(names.of(host, onlyProject)) : List.of();
+    }
+
     @PUT
     @Path("{uuid}/placement")
-    public Bodies.OnePlacement place(@PathParam("uuid") String uuid, Bodies.@Nullable PlacementRequest request)
+    public Bodies.OnePlacement place(
+            @PathParam("uuid") String uuid,
+            Bodies.@Nullable PlacementRequest request,
+            @Context ContainerRequestContext context)
             throws RefusedException {
         UUID instance = Parameters.uuid(uuid);
+        context.setProperty(Access.OBJECT, "instance " + instance);
+        Bodies.PlacementRequest given = Parameters.body(request);
+        access.require(context, given.projectId(), given.userId());
         return new Bodies.OnePlacement(Bodies.PlacementBody.of(
-                placements.place(Parameters.body(request).input(instance))));
+                placements.place(given.input(instance)), access.hostNames(context), given.projectId()));
     }
 
     /** With the host that it is gone from, nothing is done if it has moved to another since. */
     @DELETE
     @Path("{uuid}/placement")
-    public Response release(@PathParam("uuid") String uuid, @QueryParam("host") @Nullable String host)
+    public Response release(
+            @PathParam("uuid") String uuid,
+            @QueryParam("host") @Nullable String host,
+            @Context ContainerRequestContext request)
             throws RefusedException {
-        placements.release(Parameters.uuid(uuid), host);
+        UUID instance = Parameters.uuid(uuid);
+        request.setProperty(Access.OBJECT, "instance " + instance);
+        Vm vm = known.find(instance).map(PlacedVm::vm).orElse(null);
+        access.require(request, vm == null ? null : vm.projectId(), vm == null ? null : vm.userId());
+        placements.release(instance, host);
         return Response.noContent().build();
     }
 }

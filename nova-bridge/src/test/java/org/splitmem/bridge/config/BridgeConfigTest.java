@@ -15,6 +15,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.splitmem.bridge.daemon.HostAddress;
+import org.splitmem.bridge.gate.Limits;
 import org.splitmem.model.config.ConfigException;
 
 class BridgeConfigTest {
@@ -28,9 +29,12 @@ class BridgeConfigTest {
     void anEmptyFileGivesTheDefaults() throws ConfigException {
         BridgeConfig config = BridgeConfig.parse(List.of());
 
-        assertThat(config.port()).isEqualTo(8790);
+        assertThat(config.http().port()).isEqualTo(8790);
         assertThat(config.hosts()).isEmpty();
-        assertThat(config.policy().write()).containsExactlyInAnyOrder("admin", "service");
+        assertThat(config.http().adminPort()).isNull();
+        assertThat(config.http().proxies()).isEmpty();
+        assertThat(config.http().limits()).isEqualTo(Limits.DEFAULT);
+        assertThat(config.policyFile()).isEmpty();
         assertThat(config.rhythm().reconcile()).isEqualTo(Duration.ofSeconds(30));
         assertThat(config.events().keep()).isEqualTo(Duration.ofDays(30));
         assertThat(config.endpoints()).isEmpty();
@@ -104,6 +108,10 @@ class BridgeConfigTest {
                 "log.level = loud           | log.level = loud         | one of",
                 "kafka.mode = text          | kafka.mode = text        | binary or structured",
                 "events.keep-days = 0       | events.keep-days = 0     | from 1 to 3650",
+                "policy.read-roles = x      | policy.read-roles        | policy.file",
+                "http.proxies = proxy1      | http.proxies = proxy1    | addresses",
+                "http.proxies = 10.0.0.0/33 | http.proxies             | addresses",
+                "database.connections = 16  | database.connections     | more than http.tenant-threads, which is 16",
                 "colour = red               | unknown key colour       | http.port",
             })
     void aWrongSettingIsNamed(String line, String what, String allowed) {
@@ -111,6 +119,18 @@ class BridgeConfigTest {
                 .isInstanceOf(ConfigException.class)
                 .hasMessageContaining(what)
                 .hasMessageContaining(allowed);
+    }
+
+    @Test
+    void aPolicyThatIsWrongIsRefusedByItsRule() throws Exception {
+        Path file = Files.writeString(directory.resolve("policy.yaml"), "\"splitmem:vms:list\": \"roll:admin\"\n");
+
+        assertThatThrownBy(() ->
+                        BridgeConfig.parse(List.of("policy.file = " + file)).policyFile())
+                .isInstanceOf(ConfigException.class)
+                .hasMessageContaining("policy.yaml")
+                .hasMessageContaining("splitmem:vms:list")
+                .hasMessageContaining("roll");
     }
 
     @Test

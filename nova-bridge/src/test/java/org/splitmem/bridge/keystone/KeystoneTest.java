@@ -107,7 +107,8 @@ class KeystoneTest {
                     .append(role)
                     .append("\"}");
         }
-        return "{\"token\":{\"user\":{\"id\":\"u1\"},\"project\":{\"id\":\"p1\"},\"roles\":[" + list
+        return "{\"token\":{\"user\":{\"id\":\"u1\",\"name\":\"alice\"},"
+                + "\"project\":{\"id\":\"p1\",\"name\":\"sales\"},\"roles\":[" + list
                 + "],\"expires_at\":\"" + expires + "\",\"catalog\":[{\"type\":\"placement\",\"endpoints\":["
                 + "{\"interface\":\"internal\",\"region_id\":\"R2\",\"url\":\"http://other\"},"
                 + "{\"interface\":\"public\",\"region_id\":\"R1\",\"url\":\"http://public\"},"
@@ -262,7 +263,13 @@ class KeystoneTest {
 
         assertThat(identity)
                 .isEqualTo(new Identity(
-                        "u1", "p1", false, Set.of("admin", "reader"), Instant.parse("2026-11-21T13:00:00Z")));
+                        "u1",
+                        "alice",
+                        "p1",
+                        "sales",
+                        false,
+                        Set.of("admin", "reader"),
+                        Instant.parse("2026-11-21T13:00:00Z")));
     }
 
     @Test

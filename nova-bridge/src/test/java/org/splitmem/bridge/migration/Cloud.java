@@ -45,18 +45,25 @@ public final class Cloud extends Clock implements AutoCloseable {
     private Instant now = Instant.parse("2026-11-21T12:00:00Z");
 
     public Cloud() throws Exception {
-        // h1 runs a VM of 512 MB, of which Nova has claimed 256; h2 has room for the main share only.
-        placement =
-                new FakePlacement().host("h1", 256, true).host("h2", 100, true).host("h3", 1000, true);
+        this("h1", "h2", "h3");
+    }
+
+    /** @param names of the three hosts */
+    public Cloud(String... names) throws Exception {
+        // The first runs a VM of 512 MB, of which Nova has claimed 256; the second has room for the main share only.
+        placement = new FakePlacement()
+                .host(names[0], 256, true)
+                .host(names[1], 100, true)
+                .host(names[2], 1000, true);
         nova = new FakeNova();
-        hosts = new FakeHosts("h1", "h2", "h3");
+        hosts = new FakeHosts(names);
         database = new Database(
                 "jdbc:h2:mem:" + UUID.randomUUID() + ";MODE=MariaDB;DATABASE_TO_LOWER=TRUE;DB_CLOSE_DELAY=-1",
                 "",
                 "",
                 4);
-        hosts.runs("h1", VM, 512);
-        placement.claim(Consumers.of(VM), "SPLITMEM", "h1", 256);
+        hosts.runs(names[0], VM, 512);
+        placement.claim(Consumers.of(VM), "SPLITMEM", names[0], 256);
     }
 
     private class Told implements Telemetry {

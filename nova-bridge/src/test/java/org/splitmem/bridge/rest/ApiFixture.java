@@ -19,18 +19,24 @@ import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
 import java.time.Clock;
 import java.time.Duration;
+import java.util.List;
+import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.extension.RegisterExtension;
-import org.splitmem.bridge.config.BridgeConfig;
+import org.splitmem.bridge.gate.AddressRange;
+import org.splitmem.bridge.gate.GateServer;
+import org.splitmem.bridge.gate.Limits;
 import org.splitmem.bridge.http.FixedCredentials;
 import org.splitmem.bridge.http.ServiceException;
 import org.splitmem.bridge.keystone.TokenValidator;
 import org.splitmem.bridge.migration.Cloud;
+import org.splitmem.bridge.policy.Policy;
 import org.splitmem.bridge.store.EventStore;
 import org.splitmem.bridge.telemetry.EventFeed;
 import org.splitmem.bridge.telemetry.EventHistory;
@@ -53,6 +59,7 @@ abstract class ApiFixture {
     Cloud.Bridge bridge;
     EventHistory history;
     ApiServer server;
+    Policy policy;
 
     /** Requests of /readyz come in by the one, and wait for the other. */
     final Semaphore asked = new Semaphore(0);
@@ -66,9 +73,10 @@ abstract class ApiFixture {
                         .withStatus(404)));
         knows("nova", "service", "project");
         knows("theirs", "reader", "project");
+        knows("member", "member", "project");
         knows("others", "reader", "another");
         knows("guest", "guest", "project");
-        cloud = new Cloud();
+        cloud = newCloud();
         EventStore events = new EventStore(cloud.database);
         history = new EventHistory(events, Duration.ofDays(1), cloud);
         EventFeed feed = new EventFeed(history, null, Duration.ofSeconds(10), cloud);
@@ -82,11 +90,12 @@ abstract class ApiFixture {
                 new FixedCredentials(""),
                 Set.of("service"),
                 Clock.systemUTC());
-        BridgeConfig.Policy policy = new BridgeConfig.Policy(
-                Set.of("reader", "admin", "service"), Set.of("admin", "service"), Set.of("service"));
+        policy = Policy.of(overrides());
         server = new ApiServer(
-                "127.0.0.1",
-                0,
+                new GateServer.Settings("127.0.0.1", 0, adminPort(), proxies(), limits()),
+                policy,
+                tokens,
+                "http://keystone",
                 new ApiServer.Parts(
                         bridge.migrations,
                         bridge.placements,
@@ -94,10 +103,36 @@ abstract class ApiFixture {
                         bridge.vms,
                         events,
                         bridge.client,
-                        new Access(tokens, policy, "http://keystone"),
                         metrics,
                         this::checkReadiness));
         server.start();
+    }
+
+    Cloud newCloud() throws Exception {
+        return new Cloud();
+    }
+
+    /** The body that {@link #planned} sends. */
+    String migration() {
+        return MIGRATION;
+    }
+
+    /** For tests of other settings. */
+    Limits limits() {
+        return Limits.DEFAULT;
+    }
+
+    @Nullable
+    Integer adminPort() {
+        return null;
+    }
+
+    List<AddressRange> proxies() {
+        return List.of();
+    }
+
+    Map<String, String> overrides() {
+        return Map.of();
     }
 
     void checkReadiness() throws ServiceException {
@@ -157,7 +192,7 @@ abstract class ApiFixture {
     }
 
     String planned() throws Exception {
-        HttpResponse<String> answer = call("nova", "POST", "/v1/migrations", MIGRATION);
+        HttpResponse<String> answer = call("nova", "POST", "/v1/migrations", migration());
         assertThat(answer.statusCode()).as(answer.body()).isEqualTo(201);
         return json(answer).path("migration").path("id").asText();
     }

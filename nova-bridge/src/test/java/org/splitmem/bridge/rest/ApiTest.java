@@ -67,7 +67,7 @@ class ApiTest extends ApiFixture {
         }
 
         List<String> paged = new ArrayList<>();
-        String path = "/v1/migrations?limit=2&status=aborted&source=h1";
+        String path = "/v1/migrations?limit=2&status=aborted";
         while (!path.isEmpty()) {
             HttpResponse<String> page = call("theirs", "GET", path, "");
             assertThat(page.statusCode()).as(page.body()).isEqualTo(200);
@@ -79,6 +79,9 @@ class ApiTest extends ApiFixture {
         assertThat(paged).isEqualTo(ids);
         assertThat(json(call("nova", "GET", "/v1/migrations?source=h2", "")).path("migrations"))
                 .isEmpty();
+        assertThat(json(call("nova", "GET", "/v1/migrations?source=h1", "")).path("migrations"))
+                .hasSize(3);
+        assertError(call("theirs", "GET", "/v1/migrations?source=h1", ""), 403, "forbidden");
         assertError(call("others", "GET", "/v1/migrations?marker=" + ids.get(0), ""), 400, "invalid-parameter");
     }
 
@@ -339,6 +342,9 @@ class ApiTest extends ApiFixture {
                 "GET  | /v1/events?marker=x   | ''                             | 400 | invalid-parameter",
                 "GET  | /v1/events?instance_uuid=x | ''                        | 400 | invalid-uuid",
                 "GET  | /v1/vms/me            | ''                               | 400 | invalid-uuid",
+                "GET  | /v1/migrations?sauce=h1 | ''                           | 400 | invalid-parameter",
+                "GET  | /v1/migrations?limit=1&limit=2 | ''                    | 400 | invalid-parameter",
+                "GET  | /v1/hosts?name=h1     | ''                             | 400 | invalid-parameter",
                 "GET  | /v1/migrations/none   | ''                               | 404 | migration-not-found",
                 "PUT  | /v1/migrations        | {}                               | 405 | method-not-allowed",
                 "GET  | /v1/nothing           | ''                               | 404 | not-found",
@@ -346,6 +352,41 @@ class ApiTest extends ApiFixture {
     void wrongRequestsAreRefusedInOpenStacksForm(String method, String path, String body, int status, String reason)
             throws Exception {
         assertError(call("nova", method, path, body), status, reason);
+    }
+
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = '|',
+            value = {
+                "\"ram_mb\":512      | \"ram_mb\":512,\"sauce\":1 | unknown field 'sauce'",
+                "\"ram_mb\":512      | \"ram_mb\":\"512\"         | field 'ram_mb': must be a whole number",
+                "\"ram_mb\":512      | \"ram_mb\":5.5           | field 'ram_mb': must be a whole number",
+                "\"name\":\"db1\"    | \"name\":[1]             | field 'name': must be a text",
+                "\"name\":\"db1\"    | \"name\":7               | field 'name': must be a text",
+                "{\"splitmem:enabled\":\"true\"} | [1]           | field 'extra_specs': must be an object",
+                "\"user_id\":\"user\"} | \"instance_uuid\":\"x\"} | Duplicate field 'instance_uuid'",
+            })
+    void whatIsWrongWithABodyIsSaidWithoutJavasNames(String right, String wrong, String words) throws Exception {
+        assertThat(MIGRATION).contains(right);
+
+        HttpResponse<String> answer = call("nova", "POST", "/v1/migrations", MIGRATION.replace(right, wrong));
+
+        assertError(answer, 400, "invalid-json");
+        assertThat(json(answer).path("error").path("message").asText())
+                .contains(words)
+                .doesNotContain("java", "MigrationRequest", "`");
+    }
+
+    @Test
+    void whatTheDatabaseSaysIsNoAnswer() throws Exception {
+        cloud.database.close();
+
+        for (String path : List.of("/v1/migrations", "/v1/events")) {
+            HttpResponse<String> answer = call("nova", "GET", path, "");
+            assertError(answer, 503, "database-failed");
+            assertThat(json(answer).path("error").path("message").asText())
+                    .isEqualTo("the database failed; nova-bridge's log says why");
+        }
     }
 
     @Test
@@ -386,12 +427,14 @@ class ApiTest extends ApiFixture {
             waiting.add(client.sendAsync(HttpRequest.newBuilder(ready).build(), HttpResponse.BodyHandlers.ofString()));
         }
 
-        assertThat(asked.tryAcquire(50, 20, TimeUnit.SECONDS)).isTrue();
+        assertThat(asked.tryAcquire(2, 60, TimeUnit.SECONDS)).isTrue(); // the others wait for these
         assertThat(call("", "GET", "/healthz", "").statusCode()).isEqualTo(200);
+        assertThat(call("", "GET", "/metrics", "").statusCode()).isEqualTo(200);
+        assertThat(call("nova", "GET", "/v1/migrations", "").statusCode()).isEqualTo(200);
 
         gate.countDown();
         for (CompletableFuture<HttpResponse<String>> one : waiting) {
-            assertThat(one.get(20, TimeUnit.SECONDS).statusCode()).isEqualTo(200);
+            assertThat(one.get(60, TimeUnit.SECONDS).statusCode()).isEqualTo(200);
         }
     }
 

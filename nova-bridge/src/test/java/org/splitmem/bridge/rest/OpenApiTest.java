@@ -16,6 +16,7 @@ import org.glassfish.jersey.server.model.Resource;
 import org.glassfish.jersey.server.model.ResourceMethod;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
+import org.splitmem.bridge.gate.Operation;
 import org.splitmem.model.Json;
 
 /** The served description says what the code does: no more, no less. */
@@ -28,6 +29,7 @@ class OpenApiTest {
     @Test
     void everyOperationIsDescribedAndEveryDescribedOneIsThere() {
         Set<String> served = new TreeSet<>();
+        served.add(Operation.HEALTH.signature()); // the gate answers it itself
         for (Class<?> type : Set.of(
                 RootResource.class,
                 DescriptionResource.class,
@@ -43,6 +45,31 @@ class OpenApiTest {
         }
 
         assertThat(described).isEqualTo(served).hasSize(18);
+    }
+
+    @Test
+    void theGateLetsThroughWhatIsDescribedWithTheParametersThatAreDescribed() {
+        Map<String, Set<String>> described = new TreeMap<>();
+        for (Map.Entry<String, JsonNode> path : description.path("paths").properties()) {
+            for (Map.Entry<String, JsonNode> method : path.getValue().properties()) {
+                Set<String> names = new TreeSet<>();
+                for (JsonNode parameter : method.getValue().path("parameters")) {
+                    JsonNode resolved = parameter.has("$ref")
+                            ? description.at(parameter.path("$ref").asText().substring(1))
+                            : parameter;
+                    if (resolved.path("in").asText().equals("query")) {
+                        names.add(resolved.path("name").asText());
+                    }
+                }
+                described.put(method.getKey() + " " + path.getKey(), names);
+            }
+        }
+        Map<String, Set<String>> let = new TreeMap<>();
+        for (Operation operation : Operation.values()) {
+            let.put(operation.signature(), new TreeSet<>(operation.parameters()));
+        }
+
+        assertThat(let).isEqualTo(described);
     }
 
     private static void collect(String prefix, Resource resource, Set<String> served) {

@@ -1,0 +1,13 @@
+package org.splitmem.bridge.gate;
+
+/** What is behind the gate. */
+public interface Application extends AutoCloseable {
+    /** Answers; may wait. Any thread. Never throws: a failure is an answer. */
+    Reply answer(Incoming request);
+
+    /** A refusal in the API's form. Returns at once. */
+    Reply refusal(int status, String reason, String message);
+
+    @Override
+    void close();
+}
