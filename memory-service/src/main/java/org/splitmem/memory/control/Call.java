@@ -1,25 +1,21 @@
 package org.splitmem.memory.control;
 
-import java.io.IOException;
-import java.io.InputStream;
 import java.util.List;
-import org.eclipse.jetty.io.Content;
 import org.eclipse.jetty.server.Request;
 import org.splitmem.model.InvalidJsonException;
 import org.splitmem.model.Json;
 
 /** One request, as the endpoints see it. Confined to its thread. */
 final class Call {
-    /** Largest body: a domain XML of 1 MiB. */
-    private static final int MAX_BODY = 1 << 20;
-
     private final Request request;
     private final List<String> path;
+    private final byte[] body;
 
     /** @param path the segments after the version */
-    Call(Request request, List<String> path) {
+    Call(Request request, List<String> path, byte[] body) {
         this.request = request;
         this.path = path;
+        this.body = body;
     }
 
     String method() {
@@ -56,20 +52,13 @@ final class Call {
         return value;
     }
 
-    byte[] body() throws IOException, ApiException {
-        try (InputStream in = Content.Source.asInputStream(request)) {
-            byte[] bytes = in.readNBytes(MAX_BODY + 1);
-            if (bytes.length > MAX_BODY) {
-                throw new ApiException(413, "body-too-large", "the request's body is larger than " + MAX_BODY + " B");
-            }
-            return bytes;
-        }
+    byte[] body() {
+        return body.clone();
     }
 
-    <T> T body(Class<T> type) throws IOException, ApiException {
-        byte[] bytes = body();
+    <T> T body(Class<T> type) throws ApiException {
         try {
-            return Json.read(bytes, type);
+            return Json.read(body, type);
         } catch (InvalidJsonException e) {
             throw new ApiException(400, "invalid-json", String.valueOf(e.getMessage()));
         }

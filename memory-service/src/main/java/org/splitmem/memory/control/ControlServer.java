@@ -10,6 +10,8 @@ import java.nio.file.attribute.PosixFilePermissions;
 import java.security.MessageDigest;
 import java.util.Arrays;
 import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
 import org.eclipse.jetty.http.HttpHeader;
 import org.eclipse.jetty.server.Handler;
 import org.eclipse.jetty.server.HttpConfiguration;
@@ -37,7 +39,7 @@ public final class ControlServer implements AutoCloseable {
     private static final Logger log = LoggerFactory.getLogger(ControlServer.class);
     private static final int MAX_THREADS = 64;
     private static final int MIN_THREADS = 4;
-    /** Between bytes of a request, and between requests. A call that is being answered may take as long as it takes. */
+    /** Between bytes of a request's head, for all of its body, and between requests. A call that is being answered may take as long as it takes. */
     public static final long IDLE_MS = 30_000;
 
     private final Server server;
@@ -47,6 +49,7 @@ public final class ControlServer implements AutoCloseable {
     private final @Nullable ServerConnector tcp;
     private final byte[] bearer;
     private final long idleMs;
+    private final QueuedThreadPool threads;
 
     /**
      * Wires; {@link #start} binds.
@@ -70,7 +73,7 @@ public final class ControlServer implements AutoCloseable {
         this.metrics = new DaemonMetrics(vms, memoryServer);
         this.socket = config.controlSocket();
         this.bearer = ("Bearer " + key).getBytes(StandardCharsets.UTF_8);
-        QueuedThreadPool threads = new QueuedThreadPool(MAX_THREADS, MIN_THREADS);
+        threads = new QueuedThreadPool(MAX_THREADS, MIN_THREADS);
         threads.setName("control");
         this.server = new Server(threads);
         this.tcp = config.controlAddress().isEmpty() ? null : tcp(config);
@@ -125,23 +128,50 @@ public final class ControlServer implements AutoCloseable {
     private final class Dispatcher extends Handler.Abstract {
         @Override
         public boolean handle(Request request, Response response, Callback callback) {
-            Answer answer = answer(request);
+            String path = Request.getPathInContext(request);
+            try {
+                checkAllowed(request); // before anything of the body is read
+            } catch (ApiException e) {
+                send(failed(isForHook(path), e), response, callback);
+                return true;
+            }
+            CompletableFuture<byte[]> body = Body.of(request, idleMs);
+            if (body.isDone() && !body.isCompletedExceptionally()) {
+                send(answer(request, path, body.join(), null), response, callback);
+            } else {
+                request.addIdleTimeoutListener(timeout -> body.isDone()); // while it is read its own limit counts
+                CompletableFuture<?> unused = body.whenCompleteAsync(
+                        (whole, failure) -> send(answer(request, path, whole, failure), response, callback), threads);
+            }
+            return true;
+        }
+
+        private void send(Answer answer, Response response, Callback callback) {
             byte[] body = answer.body().getBytes(StandardCharsets.UTF_8);
             response.setStatus(answer.status());
             response.getHeaders().put(HttpHeader.CONTENT_TYPE, answer.contentType());
             response.getHeaders().put(HttpHeader.CONTENT_LENGTH, body.length);
             response.write(true, ByteBuffer.wrap(body), callback);
-            return true;
         }
 
-        private Answer answer(Request request) {
-            String path = Request.getPathInContext(request);
-            boolean plain = path.startsWith("/v1/hooks/");
+        private boolean isForHook(String path) {
+            return path.startsWith("/v1/hooks/");
+        }
+
+        private Answer failed(boolean plain, ApiException e) {
+            return error(plain, e.status(), e.code(), String.valueOf(e.getMessage()));
+        }
+
+        /** @param failure why there is no body; absent if there is one */
+        private Answer answer(Request request, String path, byte @Nullable [] body, @Nullable Throwable failure) {
+            boolean plain = isForHook(path);
             try {
-                checkAllowed(request);
-                return route(request, path);
+                if (body == null) {
+                    throw unreadable(failure);
+                }
+                return route(request, path, body);
             } catch (ApiException e) {
-                return error(plain, e.status(), e.code(), String.valueOf(e.getMessage()));
+                return failed(plain, e);
             } catch (IOException e) {
                 log.warn("{} {} failed: {}", request.getMethod(), path, e.getMessage());
                 return error(plain, 502, "failed", String.valueOf(e.getMessage()));
@@ -162,10 +192,21 @@ public final class ControlServer implements AutoCloseable {
             }
         }
 
-        private Answer route(Request request, String path) throws ApiException, IOException {
+        private IOException unreadable(@Nullable Throwable failure) throws ApiException {
+            Throwable cause =
+                    failure instanceof CompletionException && failure.getCause() != null ? failure.getCause() : failure;
+            if (cause instanceof ApiException refused) {
+                throw refused;
+            }
+            return cause instanceof IOException e
+                    ? e
+                    : new IOException("the request's body cannot be read: " + cause, cause);
+        }
+
+        private Answer route(Request request, String path, byte[] body) throws ApiException, IOException {
             List<String> segments = Arrays.stream(path.split("/", -1)).skip(1).toList();
             String first = segments.isEmpty() ? "" : segments.get(0);
-            Call call = new Call(request, segments.subList(Math.min(1, segments.size()), segments.size()));
+            Call call = new Call(request, segments.subList(Math.min(1, segments.size()), segments.size()), body);
             if (first.equals("v1")) {
                 return endpoints.answer(call);
             }

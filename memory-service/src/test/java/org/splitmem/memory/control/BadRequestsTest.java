@@ -7,6 +7,8 @@ import java.net.InetAddress;
 import java.net.ServerSocket;
 import java.net.Socket;
 import java.net.SocketAddress;
+import java.nio.ByteBuffer;
+import java.nio.channels.SocketChannel;
 import java.nio.charset.StandardCharsets;
 import java.util.Random;
 import java.util.concurrent.Future;
@@ -98,6 +100,29 @@ class BadRequestsTest {
         for (SocketAddress address : control.addresses()) {
             assertThat(answer(address, HALF_A_HEAD, false)).isEmpty();
             assertThat(answer(address, HALF_A_BODY, false)).startsWith("HTTP/1.1 502");
+        }
+    }
+
+    /** A byte now and then, so that it is never idle for long: the time for a body is one for all of it. */
+    @Test
+    void aBodyThatDripsIsDroppedAllTheSame() throws Exception {
+        for (SocketAddress address : control.addresses()) {
+            try (SocketChannel channel = SocketChannel.open(address)) {
+                channel.write(ByteBuffer.wrap(
+                        TestControl.head("POST", "/v1/reservations", 100_000).getBytes(StandardCharsets.US_ASCII)));
+                long start = System.nanoTime();
+                boolean takes = true;
+                while (takes && System.nanoTime() - start < TimeUnit.SECONDS.toNanos(30)) {
+                    try {
+                        channel.write(ByteBuffer.wrap(new byte[] {' '}));
+                        TimeUnit.MILLISECONDS.sleep(IDLE_MS / 10);
+                    } catch (IOException e) {
+                        takes = false; // it has hung up
+                    }
+                }
+
+                assertThat(takes).as("dripped for ever").isFalse();
+            }
         }
     }
 
