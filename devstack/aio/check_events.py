@@ -3,7 +3,7 @@
 usage: check_events.py DIRECTORY-OF-SCHEMAS <EVENTS
 
 Valid by their schemas; one event for one id; of each migration every phase in its order, and one outcome, the last; of each
-consumer the generations in their order; something of each topic.
+consumer the generations in their order; something of each topic but that of VMs, of which the proofs may change none.
 """
 import collections
 import json
@@ -55,9 +55,15 @@ def check_migration(id, events):
 
 
 def check_consumer(vm, events):
-    generations = [int(event['id'].split('/')[2]) for event in events if '/generation/' in event['id']]
-    if generations != sorted(generations):
-        fail('the bookings of', vm, 'have the generations', generations)
+    """Placement forgets a consumer that holds nothing: after a release (shelve, say) it counts generations anew."""
+    generations = []
+    for event in events:
+        if event['type'].endswith('.released'):
+            generations = []
+        elif '/generation/' in event['id']:
+            generations.append(int(event['id'].split('/')[2]))
+            if generations != sorted(generations):
+                fail('the bookings of', vm, 'have the generations', generations)
 
 
 def main():
@@ -81,7 +87,7 @@ def main():
     for vm, events in vms.items():
         check_consumer(vm, events)
     for topic in check:
-        if not by_topic[topic]:
+        if not by_topic[topic] and topic != 'splitmem.vm.v1':
             fail('nothing was told to', topic)
     print('  ok: %d events are valid and in order: %s; migrations: %s' % (
         sum(map(len, by_topic.values())), ', '.join('%s %d' % (topic, len(events)) for topic, events in sorted(by_topic.items())),

@@ -21,6 +21,7 @@ final class EventText {
             case MIGRATION -> migration(data);
             case PLACEMENT -> placement(event.kind(), data);
             case PAGING -> paging(data);
+            case VM -> vm(event.kind(), data);
         };
         return TIME.format(event.time()) + "  " + data.path("name").asText(event.key()) + "  " + what;
     }
@@ -42,6 +43,22 @@ final class EventText {
             parts.add(data.path("reason").asText());
         }
         return "migration " + String.join(", ", parts);
+    }
+
+    private static String vm(String kind, JsonNode data) {
+        String budget = Text.size(data.path("budgetBytes").asLong());
+        String remote = Text.size(data.path("remoteBytes").asLong());
+        String subHost = data.path("subHost").asText();
+        String what = switch (kind) {
+            case "budget" -> "budget " + Text.size(data.path("beforeBytes").asLong()) + " -> " + budget;
+            case "sub-host-lost" -> "sub-host " + subHost + " does not answer, it keeps " + remote;
+            case "sub-host-back" -> "sub-host " + subHost + " answers again, it keeps " + remote;
+            case "pages-lost" ->
+                "guest frozen on pages that cannot be had, "
+                        + data.path("lostPages").asLong() + " faults";
+            default -> kind + ", budget " + budget + ", " + remote + " on sub-hosts"; // also of kinds that come later
+        };
+        return "on " + data.path("host").asText() + ": " + what;
     }
 
     private static String placement(String kind, JsonNode data) {

@@ -86,6 +86,6 @@ final class EventsCommand implements Runnable {
                 return topic;
             }
         }
-        throw new IllegalArgumentException("there is no topic " + name + ", only migration, placement and paging");
+        throw new IllegalArgumentException("there is no topic " + name + ", only migration, placement, paging and vm");
     }
 }

@@ -19,8 +19,8 @@ import org.jspecify.annotations.Nullable;
  * @param allocations all that the consumer holds; of a plan, what it is to hold; none after a release
  * @param projectId the instance's
  * @param userId the instance's
- * @param reason why: placed, planned, completed, undone, released, reconciled
- * @param explanation how the plan was chosen, a sentence each; only of a plan
+ * @param reason why: placed, planned, completed, undone, released, reconciled; of a refusal its code; of a failure reconciliation
+ * @param explanation how the plan was chosen, a sentence each, or why there is none; only of a plan, a refusal and a failure
  */
 public record PlacementEvent(
         String instanceUuid,
@@ -45,6 +45,10 @@ public record PlacementEvent(
     public static final String CHANGED = Topic.PLACEMENT.type("changed");
     /** It holds nothing any more. */
     public static final String RELEASED = Topic.PLACEMENT.type("released");
+    /** There was no plan as asked, or it was not allowed; nothing has changed. */
+    public static final String REFUSED = Topic.PLACEMENT.type("refused");
+    /** What is booked is wrong, and could not be set right; it is tried again. */
+    public static final String FAILED = Topic.PLACEMENT.type("failed");
 
     /** Who knows it at first hand. */
     public static final String SOURCE = "/splitmem/placement";
@@ -72,7 +76,7 @@ public record PlacementEvent(
     /**
      * The event that tells it.
      *
-     * @param type one of the four
+     * @param type one of those above
      * @param occasion what makes the id unique for this instance: for a plan the migration's id; otherwise the moment, since
      *     Placement counts generations anew when a consumer that was released books again
      */

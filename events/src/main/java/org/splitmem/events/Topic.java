@@ -9,7 +9,9 @@ public enum Topic {
     /** What was chosen, booked, changed and released in Placement. */
     PLACEMENT("splitmem.placement.v1"),
     /** What each VM's paging did in an interval. */
-    PAGING("splitmem.paging.v1");
+    PAGING("splitmem.paging.v1"),
+    /** What became of a VM's memory: split, gathered, another budget, a sub-host lost, pages lost. */
+    VM("splitmem.vm.v1");
 
     private final String kafkaName;
 

@@ -154,7 +154,7 @@ class MigrationEventsTest {
         assertThat(Schemas.faults(Topic.MIGRATION, good)).isEmpty();
         assertThat(Schemas.faults(Topic.MIGRATION, good.deepCopy().put("bytesDone", -1)))
                 .isNotEmpty();
-        assertThat(Schemas.faults(Topic.MIGRATION, good.deepCopy().put("misspelt", 1)))
+        assertThat(Schemas.unknown(Topic.MIGRATION, good.deepCopy().put("misspelt", 1)))
                 .isNotEmpty();
         assertThat(Schemas.faults(Topic.MIGRATION, good.deepCopy().put("phase", "FLYING")))
                 .isNotEmpty();

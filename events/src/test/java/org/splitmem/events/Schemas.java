@@ -14,6 +14,7 @@ import java.util.EnumMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.TreeSet;
 import org.splitmem.model.Json;
 
 /** The schemas as readers of the topics get them. */
@@ -44,9 +45,36 @@ public final class Schemas {
         return ALL.get(topic).validate(data);
     }
 
+    /** Fields that the topic's schema does not describe: readers pass over them, and so what we publish must have none. */
+    public static Set<String> unknown(Topic topic, JsonNode data) {
+        try (InputStream in = Topic.class.getResourceAsStream(topic.schemaResource())) {
+            Set<String> unknown = new TreeSet<>();
+            collectUnknown("", Json.mapper().readTree(in), data, unknown);
+            return unknown;
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    private static void collectUnknown(String path, JsonNode schema, JsonNode data, Set<String> unknown) {
+        if (data.isArray()) {
+            data.forEach(one -> collectUnknown(path, schema.path("items"), one, unknown));
+        } else if (data.isObject() && schema.has("properties")) {
+            data.properties().forEach(field -> {
+                JsonNode described = schema.path("properties").path(field.getKey());
+                if (described.isMissingNode()) {
+                    unknown.add(path + field.getKey());
+                } else {
+                    collectUnknown(path + field.getKey() + ".", described, field.getValue(), unknown);
+                }
+            });
+        }
+    }
+
     /** @return the event, whose data was found valid */
     public static Event valid(Event event) {
         assertThat(faults(event.topic(), event.data())).as("%s", event.data()).isEmpty();
+        assertThat(unknown(event.topic(), event.data())).as("%s", event.data()).isEmpty();
         return event;
     }
 

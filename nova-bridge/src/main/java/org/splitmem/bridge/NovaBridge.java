@@ -213,9 +213,7 @@ public final class NovaBridge implements Callable<Integer> {
         repeat(loops, "the history of events", WRITE_EVENTS_MS, history::write);
         repeat(loops, "forgetting old events", FORGET_MS, history::forget);
         repeat(loops, "forgetting old migrations", FORGET_MS, () -> migrations.forget(settings.keep()));
-        if (events.samples()) {
-            repeat(loops, "paging events", settings.interval().toMillis(), () -> events.sample(daemons));
-        }
+        repeat(loops, "paging events", settings.interval().toMillis(), () -> events.sample(daemons));
     }
 
     /** The rules of the file, which are read again when it changes, or the defaults. */

@@ -122,6 +122,15 @@ public final class Daemons implements AutoCloseable {
         });
     }
 
+    /** What a host's splitmemd counts, in the form of Prometheus; empty if it does not say. */
+    public Optional<String> metrics(String host) {
+        try {
+            return Optional.of(call(host, "GET", "/metrics", null).orThrow().body());
+        } catch (ServiceException e) {
+            return Optional.empty(); // the next reading covers the gap
+        }
+    }
+
     private interface Question<T> {
         T ask(HostAddress host);
     }

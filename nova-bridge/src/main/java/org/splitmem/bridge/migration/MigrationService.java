@@ -204,6 +204,9 @@ public final class MigrationService {
             if (store.end(planning.id(), Status.PLANNING, Status.FAILED, e.getMessage(), clock.millis())) {
                 store.find(planning.id()).ifPresent(telemetry::migrationEnded);
             }
+            if (e instanceof RefusedException refused) {
+                telemetry.planRefused(planning.vm().on(destination), planning.id(), refused.reason(), refused.text());
+            }
             throw e;
         }
         return find(planning.id());

@@ -104,6 +104,7 @@ public final class Reconciler {
                         : wanted(instance, vm, active.get(instance), sightings, now);
             } catch (ServiceException e) {
                 log.warn("instance={} {} is booked; whether that is right cannot be told: {}", instance, now, e.text());
+                telemetry.reconciliationFailed(instance, vm == null ? null : vm.vm(), null, e.text());
                 failed++;
                 continue;
             }
@@ -255,6 +256,8 @@ public final class Reconciler {
             return new Result(1, 0);
         } catch (ServiceException | NoCapacityException e) {
             log.error("instance={} {} should be booked, {} is: {}", instance, wanted, now, e.getMessage());
+            telemetry.reconciliationFailed(
+                    instance, placed == null ? null : placed.vm(), wanted, String.valueOf(e.getMessage()));
             return new Result(0, 1);
         }
     }

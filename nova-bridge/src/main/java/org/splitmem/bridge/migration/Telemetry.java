@@ -1,6 +1,7 @@
 package org.splitmem.bridge.migration;
 
 import java.util.Map;
+import java.util.UUID;
 import org.jspecify.annotations.Nullable;
 import org.splitmem.bridge.booking.Bookings;
 import org.splitmem.bridge.plan.Plan;
@@ -24,6 +25,24 @@ public interface Telemetry {
      * @param booking what is booked by the plan, in MB by host
      */
     void planned(Vm vm, @Nullable String migration, Plan plan, Map<String, Long> booking);
+
+    /**
+     * Nothing was chosen for a VM.
+     *
+     * @param vm on the host that it was to run on
+     * @param migration id of the bridge's migration; absent if the VM was about to start
+     * @param reason code of the refusal
+     * @param message why, for people
+     */
+    void planRefused(Vm vm, @Nullable String migration, String reason, String message);
+
+    /**
+     * What is booked for a VM is wrong, or whether it is right is not known, and it could not be set right in this round.
+     *
+     * @param vm absent if it is not on record: then only its uuid is known
+     * @param wanted what should be booked; absent if that is not known
+     */
+    void reconciliationFailed(UUID instance, @Nullable Vm vm, @Nullable Map<String, Long> wanted, String message);
 
     /**
      * What is booked for a VM was set.

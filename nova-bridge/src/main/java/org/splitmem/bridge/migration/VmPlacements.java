@@ -110,6 +110,9 @@ public final class VmPlacements {
             telemetry.planned(vm, null, booked.plan(), booked.booking());
             telemetry.placementChanged(vm, null, booked.step(), "placed");
             return new Placement(vm, split, split ? booked.booking() : Map.of());
+        } catch (RefusedException e) {
+            telemetry.planRefused(vm, null, e.reason(), e.text());
+            throw e;
         } catch (ServiceException e) {
             throw RefusedException.upstream(e);
         }

@@ -11,6 +11,7 @@ import io.micrometer.prometheusmetrics.PrometheusMeterRegistry;
 import java.time.Duration;
 import java.util.Map;
 import java.util.Set;
+import java.util.UUID;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
 import org.jspecify.annotations.Nullable;
@@ -127,6 +128,17 @@ public final class BridgeMetrics implements Telemetry, Chooser.Timing, GateServe
     @Override
     public void planned(Vm vm, @Nullable String migration, Plan plan, Map<String, Long> booking) {
         next.planned(vm, migration, plan, booking);
+    }
+
+    @Override
+    public void planRefused(Vm vm, @Nullable String migration, String reason, String message) {
+        next.planRefused(vm, migration, reason, message);
+    }
+
+    @Override
+    public void reconciliationFailed(
+            UUID instance, @Nullable Vm vm, @Nullable Map<String, Long> wanted, String message) {
+        next.reconciliationFailed(instance, vm, wanted, message);
     }
 
     @Override

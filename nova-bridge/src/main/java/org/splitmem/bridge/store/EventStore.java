@@ -47,19 +47,21 @@ public final class EventStore {
     }
 
     /**
-     * Keeps an event. Of one that does not say whose VM it is about, that is taken from the VM's migrations.
+     * Keeps an event. Of one that does not say whose VM it is about, that is taken from the VM's record, or its migrations.
      *
      * @return false if it is there already
      */
     public boolean add(Entry entry, long recordedUs) {
         return database.insert(
                 "INSERT INTO events (id, source, recorded_us, instance_uuid, project_id, event) VALUES (?, ?, ?, ?,"
-                        + " COALESCE(?, (SELECT MAX(project_id) FROM migrations WHERE instance_uuid = ?)), ?)",
+                        + " COALESCE(?, (SELECT MAX(project_id) FROM vms WHERE instance_uuid = ?),"
+                        + " (SELECT MAX(project_id) FROM migrations WHERE instance_uuid = ?)), ?)",
                 entry.id(),
                 entry.source(),
                 recordedUs,
                 entry.instance(),
                 entry.project(),
+                entry.instance(),
                 entry.instance(),
                 entry.json());
     }

@@ -3,6 +3,9 @@ package org.splitmem.bridge.telemetry;
 import java.time.Clock;
 import java.time.Duration;
 import java.util.Map;
+import java.util.TreeMap;
+import java.util.UUID;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -18,10 +21,13 @@ import org.splitmem.model.MigrationInfo;
 /** Makes events of what the bridge does and reads. Any thread. */
 final class EventTelemetry implements Telemetry {
     private static final Logger log = LoggerFactory.getLogger(EventTelemetry.class);
+    private static final int MOST_REMEMBERED = 1000;
 
     private final Consumer<Event> publisher;
     private final Clock clock;
     private final MigrationTale migrations;
+    /** What should be booked and could not be, by instance, as it was told. */
+    private final Map<UUID, String> failing = new ConcurrentHashMap<>();
 
     /**
      * Tells to a publisher.
@@ -57,7 +63,30 @@ final class EventTelemetry implements Telemetry {
     }
 
     @Override
+    public void planRefused(Vm vm, @Nullable String migration, String reason, String message) {
+        safely(
+                "instance=" + vm.instance(),
+                () -> publisher.accept(PlacementEvents.refused(vm, migration, reason, message, clock.instant())));
+    }
+
+    /** Once for each failure, however many rounds it lasts. */
+    @Override
+    public void reconciliationFailed(
+            UUID instance, @Nullable Vm vm, @Nullable Map<String, Long> wanted, String message) {
+        safely("instance=" + instance, () -> {
+            String what = wanted == null ? "" : new TreeMap<>(wanted).toString();
+            if (failing.size() > MOST_REMEMBERED) {
+                failing.clear();
+            }
+            if (!what.equals(failing.put(instance, what))) {
+                publisher.accept(PlacementEvents.failed(instance, vm, wanted, message, clock.instant()));
+            }
+        });
+    }
+
+    @Override
     public void placementChanged(Vm vm, @Nullable String migration, Bookings.Step step, String cause) {
+        failing.remove(vm.instance());
         safely("instance=" + vm.instance(), () -> {
             if (step.isChange()) {
                 publisher.accept(PlacementEvents.changed(vm, migration, step, cause, clock.instant()));

@@ -5,6 +5,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
+import java.util.UUID;
 import org.jspecify.annotations.Nullable;
 import org.splitmem.bridge.booking.Bookings;
 import org.splitmem.bridge.booking.Consumers;
@@ -29,6 +30,27 @@ final class PlacementEvents {
         String occasion = migration == null ? "start/" + at.toEpochMilli() : migration;
         return data(vm, migration, null, mode, booking, "planned", explanation)
                 .event(PlacementEvent.PLANNED, occasion, at);
+    }
+
+    static Event refused(Vm vm, @Nullable String migration, String reason, String message, Instant at) {
+        String occasion = migration == null ? "start/" + at.toEpochMilli() : migration;
+        return data(vm, migration, null, null, Map.of(), reason, List.of(message))
+                .event(PlacementEvent.REFUSED, occasion, at);
+    }
+
+    /** @param vm absent if it is not on record */
+    static Event failed(
+            UUID instance, @Nullable Vm vm, @Nullable Map<String, Long> wanted, String message, Instant at) {
+        Vm known = vm == null ? new Vm(instance, "", "", 0, 0, "", "") : vm;
+        return data(
+                        known,
+                        null,
+                        null,
+                        null,
+                        wanted == null ? Map.of() : wanted,
+                        "reconciliation",
+                        List.of(message.isBlank() ? "no reason was given" : message))
+                .event(PlacementEvent.FAILED, Long.toString(at.toEpochMilli()), at);
     }
 
     /** @param step a change */

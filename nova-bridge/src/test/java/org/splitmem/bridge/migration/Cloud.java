@@ -79,6 +79,13 @@ public final class Cloud extends Clock implements AutoCloseable {
         public void planned(Vm vm, @Nullable String migration, Plan plan, Map<String, Long> booking) {}
 
         @Override
+        public void planRefused(Vm vm, @Nullable String migration, String reason, String message) {}
+
+        @Override
+        public void reconciliationFailed(
+                UUID instance, @Nullable Vm vm, @Nullable Map<String, Long> wanted, String message) {}
+
+        @Override
         public void placementChanged(Vm vm, @Nullable String migration, Bookings.Step step, String cause) {
             told.add(cause + " " + new TreeMap<>(step.after()));
         }

@@ -1,6 +1,7 @@
 package org.splitmem.bridge.telemetry;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.splitmem.bridge.migration.Cloud.VM;
 import static org.splitmem.bridge.migration.Cloud.onHost;
 
@@ -20,9 +21,13 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.splitmem.bridge.booking.Bookings;
+import org.splitmem.bridge.daemon.FakeHosts;
 import org.splitmem.bridge.migration.Cloud;
+import org.splitmem.bridge.migration.RefusedException;
 import org.splitmem.bridge.store.EventStore;
 import org.splitmem.bridge.store.Migration;
+import org.splitmem.bridge.store.Vm;
 import org.splitmem.events.Event;
 import org.splitmem.events.Topic;
 import org.splitmem.events.publish.EventPublisher;
@@ -159,6 +164,69 @@ class EventFeedTest {
     }
 
     @Test
+    void aPlanThatIsRefusedIsToldWithItsReason() throws Exception {
+        cloud.hosts.lends("h3", 0);
+        cloud.hosts.lends("h1", 0);
+
+        assertThatThrownBy(() -> bridge.migrations.plan(onHost("h1"), "h2")).isInstanceOf(RefusedException.class);
+        assertThatThrownBy(() -> bridge.placements.place(onHost("h2"))).isInstanceOf(RefusedException.class);
+
+        assertThat(kinds(Topic.PLACEMENT).stream()
+                        .filter(kind -> kind.startsWith("refused"))
+                        .toList())
+                .containsExactly("refusedno-sub-hosts", "refusedno-sub-hosts");
+        Event first = told.stream()
+                .filter(event -> event.kind().equals("refused"))
+                .findFirst()
+                .orElseThrow();
+        assertThat(first.data().path("explanation").toString()).contains("no sub-hosts");
+        assertThat(first.data().path("host").asText()).isEqualTo("h2");
+        assertThat(first.data().path("allocations")).isEmpty();
+    }
+
+    @Test
+    void aReconciliationThatFailsIsToldOnceAndAgainWhenItFailsAnew() throws Exception {
+        EventTelemetry telemetry = new EventTelemetry(told::add, INTERVAL, cloud);
+        Vm vm = onHost("h1").vm();
+        for (int round = 0; round < 3; round++) {
+            telemetry.reconciliationFailed(VM, vm, Map.of("h3", 256L), "h3 has no capacity");
+            cloud.pass(INTERVAL);
+        }
+        telemetry.placementChanged(vm, null, new Bookings.Step(Map.of(), Map.of("h3", 256L), 1), "reconciled");
+        telemetry.reconciliationFailed(VM, vm, Map.of("h3", 256L), "h3 has no capacity");
+        telemetry.reconciliationFailed(VM, null, null, "Placement does not answer");
+
+        assertThat(kinds(Topic.PLACEMENT))
+                .containsExactly(
+                        "failedreconciliation", "bookedreconciled", "failedreconciliation", "failedreconciliation");
+        assertThat(told.get(0).data().at("/allocations/0/host").asText()).isEqualTo("h3");
+    }
+
+    @Test
+    void whatBecomesOfVmsIsInTheHistoryWithoutKafkaToo() throws Exception {
+        EventHistory history = history();
+        try (EventFeed feed = new EventFeed(history, null, INTERVAL, cloud)) {
+            feed.sample(bridge.daemons);
+            cloud.pass(INTERVAL);
+            cloud.hosts.runsSplit("h1", VM, 512, Map.of("h3", 256L));
+            feed.sample(bridge.daemons);
+            cloud.hosts.mood("h3", FakeHosts.Mood.DOWN);
+            for (int i = 0; i < 2; i++) {
+                cloud.pass(INTERVAL);
+                feed.sample(bridge.daemons);
+            }
+            history.write();
+        }
+
+        List<String> types = new EventStore(cloud.database)
+                .list(new EventStore.Filter(VM, null, 0), EventStore.Position.START, 100).stream()
+                        .map(json ->
+                                Json.read(json, JsonNode.class).path("type").asText())
+                        .toList();
+        assertThat(types).contains("org.splitmem.vm.v1.split", "org.splitmem.vm.v1.sub-host-lost");
+    }
+
+    @Test
     void pagingIsSampledIntoTheSpoolThoughKafkaIsAwayAndAHostIsSilent() throws Exception {
         cloud.hosts.runsSplit("h1", VM, 512, Map.of("h3", 256L));
         cloud.hosts.mood("h2", org.splitmem.bridge.daemon.FakeHosts.Mood.DOWN);
@@ -169,7 +237,6 @@ class EventFeedTest {
             cloud.pass(INTERVAL);
             feed.sample(bridge.daemons);
 
-            assertThat(feed.samples()).isTrue();
             assertThat(registry.get("splitmem_events_published_total")
                             .tag("topic", Topic.PAGING.kafkaName())
                             .counter()
@@ -190,7 +257,6 @@ class EventFeedTest {
             bridge = cloud.bridge("bridge-2", feed.telemetry());
             started();
 
-            assertThat(feed.samples()).isFalse();
             assertThat(history.waiting()).isEqualTo(3); // planned, changed, and splitmemd's first phase
         }
     }

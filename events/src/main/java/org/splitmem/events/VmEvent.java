@@ -1,0 +1,49 @@
+package org.splitmem.events;
+
+import java.time.Instant;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Data of the topic {@link Topic#VM}: what was found to have changed of a VM's memory. Sizes are bytes.
+ *
+ * @param host that runs the VM
+ * @param budgetBytes how much of its RAM may be resident there, now
+ * @param beforeBytes the budget before; only of {@link #BUDGET}
+ * @param remoteBytes on sub-hosts; of a sub-host that is lost or back, on that one
+ * @param subHost only of {@link #SUB_HOST_LOST} and {@link #SUB_HOST_BACK}
+ * @param lostPages faults so far on pages that cannot be had; only of {@link #PAGES_LOST}
+ */
+public record VmEvent(
+        String instanceUuid,
+        String name,
+        String host,
+        long ramBytes,
+        long budgetBytes,
+        @Nullable Long beforeBytes,
+        long remoteBytes,
+        @Nullable String subHost,
+        @Nullable Long lostPages) {
+    /** A whole VM has pages on sub-hosts from now on. */
+    public static final String SPLIT = Topic.VM.type("split");
+    /** A split VM is whole again. */
+    public static final String GATHERED = Topic.VM.type("gathered");
+    /** A VM's budget is another. */
+    public static final String BUDGET = Topic.VM.type("budget");
+    /** A host that keeps pages of the VM does not answer: what it keeps cannot be had now. */
+    public static final String SUB_HOST_LOST = Topic.VM.type("sub-host-lost");
+    /** It answers again. */
+    public static final String SUB_HOST_BACK = Topic.VM.type("sub-host-back");
+    /** The guest touched pages that cannot be had, and is frozen on them. */
+    public static final String PAGES_LOST = Topic.VM.type("pages-lost");
+
+    /**
+     * The event that tells it.
+     *
+     * @param type one of those above
+     * @param occasion what makes the id unique for this VM and type
+     */
+    public Event event(String type, String occasion, Instant time) {
+        String id = instanceUuid + "/" + type.substring(Topic.VM.type("").length()) + "/" + occasion;
+        return Event.of(id, type, Event.sourceOfHost(host), time, instanceUuid, this);
+    }
+}

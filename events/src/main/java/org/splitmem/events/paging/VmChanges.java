@@ -1,0 +1,157 @@
+package org.splitmem.events.paging;
+
+import java.nio.charset.StandardCharsets;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.UUID;
+import org.jspecify.annotations.Nullable;
+import org.splitmem.events.Event;
+import org.splitmem.events.VmEvent;
+import org.splitmem.model.VmInfo;
+import org.splitmem.model.VmState;
+
+/**
+ * Makes events of what changed of VMs between successive readings of all hosts. What a VM's first reading shows is no change. One thread.
+ *
+ * <p>A sub-host counts as lost when it has not answered in two readings that follow each other, since one may be missed by chance.
+ */
+public final class VmChanges {
+    private static final int MISSED_READINGS = 2;
+
+    /**
+     * What a host said.
+     *
+     * @param vms that it knows; absent if it did not answer
+     * @param lostPages faults on pages that cannot be had, by uuid of the VM; those without any are left out
+     */
+    public record HostReading(@Nullable List<VmInfo> vms, Map<String, Long> lostPages) {
+        public HostReading {
+            lostPages = Map.copyOf(lostPages);
+        }
+    }
+
+    private record Known(String host, VmInfo vm, long lostPages) {}
+
+    private final Duration interval;
+    private final Map<String, Known> known = new HashMap<>();
+    private final Map<String, Integer> missed = new HashMap<>();
+    /** Sub-hosts that were told to be lost, by VM. */
+    private final Map<String, Set<String>> lost = new HashMap<>();
+
+    /** @param interval between readings; only the ids of the events depend on it, so that bridges which find the same give it the same id */
+    public VmChanges(Duration interval) {
+        this.interval = interval;
+    }
+
+    /**
+     * Takes the next reading of all hosts.
+     *
+     * @param at when they were read
+     */
+    public List<Event> next(Instant at, Map<String, HostReading> hosts) {
+        hosts.forEach((host, reading) -> {
+            if (reading.vms() == null) {
+                missed.merge(host, 1, Integer::sum);
+            } else {
+                missed.remove(host);
+            }
+        });
+        missed.keySet().retainAll(hosts.keySet());
+        List<Event> events = new ArrayList<>();
+        Set<String> gone = new HashSet<>(known.keySet());
+        hosts.forEach((host, reading) -> {
+            List<VmInfo> vms = reading.vms();
+            if (vms == null) {
+                known.values().stream()
+                        .filter(one -> one.host().equals(host))
+                        .forEach(one -> gone.remove(one.vm().uuid()));
+                return;
+            }
+            for (VmInfo vm : vms) {
+                if (vm.state() == VmState.LOCAL || vm.state() == VmState.SPLIT) {
+                    gone.remove(vm.uuid());
+                    take(new Known(host, vm, reading.lostPages().getOrDefault(vm.uuid(), 0L)), at, events);
+                }
+            }
+        });
+        gone.forEach(known::remove);
+        gone.forEach(lost::remove);
+        return events;
+    }
+
+    private void take(Known now, Instant at, List<Event> events) {
+        Known before = known.put(now.vm().uuid(), now);
+        String moment = Long.toString(at.toEpochMilli() / interval.toMillis());
+        if (before != null && before.host().equals(now.host())) {
+            VmState was = before.vm().state();
+            if (was != now.vm().state()) {
+                String type = now.vm().state() == VmState.SPLIT ? VmEvent.SPLIT : VmEvent.GATHERED;
+                events.add(event(now, null, remote(now.vm()), null, null).event(type, moment, at));
+            }
+            if (before.vm().budgetBytes() != now.vm().budgetBytes()) {
+                events.add(event(now, before.vm().budgetBytes(), remote(now.vm()), null, null)
+                        .event(VmEvent.BUDGET, now.vm().budgetBytes() + "/" + moment, at));
+            }
+        }
+        // Counted since the daemon pages the VM: a first reading is news, too, since the guest stands still until
+        // somebody acts.
+        long lostBefore = before == null || !before.host().equals(now.host()) ? 0 : before.lostPages();
+        if (now.lostPages() > lostBefore) {
+            events.add(event(now, null, remote(now.vm()), null, now.lostPages())
+                    .event(VmEvent.PAGES_LOST, now.vm().epoch() + "/" + now.lostPages(), at));
+        }
+        takeSubHosts(now, moment, at, events);
+    }
+
+    private void takeSubHosts(Known now, String moment, Instant at, List<Event> events) {
+        Set<String> told = lost.computeIfAbsent(now.vm().uuid(), key -> new HashSet<>());
+        now.vm().remoteBytes().forEach((subHost, bytes) -> {
+            int times = missed.getOrDefault(subHost, 0);
+            if (bytes > 0 && times >= MISSED_READINGS && told.add(subHost)) {
+                events.add(event(now, null, bytes, subHost, null)
+                        .event(VmEvent.SUB_HOST_LOST, unnamed(now, subHost) + "/" + moment, at));
+            }
+        });
+        for (String subHost : List.copyOf(told)) {
+            if (!missed.containsKey(subHost)) {
+                told.remove(subHost);
+                events.add(event(now, null, now.vm().remoteBytes().getOrDefault(subHost, 0L), subHost, null)
+                        .event(VmEvent.SUB_HOST_BACK, unnamed(now, subHost) + "/" + moment, at));
+            }
+        }
+    }
+
+    /** Ids of events are shown to tenants, who do not see the names of hosts. */
+    private static UUID unnamed(Known vm, String subHost) {
+        return UUID.nameUUIDFromBytes((vm.vm().uuid() + subHost).getBytes(StandardCharsets.UTF_8));
+    }
+
+    private static VmEvent event(
+            Known now,
+            @Nullable Long beforeBytes,
+            long remoteBytes,
+            @Nullable String subHost,
+            @Nullable Long lostPages) {
+        VmInfo vm = now.vm();
+        return new VmEvent(
+                vm.uuid(),
+                vm.name(),
+                now.host(),
+                vm.ramBytes(),
+                vm.budgetBytes(),
+                beforeBytes,
+                remoteBytes,
+                subHost,
+                lostPages);
+    }
+
+    private static long remote(VmInfo vm) {
+        return vm.remoteBytes().values().stream().mapToLong(Long::longValue).sum();
+    }
+}

@@ -1,0 +1,163 @@
+package org.splitmem.events.paging;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.splitmem.events.Samples.NOW;
+
+import java.time.Duration;
+import java.time.Instant;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import org.junit.jupiter.api.Test;
+import org.splitmem.events.Event;
+import org.splitmem.events.Samples;
+import org.splitmem.events.Schemas;
+import org.splitmem.events.paging.VmChanges.HostReading;
+import org.splitmem.model.FaultCounts;
+import org.splitmem.model.LatencyHistogram;
+import org.splitmem.model.LatencyUs;
+import org.splitmem.model.VmInfo;
+import org.splitmem.model.VmState;
+
+class VmChangesTest {
+    private static final Duration INTERVAL = Duration.ofSeconds(10);
+
+    private final VmChanges changes = new VmChanges(INTERVAL);
+    private final Map<String, HostReading> hosts = new HashMap<>();
+    private Instant now = NOW;
+
+    private static VmInfo vm(VmState state, long budgetBytes, Map<String, Long> remote) {
+        return new VmInfo(
+                Samples.VM,
+                "db1",
+                state,
+                4096 * 100,
+                budgetBytes,
+                4096 * 10,
+                0,
+                null,
+                remote,
+                remote,
+                new FaultCounts(0, 0, 0, 0, 0, 0),
+                LatencyUs.NONE,
+                new LatencyHistogram(0, 0, List.of()),
+                1);
+    }
+
+    private void runs(String host, VmInfo vm) {
+        hosts.put(host, new HostReading(List.of(vm), Map.of()));
+    }
+
+    private void answers(String host) {
+        hosts.put(host, new HostReading(List.of(), Map.of()));
+    }
+
+    private void isSilent(String host) {
+        hosts.put(host, new HostReading(null, Map.of()));
+    }
+
+    private List<Event> look() {
+        now = now.plus(INTERVAL);
+        return Schemas.valid(changes.next(now, hosts));
+    }
+
+    private static List<String> kinds(List<Event> events) {
+        return events.stream().map(Event::kind).toList();
+    }
+
+    @Test
+    void aSplitAnotherBudgetAndAGatherAreTold() {
+        runs("h1", vm(VmState.LOCAL, 4096 * 100, Map.of()));
+        assertThat(look()).as("the first reading is no change").isEmpty();
+
+        runs("h1", vm(VmState.SPLIT, 4096 * 100, Map.of("h3", 4096L)));
+        assertThat(kinds(look())).containsExactly("split");
+
+        runs("h1", vm(VmState.SPLIT, 4096 * 20, Map.of("h3", 4096L * 80)));
+        List<Event> budget = look();
+        assertThat(kinds(budget)).containsExactly("budget");
+        assertThat(budget.get(0).data().path("beforeBytes").asLong()).isEqualTo(4096 * 100);
+        assertThat(budget.get(0).data().path("budgetBytes").asLong()).isEqualTo(4096 * 20);
+        assertThat(look()).isEmpty();
+
+        runs("h1", vm(VmState.LOCAL, 4096 * 100, Map.of()));
+        assertThat(kinds(look())).containsExactly("gathered", "budget");
+    }
+
+    @Test
+    void aVmThatHasMovedHasNotChangedByThat() {
+        runs("h1", vm(VmState.LOCAL, 4096 * 100, Map.of()));
+        look();
+
+        answers("h1");
+        runs("h2", vm(VmState.SPLIT, 4096 * 20, Map.of("h3", 4096L * 80)));
+
+        assertThat(look()).isEmpty();
+    }
+
+    @Test
+    void aSubHostThatFallsSilentIsToldOnceAndWhenItIsBack() {
+        runs("h1", vm(VmState.SPLIT, 4096 * 20, Map.of("h3", 4096L * 80)));
+        answers("h3");
+        answers("h4");
+        assertThat(look()).isEmpty();
+
+        isSilent("h3");
+        isSilent("h4");
+        assertThat(look()).as("one reading may be missed by chance").isEmpty();
+        List<Event> lost = look();
+        assertThat(kinds(lost)).as("h4 keeps nothing of it").containsExactly("sub-host-lost");
+        assertThat(lost.get(0).data().path("subHost").asText()).isEqualTo("h3");
+        assertThat(lost.get(0).data().path("remoteBytes").asLong()).isEqualTo(4096 * 80);
+        assertThat(lost.get(0).id()).as("tenants see ids").doesNotContain("h3");
+        assertThat(look()).isEmpty();
+
+        answers("h3");
+        assertThat(kinds(look())).containsExactly("sub-host-back");
+        assertThat(look()).isEmpty();
+    }
+
+    @Test
+    void pagesThatCannotBeHadAreToldWheneverTheyBecomeMore() {
+        VmInfo split = vm(VmState.SPLIT, 4096 * 20, Map.of("h3", 4096L * 80));
+        hosts.put("h1", new HostReading(List.of(split), Map.of(Samples.VM, 3L)));
+        List<Event> first = look();
+        assertThat(kinds(first))
+                .as("a bridge that has just started says so, too")
+                .containsExactly("pages-lost");
+        assertThat(first.get(0).data().path("lostPages").asLong()).isEqualTo(3);
+        assertThat(look()).isEmpty();
+
+        hosts.put("h1", new HostReading(List.of(split), Map.of(Samples.VM, 4L)));
+        assertThat(kinds(look())).containsExactly("pages-lost");
+    }
+
+    @Test
+    void whatIsSilentIsRememberedAndWhatIsGoneIsNot() {
+        runs("h1", vm(VmState.LOCAL, 4096 * 100, Map.of()));
+        look();
+        isSilent("h1");
+        look();
+        runs("h1", vm(VmState.LOCAL, 4096 * 50, Map.of()));
+        assertThat(kinds(look())).containsExactly("budget");
+
+        answers("h1");
+        look();
+        runs("h1", vm(VmState.LOCAL, 4096 * 100, Map.of()));
+        assertThat(look()).isEmpty();
+    }
+
+    @Test
+    void twoBridgesThatFindTheSameGiveItTheSameId() {
+        VmChanges other = new VmChanges(INTERVAL);
+        runs("h1", vm(VmState.LOCAL, 4096 * 100, Map.of()));
+        changes.next(now, hosts);
+        other.next(now.plusMillis(5), hosts);
+        runs("h1", vm(VmState.LOCAL, 4096 * 50, Map.of()));
+
+        assertThat(changes.next(now.plusSeconds(10), hosts).get(0).id())
+                .isEqualTo(other.next(now.plusSeconds(10).plusMillis(5), hosts)
+                        .get(0)
+                        .id());
+    }
+}
