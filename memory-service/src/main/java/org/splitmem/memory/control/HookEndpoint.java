@@ -2,6 +2,7 @@ package org.splitmem.memory.control;
 
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
+import java.util.List;
 import java.util.UUID;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -128,7 +129,7 @@ final class HookEndpoint {
             Vm vm = expected(uuid);
             VmRecord.Lender source = vm == null ? null : vm.record().source();
             if (source == null) {
-                return Answer.text(200, ""); // it starts here
+                return startedHere(started);
             }
             migrations.qemuStarted(uuid);
             return switch (peers.awaitReady(source.host(), uuid, config.hostName(), false, false)) {
@@ -139,6 +140,20 @@ final class HookEndpoint {
         } catch (IOException e) {
             return Answer.text(502, "VM " + started.name() + " cannot receive its migration: " + e.getMessage());
         }
+    }
+
+    /** By now QEMU has made its RAM: if that is not the daemon's, the VM could never be split, and its RAM would be in no books. */
+    private Answer startedHere(HookDecision.Started started) {
+        Vm vm = vms.find(started.uuid());
+        List<Long> attached = vm == null ? List.of() : vm.record().backendBytes();
+        if (attached.equals(started.backends())) {
+            return Answer.text(200, "");
+        }
+        return Answer.text(
+                409,
+                "QEMU of VM " + started.name() + " has taken RAM backends of " + attached
+                        + " B from splitmemd, and the domain" + " has " + started.backends()
+                        + " B; its log says why: libvirt's qemu/" + started.name() + ".log");
     }
 
     private Answer ended(UUID uuid) {

@@ -16,6 +16,9 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.RegisterExtension;
+import org.splitmem.hooks.domain.DomainXml;
+import org.splitmem.hooks.domain.ShimPaths;
+import org.splitmem.hooks.domain.SplitReady;
 import org.splitmem.memory.config.DaemonConfig;
 import org.splitmem.memory.testing.MemoryDirectory;
 import org.splitmem.memory.testing.Ports;
@@ -309,6 +312,25 @@ class ControlServerTest {
             assertThat(answer.body().strip()).isNotEmpty();
             assertThat(answer.body().strip().lines()).hasSize(1);
         }
+    }
+
+    /** As if the shim had not recognised QEMU's RAM: it would be in no books, and could never be split. */
+    @Test
+    void aVmWhoseRamIsNotTheDaemonsIsNotStarted() throws Exception {
+        String plain = "<domain type='kvm'><name>db1</name><uuid>" + TestVms.UUID_OF_VM
+                + "</uuid><memory unit='MiB'>64</memory></domain>";
+        String ready =
+                SplitReady.make(DomainXml.parse(plain), ShimPaths.INSTALLED).serialize();
+
+        HttpResponse<String> refused = ask("POST", "/v1/hooks/qemu/started/begin?guest=db1", ready);
+        control.vms().prepare(TestVms.record("db1", VmRecord.Phase.LOCAL, 64L << 20));
+        HttpResponse<String> started = ask("POST", "/v1/hooks/qemu/started/begin?guest=db1", ready);
+
+        assertThat(refused.statusCode()).isEqualTo(409);
+        assertThat(refused.body())
+                .contains(
+                        "QEMU of VM db1 has taken RAM backends of [] B from splitmemd, and the domain has [67108864] B");
+        assertThat(started.statusCode()).isEqualTo(200);
     }
 
     @Test
