@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # A small real OpenStack on this machine, of Debian's packages: a controller (MariaDB, RabbitMQ, Keystone, Placement, Glance,
-# Neutron, Nova, Kafka, nova-bridge) and compute hosts, which are virtual hosts as cluster.sh makes them, with libvirtd, splitmemd and nova-compute.
+# Neutron, Cinder, Nova, Kafka, nova-bridge) and compute hosts, which are virtual hosts as cluster.sh makes them, with libvirtd,
+# splitmemd, Open vSwitch and its agent, and nova-compute. Volumes are files of a GlusterFS, see aio/volume.sh.
 #
 # usage: aio.sh COMMAND ...
 #   up [N]                    make the cloud with hosts host1 ... hostN (10.79.0.1 ...; default 3 or as many as there are), its image
@@ -18,16 +19,26 @@
 #   stop HOST SERVICE [--kill]
 #   log HOST [SERVICE]        log of nova-compute (default), splitmemd, libvirtd, nova-api, ...
 #   bandwidth RATE|off        limit each host's link, both directions (500mbit, 1gbit, ...)
-#   prove [--junit FILE] [NAME...]
+#   prove [--junit FILE] [--all | NAME...]
 #                             boot servers, migrate and resize them through Nova's API, make services fail meanwhile, and check
-#                             every byte, Placement's books and Kafka's events: split, next, resize, undone, lost,
-#                             outage, plain, events (default: all)
+#                             every byte, Placement's books and Kafka's events. By default, in this order
+#       split                 a server with a network card, a config drive and a volume migrates split
+#       next                  a destination without sub-hosts is refused, the conductor takes the next
+#       resize                resizes, hard reboot, stop, shelve of a server that fits no host whole
+#       undone, lost, outage  aborts; services and whole hosts' daemons killed in mid-copy
+#       plain                 an ordinary server
+#       events                what Kafka has of all that
+#                             --all: before the events also
+#       soft-reboot           a split server that is rebooted softly comes up split
+#       evacuate              a split server's host dies, and comes back
+#       groups, zones         sub-hosts respect server groups, availability zones and disabled services
 #   console SERVER            what the server's guest has written where the server is now
 #
 #   $SPLITMEM_AIO_STATE       all files of the cloud (default /var/lib/splitmem-aio)
 #   $SPLITMEM_AIO_HOST_MEMORY MiB that Placement is told each host has for guests (default 6144)
 #   $SPLITMEM_AIO_LEND        what each host lends to others (default 4GiB)
 #   $SPLITMEM_AIO_WORKLOAD    the guest's work, see guest/memload.c (default "mb=300 hot=0.1 sweep=6")
+#   $SPLITMEM_PATIENCE        all limits of waiting are multiplied by this, for a slow or busy machine (default 1)
 #   $SPLITMEM_AIO_TOKEN_SECONDS   how long a token of Keystone is valid (default 3600)
 #   $SPLITMEM_AIO_RECONCILE_SECONDS   reconcile.interval-s of nova-bridge (default 5)
 #
@@ -44,12 +55,12 @@ SPLITMEM_DEVSTACK_STATE=${SPLITMEM_AIO_STATE:-/var/lib/splitmem-aio}
 # shellcheck disable=SC2034 # for the parts
 HOST_PREFIX=host SUBNET=10.79.0 WITH_DAEMON=yes HOST_MEMORY=${SPLITMEM_AIO_HOST_MEMORY:-6144}
 for part in cluster/process cluster/namespace cluster/network cluster/libvirt cluster/daemon cluster/hosts \
-  aio/settings aio/config aio/database aio/controller aio/bridge aio/compute aio/tenant aio/server aio/books aio/proofs aio/prove; do
+  aio/settings aio/config aio/network aio/volume aio/database aio/controller aio/bridge aio/compute aio/tenant aio/server aio/devices aio/books aio/proofs aio/everyday aio/placing aio/prove; do
   # shellcheck source=/dev/null
   . "$HERE/$part.sh"
 done
-CONTROLLER_SERVICES=(epmd rabbitmq mariadb keystone placement glance neutron nova-conductor nova-scheduler nova-api kafka nova-bridge)
-HOST_SERVICES=(libvirtd splitmemd sshd nova-compute)
+CONTROLLER_SERVICES=(epmd rabbitmq mariadb keystone placement glance neutron share cinder-api cinder-scheduler cinder-volume nova-conductor nova-scheduler nova-api kafka nova-bridge)
+HOST_SERVICES=(libvirtd splitmemd sshd ovsdb ovs neutron-agent nova-compute)
 
 parse_up() {
   (($# < 2)) || die "up takes one number (see --help)"
@@ -121,6 +132,7 @@ bring_up_cloud() { # STARTED
   for name in $(known_hosts); do start_compute "$name"; done
   create_images
   create_flavors
+  create_network
   await_computes
 }
 
@@ -142,7 +154,7 @@ remove_cloud() {
   destroy_hosts "${names[@]}" "$CONTROLLER"
   unpin switch.net
   release_pins
-  rm -rf --one-file-system "$RUN" "$HOSTS" "$DIST" "$ETC" "$MYSQL" "$PYTHON_TREE" "$NOVA_VIRT" "$STATE"/{rabbit,keystone,glance,locks,kafka,bridge} \
+  rm -rf --one-file-system "$RUN" "$HOSTS" "$DIST" "$ETC" "$MYSQL" "$PYTHON_TREE" "$NOVA_VIRT" "$STATE"/{rabbit,keystone,glance,cinder,volumes,share-programs,locks,kafka,bridge} \
     "$KEY_FILE" "$LEND_FILE" "$BANDWIDTH_FILE" "$STATE"/{id_ed25519,hostkey}{,.pub}
 }
 

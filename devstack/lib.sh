@@ -23,9 +23,10 @@ need_root() { [[ $(id -u) == 0 ]] || die "needs root (namespaces, mounts, libvir
 now() { printf '%s\n' "$EPOCHREALTIME"; }
 elapsed() { awk -v a="$1" -v b="$EPOCHREALTIME" 'BEGIN { printf "%.1f", b - a }'; }
 
-# wait_for LIMIT_SECONDS WHAT COMMAND...: retries COMMAND until it succeeds; after the limit says so and returns 1.
+# wait_for LIMIT_SECONDS WHAT COMMAND...: retries COMMAND until it succeeds; after the limit says so and returns 1. On a machine that
+# is slow, or busy with something else, $SPLITMEM_PATIENCE times the limit.
 wait_for() {
-  local limit=$1 what=$2 deadline
+  local limit=$(($1 * ${SPLITMEM_PATIENCE:-1})) what=$2 deadline
   shift 2
   deadline=$((${EPOCHREALTIME/./} + limit * 1000000))
   until "$@" >/dev/null 2>&1; do

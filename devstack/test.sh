@@ -7,7 +7,7 @@
 #   3. the tests that need root, and the system tests: real guests on virtual hosts, see system-tests/
 #   4. the proofs on a real OpenStack with Kafka, see aio.sh
 #
-#   --nightly        30 split migrations, of guests up to 4 GiB, instead of a few small ones: an hour more
+#   --nightly        30 split migrations, of guests up to 4 GiB, instead of a few small ones, and all proofs: an hour more
 #   --only PATTERN   build, then run only tests whose class matches, of whatever kind: OneToOneTest, 'Abort*', PlanTest#the*
 #   --no-openstack   without the fourth, which takes a quarter of an hour, and installs OpenStack's packages
 #
@@ -94,13 +94,14 @@ nova_driver_step() {
 
 # The proofs on a real OpenStack. Its set-up waits for what was built, and shares nothing with the hosts of the other tests.
 openstack_step() {
-  local log=$OUTPUT/openstack.log started status=0
+  local log=$OUTPUT/openstack.log started status=0 proofs=()
   local report=$REPOSITORY/nova-bridge/target/surefire-reports/TEST-openstack.xml
   started=$(now)
+  if [[ $NIGHTLY == yes ]]; then proofs=(--all); fi
   say "== openstack: aio.sh up; aio.sh prove (whole output: $log; logs of the services: $SPLITMEM_AIO_STATE/log)"
   find "$REPOSITORY" -path '*/target/surefire-reports/*' -delete
   mkdir -p "$(dirname "$report")"
-  { "$HERE/aio.sh" up && timeout --foreground -k 60 3000 "$HERE/aio.sh" prove --junit "$report"; } 2>&1 |
+  { "$HERE/aio.sh" up && timeout --foreground -k 60 3000 "$HERE/aio.sh" prove --junit "$report" "${proofs[@]}"; } 2>&1 |
     tee "$log" | grep --line-buffered -E '^(==|--|OpenStack|aio.sh:|installing)' || status=${PIPESTATUS[0]}
   ((status == 0)) || grep -B 12 '^aio.sh:' "$log" || true
   count openstack "$status"

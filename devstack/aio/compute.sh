@@ -19,6 +19,25 @@ install_driver() {
   rm -rf "$new"
 }
 
+complete_host() { # NAME
+  [[ $1 != "$CONTROLLER" ]] || return 0
+  connect_to_servers "$1"
+  fix_memory "$1"
+}
+
+# The memory of a host is $SPLITMEM_AIO_HOST_MEMORY MiB, whatever this machine has, which may become more at any time. libvirt's
+# figure, and with it Nova's, is the sum of the NUMA nodes' (virNumaGetNodeMemory).
+fix_memory() { # NAME
+  local file=$HOSTS/$1/node node kib=$((HOST_MEMORY * 1024))
+  (($(awk '$1 == "MemTotal:" { print $2 }' /proc/meminfo) > kib)) || die "a host is to have $HOST_MEMORY MiB: more than this machine"
+  for node in /sys/devices/system/node/node[0-9]*; do
+    node=${node##*/node}
+    printf 'Node %s MemTotal: %15d kB\nNode %s MemFree: %16d kB\n' "$node" "$kib" "$node" "$kib" >"$file$node-meminfo"
+    kib=0 # the first node has all of it
+    (in_host "$1" mount --bind "$file$node-meminfo" "/sys/devices/system/node/node$node/meminfo")
+  done
+}
+
 # A key of its own for all hosts: Nova on one copies files to another as root.
 create_ssh_keys() {
   local key
@@ -30,7 +49,7 @@ create_ssh_keys() {
 configure_nova() { # NAME
   local dir=$HOSTS/$1 ssh=$HOSTS/$1/ssh
   mkdir -p "$dir/etc-nova/provider_config" "$dir"/lib-nova/{instances,keys,tmp}
-  cp /etc/nova/{api-paste.ini,rootwrap.conf} "$dir/etc-nova/"
+  cp "$(shipped nova api-paste.ini)" /etc/nova/rootwrap.conf "$dir/etc-nova/"
   cp -r /etc/nova/rootwrap.d "$dir/etc-nova/"
   compute_config "$1" >"$dir/etc-nova/nova.conf"
   provider_config >"$dir/etc-nova/provider_config/splitmem.yaml"
@@ -52,12 +71,13 @@ start_compute() { # NAME
     start_in_host "$name" sshd /usr/sbin/sshd -D -e -f /dev/null -h "$STATE/hostkey" -o ListenAddress="$(host_address "$name")" \
       -o PidFile=none -o StrictModes=no -o "Subsystem=sftp internal-sftp"
   fi
+  start_network "$name"
   start_nova_compute "$name"
 }
 
 start_nova_compute() { # NAME
   is_running "$1.nova-compute" ||
-    start_in_host "$1" nova-compute env PYTHONPATH="$PYTHON_TREE" nova-compute --config-file /etc/nova/nova.conf
+    start_in_host "$1" nova-compute env PYTHONPATH="$PYTHON_TREE" "$(with_share)" nova-compute --config-file /etc/nova/nova.conf
 }
 
 computes_are_up() {

@@ -28,16 +28,26 @@ token_validation() { # USER
   printf 'www_authenticate_uri = %s\nservice_token_roles = service\nservice_token_roles_required = true\n' "$(keystone_url)"
 }
 
+# shipped PROJECT FILE: where the package has it; since Debian 13 files that nobody is to edit are not in /etc.
+shipped() {
+  local path
+  for path in "/etc/$1/$2" "/usr/share/$1-common/$2"; do
+    if [[ -e $path ]]; then printf '%s\n' "$path"; return 0; fi
+  done
+  die "the packages of $1 have no $2"
+}
+
 write_controller_config() {
   mkdir -p "$ETC"/{keystone,glance,placement,neutron,nova} "$STATE"/{glance,locks}
   keystone_config >"$ETC/keystone/keystone.conf"
   placement_config >"$ETC/placement/placement.conf"
   glance_config >"$ETC/glance/glance-api.conf"
   neutron_config >"$ETC/neutron/neutron.conf"
-  cp /etc/neutron/api-paste.ini "$ETC/neutron/"
+  cp "$(shipped neutron api-paste.ini)" "$ETC/neutron/"
   { nova_config "$STATE/locks" && printf '[api_database]\nconnection = %s\n[database]\nconnection = %s\n' "$(database nova_api)" "$(database nova)"; } \
     >"$ETC/nova/nova.conf"
-  cp /etc/nova/api-paste.ini "$ETC/nova/"
+  cp "$(shipped nova api-paste.ini)" "$ETC/nova/"
+  write_cinder_config
 }
 
 keystone_config() {
@@ -84,7 +94,6 @@ $(token_validation glance)
 EOF
 }
 
-# No agents and no mechanism drivers: servers have no network (--nic none). Nova wants a network service to talk to all the same.
 neutron_config() {
   cat <<EOF
 [DEFAULT]
@@ -94,17 +103,23 @@ service_plugins = router
 api_workers = 1
 rpc_workers = 1
 transport_url = $(rabbit)
-notify_nova_on_port_status_changes = false
-notify_nova_on_port_data_changes = false
+notify_nova_on_port_status_changes = true
+notify_nova_on_port_data_changes = true
+[nova]
+$(service_auth nova)
 [database]
 connection = $(database neutron)
 [oslo_concurrency]
 lock_path = $STATE/locks
 [ml2]
-type_drivers = local
-tenant_network_types = local
-mechanism_drivers =
+type_drivers = flat
+tenant_network_types =
+mechanism_drivers = openvswitch
 extension_drivers =
+[ml2_type_flat]
+flat_networks = servers
+[securitygroup]
+enable_security_group = false
 $(token_validation neutron)
 EOF
 }
@@ -152,15 +167,6 @@ EOF
   done
 }
 
-# Placement is told that a host has $SPLITMEM_AIO_HOST_MEMORY MiB for guests, whatever this machine has. libvirt's figure is the
-# one that Nova subtracts from; on virtual machines with hot-plugged memory it is not that of /proc/meminfo.
-reserved_memory() { # NAME
-  local total
-  total=$(in_host "$1" virsh -q -c qemu:///system nodeinfo | awk '$1 == "Memory" { print int($3 / 1024) }')
-  ((total > HOST_MEMORY)) || die "a host is to have $HOST_MEMORY MiB, but libvirt says that this machine has $total"
-  printf '%s\n' $((total - HOST_MEMORY))
-}
-
 compute_config() { # NAME
   local name=$1 address
   address=$(host_address "$name")
@@ -170,10 +176,11 @@ host = $name
 my_ip = $address
 compute_driver = splitmem.driver.SplitMemLibvirtDriver
 state_path = /var/lib/nova
-reserved_host_memory_mb = $(reserved_memory "$name")
+reserved_host_memory_mb = 0
 reserved_host_disk_mb = 1024
 ram_allocation_ratio = 1.0
 shutdown_timeout = 2
+config_drive_format = iso9660
 EOF
   nova_config /var/lib/nova/tmp | grep -v '^\[DEFAULT\]$' # goes on in the same section
   cat <<EOF
@@ -195,7 +202,7 @@ EOF
 # The paths of "prepare" are splitmemd's own here; only where the program is has to be said.
 splitmem_config() {
   service_auth splitmem
-  printf 'prepare_command = %s\n' "$DIST/bin/splitmem prepare"
+  printf 'prepare_command = %s\nrequest_timeout = %s\n' "$DIST/bin/splitmem prepare" $((10 * ${SPLITMEM_PATIENCE:-1}))
 }
 
 # Every host lends.

@@ -73,6 +73,7 @@ start_controller_services() {
   start_on_controller glance glance-api --config-file "$ETC/glance/glance-api.conf"
   start_on_controller neutron neutron-server --config-file "$ETC/neutron/neutron.conf"
   await_service rabbitmq 90 port_is_open 5672
+  start_cinder
   for service in conductor scheduler api; do
     start_on_controller "nova-$service" env PYTHONPATH="$PYTHON_TREE" "nova-$service" --config-file "$ETC/nova/nova.conf"
   done
@@ -82,6 +83,7 @@ await_controller_services() {
   await_service placement 60 port_is_open 8778
   await_service glance 120 port_is_open 9292
   await_service neutron 120 port_is_open 9696
+  await_service cinder-api 120 port_is_open 8776
   await_service nova-api 180 port_is_open 8774
   # The very first request of a Neutron 21 worker must not be for ports: it fails before the others are mapped.
   wait_for 60 "neutron to list networks" networks_are_listed

@@ -80,7 +80,7 @@ make_template() {
     --skip-test-db >"$LOGS/$CONTROLLER/mariadb-install.log" 2>&1 || die "no database, see $LOGS/$CONTROLLER/mariadb-install.log"
   start_database
   secure_database
-  for database in keystone glance placement neutron nova nova_api nova_cell0 splitmem; do
+  for database in keystone glance placement neutron cinder nova nova_api nova_cell0 splitmem; do
     sql "CREATE DATABASE $database CHARACTER SET utf8mb3"
   done
   create_schemas
@@ -105,6 +105,7 @@ create_schemas() {
   local jobs=() job failed=0
   schemas_of_small_ones & jobs+=($!)
   schemas_of_nova & jobs+=($!)
+  logged cinder-db cinder-manage --config-file "$ETC/cinder/cinder.conf" db sync & jobs+=($!)
   logged neutron-db neutron-db-manage --config-file "$ETC/neutron/neutron.conf" upgrade heads & jobs+=($!)
   for job in "${jobs[@]}"; do wait "$job" || failed=1; done
   ((failed == 0)) || die "no schemas (see above)"
@@ -141,16 +142,17 @@ create_catalog() {
   local entry type name port interface user
   {
     for entry in image:glance:9292 placement:placement:8778 network:neutron:9696 compute:nova:8774/v2.1 \
+      'volumev3:cinderv3:8776/v3/%(project_id)s' \
       split-migration:nova-bridge:8790; do
       IFS=: read -r type name port <<<"$entry"
       echo "service create --name $name $type"
       for interface in public internal admin; do
-        echo "endpoint create --region RegionOne $type $interface http://$CONTROLLER_ADDRESS:$port"
+        echo "endpoint create --region RegionOne $type $interface \"http://$CONTROLLER_ADDRESS:$port\""
       done
     done
     echo "project create service"
     echo "role create service"
-    for user in nova placement glance neutron splitmem nova-bridge; do
+    for user in nova placement glance neutron cinder splitmem nova-bridge; do
       echo "user create --password $PASSWORD --project service $user"
       echo "role add --user $user --project service admin"
       echo "role add --user $user --project service service"

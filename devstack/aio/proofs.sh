@@ -2,16 +2,20 @@
 # The proofs, each with what only it needs.
 
 prove_split() {
-  local started bridge_before processed
-  say "== a split server migrates to a host that has only its main share free"
-  boot split.small host1
+  local started bridge_before processed plan
+  say "== a split server with a network card, a config drive and a volume migrates to a host that has only its main share free"
+  boot split.small host1 "${WITH_DEVICES[@]}"
+  await_devices host1
   check "splitmemd has its RAM" test "$(daemon_vm host1 .state)" == LOCAL
   occupy host2 256
   check_books "before" "host1=5632 host2=256 host3=6144" "host1=256"
-  check "splitmem plan explains why host3" grep -q '^host3 .*chosen' <<<"$(explained_plan)"
+  plan=$(explained_plan 2>&1) || true
+  grep -q '^host3 .*chosen' <<<"$plan" || die "splitmem plan does not explain why host3: $plan"
+  say "  ok: splitmem plan explains why host3"
   set_bandwidth "$SLOW" # until all was looked at that is to be seen during it
   bridge_before=$(bridge_seconds)
   started=$(now)
+  begin_pinging
   live_migrate host2
   wait_for 60 "the migration to copy" copying || die "the migration does not copy"
   processed=$(processed_bytes)
@@ -21,6 +25,8 @@ prove_split() {
   watch_migration "$started"
   set_bandwidth off
   arrived "$started" host2
+  end_pinging
+  check_devices host2
   check_books_soon "after it" "host1=6144 host2=0 host3=5888" "host3=256"
   say "  nova-bridge took $(awk -v a="$bridge_before" -v b="$(bridge_seconds)" 'BEGIN { printf "%.3f", b - a }') s of it"
   check_split host2 host3
@@ -31,10 +37,12 @@ prove_split() {
   check_nothing_left
 }
 
-explained_plan() {
+explained_plan() { explained_plan_for host2 --source host1; }
+
+explained_plan_for() { # MAIN-HOST [ARGS...]
   (in_host "$CONTROLLER" env OS_AUTH_URL="$(keystone_url)" OS_USERNAME=admin OS_PASSWORD="$PASSWORD" OS_PROJECT_NAME=admin \
     OS_USER_DOMAIN_NAME=Default OS_PROJECT_DOMAIN_NAME=Default "$DIST/bin/splitmem" plan --explain --ram-mb 512 --main-mb 256 \
-    --source host1 --destination host2)
+    --destination "$1" "${@:2}")
 }
 
 # What Nova has waited for plans and starts so far.

@@ -12,16 +12,19 @@ server_host() { server_field OS-EXT-SRV-ATTR:host; }
 server_console() { printf '%s\n' "$HOSTS/$1/lib-nova/instances/$SERVER/console.log"; } # HOST
 server_is() { [[ $(server_field status) == "$1" && $(server_field OS-EXT-STS:task_state) == null ]]; } # STATUS
 
+PLAIN_ARGUMENTS=(--image splitmem-guest --nic none)
+
 check() { # WHAT COMMAND...
   local what=$1
   shift
   if "$@"; then say "  ok: $what"; else die "not so: $what"; fi
 }
 
-boot() { # FLAVOR HOST: sets SERVER
-  local started
+boot() { # FLAVOR HOST [ARGS...]: sets SERVER; without ARGS of "server create" it has no network
+  local started arguments=("${@:3}")
   started=$(now)
-  SERVER=$( (openstack_client server create "proof-$1" --flavor "$1" --image splitmem-guest --nic none --host "$2" -f value -c id) )
+  ((${#arguments[@]})) || arguments=("${PLAIN_ARGUMENTS[@]}")
+  SERVER=$( (openstack_client server create "proof-$1" --flavor "$1" --host "$2" "${arguments[@]}" -f value -c id) )
   wait_for 180 "$1 to be ACTIVE" active_or_error || true
   [[ $(server_field status) == ACTIVE ]] || die "no server: $(server_field fault | cut -c1-600)"
   say "$1 ACTIVE on $2 after $(elapsed "$started") s"

@@ -19,11 +19,12 @@ PACKAGES=(qemu-system-x86 qemu-utils libvirt-daemon-system libvirt-clients iprou
   mariadb-server rabbitmq-server keystone placement-api glance-api neutron-server
   nova-api nova-conductor nova-scheduler nova-compute nova-compute-qemu
   python3-openstackclient python3-osc-placement python3-pymysql python3-pip python3-setuptools python3-wheel
-  uwsgi-core uwsgi-plugin-python3 openssh-server openssh-client jq python3-jsonschema)
+  uwsgi-core uwsgi-plugin-python3 openssh-server openssh-client jq python3-jsonschema
+  neutron-openvswitch-agent openvswitch-switch ethtool cinder-api cinder-scheduler cinder-volume glusterfs-server genisoimage)
 
 # The packages' configuration scripts would otherwise set up databases and services of this machine.
 PACKAGES_ASKING=(nova-common:nova nova-api:nova keystone:keystone glance-common:glance glance-api:glance neutron-common:neutron
-  neutron-server:neutron placement-common:placement placement-api:placement)
+  neutron-server:neutron placement-common:placement placement-api:placement cinder-common:cinder cinder-api:cinder cinder-volume:cinder)
 
 host_address() { # NAME
   if [[ $1 == "$CONTROLLER" ]]; then
@@ -33,11 +34,13 @@ host_address() { # NAME
   fi
 }
 
-# What a compute host has for itself besides libvirt's and splitmemd's files; the controller needs nothing of it.
+# What a host has for itself besides libvirt's and splitmemd's files: all of them the share, compute hosts Nova and the switch.
 further_directories() { # NAME
+  printf '%s\n' "/run/gluster:$HOSTS/$1/run-gluster"
   [[ $1 != controller ]] || return 0
   printf '%s\n' "/etc/nova:$HOSTS/$1/etc-nova" "/var/lib/nova:$HOSTS/$1/lib-nova" "/root/.ssh:$HOSTS/$1/ssh" \
-    "/run/sshd:$HOSTS/$1/run-sshd" "$NOVA_PACKAGE/virt:$NOVA_VIRT"
+    "/run/sshd:$HOSTS/$1/run-sshd" "$NOVA_PACKAGE/virt:$NOVA_VIRT" \
+    "/etc/openvswitch:$HOSTS/$1/etc-openvswitch" "/run/openvswitch:$HOSTS/$1/run-openvswitch" "/var/log/openvswitch:$LOGS/$1/openvswitch"
 }
 
 # The databases, and with them the passwords in them, are made once and kept in the cache.

@@ -3,7 +3,7 @@
 
 GUEST=$CACHE/guest
 WORKLOAD=${SPLITMEM_AIO_WORKLOAD:-mb=300 hot=0.1 sweep=6}
-KERNEL_ARGUMENTS="console=ttyS0 quiet panic=-1 mitigations=off pti=on" # as in guest/domain.sh, which says why
+KERNEL_ARGUMENTS="console=ttyS0 quiet panic=-1 mitigations=off pti=on power=1" # as in guest/domain.sh, which says why
 
 image_id() { (openstack_client image show "$1" -f value -c id) 2>/dev/null; } # NAME
 
@@ -26,6 +26,8 @@ create_images() {
   ramdisk=$(create_image splitmem-guest-ramdisk ari "$GUEST/initrd.gz")
   create_image splitmem-guest raw "$GUEST/root.raw" --property kernel_id="$kernel" --property ramdisk_id="$ramdisk" \
     --property os_command_line="$KERNEL_ARGUMENTS $WORKLOAD" >/dev/null
+  create_image splitmem-guest-devices raw "$GUEST/root.raw" --property kernel_id="$kernel" --property ramdisk_id="$ramdisk" \
+    --property os_command_line="$KERNEL_ARGUMENTS $WORKLOAD devices=1" >/dev/null # works on a network card, a config drive and a volume
 }
 
 create_flavors() {

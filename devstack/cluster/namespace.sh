@@ -79,8 +79,12 @@ create_host() {
     HOSTS='$HOSTS' NAMESPACES='$NAMESPACES'; mount_host '$name'") ||
     die "could not set up the file systems of $name"
   connect_host "$name"
+  complete_host "$name"
   : >"$dir/made"
 }
+
+# What else a new host gets, from those who source this.
+complete_host() { :; }
 
 # Runs inside the new namespaces, with the list of host_directories as its input.
 mount_host() {
