@@ -2,6 +2,7 @@
 # Makes a root: in a directory of another name, which is renamed when complete, so what was interrupted is never taken for a root.
 
 BOOTSTRAP_SECONDS=1200
+BOOTSTRAP="" # pid of a debootstrap that is under way
 KEYRING=/usr/share/keyrings/debian-archive-keyring.gpg
 
 # Held in common by everything that runs in a root. A root is replaced or removed only when that is over.
@@ -31,12 +32,16 @@ bootstrap() { # SUITE
   install_packages debootstrap debian-archive-keyring
   rm -rf --one-file-system "$new" "$ROOTS"/.removed.*
   # shellcheck disable=SC2064  # the present value
-  trap "tell_failure \$?; rm -rf --one-file-system '$new' '$new.keys.gpg'" EXIT
+  trap "tell_failure \$?; take_away '$new'" EXIT
   trap 'exit 130' INT
   trap 'exit 143' TERM
   say "making a root of $suite from $(mirror Debian http://deb.debian.org/debian) (log: $LOG)" >&2
   STAGE="debootstrap could not make a root of $suite"
-  run_debootstrap "$suite" "$new" >"$LOG" 2>&1
+  # In the background, so that a signal ends it at once.
+  run_debootstrap "$suite" "$new" >"$LOG" 2>&1 &
+  BOOTSTRAP=$!
+  wait "$BOOTSTRAP"
+  BOOTSTRAP=""
   STAGE="the root of $suite could not be configured"
   configure_root "$suite" "$new" >>"$LOG" 2>&1
   enter "$new" none bash -euc "$(declare -f apt_get finish_root); finish_root" >>"$LOG" 2>&1
@@ -53,6 +58,12 @@ tell_failure() { # EXIT CODE
   warn "$STAGE (see above; whole log: $LOG)"
 }
 
+take_away() { # DIRECTORY: what is not complete
+  if [[ -n $BOOTSTRAP ]]; then kill "$BOOTSTRAP" 2>/dev/null || true; fi
+  # Its last processes may still write for a moment.
+  wait_for 10 "$1 to be removed" rm -rf --one-file-system "$1" "$1.keys.gpg" || true
+}
+
 # debootstrap mounts file systems in the root. In namespaces of its own, they are gone with it whatever ends it.
 run_debootstrap() { # SUITE DIRECTORY
   local suite=$1 script="" arguments=() proxy=""
@@ -66,7 +77,8 @@ run_debootstrap() { # SUITE DIRECTORY
   eval "$(apt-config shell proxy Acquire::http::Proxy 2>/dev/null || true)"
   [[ -z $proxy || $proxy == DIRECT ]] || export http_proxy=$proxy https_proxy=${https_proxy:-$proxy}
   # Nothing of a root that is not complete is worth a sync to disk.
-  DPKG_FORCE=unsafe-io timeout --foreground "$BOOTSTRAP_SECONDS" \
+  # Each process of the chain is killed when the one before it ends.
+  DPKG_FORCE=unsafe-io setpriv --pdeathsig KILL timeout --foreground "$BOOTSTRAP_SECONDS" \
     setpriv --pdeathsig KILL unshare --mount --propagation private --pid --fork --kill-child debootstrap "${arguments[@]}" </dev/null
 }
 
