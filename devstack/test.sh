@@ -1,15 +1,19 @@
 #!/usr/bin/env bash
 # Everything that has to pass, from a fresh machine to the verdict: N passed, N failed.
 #
-# usage: test.sh [--nightly] [--only PATTERN] [--no-openstack]
+# usage: test.sh [--nightly] [--only PATTERN] [--no-openstack] [--no-roots]
 #   1. build and check: mvn verify, which compiles, checks formats and dependencies, and runs the unit tests, also those in C
 #   2. the Nova driver's tests, by pytest
 #   3. the tests that need root, and the system tests: real guests on virtual hosts, see system-tests/
-#   4. the proofs on a real OpenStack with Kafka, see aio.sh
+#   4. the demo, here and in a root of Debian 13 with its own QEMU, libvirt and JDK, and there the system tests that have to pass
+#      on each of them, see matrix.sh
+#   5. the proofs on a real OpenStack with Kafka, see aio.sh
 #
-#   --nightly        30 split migrations, of guests up to 4 GiB, instead of a few small ones, and all proofs: an hour more
+#   --nightly        30 split migrations, of guests up to 4 GiB, instead of a few small ones, all proofs, and a build with each JDK:
+#                    two hours more
 #   --only PATTERN   build, then run only tests whose class matches, of whatever kind: OneToOneTest, 'Abort*', PlanTest#the*
-#   --no-openstack   without the fourth, which takes a quarter of an hour, and installs OpenStack's packages
+#   --no-openstack   without the fifth, which takes a quarter of an hour, and installs OpenStack's packages
+#   --no-roots       without the fourth, which downloads a Debian and its packages into /var/lib/splitmem-roots once
 #
 # Installs Debian packages that are missing. Complete output goes to target/test/*.log; of system tests that fail, the daemons'
 # logs and the guests' consoles are kept in system-tests/target/system-tests/, the OpenStack's logs in its directory. The virtual
@@ -26,14 +30,16 @@ export SPLITMEM_AIO_STATE=$SPLITMEM_DEVSTACK_STATE-openstack
 
 OUTPUT=$REPOSITORY/target/test
 HOSTS=5 # as in the system tests' Cluster
-PASSED=0 FAILED=0 SKIPPED=0 PREPARING=""
+PASSED=0 FAILED=0 SKIPPED=0
+declare -A PREPARING=() # pids of what is prepared beside the build
 
 parse() {
-  NIGHTLY=no ONLY="" OPENSTACK=yes
+  NIGHTLY=no ONLY="" OPENSTACK=yes ROOTS=yes
   while (($#)); do
     case $1 in
       --nightly) NIGHTLY=yes ;;
       --no-openstack) OPENSTACK=no ;;
+      --no-roots) ROOTS=no ;;
       --only) ONLY=${2:?--only needs a pattern}; shift ;;
       -h | --help) usage; exit 0 ;;
       *) die "unknown option '$1' (see --help)" ;;
@@ -63,17 +69,17 @@ step() {
   say "== $name took $(elapsed "$started") s"
 }
 
-# Beside the build, which leaves the machine half idle: packages and databases take minutes.
-prepare_openstack() {
-  "$HERE/aio.sh" prepare >"$OUTPUT/openstack-prepare.log" 2>&1 &
-  PREPARING=$!
+# prepare NAME SCRIPT: beside the build, which leaves the machine half idle: packages and databases take minutes.
+prepare() {
+  "$HERE/$2" prepare >"$OUTPUT/$1-prepare.log" 2>&1 &
+  PREPARING[$1]=$!
 }
 
-await_prepared() {
-  local job=$PREPARING
+await_prepared() { # NAME
+  local job=${PREPARING[$1]:-}
   [[ -n $job ]] || return 0
-  PREPARING=""
-  wait "$job" || warn "the OpenStack could not be prepared; it will be tried again (see $OUTPUT/openstack-prepare.log)"
+  unset "PREPARING[$1]"
+  wait "$job" || warn "the $1 could not be prepared; it will be tried again (see $OUTPUT/$1-prepare.log)"
 }
 
 # The Nova driver's tests, with the distribution's Python and Nova.
@@ -109,6 +115,18 @@ openstack_step() {
   say "== openstack took $(elapsed "$started") s"
 }
 
+# matrix_step NAME MATRIX-ARGUMENTS...
+matrix_step() {
+  local name=$1 log=$OUTPUT/$1.log started status=0
+  shift
+  started=$(now)
+  say "== $name: matrix.sh $* (whole output: $log)"
+  find "$REPOSITORY" -path '*/target/surefire-reports/*' -delete
+  "$HERE/matrix.sh" "$@" 2>&1 | tee "$log" || status=${PIPESTATUS[0]}
+  count "$name" "$status"
+  say "== $name took $(elapsed "$started") s"
+}
+
 # count NAME STATUS: adds up the reports. A build that failed without a failed test is a failure, too.
 count() {
   local name=$1 status=$2 tests failed skipped
@@ -131,12 +149,12 @@ set_up_hosts() {
 
 # The verdict is the last line, whatever happened.
 take_down() {
-  local status=$?
+  local status=$? job
   trap - EXIT INT TERM
-  if [[ -n $PREPARING ]]; then
-    kill "$PREPARING" 2>/dev/null || true
-    wait "$PREPARING" || true
-  fi
+  for job in "${PREPARING[@]}"; do
+    kill "$job" 2>/dev/null || true
+    wait "$job" || true
+  done
   "$HERE/cluster.sh" down || true
   "$HERE/aio.sh" down || true
   if ((status != 0 && FAILED == 0)); then FAILED=1; fi
@@ -162,14 +180,18 @@ main() {
     set_up_hosts
     step chosen-tests -Psystem "${checks[@]}" "${options[@]}" -Dtest="$ONLY" -Dsurefire.failIfNoSpecifiedTests=false package
   else
-    if [[ $OPENSTACK == yes ]]; then prepare_openstack; fi
+    if [[ $OPENSTACK == yes ]]; then prepare openstack aio.sh; fi
+    if [[ $ROOTS == yes ]]; then prepare roots matrix.sh; fi
     step build-and-unit-tests verify
-    await_prepared
+    await_prepared openstack
     nova_driver_step
     if [[ -x $DISTRIBUTION/bin/splitmemd ]]; then
       set_up_hosts
       step root-and-system-tests -Psystem "${checks[@]}" "${options[@]}" '-Dtests.groups=root | system' package
-      "$HERE/cluster.sh" down # the OpenStack needs the memory
+      "$HERE/cluster.sh" down # what follows needs the memory
+      await_prepared roots
+      if [[ $ROOTS == yes ]]; then matrix_step matrix run; fi
+      if [[ $ROOTS == yes && $NIGHTLY == yes ]]; then matrix_step jdks jdk; fi
       if [[ $OPENSTACK == yes ]]; then openstack_step; fi
     fi
   fi
