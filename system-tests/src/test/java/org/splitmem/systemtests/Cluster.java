@@ -13,6 +13,7 @@ import org.splitmem.cli.control.ControlClient;
 
 /** The virtual hosts h1, h2, ... of devstack/cluster.sh, and what can be done to them. For one thread. */
 final class Cluster {
+    /** As many as devstack/test.sh has brought up before. */
     static final int HOSTS = 5;
 
     private static final String DEFAULT_STATE = "/var/lib/splitmem-test";
