@@ -1,11 +1,19 @@
+"""One parser for Nova's API and the driver, with the table of cases that nova-bridge's test reads, too."""
+import json
 import types
 
+from conftest import REPOSITORY
 from nova.api.validation.extra_specs import validators
 from nova import exception
 import pytest
 
 from splitmem_nova import extra_specs
 from splitmem_nova import flavors
+
+TABLE = json.loads((REPOSITORY / 'nova-bridge/src/test/resources/extra-specs.json').read_text())
+CASES = TABLE['cases']
+TAKEN = [case for case in CASES if 'parsed' in case]
+REFUSED = [case for case in CASES if 'refused' in case]
 
 
 @pytest.fixture(autouse=True)
@@ -15,39 +23,72 @@ def registered(monkeypatch):
     monkeypatch.setattr(validators, 'NAMESPACES', validators.NAMESPACES | {'splitmem'})
 
 
-@pytest.mark.parametrize('spec', [
-    'enabled=true', 'mode=auto', 'mode=always', 'mode=never', 'min_sub_hosts=1', 'max_sub_hosts=16', 'replicas=1',
-    'aggregate=lenders', 'handover=hybrid', 'handover=complete'])
-def test_allowed(spec):
-    validators.validate('splitmem:' + spec.split('=')[0], spec.split('=')[1])
+def label(case):
+    return ' '.join('%s=%s' % spec for spec in case['specs'].items())
 
 
-@pytest.mark.parametrize('spec', [
-    'enabled=perhaps', 'mode=sometimes', 'min_sub_hosts=0', 'min_sub_hosts=many', 'max_sub_hosts=17', 'replicas=2', 'replicas=0',
-    'handover=post-copy', 'unheard_of=1'])
-def test_refused(spec):
-    with pytest.raises(exception.ValidationError):
-        validators.validate('splitmem:' + spec.split('=')[0], spec.split('=')[1])
+def flavor(specs, memory_mb=512):
+    return types.SimpleNamespace(memory_mb=memory_mb, extra_specs=specs)
 
 
-def instance(**extra_specs):
-    specs = {key.replace('__', ':'): value for key, value in extra_specs.items()}
-    return types.SimpleNamespace(uuid='u', name='n', project_id='p', user_id='q',
-                                 flavor=types.SimpleNamespace(memory_mb=512, extra_specs=specs))
+@pytest.mark.parametrize('case', TAKEN, ids=label)
+def test_what_is_allowed_means_what_the_table_says(case):
+    assert flavors.parse(case['specs'])._asdict() == {**TABLE['defaults'], **case['parsed']}
 
 
-@pytest.mark.parametrize('value, split', [('true', True), ('True', True), ('1', True), ('false', False), ('', False)])
-def test_enabled(value, split):
-    assert flavors.is_split(instance(splitmem__enabled=value).flavor) is split
+@pytest.mark.parametrize('case', REFUSED, ids=label)
+def test_what_is_refused_is_named_at_the_beginning(case):
+    with pytest.raises(flavors.WrongExtraSpec) as refused:
+        flavors.parse(case['specs'])
+    assert all(word in str(refused.value)[:160] for word in case['refused'])
 
 
-def test_flavors_without_extra_specs_are_not_ours():
-    assert not flavors.is_split(types.SimpleNamespace(extra_specs=None))
-    assert not flavors.is_split(instance().flavor)
+@pytest.mark.parametrize('case', CASES, ids=label)
+def test_novas_api_takes_what_the_driver_understands_and_nothing_else(case):
+    """Nova validates each extra spec by itself, so it cannot compare two of them."""
+    if len(case.get('refused', [])) > 1 and len(case['specs']) > 1:
+        pytest.skip('a matter of two extra specs')
+    refused = False
+    for name, value in case['specs'].items():
+        try:
+            validators.validate(name, value)
+        except exception.ValidationError:
+            refused = True
+    assert refused is ('refused' in case)
 
 
-def test_the_main_share_is_what_nova_claims():
-    specs = {'splitmem__enabled': 'true', 'hw__cpu_sockets': '1'}
-    assert flavors.server(instance(resources__MEMORY_MB='128', **specs))[2:5] == (512, 128, {'splitmem:enabled': 'true'})
-    assert flavors.server(instance(**specs)).main_mb == 512
-    assert flavors.server(instance(resources__MEMORY_MB='1024', **specs)).main_mb == 512
+def test_every_extra_spec_has_a_validator_with_a_description():
+    names = {name for case in TAKEN for name in case['specs'] if name.startswith('splitmem:')}
+    assert {v.name for v in extra_specs.register()} == names
+    assert all(v.description for v in extra_specs.register())
+
+
+@pytest.mark.parametrize('case', TABLE['main_share'], ids=label)
+def test_the_main_share_is_what_nova_claims(case):
+    split = flavor({'splitmem:enabled': 'true', **case['specs']}, case['ram_mb'])
+    if 'main_mb' in case:
+        assert flavors.main_share(split) == case['main_mb']
+        flavors.check(split)
+        return
+    with pytest.raises(flavors.WrongExtraSpec, match='resources:MEMORY_MB'):
+        flavors.check(split)
+
+
+def test_a_server_has_our_extra_specs_only():
+    instance = types.SimpleNamespace(uuid='u', name='n', project_id='p', user_id='q', flavor=flavor(
+        {'splitmem:enabled': 'true', 'hw:cpu_sockets': '1', 'resources:MEMORY_MB': '128'}))
+    assert flavors.server(instance)[2:5] == (512, 128, {'splitmem:enabled': 'true'})
+
+
+def test_flavors_without_our_extra_spec_are_not_ours():
+    assert not flavors.is_split(flavor(None))
+    assert not flavors.is_split(flavor({'resources:MEMORY_MB': '0', 'splitmem:mode': 'auto'}))
+    assert not flavors.is_split(flavor({'splitmem:enabled': 'no'}))
+    flavors.check(flavor({'resources:MEMORY_MB': '0'}))
+
+
+def test_what_cannot_be_understood_is_ours_and_refused():
+    """As an ordinary server it would take its whole RAM on a host where Nova claimed a part."""
+    assert flavors.is_split(flavor({'splitmem:enabled': 'perhaps'}))
+    with pytest.raises(flavors.WrongExtraSpec):
+        flavors.check(flavor({'splitmem:enabled': 'perhaps'}))
