@@ -2,6 +2,7 @@ from conftest import bridge_migration
 from conftest import daemon_migration
 from conftest import UUID
 from oslo_config import cfg
+from oslo_context import context
 import pytest
 
 from splitmem_nova import bridge
@@ -140,3 +141,92 @@ def test_options_have_help_and_are_listed_for_the_generator():
     assert group.name == 'splitmem' and {'client', 'sub-hosts', 'auth_type', 'endpoint-override'} <= {
         name if name == 'auth_type' else name.replace('_', '-') for name in names}
     assert all(option.help and option.help.strip() for option in options)
+
+
+@pytest.mark.parametrize('known, sent', [
+    ({'request_id': 'req-11111111-1111-1111-1111-111111111111'}, 'req-11111111-1111-1111-1111-111111111111'),
+    ({'request_id': 'req-11111111-1111-1111-1111-111111111111', 'global_request_id': 'req-22222222-2222-2222-2222-222222222222'},
+     'req-22222222-2222-2222-2222-222222222222')])
+def test_novas_request_goes_with_each_call(remote, bridge_service, daemon_service, known, sent):
+    bridge_service.answers['GET', '/v1/migrations/b1'] = (503, {'error': {'message': 'no database'}})
+    daemon_service.answers['GET', '/v1/migrations'] = (200, [daemon_migration('READY')])
+    context.RequestContext(overwrite=True, **known)
+    try:
+        remote.show(PLANNED)
+    finally:
+        del context._request_store.context
+    assert bridge_service.requests[0][3]['X-Openstack-Request-Id'] == sent
+    assert daemon_service.requests[0][3]['X-Openstack-Request-Id'] == sent
+    remote.show(PLANNED)
+    assert 'X-Openstack-Request-Id' not in bridge_service.requests[1][3], 'as when nova-compute starts'
+
+
+def test_novas_migration_is_in_the_plan(remote, bridge_service, server):
+    bridge_service.answers['POST', '/v1/migrations'] = (201, bridge_migration('PLANNED', 'planned'))
+    remote.plan(server, 'host1', 'host2', 'a-migration')
+    assert bridge_service.requests[0][2]['nova_migration_uuid'] == 'a-migration'
+
+
+def failing_at_first(bridge_service, method, path, answer):
+    """The bridge is being restarted: it answers from the second request on."""
+    def next_answer(recorder=bridge_service):
+        return (503, {'error': {'message': 'starting'}}) if len(recorder.requests) == 1 else answer
+
+    class Answers(dict):
+        def get(self, key, otherwise=None):
+            return next_answer() if key == (method, path) else super().get(key, otherwise)
+
+    bridge_service.answers = Answers(bridge_service.answers)
+
+
+def test_what_changes_nothing_twice_is_asked_again(remote, bridge_service, server):
+    failing_at_first(bridge_service, 'PUT', '/v1/vms/%s/placement' % UUID, (200, {'placement': {}}))
+    remote.place(server, 'host1')
+    assert len(bridge_service.requests) == 2
+
+
+def test_a_start_is_asked_once(remote, bridge_service, server):
+    failing_at_first(bridge_service, 'POST', '/v1/migrations/b1/start', (202, None))
+    with pytest.raises(client.Unavailable, match='starting'):
+        remote.start(PLANNED, server)
+    assert len(bridge_service.requests) == 1
+
+
+def test_asking_again_has_an_end(remote, bridge_service, server, conf):
+    bridge_service.answers['PUT', '/v1/vms/%s/placement' % UUID] = (503, {'error': {'message': 'no database'}})
+    with pytest.raises(client.Unavailable, match='no database'):
+        remote.place(server, 'host1')
+    assert len(bridge_service.requests) == bridge.ATTEMPTS
+
+
+def test_asking_again_takes_no_longer_than_one_request_may(remote, conf, monkeypatch, server):
+    """A bridge that hangs costs one time-out, not three."""
+    conf.set_override('request_timeout', 1, group='splitmem')
+    seen = []
+
+    def hang(method, path, body=None, timeout=None):
+        seen.append(timeout)
+        clock[0] += timeout
+        raise client.Unavailable('timed out')
+
+    clock = [100.0]
+    monkeypatch.setattr(bridge.time, 'monotonic', lambda: clock[0])
+    monkeypatch.setattr(bridge.time, 'sleep', lambda seconds: None)
+    monkeypatch.setattr(remote, '_ask', hang)
+    with pytest.raises(client.Unavailable):
+        remote.place(server, 'host1')
+    assert seen == [1]
+
+
+def test_looking_has_a_shorter_time_out_than_booking(remote, bridge_service, server, conf, monkeypatch):
+    seen = []
+    real = remote._session().request
+    monkeypatch.setattr(remote._session(), 'request', lambda *a, **k: seen.append(k['timeout']) or real(*a, **k))
+    conf.set_override('request_timeout', 90, group='splitmem')
+    bridge_service.answers['GET', '/v1/migrations/b1'] = (200, bridge_migration())
+    bridge_service.answers['DELETE', '/v1/migrations/b1'] = (202, None)
+    bridge_service.answers['PUT', '/v1/vms/%s/placement' % UUID] = (200, {'placement': {}})
+    remote.show(PLANNED)
+    remote.abort(PLANNED)
+    remote.place(server, 'host1')
+    assert seen[:2] == [10, 10] and 89 < seen[2] <= 90

@@ -10,7 +10,7 @@ from splitmem_nova import daemon
 
 @pytest.fixture
 def conf(daemon_service):
-    return types.SimpleNamespace(socket=daemon_service.path, request_timeout=5, sub_hosts=['host1', 'host2', 'host3'])
+    return types.SimpleNamespace(socket=daemon_service.path, poll_timeout=5, sub_hosts=['host1', 'host2', 'host3'])
 
 
 @pytest.fixture

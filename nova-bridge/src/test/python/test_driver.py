@@ -10,6 +10,7 @@ import pytest
 
 from splitmem_nova import client
 from splitmem_nova import driver
+from splitmem_nova import errors
 
 CONTEXT = object()
 MONITORED = ('dest', 'post', 'recover', True, 'data', 'finished', [])
@@ -21,6 +22,7 @@ def ours():
     made._splitmem = mock.create_autospec(client.Client, instance=True)
     made._splitmem_runs = {}
     made._splitmem_booting = set()
+    made._splitmem_rebuilding = set()
     made._host = mock.Mock()
     return made
 
@@ -45,7 +47,7 @@ def stock_call(name, result=None):
 
 
 METHODS = {
-    '_get_guest_xml': ('net', 'disk', 'image'), '_get_volume_config': ('connection', 'disk'), 'destroy': ('net', 'bdm'),
+    '_get_guest_xml': ('net', 'disk', 'image'), 'destroy': ('net', 'bdm'),
     'resume_state_on_host_boot': ('net', 'bdm'),
     'migrate_disk_and_power_off': ('dest', 'flavor', 'net', 'bdm'),
     'check_can_live_migrate_destination': ('src', 'dst', True), 'pre_live_migration': ('bdm', 'net', 'disk', 'data'),
@@ -58,11 +60,8 @@ METHODS = {
 def test_other_flavors_are_as_in_stock_nova(ours, name):
     plain = instance(split=False)
     with stock_call(name, 'result') as called:
-        result = getattr(ours, name)(CONTEXT, plain, *METHODS[name]) if name != '_get_volume_config' else getattr(ours, name)(
-            plain, *METHODS[name])
-    expected = (CONTEXT, plain) if name != '_get_volume_config' else (plain,)
-    called.assert_called_once_with(ours, *expected, *METHODS[name])
-    assert result == (None if name in ('destroy', 'rollback_live_migration_at_destination') else 'result')
+        assert getattr(ours, name)(CONTEXT, plain, *METHODS[name]) == 'result'
+    called.assert_called_once_with(ours, CONTEXT, plain, *METHODS[name])
     assert ours._splitmem.mock_calls == []
 
 
@@ -84,20 +83,39 @@ def test_the_domain_is_prepared(ours):
     text = '<domain><devices><disk><driver cache="none" io="native"/></disk></devices></domain>'
     with stock_call('_get_guest_xml', text):
         assert 'cache="writeback" io="threads"' in ours._get_guest_xml(CONTEXT, instance(), 'net', 'disk', 'image')
+
+
+@pytest.mark.parametrize('task_state, refusal', [
+    (task_states.SPAWNING, exception.BuildAbortException), (task_states.REBOOTING_HARD, errors.Refused)])
+def test_an_obstacle_is_in_the_way_on_all_hosts(ours, task_state, refusal):
     driver.CONF.set_override('prepare_command', 'false', group='splitmem')
-    with stock_call('_get_guest_xml', text), pytest.raises(driver.SplitmemRefused):
-        ours._get_guest_xml(CONTEXT, instance(), 'net', 'disk', 'image')
+    with stock_call('_get_guest_xml', '<domain/>'), pytest.raises(refusal, match='^splitmem: exit code 1$'):
+        ours._get_guest_xml(CONTEXT, instance(task_state=task_state), 'net', 'disk', 'image')
 
 
-def test_a_volume_that_is_attached_later_has_no_direct_io(ours):
-    conf = types.SimpleNamespace(driver_cache='none', driver_io='native')
-    with stock_call('_get_volume_config', conf):
-        ours._get_volume_config(instance(), 'connection', 'disk')
-    assert (conf.driver_cache, conf.driver_io) == ('writeback', 'threads')
-    shared = types.SimpleNamespace(driver_cache='none', driver_io='native', shareable=True)
-    with stock_call('_get_volume_config', shared):
-        ours._get_volume_config(instance(), 'connection', 'disk')
-    assert shared.driver_cache == 'none'
+@pytest.mark.parametrize('specs', [{'splitmem:enabled': 'perhaps'}, {'splitmem:enabled': 'true', 'resources:MEMORY_MB': '0'}])
+def test_a_wrong_flavor_is_refused_at_once_and_by_the_first_host(ours, specs):
+    wrong = instance()
+    wrong.flavor.extra_specs = specs
+    with stock_call('prepare_for_spawn') as called, pytest.raises(exception.InstanceUnacceptable) as refused:
+        ours.prepare_for_spawn(wrong)
+    assert not called.called
+    fault = exception.BuildAbortException(instance_uuid=UUID, reason=refused.value.format_message()).format_message()
+    assert len(fault) <= 255 and sorted(specs.items())[-1 if len(specs) == 1 else 0][0] in fault
+
+
+def test_a_wrong_flavor_is_not_started_by_a_resize_either(ours):
+    wrong = instance()
+    wrong.flavor.extra_specs = {'splitmem:enabled': 'perhaps', 'resources:MEMORY_MB': '1'}
+    for start in (lambda: ours._get_guest_xml(CONTEXT, wrong, 'net', 'disk', 'image'),
+                  lambda: ours._create_guest(CONTEXT, '<domain/>', wrong)):
+        with stock_call('_get_guest_xml') as made, stock_call('_create_guest') as started:
+            with pytest.raises(errors.Refused, match='extra spec splitmem:enabled = perhaps'):
+                start()
+        assert not made.called and not started.called
+    with stock_call('destroy') as destroyed:
+        ours.destroy(CONTEXT, wrong, 'net')
+    assert destroyed.called, 'it can be deleted'
 
 
 def test_memory_is_booked_before_a_cold_start(ours):
@@ -119,9 +137,10 @@ def test_without_a_booking(ours, error, task_state, starts):
         if starts:
             assert ours._create_guest(CONTEXT, '<domain/>', instance(task_state=task_state)) == 'guest'
         else:
-            with pytest.raises(driver.SplitmemRefused, match=str(error)):
+            with pytest.raises(errors.Refused, match=str(error)):
                 ours._create_guest(CONTEXT, '<domain/>', instance(task_state=task_state))
     assert called.called is starts
+    assert not ours._splitmem.unplace.called, 'of a new server Nova destroys what is there, and with it the booking'
 
 
 def test_a_destroyed_server_is_not_booked_any_more(ours):
@@ -140,17 +159,35 @@ def test_a_server_that_starts_again_keeps_its_booking_meanwhile(ours, task_state
     assert ours._splitmem.mock_calls == []
 
 
+@pytest.mark.parametrize('evacuated', [False, True])
+def test_a_rebuild_keeps_the_booking_meanwhile_and_needs_no_bridge(ours, evacuated):
+    ours._splitmem.place.side_effect = client.Unavailable('away')
+    rebuilt = instance(task_state=task_states.REBUILDING)
+    if not evacuated:
+        with stock_call('destroy'):
+            ours.destroy(CONTEXT, rebuilt, 'net')
+    assert ours._splitmem.mock_calls == []
+    rebuilt.task_state = task_states.REBUILD_SPAWNING
+    with stock_call('_create_guest', 'guest'):
+        if evacuated:
+            with pytest.raises(errors.Refused, match='away'):
+                ours._create_guest(CONTEXT, '<domain/>', rebuilt)
+        else:
+            assert ours._create_guest(CONTEXT, '<domain/>', rebuilt) == 'guest'
+    assert ours._splitmem_rebuilding == set()
+
+
 def test_a_server_that_is_started_when_its_host_boots_keeps_its_booking_meanwhile(ours):
-    def hard_reboot(self, context, server, *args):
+    def hard_reboot(self, context, instance, *args):
         with stock_call('destroy'), stock_call('_create_guest'):
-            self.destroy(context, server, 'net')
-            self._create_guest(context, '<domain/>', server)
+            self.destroy(context, instance, 'net')
+            self._create_guest(context, '<domain/>', instance)
 
     with mock.patch.object(stock.LibvirtDriver, 'resume_state_on_host_boot', hard_reboot):
         ours.resume_state_on_host_boot(CONTEXT, instance(), 'net', 'bdm')
         assert not ours._splitmem.unplace.called and ours._splitmem.place.called
         ours._splitmem.place.side_effect = client.Unavailable('away')
-        with pytest.raises(driver.SplitmemRefused):
+        with pytest.raises(errors.Refused):
             ours.resume_state_on_host_boot(CONTEXT, instance(), 'net', 'bdm')
     assert not ours._splitmem.unplace.called
     with stock_call('destroy'):
@@ -181,6 +218,14 @@ def test_a_lack_of_sub_hosts_is_a_failed_check(ours, name):
         getattr(ours, name)(CONTEXT, instance(), *METHODS[name])
 
 
+@pytest.mark.parametrize('name', ['check_can_live_migrate_destination', 'pre_live_migration'])
+def test_a_plan_without_an_answer_is_undone(ours, name):
+    ours._splitmem.plan.side_effect = client.Unavailable('timed out')
+    with stock_call(name), pytest.raises(exception.MigrationPreCheckError, match='timed out'):
+        getattr(ours, name)(CONTEXT, instance(), *METHODS[name])
+    ours._splitmem.unplan.assert_called_once_with(UUID, 'host2')
+
+
 def test_a_rollback_gives_the_plan_up(ours):
     with stock_call('rollback_live_migration_at_destination') as called:
         ours.rollback_live_migration_at_destination(CONTEXT, instance(), 'net', 'bdm')
@@ -200,10 +245,10 @@ def test_a_server_that_was_started_before_cannot_be_split(ours):
 def test_both_threads_of_a_migration_see_the_same_run(ours):
     seen = []
 
-    def during(self, context, server, dest, *args):
+    def during(self, context, instance, dest, post_method, recover_method, block_migration, migrate_data):
         with stock_call('_live_migration_operation') as operation, stock_call('_live_migration_monitor') as monitor:
-            self._live_migration_operation(context, server, dest, True, 'data', 'guest', [])
-            self._live_migration_monitor(context, server, 'guest', *MONITORED)
+            self._live_migration_operation(context, instance, dest, True, 'data', 'guest', [])
+            self._live_migration_monitor(context, instance, 'guest', *MONITORED)
         seen.append((operation.call_args[0][6], monitor.call_args[0][3]))
         seen.append(self._splitmem_runs[UUID])
 
@@ -225,7 +270,7 @@ def test_abort_and_force_complete_go_to_the_run(ours):
         ours.live_migration_force_complete(instance())
         assert force.called
     current.abort.side_effect = client.ClientError('it runs there', 409, 'handed-over')
-    with pytest.raises(driver.SplitmemRefused, match='it runs there'):
+    with pytest.raises(errors.Refused, match='it runs there'):
         ours.live_migration_abort(instance())
 
 

@@ -23,7 +23,8 @@ class Service(client.Client):
     def at(self, phase, **more):
         return client.Migration(UUID, 'host2', id='m1', phase=phase, source='host1', total=100, processed=40, remaining=60, **more)
 
-    def plan(self, server, source, destination):
+    def plan(self, server, source, destination, migration_uuid=''):
+        self.migration_uuid = migration_uuid
         self.calls.append('plan')
         if self.refuse_plan:
             raise self.refuse_plan
@@ -34,6 +35,9 @@ class Service(client.Client):
         if self.refuse_start:
             raise self.refuse_start
         return self.at(client.PLANNED)
+
+    def unplan(self, instance_uuid, destination):
+        self.calls.append('unplan')
 
     def show(self, migration):
         now = self.phases.pop(0) if len(self.phases) > 1 else self.phases[0]
@@ -66,8 +70,8 @@ class Guest:
         self.active = True
         self.aborted = False
 
-    def migrate(self, destination, flags=0, destination_xml=None):
-        self.xml = destination_xml
+    def migrate(self, destination, flags=0, destination_xml=None, parallel=0):
+        self.xml, self.flags, self.parallel = destination_xml, flags, parallel
         assert self.go.wait(10)
         if self.error:
             raise self.error
@@ -194,7 +198,7 @@ def test_abort_before_libvirt(guest, server):
     proxy, current = proxy_of(guest, service, server)
     end = in_thread(proxy)
     until(lambda: current.migration is not None)
-    current.abort(guest)
+    current.abort(guest, 'by a test')
     assert isinstance(end(), run.MigrationFailed)
     assert guest.xml is None and 'abort' in service.calls
     assert proxy.get_job_info().type == libvirt.VIR_DOMAIN_JOB_CANCELLED
@@ -203,7 +207,7 @@ def test_abort_before_libvirt(guest, server):
 def test_an_abort_that_comes_before_everything(guest, server):
     service = Service(client.PRECOPY)
     proxy, current = proxy_of(guest, service, server)
-    current.abort(guest)
+    current.abort(guest, 'by a test')
     assert isinstance(in_thread(proxy)(), run.MigrationFailed)
     assert service.calls == ['plan'] and guest.xml is None
 
@@ -214,7 +218,7 @@ def test_abort_while_libvirt_migrates(guest, server):
     end = in_thread(proxy)
     until(lambda: guest.xml is not None)
     guest.error = libvirt.libvirtError('the hook refuses')
-    current.abort(guest)
+    current.abort(guest, 'by a test')
     guest.go.set()
     assert end() is not None
     assert proxy.get_job_info().type == libvirt.VIR_DOMAIN_JOB_CANCELLED
@@ -227,7 +231,7 @@ def test_an_abort_that_is_too_late_is_refused(guest, server):
     end = in_thread(proxy)
     until(lambda: not guest.active)
     with pytest.raises(client.ClientError):
-        current.abort(guest)
+        current.abort(guest, 'by a test')
     proxy.abort_job()  # Nova's monitor goes on all the same
     service.phases = [client.DONE]
     assert end() is None
@@ -273,7 +277,7 @@ def test_a_timeout_while_nobody_answers_and_libvirt_has_no_job_is_survived(guest
     until(lambda: not guest.active)
     guest.abort_job = no_job
     with pytest.raises(libvirt.libvirtError):
-        current.abort(guest)
+        current.abort(guest, 'by a test')
     proxy.abort_job()
     service.phases = [client.DONE]
     assert end() is None
@@ -315,6 +319,39 @@ def test_a_refused_plan_starts_nothing(guest, server):
     with pytest.raises(client.ClientError, match='nobody lends'):
         proxy.migrate('', destination_xml='<target/>')
     assert service.calls == ['plan'] and guest.xml is None
+
+
+def test_a_plan_without_an_answer_is_undone(guest, server):
+    service = Service(client.READY)
+    service.refuse_plan = client.Unavailable('timed out')
+    proxy, _ = proxy_of(guest, service, server)
+    with pytest.raises(client.Unavailable, match='timed out'):
+        proxy.migrate('', destination_xml='<target/>')
+    assert service.calls == ['plan', 'unplan'] and guest.xml is None
+
+
+def test_the_plan_has_novas_migration_beside_it(guest, server):
+    service = Service(client.READY, client.DONE)
+    current = run.Run(service, server, 'host1', 'host2', conf(), migration_uuid='a-migration')
+    run.GuestProxy(guest, current).migrate('', destination_xml='<target/>')
+    assert service.migration_uuid == 'a-migration'
+
+
+def test_there_is_no_post_copy_and_nothing_to_send_in_parallel(guest, server):
+    proxy, _ = proxy_of(guest, Service(client.READY, client.DONE), server)
+    flags = (libvirt.VIR_MIGRATE_LIVE | libvirt.VIR_MIGRATE_POSTCOPY | libvirt.VIR_MIGRATE_PARALLEL
+             | libvirt.VIR_MIGRATE_AUTO_CONVERGE)
+    proxy.migrate('', flags=flags, destination_xml='<target/>', parallel=4)
+    assert guest.flags == libvirt.VIR_MIGRATE_LIVE | libvirt.VIR_MIGRATE_AUTO_CONVERGE and guest.parallel == 0
+
+
+def test_the_reason_of_an_abort_says_who_asked_for_it(guest, server):
+    for ask, words in ((lambda: current.abort(guest, "by a request to Nova's API"), "aborted by a request to Nova's API"),
+                       (lambda: proxy.abort_job(), r'aborted by Nova, at \[libvirt\] live_migration_completion_timeout')):
+        proxy, current = proxy_of(guest, Service(client.PRECOPY), server)
+        ask()
+        with pytest.raises(run.MigrationFailed, match='^%s$' % words):
+            proxy.migrate('', destination_xml='<target/>')
 
 
 def test_a_refused_start_has_begun_nothing(guest, server):

@@ -18,24 +18,30 @@ def driver(text):
 
 @pytest.mark.parametrize('cache', ['none', 'directsync'])
 def test_direct_io_goes_through_the_page_cache(cache):
-    text = xml.with_page_cache(domain('<disk type="file"><driver name="qemu" type="qcow2" cache="%s" io="native"/></disk>' % cache))
+    text = xml.adapted(domain('<disk type="file"><driver name="qemu" type="qcow2" cache="%s" io="native"/></disk>' % cache))
     assert driver(text) == {'name': 'qemu', 'type': 'qcow2', 'cache': 'writeback', 'io': 'threads'}
 
 
 @pytest.mark.parametrize('attributes', ['cache="writethrough" io="threads"', 'cache="writeback"', 'type="raw"', 'cache="unsafe"'])
 def test_other_modes_stay(attributes):
     disk = '<disk type="file"><driver name="qemu" %s/></disk>' % attributes
-    assert driver(xml.with_page_cache(domain(disk))) == driver(domain(disk))
+    assert driver(xml.adapted(domain(disk))) == driver(domain(disk))
 
 
 def test_a_disk_that_others_write_too_keeps_its_mode():
     disk = '<disk type="block"><driver cache="none"/><shareable/></disk>'
-    assert driver(xml.with_page_cache(domain(disk)))['cache'] == 'none'
+    assert driver(xml.adapted(domain(disk)))['cache'] == 'none'
+
+
+@pytest.mark.parametrize('model, kept', [('none', {}), ('virtio', {'autodeflate': 'on', 'freePageReporting': 'on'})])
+def test_no_balloon_is_nothing_more_than_that(model, kept):
+    text = xml.adapted(domain('<memballoon model="%s" autodeflate="on" freePageReporting="on"/>' % model))
+    assert dict(etree.fromstring(text).find('devices/memballoon').attrib) == {'model': model, **kept}
 
 
 def test_nothing_else_changes():
     original = (DOMAINS / 'nova-zed.xml').read_bytes()
-    changed = xml.with_page_cache(original.decode().partition('?>')[2] if original.startswith(b'<?xml') else original)
+    changed = xml.adapted(original.decode().partition('?>')[2] if original.startswith(b'<?xml') else original)
     before, after = etree.fromstring(original), etree.fromstring(changed)
     for tree in (before, after):
         for disk_driver in tree.findall('devices/disk/driver'):
@@ -49,22 +55,22 @@ def test_what_refuses_is_told():
         xml.prepare('<domain/>', '/nonexistent/splitmem prepare')
     with pytest.raises(xml.NotSplittable, match='exit code 1'):
         xml.prepare('<domain/>', 'false')
-    assert xml.prepare('<domain/>\n', 'cat') == '<domain/>\n'
+    assert xml.prepare('<domain/>', 'cat') == '<domain/>'
 
 
 def test_the_source_of_a_running_domain_is_kept_for_its_migration():
     assert xml.memory_source('<domain/>') == 'none'
     assert xml.memory_source('<domain><memoryBacking><access mode="shared"/></memoryBacking></domain>') == 'none'
     assert xml.memory_source('<domain><memoryBacking><source type="memfd"/></memoryBacking></domain>') == 'memfd'
-    assert xml.prepare('', 'echo') == '\n'
-    assert xml.prepare('', 'echo', 'memfd') == '--memory-source memfd\n'
+    assert xml.prepare('<domain/>', 'echo') == '\n'
+    assert xml.prepare('<domain/>', 'echo', 'memfd') == '--memory-source memfd\n'
 
 
 @pytest.mark.skipif(not PREPARE.exists(), reason='no distribution (devstack/build.sh)')
 class TestWithTheRealProgram:
     def test_a_domain_of_nova_becomes_split_ready(self):
         text = (DOMAINS / 'nova-zed.xml').read_text()
-        ready = xml.prepare(xml.with_page_cache(text), '%s prepare' % PREPARE)
+        ready = xml.prepare(text, '%s prepare' % PREPARE)
         tree = etree.fromstring(ready)
         assert tree.find('memoryBacking/source') is None
         assert tree.find('memoryBacking/access').get('mode') == 'shared'

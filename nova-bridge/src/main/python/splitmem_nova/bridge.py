@@ -1,16 +1,22 @@
 """nova-bridge, over HTTP and with Keystone's tokens of our own: a user's token may expire during a migration."""
 import dataclasses
 import logging
+import time
 
 from keystoneauth1 import exceptions as ks_exceptions
 from keystoneauth1 import loading as ks_loading
 
 from splitmem_nova import client
 from splitmem_nova import daemon
+from splitmem_nova import request_ids
 
 LOG = logging.getLogger(__name__)
 
 MICROVERSION = 'split-migration 1.0'
+
+# What may be asked twice is asked so often before the bridge counts as unreachable: a restart, or one of several bridges that ends.
+ATTEMPTS = 3
+PAUSE_SECONDS = 1
 
 
 class BridgeClient(client.Client):
@@ -24,9 +30,12 @@ class BridgeClient(client.Client):
         self._daemon = daemon.DaemonClient(conf.splitmem)
         self._adapter = None
 
-    def plan(self, server, source, destination):
-        body = dict(_told(server), source=source, destination=destination)
-        return self._migration(self._ask('POST', '/v1/migrations', body))
+    def plan(self, server, source, destination, migration_uuid=''):
+        body = dict(_described(server), source=source, destination=destination)
+        if migration_uuid:
+            body['nova_migration_uuid'] = migration_uuid
+        # The same again gives the same migration.
+        return self._migration(self._ask_again('POST', '/v1/migrations', body))
 
     def start(self, migration, server):
         answer = self._ask('POST', '/v1/migrations/%s/start' % migration.id)
@@ -35,12 +44,12 @@ class BridgeClient(client.Client):
     def show(self, migration):
         if not migration.local:
             try:
-                return self._migration(self._ask('GET', '/v1/migrations/%s' % migration.id))
+                return self._migration(self._look('/v1/migrations/%s' % migration.id))
             except client.Unavailable as e:
                 LOG.warning('%s; asking splitmemd on this host', e)
         found = self._daemon.latest(migration.instance_uuid, migration.destination)
         if found is None:
-            raise client.Unavailable('neither the bridge nor splitmemd tell of the migration of %s' % migration.instance_uuid)
+            raise client.Unavailable('neither the bridge nor splitmemd knows the migration of %s' % migration.instance_uuid)
         # The bridge stays the first to be asked.
         return dataclasses.replace(found, id=migration.id, local=False)
 
@@ -52,7 +61,7 @@ class BridgeClient(client.Client):
 
     def running(self, source):
         try:
-            answer = self._ask('GET', '/v1/migrations?source=%s&status=running' % source)
+            answer = self._look('/v1/migrations?source=%s&status=running' % source)
             found = [self._migration({'migration': entry}) for entry in _field(answer, 'migrations')]
         except client.Unavailable as e:
             LOG.warning('%s; asking splitmemd on this host', e)
@@ -60,20 +69,20 @@ class BridgeClient(client.Client):
         return [entry for entry in found if entry.source == source and not entry.is_over]
 
     def unplan(self, instance_uuid, destination):
-        answer = self._ask('GET', '/v1/migrations?instance_uuid=%s&status=planned' % instance_uuid)
+        answer = self._ask_again('GET', '/v1/migrations?instance_uuid=%s&status=planned' % instance_uuid)
         for entry in _field(answer, 'migrations'):
             found = self._migration({'migration': entry})
             if found.destination == destination and not found.is_over:
-                self._ask('DELETE', '/v1/migrations/%s' % found.id)
+                self._ask_again('DELETE', '/v1/migrations/%s' % found.id)
 
     def place(self, server, host):
-        body = dict(_told(server), host=host)
+        body = dict(_described(server), host=host)
         del body['instance_uuid']
-        self._ask('PUT', '/v1/vms/%s/placement' % server.uuid, body)
+        self._ask_again('PUT', '/v1/vms/%s/placement' % server.uuid, body)
 
     def unplace(self, instance_uuid, host):
         try:
-            self._ask('DELETE', '/v1/vms/%s/placement?host=%s' % (instance_uuid, host))
+            self._ask_again('DELETE', '/v1/vms/%s/placement?host=%s' % (instance_uuid, host))
         except client.ClientError as e:
             if e.status != 404:
                 raise
@@ -83,9 +92,9 @@ class BridgeClient(client.Client):
             otherwise(migration)
             return
         try:
-            self._ask(method, '/v1/migrations/%s%s' % (migration.id, action))
+            self._ask(method, '/v1/migrations/%s%s' % (migration.id, action), timeout=self._conf.splitmem.poll_timeout)
         except client.Unavailable as e:
-            LOG.warning('%s; telling splitmemd on this host', e)
+            LOG.warning('%s; asking splitmemd on this host', e)
             found = self._daemon.latest(migration.instance_uuid, migration.destination)
             if found is None:
                 raise
@@ -100,10 +109,29 @@ class BridgeClient(client.Client):
                 self._conf, 'splitmem', session=session, auth=auth)
         return self._adapter
 
-    def _ask(self, method, path, body=None):
+    def _look(self, path):
+        """How something stands: the bridge answers at once, or splitmemd is asked instead."""
+        return self._ask('GET', path, timeout=self._conf.splitmem.poll_timeout)
+
+    def _ask_again(self, method, path, body=None):
+        """For requests that change nothing if they have been done already; all of it within the time of one request."""
+        limit = time.monotonic() + self._conf.splitmem.request_timeout
+        asked = 0
+        while True:
+            try:
+                return self._ask(method, path, body, limit - time.monotonic())
+            except client.Unavailable as e:
+                asked += 1
+                if asked == ATTEMPTS or time.monotonic() + PAUSE_SECONDS >= limit:
+                    raise
+                LOG.warning('%s; asking again', e)
+                time.sleep(PAUSE_SECONDS)
+
+    def _ask(self, method, path, body=None, timeout=None):
         try:
-            response = self._session().request(path, method, json=body, raise_exc=False,
-                                               headers={'OpenStack-API-Version': MICROVERSION})
+            response = self._session().request(
+                path, method, json=body, raise_exc=False, timeout=timeout or self._conf.splitmem.request_timeout,
+                headers={'OpenStack-API-Version': MICROVERSION, **request_ids.headers()})
         except ks_exceptions.ClientException as e:
             raise client.Unavailable('nova-bridge, %s %s: %s' % (method, path, e)) from e
         if response.status_code == 204:
@@ -130,10 +158,10 @@ class BridgeClient(client.Client):
                 processed=info.get('memory_processed_bytes') or 0, remaining=info.get('memory_remaining_bytes') or 0,
                 rate=info.get('rate_bytes_per_second') or 0, reason=info.get('reason') or '')
         except (KeyError, TypeError, AttributeError) as e:
-            raise client.Unavailable('nova-bridge told something else than a migration: %.200s' % answer) from e
+            raise client.Unavailable('nova-bridge answered with something else than a migration: %.200s' % answer) from e
 
 
-def _told(server):
+def _described(server):
     return {
         'instance_uuid': server.uuid, 'name': server.name, 'ram_mb': server.ram_mb, 'main_mb': server.main_mb,
         'extra_specs': server.extra_specs, 'project_id': server.project_id, 'user_id': server.user_id}

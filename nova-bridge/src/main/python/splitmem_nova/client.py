@@ -1,4 +1,4 @@
-"""What the driver asks of whoever arranges split migrations, and what comes back."""
+"""What the driver asks of nova-bridge or splitmemd, and what comes back."""
 import collections
 import dataclasses
 
@@ -27,7 +27,7 @@ class ClientError(Exception):
 
 
 class Unavailable(ClientError):
-    """Nobody answered, or not in a way that can be understood: it may be different a moment later."""
+    """No answer, or none that can be understood: it may be different a moment later."""
 
 
 # A server of a split flavor, as others have to know it. Sizes in MiB; main_mb is what Nova itself claims on its host.
@@ -64,8 +64,11 @@ class Migration:
 class Client:
     """All methods raise :class:`ClientError`, and its subclass :class:`Unavailable`. They block, and may be used by any thread."""
 
-    def plan(self, server, source, destination):
-        """Chooses sub-hosts and books their memory; a plan for the same migration is renewed. -> Migration"""
+    def plan(self, server, source, destination, migration_uuid=''):
+        """Chooses sub-hosts and books their memory; a plan for the same migration is renewed. -> Migration
+
+        :param migration_uuid: of Nova's migration, if it is known
+        """
         raise NotImplementedError
 
     def start(self, migration, server):

@@ -11,7 +11,7 @@ OPTIONS = [
     cfg.StrOpt('client', default='bridge', choices=[
         ('bridge', 'nova-bridge, which chooses sub-hosts and books their memory in Placement'),
         ('daemon', "this host's splitmemd alone, with the sub-hosts of ``sub_hosts``: nothing is booked"),
-    ], help='Whom the driver asks.'),
+    ], help='What plans, starts and follows split migrations.'),
     cfg.ListOpt('sub_hosts', default=[], item_type=cfg.types.HostAddress(), help="""
 Sub-hosts for every migration, by their names among splitmemd's peers. A migration's source and destination are left out of them.
 
@@ -27,11 +27,21 @@ open it. With ``client = bridge`` it is asked for progress, and told to abort, w
 Command that reads a domain's XML and writes it split-ready: words separated by blanks, no shell. If splitmemd's paths on this host
 are not the default ones, add ``--shim-library``, ``--shim-socket`` and ``--qmp-directory`` (see ``splitmem prepare --help``).
 """),
+    cfg.BoolOpt('allow_unencrypted_memory', default=False, help="""
+Whether nova-compute may start with ``[libvirt] live_migration_with_native_tls``, which encrypts the memory of other servers when they
+migrate, although splitmemd sends that of split servers unencrypted: only on a network that is trusted.
+"""),
     cfg.FloatOpt('poll_interval', default=0.5, min=0.05, max=10, help="""
 Seconds between two questions for a migration's progress.
 """),
-    cfg.IntOpt('request_timeout', default=10, min=1, max=300, help="""
-Seconds for one request to the bridge or splitmemd.
+    cfg.IntOpt('request_timeout', default=90, min=1, max=600, help="""
+Seconds for one request to the bridge that plans, books or starts. It has to be more than the longest time that the bridge itself takes
+(docs/BRIDGE-API.md), or a server is in ERROR while the bridge goes on with what it was asked for. What can be asked twice without
+harm is tried three times.
+"""),
+    cfg.IntOpt('poll_timeout', default=10, min=1, max=300, help="""
+Seconds for one question to the bridge for a migration's progress, before splitmemd is asked instead; and for one request to
+splitmemd, which is on this host.
 """),
     cfg.IntOpt('patience', default=60, min=0, max=3600, help="""
 Seconds for which neither bridge nor splitmemd need to answer before a migration is given up. They may be restarted meanwhile.

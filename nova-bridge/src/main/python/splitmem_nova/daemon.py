@@ -4,6 +4,7 @@ import json
 import socket
 
 from splitmem_nova import client
+from splitmem_nova import request_ids
 
 
 class _UnixConnection(http.client.HTTPConnection):
@@ -18,7 +19,7 @@ class _UnixConnection(http.client.HTTPConnection):
 
 
 class DaemonClient(client.Client):
-    """Migrates with the sub-hosts of the configuration. Plans and placements are nobody's: there is nothing to book them with.
+    """Migrates with the sub-hosts of the configuration. Plans and placements are not kept: there is nothing to book them with.
 
     :param conf: the section [splitmem]
     """
@@ -26,7 +27,7 @@ class DaemonClient(client.Client):
     def __init__(self, conf):
         self._conf = conf
 
-    def plan(self, server, source, destination):
+    def plan(self, server, source, destination, migration_uuid=''):
         if self._needs_sub_hosts(server) and not self._sub_hosts(source, destination):
             raise client.ClientError('[splitmem]sub_hosts of nova.conf names no host but %s and %s' % (source, destination),
                                      409, 'no-sub-hosts')
@@ -88,13 +89,13 @@ class DaemonClient(client.Client):
                 source=info['source'], total=info['bytesTotal'], processed=info['bytesDone'],
                 remaining=info['bytesRemaining'], rate=info['rateBytesPerSecond'], reason=info.get('reason', ''), local=True)
         except (KeyError, TypeError, AttributeError) as e:
-            raise client.Unavailable('splitmemd told something else than a migration: %.200s' % info) from e
+            raise client.Unavailable('splitmemd answered with something else than a migration: %.200s' % info) from e
 
     def _ask(self, method, path, body=None):
-        connection = _UnixConnection(self._conf.socket, self._conf.request_timeout)
+        connection = _UnixConnection(self._conf.socket, self._conf.poll_timeout)
         try:
             connection.request(method, path, None if body is None else json.dumps(body),
-                               {} if body is None else {'Content-Type': 'application/json'})
+                               {**request_ids.headers(), **({} if body is None else {'Content-Type': 'application/json'})})
             response = connection.getresponse()
             text = response.read()
         except (OSError, http.client.HTTPException) as e:

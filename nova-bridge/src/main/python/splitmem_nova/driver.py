@@ -1,19 +1,23 @@
 """The compute driver: stock LibvirtDriver, and for flavors with splitmem:enabled=true split migration (docs/NOVA-DRIVER.md).
 
-Works with Nova 26 (eventlet) and with later ones. What is overridden and how it is called is checked by a test against the
-installed Nova; arguments that we do not read are passed on as they are.
+Works with Nova 26 to 34, on eventlet and on native threads. What is overridden gets its arguments by name (overrides.py); that the
+installed Nova has all of it is checked when nova-compute starts.
 """
 from nova.compute import task_states
 import nova.conf
-from nova import exception
 from nova.virt.libvirt import driver
 from oslo_log import log as logging
 
+from splitmem_nova import actions
 from splitmem_nova import bridge
 from splitmem_nova import client
 from splitmem_nova import conf as splitmem_conf
 from splitmem_nova import daemon
+from splitmem_nova import errors
 from splitmem_nova import flavors
+from splitmem_nova import novaconf
+from splitmem_nova import overrides
+from splitmem_nova import reboot
 from splitmem_nova import run as split_run
 from splitmem_nova import xml
 
@@ -26,9 +30,8 @@ STARTING_AGAIN = (task_states.REBOOT_STARTED, task_states.REBOOT_STARTED_HARD, t
                   task_states.REBOOTING_HARD, task_states.REBOOT_PENDING, task_states.REBOOT_PENDING_HARD,
                   task_states.POWERING_ON, task_states.RESCUING, task_states.UNRESCUING, task_states.RESUMING)
 
-
-class SplitmemRefused(exception.NovaException):
-    msg_fmt = 'splitmem: %(reason)s'
+# As those, if it is on this host that the server was; an evacuation rebuilds it on another one, where nothing is booked.
+REBUILDING = (task_states.REBUILDING, task_states.REBUILD_BLOCK_DEVICE_MAPPING, task_states.REBUILD_SPAWNING)
 
 
 class SplitMemLibvirtDriver(driver.LibvirtDriver):
@@ -38,9 +41,12 @@ class SplitMemLibvirtDriver(driver.LibvirtDriver):
             CONF.splitmem.client](CONF)
         self._splitmem_runs = {}  # by instance uuid
         self._splitmem_booting = set()  # uuids of the instances that are started after a boot of this host
+        self._splitmem_rebuilding = set()  # uuids of the instances whose booking was kept when a rebuild destroyed them
 
     def init_host(self, host):
         """Nova forgets its running migrations with a restart of nova-compute, so ours must not go on."""
+        overrides.check(SplitMemLibvirtDriver)
+        novaconf.check(CONF)
         super().init_host(host)
         try:
             running = self._splitmem.running(host)
@@ -61,113 +67,150 @@ class SplitMemLibvirtDriver(driver.LibvirtDriver):
 
     # --- domains ---
 
-    def _get_guest_xml(self, context, instance, *args, **kwargs):
-        text = super()._get_guest_xml(context, instance, *args, **kwargs)
-        if not flavors.is_split(instance.flavor):
-            return text
+    @overrides.of_split_servers()
+    def prepare_for_spawn(self, call):
+        """The first that a compute host does for a new server: no other host would take the flavor either."""
         try:
-            return xml.prepare(xml.with_page_cache(text), CONF.splitmem.prepare_command)
-        except xml.NotSplittable as e:
-            raise SplitmemRefused(reason=e) from e
+            flavors.check(call['instance'].flavor)
+        except flavors.WrongExtraSpec as e:
+            raise errors.Unacceptable(e) from e
+        return call.stock()
 
-    def _get_volume_config(self, instance, *args, **kwargs):
-        conf = super()._get_volume_config(instance, *args, **kwargs)
-        if flavors.is_split(instance.flavor) and not getattr(conf, 'shareable', False) and not xml.uses_page_cache(
-                getattr(conf, 'driver_cache', None)):
-            conf.driver_cache = 'writeback'
-            if getattr(conf, 'driver_io', None) == 'native':
-                conf.driver_io = 'threads'
-        return conf
+    @overrides.of_split_servers()
+    def _get_guest_xml(self, call):
+        instance = call['instance']
+        try:
+            flavors.check(instance.flavor)
+            return xml.prepare(call.stock(), CONF.splitmem.prepare_command)
+        except (flavors.WrongExtraSpec, xml.NotSplittable) as e:
+            LOG.error('splitmem: %s', e, instance=instance)
+            # What the flavor and the image ask for is in the way on all hosts.
+            raise (errors.BuildAborted if instance.task_state == task_states.SPAWNING else errors.Refused)(e) from e
+
+    @overrides.of_split_servers()
+    def attach_volume(self, call):
+        return call.stock_on(self._without_direct_io())
+
+    @overrides.of_split_servers()
+    def swap_volume(self, call):
+        return call.stock_on(self._without_direct_io())
+
+    def _without_direct_io(self):
+        def get_volume_config(*args, **kwargs):
+            return xml.with_page_cache(self._get_volume_config(*args, **kwargs))
+
+        return overrides.View(self, _get_volume_config=get_volume_config)
 
     # --- memory that Nova has not claimed ---
 
-    def _create_guest(self, context, xml, instance, *args, **kwargs):
-        if flavors.is_split(instance.flavor):
-            self._place(instance)
-        return super()._create_guest(context, xml, instance, *args, **kwargs)
+    @overrides.of_split_servers()
+    def _create_guest(self, call):
+        self._place(call['instance'])
+        return call.stock()
+
+    @overrides.of_split_servers()
+    def _soft_reboot(self, call):
+        """Nova starts the guest again by itself here, past _create_guest."""
+        return call.stock_on(reboot.view(self, self._place))
 
     def _place(self, instance):
         try:
             self._splitmem.place(flavors.server(instance), CONF.host)
         except client.Unavailable as e:
-            if instance.task_state not in STARTING_AGAIN:
-                raise SplitmemRefused(reason=e) from e
+            if not self._starts_again(instance):
+                # It may be booked, with the answer lost: Nova destroys a new server that cannot be started, and so the booking.
+                raise errors.Refused(e) from e
             LOG.warning('splitmem: %s starts again with the memory that is booked: %s', instance.uuid, e)
-        except client.ClientError as e:
-            raise SplitmemRefused(reason=e) from e
+        except (client.ClientError, flavors.WrongExtraSpec) as e:
+            raise errors.Refused(e) from e
+        self._splitmem_rebuilding.discard(instance.uuid)
 
-    def destroy(self, context, instance, *args, **kwargs):
-        super().destroy(context, instance, *args, **kwargs)
-        # A hard reboot, a power-on and a start after the host's boot begin with this too; they are to find the room that it had.
-        starts_again = instance.task_state in STARTING_AGAIN or instance.uuid in self._splitmem_booting
-        if flavors.is_split(instance.flavor) and not starts_again:
+    def _starts_again(self, instance):
+        return (instance.task_state in STARTING_AGAIN
+                or instance.task_state in REBUILDING and instance.uuid in self._splitmem_rebuilding)
+
+    @overrides.of_split_servers()
+    def destroy(self, call):
+        instance = call['instance']
+        call.stock()
+        # A hard reboot, a power-on, a rebuild and a start after the host's boot begin with this too; they are to find the room
+        # that it had.
+        self._splitmem_rebuilding.discard(instance.uuid)
+        if instance.task_state in REBUILDING:
+            self._splitmem_rebuilding.add(instance.uuid)
+        elif instance.task_state not in STARTING_AGAIN and instance.uuid not in self._splitmem_booting:
             self._forget(self._splitmem.unplace, instance)
 
-    def resume_state_on_host_boot(self, context, instance, *args, **kwargs):
+    @overrides.of_split_servers()
+    def resume_state_on_host_boot(self, call):
         """A hard reboot without a task state.
 
         The room is kept, but the bridge has to answer: without it all split servers of this host would start whole at once.
         """
-        self._splitmem_booting.add(instance.uuid)
+        self._splitmem_booting.add(call['instance'].uuid)
         try:
-            return super().resume_state_on_host_boot(context, instance, *args, **kwargs)
+            return call.stock()
         finally:
-            self._splitmem_booting.discard(instance.uuid)
+            self._splitmem_booting.discard(call['instance'].uuid)
 
-    def migrate_disk_and_power_off(self, context, instance, dest, flavor, *args, **kwargs):
-        result = super().migrate_disk_and_power_off(context, instance, dest, flavor, *args, **kwargs)
-        # Nobody will place a server of an ordinary flavor; a revert places it anew.
-        if flavors.is_split(instance.flavor) and not flavors.is_split(flavor):
-            self._forget(self._splitmem.unplace, instance)
+    @overrides.of_split_servers('flavor')
+    def migrate_disk_and_power_off(self, call):
+        result = call.stock()
+        # Nothing places a server of an ordinary flavor; a revert places it anew.
+        if not flavors.is_split(call['flavor']):
+            self._forget(self._splitmem.unplace, call['instance'])
         return result
 
-    def _forget(self, call, instance):
+    def _forget(self, undo, instance):
         try:
-            call(instance.uuid, CONF.host)
+            undo(instance.uuid, CONF.host)
         except client.ClientError as e:
             LOG.warning('splitmem: what is booked for %s at %s is left to the next reconcile: %s', instance.uuid, CONF.host, e)
 
     # --- live migration: the destination ---
 
-    def check_can_live_migrate_destination(self, context, instance, *args, **kwargs):
-        data = super().check_can_live_migrate_destination(context, instance, *args, **kwargs)
-        if flavors.is_split(instance.flavor):
-            self._plan(instance)
+    @overrides.of_split_servers()
+    def check_can_live_migrate_destination(self, call):
+        data = call.stock()
+        self._plan(call['instance'])
         return data
 
-    def pre_live_migration(self, context, instance, *args, **kwargs):
+    @overrides.of_split_servers()
+    def pre_live_migration(self, call):
         # It may have waited for others for longer than a plan is kept.
-        if flavors.is_split(instance.flavor):
-            self._plan(instance)
-        return super().pre_live_migration(context, instance, *args, **kwargs)
+        self._plan(call['instance'])
+        return call.stock()
 
     def _plan(self, instance):
-        """The conductor tries another host after this exception."""
         try:
             self._splitmem.plan(flavors.server(instance), instance.host, CONF.host)
-        except client.ClientError as e:
-            raise exception.MigrationPreCheckError(reason='splitmem: %s' % e) from e
+        except client.Unavailable as e:
+            self._forget(self._splitmem.unplan, instance)  # it may have been planned, with the answer lost
+            raise errors.failed_check(e) from e
+        except (client.ClientError, flavors.WrongExtraSpec) as e:
+            raise errors.failed_check(e) from e
 
-    def rollback_live_migration_at_destination(self, context, instance, *args, **kwargs):
-        if flavors.is_split(instance.flavor):
-            self._forget(self._splitmem.unplan, instance)
-        super().rollback_live_migration_at_destination(context, instance, *args, **kwargs)
+    @overrides.of_split_servers()
+    def rollback_live_migration_at_destination(self, call):
+        self._forget(self._splitmem.unplan, call['instance'])
+        return call.stock()
 
     # --- live migration: the source ---
 
-    def check_can_live_migrate_source(self, context, instance, *args, **kwargs):
-        if flavors.is_split(instance.flavor) and not xml.is_prepared(self._host.get_guest(instance).get_xml_desc()):
-            raise exception.MigrationPreCheckError(
-                reason='splitmem: the server was started before its flavor was split; reboot it --hard first')
-        return super().check_can_live_migrate_source(context, instance, *args, **kwargs)
+    @overrides.of_split_servers()
+    def check_can_live_migrate_source(self, call):
+        if not xml.is_prepared(self._host.get_guest(call['instance']).get_xml_desc()):
+            raise errors.failed_check('the server was started before its flavor was split; reboot it --hard first')
+        return call.stock()
 
-    def _live_migration(self, context, instance, dest, *args, **kwargs):
-        if not flavors.is_split(instance.flavor):
-            return super()._live_migration(context, instance, dest, *args, **kwargs)
+    @overrides.of_split_servers('context', 'dest', 'migrate_data')
+    def _live_migration(self, call):
+        instance = call['instance']
         self._splitmem_runs[instance.uuid] = split_run.Run(
-            self._splitmem, flavors.server(instance), CONF.host, dest, CONF.splitmem)
+            self._splitmem, flavors.server(instance), CONF.host, call['dest'], CONF.splitmem,
+            migration_uuid=actions.migration_uuid(call['migrate_data']))
         try:
-            return super()._live_migration(context, instance, dest, *args, **kwargs)
+            return call.stock()
         finally:
             del self._splitmem_runs[instance.uuid]
 
@@ -175,24 +218,37 @@ class SplitMemLibvirtDriver(driver.LibvirtDriver):
         current = self._splitmem_runs.get(instance.uuid)
         return guest if current is None else split_run.GuestProxy(guest, current)
 
-    def _live_migration_operation(self, context, instance, dest, block_migration, migrate_data, guest, *args, **kwargs):
-        return super()._live_migration_operation(context, instance, dest, block_migration, migrate_data,
-                                                 self._proxy(instance, guest), *args, **kwargs)
+    @overrides.of_split_servers('context', 'guest')
+    def _live_migration_operation(self, call):
+        """Does not raise: since Nova 32 what this raises puts the server into ERROR, after the monitor has rolled everything back.
 
-    def _live_migration_monitor(self, context, instance, guest, *args, **kwargs):
-        return super()._live_migration_monitor(context, instance, self._proxy(instance, guest), *args, **kwargs)
+        The monitor finds out from libvirt where the server is. The reason is among the server's events; Nova has logged it.
+        """
+        instance = call['instance']
+        try:
+            call.stock(guest=self._proxy(instance, call['guest']))
+        except Exception as e:
+            actions.report_failure(call['context'], instance, CONF.host, errors.Refused(e))
 
-    def live_migration_abort(self, instance):
+    @overrides.of_split_servers('guest')
+    def _live_migration_monitor(self, call):
+        return call.stock_on(overrides.View(self, _is_post_copy_enabled=lambda flags: False),
+                             guest=self._proxy(call['instance'], call['guest']))
+
+    @overrides.of_split_servers()
+    def live_migration_abort(self, call):
+        instance = call['instance']
         current = self._splitmem_runs.get(instance.uuid)
         if current is None:
-            return super().live_migration_abort(instance)
+            return call.stock()
         try:
-            current.abort(self._host.get_guest(instance))
+            current.abort(self._host.get_guest(instance), "by a request to Nova's API")
         except client.ClientError as e:
             LOG.error('splitmem: the migration cannot be aborted: %s', e, instance=instance)
-            raise SplitmemRefused(reason=e) from e
+            raise errors.Refused(e) from e
 
-    def live_migration_force_complete(self, instance):
-        current = self._splitmem_runs.get(instance.uuid)
+    @overrides.of_split_servers()
+    def live_migration_force_complete(self, call):
+        current = self._splitmem_runs.get(call['instance'].uuid)
         if current is None or not current.force_complete():
-            super().live_migration_force_complete(instance)
+            call.stock()

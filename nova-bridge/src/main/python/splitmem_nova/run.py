@@ -18,6 +18,7 @@ from nova.virt.libvirt import migration as libvirt_migrate
 from oslo_log import log as logging
 
 from splitmem_nova import client
+from splitmem_nova import novaconf
 from splitmem_nova import xml
 
 LOG = logging.getLogger(__name__)
@@ -25,7 +26,7 @@ LOG = logging.getLogger(__name__)
 # How long the hypervisor may take to notice by itself that splitmemd has given up, before it is told.
 GRACE_SECONDS = 2
 
-# How long a splitmemd that was asked to begin may take to know of the migration, when nobody tells whether it has begun.
+# How long a splitmemd that was asked to begin may take to know of the migration, when it is not known whether it has begun.
 BEGINNING_SECONDS = 5
 
 
@@ -39,19 +40,21 @@ class Run:
     :param service: client.Client
     :param server: client.Server
     :param conf: the section [splitmem]
+    :param migration_uuid: of Nova's migration
     """
 
-    def __init__(self, service, server, source, destination, conf):
+    def __init__(self, service, server, source, destination, conf, migration_uuid=''):
         self._service = service
         self._server = server
         self._source = source
         self._destination = destination
         self._conf = conf
+        self._migration_uuid = migration_uuid
         self._asked_at = 0
         self._aborted_since = None
         self._told_hypervisor = False
         self.migration = None
-        self.abort_asked = False
+        self.abort_reason = None  # who asked for the abort; None until someone does
         self.complete_asked = False
         self.hypervisor_asked = False
         self.finished = False
@@ -67,7 +70,7 @@ class Run:
         try:
             # In the same thread as what follows, but before anything is copied: a refusal costs nothing.
             ready_xml = xml.prepare(destination_xml, self._conf.prepare_command, memory_source)
-            planned = self._service.plan(self._server, self._source, self._destination)
+            planned = self._plan()
             self._refuse_if_aborted()
             self.migration = self._start(planned)
             LOG.info('splitmem: migration %s of %s to %s has begun', self.migration.id, self._server.uuid, self._destination)
@@ -78,6 +81,20 @@ class Run:
         finally:
             self.finished = True
 
+    def _plan(self):
+        try:
+            return self._service.plan(self._server, self._source, self._destination, self._migration_uuid)
+        except client.Unavailable:
+            self._undo_plan()
+            raise
+
+    def _undo_plan(self):
+        try:
+            self._service.unplan(self._server.uuid, self._destination)
+        except client.ClientError as e:
+            LOG.warning('splitmem: the plan for %s to %s, if there is one, is left to expire: %s',
+                        self._server.uuid, self._destination, e)
+
     def _start(self, planned):
         try:
             return self._service.start(planned, self._server)
@@ -86,7 +103,7 @@ class Run:
             raise
 
     def _undo_start(self, planned):
-        """It may have begun, or be about to, and nobody else would ever end it: so again and again for a while."""
+        """It may have begun, or be about to, and nothing else would ever end it: so again and again for a while."""
         limit = time.monotonic() + BEGINNING_SECONDS
         while True:
             try:
@@ -101,7 +118,7 @@ class Run:
     def _await_ready_or_give_up(self):
         try:
             self._await_ready()
-        except client.ClientError as e:  # a refusal to tell, as of credentials that ended; nobody else would ever end it
+        except client.ClientError as e:  # a refusal, as of credentials that ended; nothing else would ever end it
             self._give_up(e)
             raise
 
@@ -144,9 +161,9 @@ class Run:
             return False
 
     def _refuse_if_aborted(self):
-        if self.abort_asked:
-            self._give_up('aborted')
-            raise MigrationFailed('aborted')
+        if self.abort_reason is not None:
+            self._give_up(self.abort_reason)
+            raise MigrationFailed('aborted ' + self.abort_reason)
 
     def _give_up(self, why):
         if self.migration is None or self.migration.is_over:
@@ -159,7 +176,7 @@ class Run:
             LOG.warning('splitmem: migration %s could not be aborted: %s', self.migration.id, e)
 
     def _refresh(self):
-        """Asks how it stands. Nobody's answer is waited for as long as the patience lasts: bridge and splitmemd may be restarted."""
+        """Asks how it stands, for as long as the patience lasts: bridge and splitmemd may be restarted."""
         limit = time.monotonic() + self._conf.patience
         while True:
             try:
@@ -168,7 +185,7 @@ class Run:
             except client.Unavailable as e:
                 if time.monotonic() > limit:
                     self._give_up(e)
-                    raise MigrationFailed('nobody tells how the split migration stands: %s' % e) from e
+                    raise MigrationFailed('the state of the split migration is unknown: %s' % e) from e
                 LOG.warning('splitmem: %s; waiting for it', e)
                 time.sleep(self._conf.poll_interval)
 
@@ -190,7 +207,7 @@ class Run:
         return info
 
     def _last_info(self, guest, info):
-        if self.abort_asked and libvirt_migrate.find_job_type(guest, None) == libvirt.VIR_DOMAIN_JOB_FAILED:
+        if self.abort_reason is not None and libvirt_migrate.find_job_type(guest, None) == libvirt.VIR_DOMAIN_JOB_FAILED:
             return libvirt_guest.JobInfo(type=libvirt.VIR_DOMAIN_JOB_CANCELLED)
         return info
 
@@ -218,9 +235,12 @@ class Run:
                 LOG.warning('splitmem: the hypervisor cannot be told that the migration of %s was given up: %s',
                             self._server.uuid, e)
 
-    def abort(self, guest):
-        """Before libvirt migrates our part is enough: the operation thread notices. Raises if it is too late."""
-        self.abort_asked = True
+    def abort(self, guest, reason):
+        """Before libvirt migrates our part is enough: the operation thread notices. Raises if it is too late.
+
+        :param reason: who asked for it, as in "aborted <reason>"
+        """
+        self.abort_reason = self.abort_reason or reason
         if self.migration is None or self.migration.is_over:
             return
         try:
@@ -266,7 +286,7 @@ class GuestProxy:
 
     def migrate(self, *args, **kwargs):
         def call_libvirt(ready_xml):
-            return self._guest.migrate(*args, **dict(kwargs, destination_xml=ready_xml))
+            return self._guest.migrate(*args, **novaconf.migration_arguments(dict(kwargs, destination_xml=ready_xml)))
 
         self._run.operate(call_libvirt, kwargs['destination_xml'], xml.memory_source(self._guest.get_xml_desc()))
 
@@ -276,7 +296,7 @@ class GuestProxy:
     def abort_job(self):
         """At the completion timeout, by Nova's monitor: if we raised, it would leave the server in ERROR, wherever it runs."""
         try:
-            self._run.abort(self._guest)
+            self._run.abort(self._guest, 'by Nova, at [libvirt] live_migration_completion_timeout')
         except (client.ClientError, libvirt.libvirtError) as e:
             LOG.warning('splitmem: the migration cannot be aborted after its time: %s', e)
 
