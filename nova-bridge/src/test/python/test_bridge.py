@@ -230,3 +230,10 @@ def test_looking_has_a_shorter_time_out_than_booking(remote, bridge_service, ser
     remote.abort(PLANNED)
     remote.place(server, 'host1')
     assert seen[:2] == [10, 10] and 89 < seen[2] <= 90
+
+
+def test_an_older_bridge_gets_the_plan_without_it(remote, bridge_service, server):
+    bridge_service.answers['POST', '/v1/migrations'] = (400, {'error': {'message': 'unknown field', 'reason': 'invalid-json'}})
+    with pytest.raises(client.ClientError, match='unknown field'):
+        remote.plan(server, 'host1', 'host2', 'a-migration')
+    assert ['nova_migration_uuid' in body for _, _, body, _ in bridge_service.requests] == [True, False]
