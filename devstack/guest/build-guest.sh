@@ -15,6 +15,7 @@ MODULES=(virtio_pci virtio_blk virtio_net ata_piix ahci sr_mod isofs button evde
 
 fetch_kernel() { # DIRECTORY: writes vmlinuz and modules there
   local package deb download
+  install_packages xz-utils >&2 # Debian 13 has its modules compressed
   download=$(mktemp -d)
   package=$(kernel_package) || { apt_get update >&2 && package=$(kernel_package); } || die "no package linux-image-cloud-amd64"
   (cd "$download" && apt-get -q -o APT::Sandbox::User=root download "$package") >&2 || die "could not download $package"
