@@ -20,7 +20,7 @@ import org.jspecify.annotations.Nullable;
  * @param projectId the instance's
  * @param userId the instance's
  * @param reason why: placed, planned, completed, undone, released, reconciled; of a refusal its code; of a failure reconciliation
- * @param explanation how the plan was chosen, a sentence each, or why there is none; only of a plan, a refusal and a failure
+ * @param explanation how the plan was chosen, a sentence each, or why there is none; of a failure, and of a booking that is short, why
  */
 public record PlacementEvent(
         String instanceUuid,
@@ -49,6 +49,9 @@ public record PlacementEvent(
     public static final String REFUSED = Topic.PLACEMENT.type("refused");
     /** What is booked is wrong, and could not be set right; it is tried again. */
     public static final String FAILED = Topic.PLACEMENT.type("failed");
+
+    /** It holds less than the VM has on its hosts: its booking was deleted, and others have booked the room. */
+    public static final String SHORT = Topic.PLACEMENT.type("short");
 
     /** Who knows it at first hand. */
     public static final String SOURCE = "/splitmem/placement";

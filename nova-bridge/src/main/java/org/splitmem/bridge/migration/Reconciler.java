@@ -9,6 +9,7 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.UUID;
+import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -49,6 +50,7 @@ public final class Reconciler {
     private final Telemetry telemetry;
     private final Clock clock;
     private final Unheard unheard;
+    private final ShortBookings shortBookings;
     private final Map<UUID, Integer> roundsNowhere = new HashMap<>();
 
     public Reconciler(
@@ -67,6 +69,7 @@ public final class Reconciler {
         this.telemetry = telemetry;
         this.clock = clock;
         this.unheard = new Unheard(migrations, daemons);
+        this.shortBookings = new ShortBookings(placement, bookings, telemetry);
     }
 
     /**
@@ -74,8 +77,16 @@ public final class Reconciler {
      *
      * @param corrected bookings that were wrong
      * @param failed that could not be compared or set right; the next round tries again
+     * @param unbookedMb memory of VMs that is on hosts and could not be booked there, since others have booked the room
      */
-    public record Result(int corrected, int failed) {}
+    public record Result(int corrected, int failed, long unbookedMb) {}
+
+    /** What became of one booking. */
+    private enum Correction {
+        NOT_NEEDED,
+        DONE,
+        FAILED
+    }
 
     /** Compares and corrects everything, once. @throws ServiceException if Placement cannot be read */
     public Result round() throws ServiceException {
@@ -108,15 +119,18 @@ public final class Reconciler {
                 failed++;
                 continue;
             }
-            if (wanted != null && !wanted.equals(now)) {
-                Result done = correct(instance, vm, now, wanted, active.get(instance), sightings);
-                corrected += done.corrected();
-                failed += done.failed();
+            if (wanted == null || wanted.equals(now)) {
+                shortBookings.isWhole(instance);
+                continue;
             }
+            Correction done = correct(instance, vm, now, wanted, active.get(instance), sightings);
+            corrected += done == Correction.DONE ? 1 : 0;
+            failed += done == Correction.FAILED ? 1 : 0;
         }
         corrected += releaseUnaccounted(booked, accountedFor, sightings);
+        shortBookings.forgetAllBut(instances);
         roundsNowhere.keySet().removeIf(id -> !instances.contains(id) && !booked.containsKey(id));
-        return new Result(corrected, failed);
+        return new Result(corrected, failed, shortBookings.totalMb());
     }
 
     /** Whether a migration may go on that was given up; not if the VM has been started elsewhere since. */
@@ -229,36 +243,41 @@ public final class Reconciler {
     }
 
     /** Only if nothing has changed since this round looked: somebody may just be booking for the VM. */
-    private Result correct(
+    private Correction correct(
             UUID instance,
             @Nullable PlacedVm placed,
             Map<String, Long> now,
             Map<String, Long> wanted,
             @Nullable Migration migration,
             Sightings sightings) {
+        Vm vm = placed != null ? placed.vm() : migration == null ? null : migration.vm();
+        Predicate<Map<String, Long>> still = booked -> booked.equals(now) && isAsSeen(instance, placed, migration);
+        Owner owner = owner(placed, migration);
         try {
-            Bookings.Step step = bookings.setIf(
-                    booked -> booked.equals(now) && isAsSeen(instance, placed, migration),
-                    instance,
-                    owner(placed, migration),
-                    wanted);
+            Bookings.Step step;
+            try {
+                step = bookings.setIf(still, instance, owner, wanted);
+            } catch (NoCapacityException e) {
+                shortBookings.bookWhatFits(instance, vm, owner, wanted, still, e.text());
+                return Correction.FAILED;
+            }
+            shortBookings.isWhole(instance);
             if (!step.isChange()) {
-                return new Result(0, 0);
+                return Correction.NOT_NEEDED;
             }
             if (wanted.isEmpty() && hasAnswered(placed, sightings)) {
                 forget(migration, placed);
             }
             log.warn("instance={} booking corrected: was {}, is {}", instance, now, wanted);
-            Vm vm = placed != null ? placed.vm() : migration == null ? null : migration.vm();
             if (vm != null) {
                 telemetry.placementChanged(vm, migration == null ? null : migration.id(), step, "reconciled");
             }
-            return new Result(1, 0);
-        } catch (ServiceException | NoCapacityException e) {
-            log.error("instance={} {} should be booked, {} is: {}", instance, wanted, now, e.getMessage());
+            return Correction.DONE;
+        } catch (ServiceException e) {
+            log.error("instance={} booking is {}, expected {}: {}", instance, now, wanted, e.getMessage());
             telemetry.reconciliationFailed(
                     instance, placed == null ? null : placed.vm(), wanted, String.valueOf(e.getMessage()));
-            return new Result(0, 1);
+            return Correction.FAILED;
         }
     }
 

@@ -52,4 +52,13 @@ public interface Telemetry {
      * @param cause placed, planned, completed, undone, released or reconciled
      */
     void placementChanged(Vm vm, @Nullable String migration, Bookings.Step step, String cause);
+
+    /**
+     * Less is booked for a VM than it has on its hosts, since others have booked the room. Again only if the amounts change.
+     *
+     * @param booked what is booked, in MB by host
+     * @param wanted what should be
+     * @param why Placement's words
+     */
+    void bookingShort(Vm vm, Map<String, Long> booked, Map<String, Long> wanted, String why);
 }

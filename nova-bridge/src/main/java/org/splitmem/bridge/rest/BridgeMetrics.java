@@ -37,6 +37,7 @@ public final class BridgeMetrics implements Telemetry, Chooser.Timing, GateServe
     private final Counter uncorrected;
     private final Counter abandoned;
     private final AtomicLong reconciledAtMs = new AtomicLong();
+    private final AtomicLong unbookedMb = new AtomicLong();
 
     /**
      * Adds its own to what others have registered.
@@ -59,6 +60,9 @@ public final class BridgeMetrics implements Telemetry, Chooser.Timing, GateServe
                 .register(registry);
         this.abandoned = Counter.builder("splitmem.bridge.requests.abandoned")
                 .description("Requests whose client left, or was too slow, before the answer's end")
+                .register(registry);
+        Gauge.builder("splitmem.bridge.reconcile.unbooked.mb", unbookedMb, AtomicLong::get)
+                .description("MB of split VMs that are on hosts and could not be booked there: others have booked the room")
                 .register(registry);
         Gauge.builder("splitmem.bridge.reconcile.last.success", reconciledAtMs, at -> at.get() / 1e3)
                 .description("When the last whole round ended, in seconds since 1970; 0: none yet")
@@ -107,6 +111,7 @@ public final class BridgeMetrics implements Telemetry, Chooser.Timing, GateServe
     public void reconciled(Reconciler.Result result, long nowMs) {
         corrections.increment(result.corrected());
         uncorrected.increment(result.failed());
+        unbookedMb.set(result.unbookedMb());
         reconciledAtMs.set(nowMs);
     }
 
@@ -144,5 +149,10 @@ public final class BridgeMetrics implements Telemetry, Chooser.Timing, GateServe
     @Override
     public void placementChanged(Vm vm, @Nullable String migration, Bookings.Step step, String cause) {
         next.placementChanged(vm, migration, step, cause);
+    }
+
+    @Override
+    public void bookingShort(Vm vm, Map<String, Long> booked, Map<String, Long> wanted, String why) {
+        next.bookingShort(vm, booked, wanted, why);
     }
 }

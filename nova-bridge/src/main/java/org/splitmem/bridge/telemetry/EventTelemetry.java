@@ -94,6 +94,13 @@ final class EventTelemetry implements Telemetry {
         });
     }
 
+    @Override
+    public void bookingShort(Vm vm, Map<String, Long> booked, Map<String, Long> wanted, String why) {
+        safely(
+                "instance=" + vm.instance(),
+                () -> publisher.accept(PlacementEvents.tooShort(vm, booked, wanted, why, clock.instant())));
+    }
+
     /** An event that cannot be made must not keep the bridge from what it was doing. */
     private static void safely(String what, Runnable telling) {
         try {

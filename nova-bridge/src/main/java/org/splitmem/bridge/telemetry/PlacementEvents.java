@@ -66,6 +66,13 @@ final class PlacementEvents {
                 .event(type, moment, at);
     }
 
+    /** @param booked less than {@code wanted} */
+    static Event tooShort(Vm vm, Map<String, Long> booked, Map<String, Long> wanted, String why, Instant at) {
+        String explanation = "booked is " + new TreeMap<>(booked) + ", on the hosts is " + new TreeMap<>(wanted) + ": " + why;
+        return data(vm, null, null, null, booked, "reconciled", List.of(explanation))
+                .event(PlacementEvent.SHORT, Long.toString(at.toEpochMilli()), at);
+    }
+
     /** Absent while both sides of a migration are booked, of which one is whole. */
     private static @Nullable Mode mode(Vm vm, Map<String, Long> booking) {
         if (!booking.containsKey(vm.host())) {

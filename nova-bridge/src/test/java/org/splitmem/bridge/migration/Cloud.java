@@ -89,6 +89,11 @@ public final class Cloud extends Clock implements AutoCloseable {
         public void placementChanged(Vm vm, @Nullable String migration, Bookings.Step step, String cause) {
             told.add(cause + " " + new TreeMap<>(step.after()));
         }
+
+        @Override
+        public void bookingShort(Vm vm, Map<String, Long> booked, Map<String, Long> wanted, String why) {
+            told.add("short " + new TreeMap<>(booked) + " of " + new TreeMap<>(wanted));
+        }
     }
 
     /** Does something whenever a booking was set. */

@@ -47,7 +47,7 @@ class ReconcilerTest {
             cloud.placement.claim(second, "SPLITMEM", "h1", 256);
         });
 
-        assertThat(cloud.bridge("bridge-2", somebody).reconciler.round()).isEqualTo(new Reconciler.Result(1, 0));
+        assertThat(cloud.bridge("bridge-2", somebody).reconciler.round()).isEqualTo(new Reconciler.Result(1, 0, 0));
 
         assertThat(cloud.booked()).isEqualTo(Map.of("h1", 256L));
         assertThat(cloud.placement.claimsOf(Consumers.of(other))).isEqualTo(Map.of("h1", 256L));
@@ -55,7 +55,7 @@ class ReconcilerTest {
 
     @Test
     void whatIsRightIsLeftAlone() throws Exception {
-        assertThat(bridge.reconciler.round()).isEqualTo(new Reconciler.Result(0, 0));
+        assertThat(bridge.reconciler.round()).isEqualTo(new Reconciler.Result(0, 0, 0));
         assertThat(cloud.booked()).isEqualTo(Map.of("h1", 256L));
     }
 
@@ -93,7 +93,7 @@ class ReconcilerTest {
     void bothSidesOfARunningMigrationStayBooked() throws Exception {
         bridge.migrations.start(bridge.migrations.plan(onHost("h1"), "h2").id());
 
-        assertThat(bridge.reconciler.round()).isEqualTo(new Reconciler.Result(0, 0));
+        assertThat(bridge.reconciler.round()).isEqualTo(new Reconciler.Result(0, 0, 0));
 
         assertThat(cloud.booked()).isEqualTo(Map.of("h1", 256L, "h3", 256L));
     }
@@ -136,7 +136,7 @@ class ReconcilerTest {
     }
 
     private Reconciler.Result rounds(int count) throws Exception {
-        Reconciler.Result last = new Reconciler.Result(0, 0);
+        Reconciler.Result last = new Reconciler.Result(0, 0, 0);
         for (int i = 0; i < count; i++) {
             last = bridge.reconciler.round();
         }
@@ -147,7 +147,7 @@ class ReconcilerTest {
     void aVmThatIsShutOffKeepsItsRoomAsLongAsNovaKeepsIts() throws Exception {
         shutOff();
 
-        assertThat(rounds(4)).isEqualTo(new Reconciler.Result(0, 0));
+        assertThat(rounds(4)).isEqualTo(new Reconciler.Result(0, 0, 0));
         assertThat(cloud.booked()).isEqualTo(Map.of("h1", 256L));
 
         cloud.placement.unclaim(VM);
@@ -242,7 +242,7 @@ class ReconcilerTest {
         cloud.placement.unclaim(VM);
         cloud.placement.unreadable(VM);
 
-        assertThat(rounds(4)).isEqualTo(new Reconciler.Result(0, 1));
+        assertThat(rounds(4)).isEqualTo(new Reconciler.Result(0, 1, 0));
 
         assertThat(cloud.booked()).isEqualTo(Map.of("h1", 256L));
     }
