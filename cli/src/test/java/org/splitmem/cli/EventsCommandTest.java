@@ -60,6 +60,7 @@ class EventsCommandTest {
                 null,
                 null,
                 "cold-start",
+                null,
                 null);
 
         assertThat(EventText.line(data.event(PlacementEvent.BOOKED, "", NOW)))

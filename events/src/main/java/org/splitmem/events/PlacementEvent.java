@@ -21,6 +21,7 @@ import org.jspecify.annotations.Nullable;
  * @param userId the instance's
  * @param reason why: placed, planned, completed, undone, released, reconciled; of a refusal its code; of a failure reconciliation
  * @param explanation how the plan was chosen, a sentence each, or why there is none; of a failure, and of a booking that is short, why
+ * @param requestId of the request that it was done for, Nova's if it sent one; it is in all logs. Absent outside of any
  */
 public record PlacementEvent(
         String instanceUuid,
@@ -36,7 +37,8 @@ public record PlacementEvent(
         @Nullable String projectId,
         @Nullable String userId,
         String reason,
-        @Nullable List<String> explanation) {
+        @Nullable List<String> explanation,
+        @Nullable String requestId) {
     /** A plan was chosen. */
     public static final String PLANNED = Topic.PLACEMENT.type("planned");
     /** The consumer holds something where there was nothing. */

@@ -27,7 +27,8 @@ class PlacementEventTest {
                 "p",
                 "u",
                 "migration",
-                List.of("h3 has 3072 MB free and holds pages already"));
+                List.of("h3 has 3072 MB free and holds pages already"),
+                "req-07e40000-0000-4000-8000-00000000000b");
     }
 
     @Test
@@ -51,6 +52,7 @@ class PlacementEventTest {
                         null,
                         null,
                         "deleted",
+                        null,
                         null)
                 .event(PlacementEvent.RELEASED, "5", NOW));
     }

@@ -14,6 +14,8 @@ import org.jspecify.annotations.Nullable;
  * @param streams parallel connections to each destination, 1-64; absent: the source's default
  * @param bandwidthBytesPerSecond limit of all streams together; absent: the source's default
  * @param handover absent: hybrid
+ * @param id uuid that the migration is to have, so that its caller and the host call it the same; one that the host knows already is
+ *     not begun again. Absent: the host makes one
  */
 public record MigrationRequest(
         String destination,
@@ -21,8 +23,22 @@ public record MigrationRequest(
         List<SubHostShare> subHosts,
         @Nullable Integer streams,
         @Nullable Long bandwidthBytesPerSecond,
-        @Nullable Handover handover) {
+        @Nullable Handover handover,
+        @Nullable String id) {
     public static final int MAX_STREAMS = 64;
+
+    private static final String UUID_FORM = "[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}";
+
+    /** With an id that the host makes. */
+    public MigrationRequest(
+            String destination,
+            @Nullable Long budgetBytes,
+            List<SubHostShare> subHosts,
+            @Nullable Integer streams,
+            @Nullable Long bandwidthBytesPerSecond,
+            @Nullable Handover handover) {
+        this(destination, budgetBytes, subHosts, streams, bandwidthBytesPerSecond, handover, null);
+    }
 
     public MigrationRequest {
         Require.text("destination", destination);
@@ -42,6 +58,9 @@ public record MigrationRequest(
         }
         if (bandwidthBytesPerSecond != null) {
             Require.positive("bandwidthBytesPerSecond", bandwidthBytesPerSecond);
+        }
+        if (id != null && !id.matches(UUID_FORM)) {
+            throw new IllegalArgumentException("id must be a uuid: " + id);
         }
     }
 }

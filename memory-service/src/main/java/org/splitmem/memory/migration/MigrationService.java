@@ -80,6 +80,10 @@ public final class MigrationService implements ConnectionResolver {
      * @throws RefusedException if it makes no sense or cannot be now; nothing has changed then
      */
     public MigrationInfo start(Vm vm, MigrationRequest request) throws RefusedException {
+        Optional<MigrationInfo> begun = begunAlready(vm, request.id());
+        if (begun.isPresent()) {
+            return begun.get(); // the answer was lost, and the caller asks again
+        }
         MigrationTask task = tasks.make(vm, request);
         requireStreamWithoutRam(vm);
         OutgoingMigration migration;
@@ -102,6 +106,20 @@ public final class MigrationService implements ConnectionResolver {
         if (!reason.isEmpty()) {
             throw new RefusedException(Kind.CONFLICT, "ram-is-a-memfd", reason);
         }
+    }
+
+    private synchronized Optional<MigrationInfo> begunAlready(Vm vm, @Nullable String id) throws RefusedException {
+        Optional<MigrationInfo> known = reports.stream()
+                .map(MigrationReport::info)
+                .filter(info -> info.id().equals(id))
+                .findFirst();
+        if (known.isPresent() && !known.get().vm().equals(vm.uuid().toString())) {
+            throw new RefusedException(
+                    Kind.CONFLICT,
+                    "migration-exists",
+                    "migration " + id + " is one of VM " + known.get().name());
+        }
+        return known;
     }
 
     /** Guarded by this. */

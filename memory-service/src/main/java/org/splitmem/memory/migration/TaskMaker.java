@@ -45,7 +45,7 @@ final class TaskMaker {
         List<PeerHosts.Peer> subHosts = new ArrayList<>();
         List<VmRecord.Lender> lenders = lenders(request.subHosts(), ram, budget, subHosts);
         return new MigrationTask(
-                UUID.randomUUID().toString(),
+                request.id() == null ? UUID.randomUUID().toString() : request.id(),
                 peer(request.destination()),
                 budget,
                 lenders,

@@ -103,6 +103,24 @@ class MigrationServiceTest {
     }
 
     @Test
+    void aMigrationHasTheIdThatItsCallerGaveAndIsBegunOnce() throws Exception {
+        peers.waitAt("h3");
+        String given = "07e40000-0000-4000-8000-00000000000a";
+        MigrationRequest named = new MigrationRequest(
+                SPLIT.destination(), SPLIT.budgetBytes(), SPLIT.subHosts(), null, null, null, given);
+
+        assertThat(migrations.start(vm, named).id()).isEqualTo(given);
+        assertThat(migrations.start(vm, named).id())
+                .as("asked again, since the answer was lost")
+                .isEqualTo(given);
+
+        assertThat(migrations.list()).hasSize(1);
+        migrations.abort(given, "the test is over");
+        peers.answer();
+        awaitAborted(given);
+    }
+
+    @Test
     void aVmMigratesOnlyOnceAtATime() throws Exception {
         peers.waitAt("h3");
         peers.refuse("h4");

@@ -136,23 +136,24 @@ public final class Daemons implements AutoCloseable {
     }
 
     private <T> List<T> all(Question<T> question) {
-        String requestId = MDC.get(Caller.REQUEST_ID);
+        Map<String, String> context = MDC.getCopyOfContextMap();
         List<CompletableFuture<T>> asked = new ArrayList<>();
         for (HostAddress host : hosts.values()) {
-            asked.add(CompletableFuture.supplyAsync(() -> ask(question, host, requestId), threads));
+            asked.add(CompletableFuture.supplyAsync(() -> ask(question, host, context), threads));
         }
         return asked.stream().map(CompletableFuture::join).toList();
     }
 
-    private static <T> T ask(Question<T> question, HostAddress host, @Nullable String requestId) {
-        if (requestId == null) {
+    /** @param context of the thread that wants to know: which request it works on */
+    private static <T> T ask(Question<T> question, HostAddress host, @Nullable Map<String, String> context) {
+        if (context == null) {
             return question.ask(host);
         }
-        MDC.put(Caller.REQUEST_ID, requestId);
+        MDC.setContextMap(context);
         try {
             return question.ask(host);
         } finally {
-            MDC.remove(Caller.REQUEST_ID);
+            MDC.clear();
         }
     }
 

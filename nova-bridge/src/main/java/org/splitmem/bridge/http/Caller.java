@@ -21,8 +21,13 @@ import org.splitmem.model.Json;
 
 /** Sends requests to one service. Any thread. */
 public final class Caller {
-    /** The MDC's key of the request that is being worked on; it goes with every call, so that all logs can be joined. */
+    /** The MDC's key of the request that is being worked on. */
     public static final String REQUEST_ID = "request";
+
+    /** The MDC's key of the caller's own request, which that is a part of; OpenStack calls it the global one. */
+    public static final String GLOBAL_REQUEST_ID = "global";
+
+    private static final int LONGEST_REQUEST_ID = 64;
 
     private static final Duration CONNECT = Duration.ofSeconds(3);
 
@@ -82,13 +87,32 @@ public final class Caller {
         if (body != null) {
             builder.header("Content-Type", "application/json");
         }
-        String requestId = MDC.get(REQUEST_ID);
+        String requestId = requestId();
         if (requestId != null) {
             builder.header("X-Openstack-Request-Id", requestId);
         }
         headers.forEach(builder::setHeader);
         HttpResponse<String> response = await(request, builder.build());
         return new Answer(request, response.statusCode(), response.headers(), response.body(), remedies);
+    }
+
+    /**
+     * The id that goes with every call, so that the logs of all services can be joined: the caller's own request, as Nova's, or else ours. Absent
+     * outside of any.
+     */
+    public static @Nullable String requestId() {
+        String global = MDC.get(GLOBAL_REQUEST_ID);
+        String id = global == null ? MDC.get(REQUEST_ID) : global;
+        return id == null || id.length() > LONGEST_REQUEST_ID ? null : id;
+    }
+
+    /** Works on as a part of that request; absent: of none but ours. */
+    public static void isPartOf(@Nullable String requestId) {
+        if (requestId == null || requestId.equals(MDC.get(REQUEST_ID))) {
+            MDC.remove(GLOBAL_REQUEST_ID);
+        } else {
+            MDC.put(GLOBAL_REQUEST_ID, requestId);
+        }
     }
 
     /** The client's own time limit ends with the answer's headers; this one with its last byte. */

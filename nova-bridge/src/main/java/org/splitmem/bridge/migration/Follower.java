@@ -14,6 +14,7 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import org.splitmem.bridge.booking.Bookings;
 import org.splitmem.bridge.daemon.Daemons;
+import org.splitmem.bridge.http.Caller;
 import org.splitmem.bridge.http.ServiceException;
 import org.splitmem.bridge.store.Migration;
 import org.splitmem.bridge.store.MigrationStore;
@@ -75,6 +76,7 @@ public final class Follower {
             if (!store.lease(migration.id(), clock.millis())) {
                 continue;
             }
+            Caller.isPartOf(migration.requestId()); // Nova's request goes on in our log and in the daemons'
             switch (migration.status()) {
                 case PLANNING -> {
                     if (isOlder(migration, PLANNING_LASTS)) {
@@ -92,6 +94,7 @@ public final class Follower {
                 case COMPLETED, FAILED, ABORTED, EXPIRED -> {}
             }
         }
+        Caller.isPartOf(null);
         silentSince
                 .keySet()
                 .removeIf(id -> store.find(id).map(m -> m.status().isOver()).orElse(true));

@@ -14,6 +14,7 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import org.splitmem.bridge.booking.Bookings;
 import org.splitmem.bridge.daemon.Daemons;
+import org.splitmem.bridge.http.Caller;
 import org.splitmem.bridge.http.ServiceException;
 import org.splitmem.bridge.migration.RefusedException.Kind;
 import org.splitmem.bridge.placement.NoCapacityException;
@@ -228,6 +229,8 @@ public final class MigrationService {
                 Map.of(),
                 false,
                 Progress.NONE,
+                input.novaMigration(),
+                Caller.requestId(),
                 null,
                 null,
                 false,
@@ -281,7 +284,8 @@ public final class MigrationService {
                 subHosts,
                 null,
                 null,
-                complete ? Handover.COMPLETE : Handover.HYBRID);
+                complete ? Handover.COMPLETE : Handover.HYBRID,
+                migration.id());
     }
 
     /** @throws RefusedException NOT_FOUND */

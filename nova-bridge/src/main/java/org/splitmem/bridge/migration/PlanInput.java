@@ -1,6 +1,8 @@
 package org.splitmem.bridge.migration;
 
 import java.util.Map;
+import java.util.UUID;
+import org.jspecify.annotations.Nullable;
 import org.splitmem.bridge.plan.ExtraSpecs;
 import org.splitmem.bridge.store.Vm;
 
@@ -9,8 +11,10 @@ import org.splitmem.bridge.store.Vm;
  *
  * @param vm with the host that runs it now or, for one that starts, is to
  * @param extraSpecs of its flavor, all of them
+ * @param novaMigration uuid of Nova's own record of the migration; absent if there is none, or Nova did not say
  */
-public record PlanInput(Vm vm, Map<String, String> extraSpecs) {
+public record PlanInput(
+        Vm vm, Map<String, String> extraSpecs, @Nullable UUID novaMigration) {
     public PlanInput {
         extraSpecs = Map.copyOf(extraSpecs);
     }

@@ -63,7 +63,10 @@ final class ShortBookings {
                 telemetry.placementChanged(vm, null, step, "reconciled");
             }
         } catch (NoCapacityException e) {
-            log.warn("instance={} the room was taken once more: {}", instance, e.text()); // the next round sees what is left
+            log.warn(
+                    "instance={} the room was taken once more: {}",
+                    instance,
+                    e.text()); // the next round sees what is left
         }
         report(instance, vm, booked, wanted, why);
     }
@@ -86,8 +89,13 @@ final class ShortBookings {
     private void report(
             UUID instance, @Nullable Vm vm, Map<String, Long> booked, Map<String, Long> wanted, String why) {
         long missing = sum(wanted) - sum(booked);
-        log.error("instance={} booking is {}, expected {}: {} MB more than booked are on its hosts: {}",
-                instance, booked, wanted, missing, why);
+        log.error(
+                "instance={} booking is {}, expected {}: {} MB more than booked are on its hosts: {}",
+                instance,
+                booked,
+                wanted,
+                missing,
+                why);
         Long before = missingMb.put(instance, missing);
         if (vm != null && (before == null || before != missing)) {
             telemetry.bookingShort(vm, booked, wanted, why);

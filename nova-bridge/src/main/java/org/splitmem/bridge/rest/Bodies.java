@@ -32,7 +32,8 @@ final class Bodies {
             long mainMb,
             Map<String, String> extraSpecs,
             String projectId,
-            String userId) {
+            String userId,
+            @Nullable UUID novaMigrationUuid) {
         MigrationRequest {
             present("instance_uuid", instanceUuid);
             text("name", name);
@@ -45,7 +46,10 @@ final class Bodies {
         }
 
         PlanInput input() {
-            return new PlanInput(new Vm(instanceUuid, name, source, ramMb, mainMb, projectId, userId), extraSpecs);
+            return new PlanInput(
+                    new Vm(instanceUuid, name, source, ramMb, mainMb, projectId, userId),
+                    extraSpecs,
+                    novaMigrationUuid);
         }
     }
 
@@ -59,7 +63,8 @@ final class Bodies {
             long mainMb,
             Map<String, String> extraSpecs,
             @Nullable String projectId,
-            @Nullable String userId) {
+            @Nullable String userId,
+            @Nullable UUID novaMigrationUuid) {
         private static final UUID NO_INSTANCE = new UUID(0, 0);
 
         PlanRequest {
@@ -71,7 +76,10 @@ final class Bodies {
         PlanInput input() {
             UUID instance = instanceUuid == null ? NO_INSTANCE : instanceUuid;
             String host = source == null ? destination : source;
-            return new PlanInput(new Vm(instance, "", host, ramMb, mainMb, "", ""), extraSpecs);
+            return new PlanInput(
+                    new Vm(instance, "", host, ramMb, mainMb, projectId == null ? "" : projectId, ""),
+                    extraSpecs,
+                    null);
         }
     }
 
@@ -94,7 +102,7 @@ final class Bodies {
         }
 
         PlanInput input(UUID instance) {
-            return new PlanInput(new Vm(instance, name, host, ramMb, mainMb, projectId, userId), extraSpecs);
+            return new PlanInput(new Vm(instance, name, host, ramMb, mainMb, projectId, userId), extraSpecs, null);
         }
     }
 
@@ -146,6 +154,8 @@ final class Bodies {
             @Nullable Double downtimeMs,
             @Nullable String reason,
             boolean abortRequested,
+            @Nullable String novaMigrationUuid,
+            @Nullable String requestId,
             String projectId,
             String userId,
             String createdAt,
@@ -156,6 +166,7 @@ final class Bodies {
             boolean all = names == HostNames.SHOWN;
             String project = m.vm().projectId();
             Long finished = m.finishedMs();
+            UUID novaMigration = m.novaMigration();
             return new MigrationBody(
                     m.id(),
                     m.instance().toString(),
@@ -175,6 +186,8 @@ final class Bodies {
                     m.progress().downtimeMs(),
                     all ? m.reason() : null,
                     m.abortAsked(),
+                    novaMigration == null ? null : novaMigration.toString(),
+                    m.requestId(),
                     m.vm().projectId(),
                     m.vm().userId(),
                     time(m.createdMs()),

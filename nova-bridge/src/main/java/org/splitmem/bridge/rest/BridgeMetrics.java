@@ -62,7 +62,8 @@ public final class BridgeMetrics implements Telemetry, Chooser.Timing, GateServe
                 .description("Requests whose client left, or was too slow, before the answer's end")
                 .register(registry);
         Gauge.builder("splitmem.bridge.reconcile.unbooked.mb", unbookedMb, AtomicLong::get)
-                .description("MB of split VMs that are on hosts and could not be booked there: others have booked the room")
+                .description(
+                        "MB of split VMs that are on hosts and could not be booked there: others have booked the room")
                 .register(registry);
         Gauge.builder("splitmem.bridge.reconcile.last.success", reconciledAtMs, at -> at.get() / 1e3)
                 .description("When the last whole round ended, in seconds since 1970; 0: none yet")

@@ -11,6 +11,8 @@ import org.jspecify.annotations.Nullable;
  * @param sourceSide what was booked for the VM before, by host
  * @param targetSide what is booked for its destination, by host: sub-hosts, or the destination itself if it is whole there
  * @param whole whether all of its RAM goes to the destination
+ * @param novaMigration uuid of Nova's own record of it; absent if Nova did not say
+ * @param requestId of the request that planned it, as OpenStack joins logs by; absent if it is of an older bridge
  * @param daemonId the migration's id at the source's splitmemd; absent until that has taken it
  * @param reason why it is where it is
  * @param abortAsked whether somebody wants it to end; of a failed one, whether its source has still to be told
@@ -25,6 +27,8 @@ public record Migration(
         Map<String, Long> targetSide,
         boolean whole,
         Progress progress,
+        @Nullable UUID novaMigration,
+        @Nullable String requestId,
         @Nullable String daemonId,
         @Nullable String reason,
         boolean abortAsked,

@@ -44,8 +44,8 @@ public final class MigrationStore {
         return database.insert(
                 "INSERT INTO migrations (id, instance_uuid, active_instance, name, source, destination, status, ram_mb,"
                         + " main_mb, project_id, user_id, extra_specs, source_side, target_side, progress, whole,"
-                        + " abort_asked, created_ms, updated_ms, lease_owner, lease_until_ms)"
-                        + " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?, ?)",
+                        + " abort_asked, created_ms, updated_ms, lease_owner, lease_until_ms, nova_migration_uuid, request_id)"
+                        + " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?, ?, ?, ?)",
                 m.id(),
                 m.instance().toString(),
                 m.instance().toString(),
@@ -65,7 +65,9 @@ public final class MigrationStore {
                 m.createdMs(),
                 m.createdMs(),
                 bridge,
-                m.createdMs() + leaseMs);
+                m.createdMs() + leaseMs,
+                m.novaMigration() == null ? null : m.novaMigration().toString(),
+                m.requestId());
     }
 
     /** PLANNING to PLANNED. @return false if it is no longer PLANNING */
@@ -263,6 +265,7 @@ public final class MigrationStore {
                 row.getString("user_id"));
         long finished = row.getLong("finished_ms");
         Long finishedMs = row.wasNull() ? null : finished;
+        String novaMigration = row.getString("nova_migration_uuid");
         return new Migration(
                 row.getString("id"),
                 vm,
@@ -273,6 +276,8 @@ public final class MigrationStore {
                 json(row.getString("target_side"), AMOUNTS),
                 row.getInt("whole") == 1,
                 Json.read(row.getString("progress"), Progress.class),
+                novaMigration == null ? null : UUID.fromString(novaMigration),
+                row.getString("request_id"),
                 row.getString("daemon_id"),
                 row.getString("reason"),
                 row.getInt("abort_asked") == 1,

@@ -9,6 +9,7 @@ import java.util.UUID;
 import org.jspecify.annotations.Nullable;
 import org.splitmem.bridge.booking.Bookings;
 import org.splitmem.bridge.booking.Consumers;
+import org.splitmem.bridge.http.Caller;
 import org.splitmem.bridge.plan.Plan;
 import org.splitmem.bridge.store.Vm;
 import org.splitmem.events.Event;
@@ -16,7 +17,7 @@ import org.splitmem.events.PlacementEvent;
 import org.splitmem.events.PlacementEvent.Allocation;
 import org.splitmem.events.PlacementEvent.Mode;
 
-/** Events of plans and bookings. Pure. */
+/** Events of plans and bookings, made on the thread that planned or booked: that knows the request. */
 final class PlacementEvents {
     private PlacementEvents() {}
 
@@ -68,7 +69,8 @@ final class PlacementEvents {
 
     /** @param booked less than {@code wanted} */
     static Event tooShort(Vm vm, Map<String, Long> booked, Map<String, Long> wanted, String why, Instant at) {
-        String explanation = "booked is " + new TreeMap<>(booked) + ", on the hosts is " + new TreeMap<>(wanted) + ": " + why;
+        String explanation =
+                "booked is " + new TreeMap<>(booked) + ", on the hosts is " + new TreeMap<>(wanted) + ": " + why;
         return data(vm, null, null, null, booked, "reconciled", List.of(explanation))
                 .event(PlacementEvent.SHORT, Long.toString(at.toEpochMilli()), at);
     }
@@ -109,7 +111,8 @@ final class PlacementEvents {
                 orAbsent(vm.projectId()),
                 orAbsent(vm.userId()),
                 cause,
-                explanation);
+                explanation,
+                Caller.requestId());
     }
 
     private static @Nullable String orAbsent(String text) {

@@ -12,6 +12,7 @@ import org.glassfish.grizzly.http.server.HttpServer;
 import org.glassfish.grizzly.http.server.NetworkListener;
 import org.glassfish.grizzly.http.server.Request;
 import org.glassfish.grizzly.http.server.Response;
+import org.jspecify.annotations.Nullable;
 import org.splitmem.model.ErrorBody;
 import org.splitmem.model.FaultCounts;
 import org.splitmem.model.Handover;
@@ -50,6 +51,7 @@ public final class FakeHosts implements AutoCloseable {
         private long freeMb;
         private Mood mood = Mood.WELL;
         private int hanging;
+        private final Map<String, @Nullable String> requestIds = new TreeMap<>();
     }
 
     private final Map<String, Host> hosts = new TreeMap<>();
@@ -225,6 +227,11 @@ public final class FakeHosts implements AutoCloseable {
         return host(host).hanging;
     }
 
+    /** The request that the last one of this method and path was a part of, as its caller said. */
+    public synchronized @Nullable String requestId(String host, String methodAndPath) {
+        return host(host).requestIds.get(methodAndPath);
+    }
+
     public synchronized int completions(String host) {
         return completed.getOrDefault(host, 0);
     }
@@ -244,6 +251,11 @@ public final class FakeHosts implements AutoCloseable {
         Object answer;
         synchronized (this) {
             mood = host(name).mood;
+            host(name)
+                    .requestIds
+                    .put(
+                            request.getMethod() + " " + request.getRequestURI(),
+                            request.getHeader("X-Openstack-Request-Id"));
             if (mood == Mood.HANGS) {
                 host(name).hanging++;
                 response.suspend();
@@ -313,7 +325,7 @@ public final class FakeHosts implements AutoCloseable {
             return ErrorBody.of("vm-not-found", "no split-ready VM \"" + vm + "\" runs on " + source);
         }
         MigrationInfo info = new MigrationInfo(
-                UUID.randomUUID().toString(),
+                request.id() == null ? UUID.randomUUID().toString() : request.id(),
                 vm,
                 "db1",
                 MigrationPhase.PLANNED,

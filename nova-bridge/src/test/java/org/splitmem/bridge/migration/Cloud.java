@@ -169,7 +169,7 @@ public final class Cloud extends Clock implements AutoCloseable {
     }
 
     public static PlanInput onHost(String host) {
-        return new PlanInput(new Vm(VM, "db1", host, 512, 256, "project", "user"), SPECS);
+        return new PlanInput(new Vm(VM, "db1", host, 512, 256, "project", "user"), SPECS, null);
     }
 
     Map<String, Long> booked() {

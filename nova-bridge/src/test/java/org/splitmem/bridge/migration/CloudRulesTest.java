@@ -147,7 +147,7 @@ class CloudRulesTest {
         Map<String, String> specs = new HashMap<>(Cloud.SPECS);
         specs.put("trait:CUSTOM_ECC", "required");
         specs.put("trait:CUSTOM_OLD", "forbidden");
-        PlanInput input = new PlanInput(Cloud.onHost("h1").vm(), specs);
+        PlanInput input = new PlanInput(Cloud.onHost("h1").vm(), specs, null);
 
         assertThat(bridge.migrations.dryRun(input, "h2").summary()).contains("h3: has no CUSTOM_ECC");
         cloud.placement.traits("h3", "CUSTOM_ECC");
@@ -164,7 +164,7 @@ class CloudRulesTest {
         specs.put("trait:CUSTOM_LICENSED", "required");
 
         assertH3IsNotUsed("aggregate licensed is kept for servers that require CUSTOM_LICENSED");
-        PlanInput licensed = new PlanInput(Cloud.onHost("h1").vm(), specs);
+        PlanInput licensed = new PlanInput(Cloud.onHost("h1").vm(), specs, null);
         assertThat(bridge.migrations.dryRun(licensed, "h2").outcome()).isEqualTo(Plan.Outcome.SPLIT);
     }
 
@@ -186,7 +186,7 @@ class CloudRulesTest {
 
     private Plan foreseen(String aggregate) throws RefusedException {
         Map<String, String> specs = Map.of("splitmem:enabled", "true", "splitmem:aggregate", aggregate);
-        return bridge.migrations.dryRun(new PlanInput(Cloud.onHost("h1").vm(), specs), "h2");
+        return bridge.migrations.dryRun(new PlanInput(Cloud.onHost("h1").vm(), specs, null), "h2");
     }
 
     @Test
@@ -289,7 +289,7 @@ class CloudRulesTest {
         Map<String, String> always = Map.of("splitmem:enabled", "true", "splitmem:mode", "always");
         try {
             Vm vm = new Vm(server, "db", main, 20, 10, "project", "user");
-            return bridge.placements.place(new PlanInput(vm, always)).split() ? "split" : "whole";
+            return bridge.placements.place(new PlanInput(vm, always, null)).split() ? "split" : "whole";
         } catch (RefusedException e) {
             return e.reason();
         }

@@ -65,7 +65,7 @@ class ExtraSpecTableTest {
     }
 
     private static PlanInput input(Map<String, String> specs, long mainMb) {
-        return new PlanInput(new Vm(Cloud.VM, "db1", "h1", 512, mainMb, "project", "user"), specs);
+        return new PlanInput(new Vm(Cloud.VM, "db1", "h1", 512, mainMb, "project", "user"), specs, null);
     }
 
     @ParameterizedTest

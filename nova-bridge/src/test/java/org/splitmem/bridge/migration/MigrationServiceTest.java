@@ -141,7 +141,7 @@ class MigrationServiceTest {
         String aggregate = "6f70656e-0000-4000-8000-737461636b21";
         Map<String, String> specs = new HashMap<>(Cloud.SPECS);
         specs.put("splitmem:aggregate", aggregate);
-        PlanInput input = new PlanInput(onHost("h1").vm(), specs);
+        PlanInput input = new PlanInput(onHost("h1").vm(), specs, null);
         assertRefused(() -> bridge.migrations.plan(input, "h2"), "no-sub-hosts");
 
         cloud.placement.host("h3", 1000, true, aggregate);
@@ -190,7 +190,8 @@ class MigrationServiceTest {
 
         PlanInput other = new PlanInput(
                 new org.splitmem.bridge.store.Vm(new java.util.UUID(0x4000, 7), "db2", "h1", 512, 256, "p", "u"),
-                Cloud.SPECS);
+                Cloud.SPECS,
+                null);
 
         assertRefused(() -> bridge.migrations.plan(other, "h2"), "no-sub-hosts");
     }
@@ -481,7 +482,7 @@ class MigrationServiceTest {
         Map<String, String> specs = new HashMap<>(Cloud.SPECS);
         specs.put(key, value);
 
-        assertRefused(() -> bridge.migrations.plan(new PlanInput(onHost("h1").vm(), specs), "h2"), reason)
+        assertRefused(() -> bridge.migrations.plan(new PlanInput(onHost("h1").vm(), specs, null), "h2"), reason)
                 .hasMessageContaining(key);
     }
 }

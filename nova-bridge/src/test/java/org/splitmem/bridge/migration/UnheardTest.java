@@ -211,7 +211,7 @@ class UnheardTest {
         cloud.placement.host("h1", 512, true);
         cloud.placement.claim(Consumers.of(second), "SPLITMEM", "h1", 256);
         cloud.hosts.runs("h1", second, 512);
-        PlanInput other = new PlanInput(new Vm(second, "db2", "h1", 512, 256, "p", "u"), Cloud.SPECS);
+        PlanInput other = new PlanInput(new Vm(second, "db2", "h1", 512, 256, "p", "u"), Cloud.SPECS, null);
         List<Migration> both = List.of(
                 started(),
                 bridge.migrations.start(bridge.migrations.plan(other, "h2").id()));
