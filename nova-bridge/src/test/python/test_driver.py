@@ -39,7 +39,8 @@ def host(monkeypatch):
 def instance(split=True, task_state=None):
     specs = {'splitmem:enabled': 'true', 'resources:MEMORY_MB': '256'} if split else {}
     return types.SimpleNamespace(uuid=UUID, name='instance-00000001', host='host1', project_id='p', user_id='u',
-                                 task_state=task_state, flavor=types.SimpleNamespace(memory_mb=512, extra_specs=specs))
+                                 task_state=task_state, flavor=types.SimpleNamespace(memory_mb=512, extra_specs=specs),
+                                 image_meta=types.SimpleNamespace(properties={}))
 
 
 def stock_call(name, result=None):

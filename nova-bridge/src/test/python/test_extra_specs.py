@@ -5,11 +5,13 @@ import types
 from conftest import REPOSITORY
 from nova.api.validation.extra_specs import validators
 from nova import exception
+from nova import objects
 import pytest
 
 from splitmem_nova import extra_specs
 from splitmem_nova import flavors
 
+objects.register_all()
 TABLE = json.loads((REPOSITORY / 'nova-bridge/src/test/resources/extra-specs.json').read_text())
 CASES = TABLE['cases']
 TAKEN = [case for case in CASES if 'parsed' in case]
@@ -75,7 +77,7 @@ def test_the_main_share_is_what_nova_claims(case):
 
 
 def test_a_server_has_our_extra_specs_only():
-    instance = types.SimpleNamespace(uuid='u', name='n', project_id='p', user_id='q', flavor=flavor(
+    instance = types.SimpleNamespace(uuid='u', name='n', project_id='p', user_id='q', image_meta=objects.ImageMeta.from_dict({}), flavor=flavor(
         {'splitmem:enabled': 'true', 'hw:cpu_sockets': '1', 'resources:MEMORY_MB': '128'}))
     assert flavors.server(instance)[2:5] == (512, 128, {'splitmem:enabled': 'true'})
 
@@ -92,3 +94,13 @@ def test_what_cannot_be_understood_is_ours_and_refused():
     assert flavors.is_split(flavor({'splitmem:enabled': 'perhaps'}))
     with pytest.raises(flavors.WrongExtraSpec):
         flavors.check(flavor({'splitmem:enabled': 'perhaps'}))
+
+
+def test_traits_of_flavor_and_image_are_sent_since_they_hold_for_sub_hosts():
+    specs = {'splitmem:enabled': 'true', 'trait:CUSTOM_ECC': 'required', 'trait:CUSTOM_OLD': 'forbidden', 'hw:mem_page_size': 'small'}
+    asking = types.SimpleNamespace(
+        uuid='u', name='n', project_id='p', user_id='u', flavor=flavor(specs),
+        image_meta=objects.ImageMeta.from_dict({'properties': {'trait:CUSTOM_LICENSED': 'required'}}))
+    assert flavors.server(asking).extra_specs == {
+        'splitmem:enabled': 'true', 'trait:CUSTOM_ECC': 'required', 'trait:CUSTOM_OLD': 'forbidden',
+        'trait:CUSTOM_LICENSED': 'required'}

@@ -8,6 +8,7 @@ import re
 from oslo_utils import strutils
 
 from splitmem_nova import client
+from splitmem_nova import traits
 
 PREFIX = 'splitmem:'
 ENABLED = 'splitmem:enabled'
@@ -141,5 +142,6 @@ def server(instance):
     flavor = instance.flavor
     check(flavor)
     ours = {name: value for name, value in flavor.extra_specs.items() if name.startswith(PREFIX)}
+    ours.update(traits.asked(instance))
     return client.Server(instance.uuid, instance.name, flavor.memory_mb, main_share(flavor), ours,
                          instance.project_id, instance.user_id)
