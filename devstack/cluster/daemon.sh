@@ -29,7 +29,7 @@ create_cluster_key() {
   (umask 077 && head -c 32 /dev/urandom | base64 -w 0 | tr '+/' '-_' >"$KEY_FILE")
 }
 
-# A daemon is given only the other hosts as peers, all of them.
+# A daemon is given only the other hosts as peers, all of them. Lines of hosts/NAME/extra.conf are added, for tests.
 daemon_config() {
   local name=$1 other peers=""
   for other in $(known_hosts); do
@@ -45,6 +45,7 @@ memory.lend-limit = $(cat "$LEND_FILE" 2>/dev/null || echo 8GiB)
 shim.library = /usr/lib/splitmem/libsplitmem-shim.so
 shim.allowed-users = root
 EOF
+  cat "$HOSTS/$name/extra.conf" 2>/dev/null || true
 }
 
 # configure_host_names and configure_daemon come after all hosts are known. Both write in place where a file is a mount point.

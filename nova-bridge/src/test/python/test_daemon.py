@@ -94,3 +94,15 @@ def test_nobody_there(conf, tmp_path):
     conf.socket = str(tmp_path / 'nobody.sock')
     with pytest.raises(client.Unavailable, match='nobody.sock'):
         daemon.DaemonClient(conf).running('host1')
+
+
+def test_a_server_that_is_destroyed_is_not_split_again(local, daemon_service):
+    path = '/v1/vms/%s/split' % UUID
+    daemon_service.answers['DELETE', path] = (204, None)
+    local.unplace(UUID, 'host1')
+    daemon_service.answers['DELETE', path] = (404, {'error': {'code': 'not-expected', 'message': 'it is not expected'}})
+    local.unplace(UUID, 'host1')
+    assert [request[:2] for request in daemon_service.requests] == [('DELETE', path)] * 2
+    daemon_service.answers['DELETE', path] = (409, {'error': {'code': 'vm-split', 'message': 'it runs here'}})
+    with pytest.raises(client.ClientError):
+        local.unplace(UUID, 'host1')

@@ -65,7 +65,12 @@ class DaemonClient(client.Client):
         pass
 
     def unplace(self, instance_uuid, host):
-        pass
+        """How it was split is forgotten: no other server of this uuid comes."""
+        try:
+            self._ask('DELETE', '/v1/vms/%s/split' % instance_uuid)
+        except client.ClientError as e:
+            if e.status != 404:
+                raise
 
     def latest(self, instance_uuid, destination):
         """The newest migration of this VM to this destination, over or not; None if there is none."""

@@ -32,6 +32,7 @@ import picocli.CommandLine.Spec;
             HostsCommand.class,
             BudgetCommand.class,
             SplitCommand.class,
+            ForgetCommand.class,
             EventsCommand.class,
             PlanCommand.class,
         },

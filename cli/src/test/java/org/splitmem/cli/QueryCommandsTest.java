@@ -24,6 +24,8 @@ class QueryCommandsTest {
                 .on("GET /v1/vms/vm2", Reply.error(404, "vm-not-found", "no VM vm2\n  on this host"))
                 .on("PUT /v1/vms/vm1/budget", Reply.ok(Infos.vm()))
                 .on("POST /v1/vms/vm1/split", Reply.ok(Infos.vm()))
+                .on("DELETE /v1/vms/vm1/split", new Reply(204, ""))
+                .on("DELETE /v1/vms/vm2/split", Reply.error(404, "not-expected", "VM vm2 is not expected"))
                 .on("GET /v1/hosts", Reply.ok(Infos.hosts()))
                 .on(
                         "GET /v1/migrations",
@@ -57,6 +59,15 @@ class QueryCommandsTest {
                 .asString()
                 .matches("vm1 +" + Infos.UUID
                         + " +split +512.0 MiB +128.0 MiB +120.0 MiB +292.0 MiB +100.0 MiB +32.0 MiB +9503");
+    }
+
+    @Test
+    void forgetSaysWhatFollows() {
+        assertThat(run("forget", "vm1")).isZero();
+        assertThat(cli.out()).contains("vm1 is forgotten: it starts whole");
+
+        assertThat(run("forget", "vm2")).isEqualTo(1);
+        assertThat(cli.err()).contains("VM vm2 is not expected");
     }
 
     @Test

@@ -22,15 +22,18 @@ import org.splitmem.memory.linux.KernelFeatures;
 import org.splitmem.memory.linux.LinuxException;
 import org.splitmem.memory.migration.ExpectationFile;
 import org.splitmem.memory.migration.ExpectedSplits;
+import org.splitmem.memory.migration.GuestRoom;
 import org.splitmem.memory.migration.MigrationConfig;
 import org.splitmem.memory.migration.MigrationService;
 import org.splitmem.memory.migration.PeerHosts;
 import org.splitmem.memory.migration.PendingReleases;
+import org.splitmem.memory.migration.SplitStarts;
 import org.splitmem.memory.server.DataServer;
 import org.splitmem.memory.server.MemoryServer;
 import org.splitmem.memory.shim.ShimServer;
 import org.splitmem.memory.shim.Users;
 import org.splitmem.memory.vm.PagingConfig;
+import org.splitmem.memory.vm.SplitDefinitions;
 import org.splitmem.memory.vm.Vm;
 import org.splitmem.memory.vm.VmRegistry;
 import org.splitmem.model.config.ConfigException;
@@ -51,6 +54,8 @@ public final class MemoryService implements Callable<Integer> {
     private static final Logger log = LoggerFactory.getLogger(MemoryService.class);
     private static final int EXIT_FAILED = 1;
     private static final long SWEEP_MS = 500;
+    /** Of the host's memory that guests and what is lent may take, unless memory.guest-limit says otherwise. */
+    private static final int GUESTS_PERCENT = 95;
     private static final long END_S = 10;
     private static final CountDownLatch ENDED = new CountDownLatch(1);
 
@@ -122,7 +127,9 @@ public final class MemoryService implements Callable<Integer> {
         prepareDirectories(config);
         HostFacts facts = new HostFacts();
         HttpPeers peers = new HttpPeers(config.peers(), config.dataPort(), key);
-        VmRegistry vms = new VmRegistry(config.memoryDirectory().resolve("vms"), paging, config.qmpDirectory());
+        SplitDefinitions definitions = new SplitDefinitions(config.stateDirectory().resolve("splits"));
+        VmRegistry vms =
+                new VmRegistry(config.memoryDirectory().resolve("vms"), paging, config.qmpDirectory(), definitions);
         MemoryServer server = new MemoryServer(
                 config.memoryDirectory().resolve("stores"), config.lendLimitBytes(), facts::availableBytes);
         MigrationService migrations = new MigrationService(
@@ -133,23 +140,27 @@ public final class MemoryService implements Callable<Integer> {
                 new PendingReleases(config.memoryDirectory().resolve("releases.json"), peers));
         ExpectedSplits expected = new ExpectedSplits(
                 new ExpectationFile(config.memoryDirectory().resolve("expected.json")),
+                definitions,
                 TimeUnit.SECONDS.toMillis(t.expectedSeconds()),
                 vms,
                 migrations);
-        vms.setWhenAttached(expected::attached);
+        SplitStarts starts = new SplitStarts(
+                vms, definitions, expected, migrations, new GuestRoom(vms, () -> guestLimit(config, facts, server)));
+        vms.setStarts(starts);
         server.recover();
         vms.recover(vm -> found(vm, expected, migrations), migrations::takenUp);
+        starts.recovered();
         try (DataServer data = networked ? dataServer(config, server, migrations) : null;
                 ShimServer shims = new ShimServer(config.shimSocket(), Users.idsOf(config.shimUsers()), vms);
                 ControlServer control = new ControlServer(
-                        config, key, vms, migrations, server, peers, facts, expected, ControlServer.IDLE_MS)) {
+                        config, key, vms, migrations, server, peers, facts, expected, starts, ControlServer.IDLE_MS)) {
             if (data != null) {
                 data.start();
             }
             shims.start();
             control.start();
             CountDownLatch asked = shutdownSignal();
-            Thread upkeep = startUpkeep(vms, migrations, expected, server, peers, asked);
+            Thread upkeep = startUpkeep(vms, migrations, expected, starts, server, peers, asked);
             log.info("splitmemd {} is ready", facts.version());
             asked.await();
             upkeep.join();
@@ -177,6 +188,12 @@ public final class MemoryService implements Callable<Integer> {
         }
     }
 
+    /** By default what the host has, less what itself needs and what it has promised to others. */
+    private static long guestLimit(DaemonConfig config, HostFacts facts, MemoryServer server) {
+        Long set = config.guestLimitBytes();
+        return set != null ? set : facts.totalBytes() / 100 * GUESTS_PERCENT - server.lentBytes();
+    }
+
     private static void found(Vm vm, ExpectedSplits expected, MigrationService migrations) throws IOException {
         expected.found(vm);
         migrations.found(vm);
@@ -186,6 +203,7 @@ public final class MemoryService implements Callable<Integer> {
             VmRegistry vms,
             MigrationService migrations,
             ExpectedSplits expected,
+            SplitStarts starts,
             MemoryServer server,
             PeerHosts peers,
             CountDownLatch asked) {
@@ -193,7 +211,7 @@ public final class MemoryService implements Callable<Integer> {
                 () -> {
                     try {
                         while (!asked.await(SWEEP_MS, TimeUnit.MILLISECONDS)) {
-                            sweep(vms, migrations, expected, server, peers);
+                            sweep(vms, migrations, expected, starts, server, peers);
                         }
                     } catch (InterruptedException e) {
                         Thread.currentThread().interrupt();
@@ -209,12 +227,14 @@ public final class MemoryService implements Callable<Integer> {
             VmRegistry vms,
             MigrationService migrations,
             ExpectedSplits expected,
+            SplitStarts starts,
             MemoryServer server,
             PeerHosts peers) {
         try {
             vms.sweep();
             migrations.sweep(System.nanoTime());
             expected.sweep(System.nanoTime());
+            starts.sweep();
             server.releaseForsaken(
                     System.nanoTime(), store -> peers.wantsStores(peers.find(store.owner()), store.vm()));
         } catch (RuntimeException e) {

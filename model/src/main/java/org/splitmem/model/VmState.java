@@ -8,6 +8,8 @@ public enum VmState {
     SPLIT,
     /** Has not started yet; when it does it is split here at once: its sub-hosts have reserved. */
     EXPECTED,
+    /** Does not run, and was split here when it ended; when it starts here again it is split as it was. Nothing is reserved. */
+    DEFINED,
     /** Is on its way to here. */
     INCOMING,
     /** Switching over to another host, or there already while its last pages are fetched from here. */

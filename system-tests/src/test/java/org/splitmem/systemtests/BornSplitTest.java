@@ -79,10 +79,10 @@ final class BornSplitTest {
             expect(unborn);
             assertThat(lenders()).isEqualTo(2);
 
-            bed.cluster().control("h1").takeBackSplit(unborn.uuid());
+            bed.cluster().control("h1").forget(unborn.uuid());
 
             bed.requireNothingElse();
-            assertThatThrownBy(() -> bed.cluster().control("h1").takeBackSplit(unborn.uuid()))
+            assertThatThrownBy(() -> bed.cluster().control("h1").forget(unborn.uuid()))
                     .isInstanceOfSatisfying(
                             ControlException.class, e -> assertThat(e.code()).isEqualTo("not-expected"));
         });

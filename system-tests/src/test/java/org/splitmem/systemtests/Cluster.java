@@ -165,6 +165,16 @@ final class Cluster {
         script("stop-daemon", host);
     }
 
+    /** Restarts it with more lines in its configuration, instead of those of an earlier call. */
+    void configure(String host, String lines) {
+        try {
+            Files.writeString(state.resolve("hosts/" + host + "/extra.conf"), lines + "\n");
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+        script("restart-daemon", host);
+    }
+
     /** Starts it, or does nothing if it runs. */
     void startDaemon(String host) {
         if (!isRunning(host, "splitmemd")) {

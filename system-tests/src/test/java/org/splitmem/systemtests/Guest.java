@@ -13,6 +13,7 @@ import java.util.UUID;
 import java.util.function.Consumer;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import org.splitmem.cli.control.ControlException;
 import org.splitmem.model.VmInfo;
 import org.splitmem.model.VmState;
 
@@ -273,12 +274,46 @@ final class Guest {
         return result.succeeded() && result.out().strip().equals("running");
     }
 
+    /** Ends it where it runs; it can be started again. */
+    void end() {
+        Job.Result ended = cluster.virsh(host, "destroy", uuid);
+        assertThat(ended.exitCode()).as("virsh destroy: %s", ended.err()).isZero();
+    }
+
+    /** The same domain once more, by a QEMU of its own. */
+    Job.Result tryToStart() {
+        try {
+            Files.deleteIfExists(serial);
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+        return cluster.virsh(host, "create", xml.toString());
+    }
+
+    void startAgain() {
+        Job.Result created = tryToStart();
+        assertThat(created.exitCode()).as("virsh create: %s", created.err()).isZero();
+    }
+
     /** Ends it wherever it runs, and wherever parts of it are. */
     void destroy() {
         for (String where : cluster.hosts()) {
             if (cluster.virsh(where, "list", "--all", "--uuid").out().contains(uuid)) {
                 cluster.virsh(where, "destroy", uuid);
             }
+            forget(where);
+        }
+    }
+
+    /** How it was split there, if it was. */
+    private void forget(String where) {
+        if (!spec.splitReady()) {
+            return;
+        }
+        try {
+            cluster.control(where).forget(uuid);
+        } catch (ControlException e) {
+            assertThat(e.code()).as(e.getMessage()).isEqualTo("not-expected");
         }
     }
 }

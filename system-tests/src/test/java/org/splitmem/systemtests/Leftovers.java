@@ -6,6 +6,7 @@ import java.util.Collection;
 import java.util.List;
 import org.splitmem.model.HostStatus;
 import org.splitmem.model.VmInfo;
+import org.splitmem.model.VmState;
 
 /** Looks on all hosts for what must not be there: memory, reservations, processes, files, sockets. */
 final class Leftovers {
@@ -87,7 +88,8 @@ final class Leftovers {
             }
         }
         for (VmInfo known : here) {
-            if (guests.stream().noneMatch(vm -> vm.uuid().equals(known.uuid()))) {
+            boolean holdsNothing = known.state() == VmState.DEFINED;
+            if (!holdsNothing && guests.stream().noneMatch(vm -> vm.uuid().equals(known.uuid()))) {
                 found.add(host + ": VM " + known.name() + " " + known.state());
             }
         }

@@ -66,8 +66,11 @@ public final class ControlClient {
         return ask("POST", "/v1/vms/" + encode(vm) + "/split", request, VmInfo.class);
     }
 
-    /** Expects a VM no more that was to be split when it starts; refused with status 404 if it is not expected. */
-    public void takeBackSplit(String vm) {
+    /**
+     * A VM that is not there is not split any more when it starts; refused with status 404 if it would not be, and with 409 while it
+     * runs split.
+     */
+    public void forget(String vm) {
         ask("DELETE", "/v1/vms/" + encode(vm) + "/split", null);
     }
 

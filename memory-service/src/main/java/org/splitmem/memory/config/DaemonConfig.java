@@ -11,6 +11,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
+import org.jspecify.annotations.Nullable;
 import org.splitmem.model.config.ConfigException;
 import org.splitmem.model.config.Settings;
 
@@ -20,6 +21,8 @@ import org.splitmem.model.config.Settings;
  * @param failureDomain hosts of the same one are likely to fail together; empty: this host is one by itself
  * @param controlAddress to bind control and data to; empty: this host serves itself alone
  * @param lendLimitBytes the most that may be lent to VMs elsewhere
+ * @param guestLimitBytes the most RAM that split-ready VMs may take here; absent: what the host has, less a reserve
+ * @param stateDirectory on a disk: what is to outlive the host
  * @param effective every key with the value in force
  */
 public record DaemonConfig(
@@ -33,6 +36,8 @@ public record DaemonConfig(
         List<PeerAddress> peers,
         Path memoryDirectory,
         long lendLimitBytes,
+        @Nullable Long guestLimitBytes,
+        Path stateDirectory,
         Path shimSocket,
         Path shimLibrary,
         List<String> shimUsers,
@@ -83,6 +88,7 @@ public record DaemonConfig(
         }
     }
 
+    private static final String GUEST_LIMIT = "memory.guest-limit";
     private static final Set<String> LEVELS = Set.of("error", "warn", "info", "debug", "trace");
     private static final int DEFAULT_CONTROL_PORT = 7779;
     private static final int DEFAULT_DATA_PORT = 7780;
@@ -116,6 +122,8 @@ public record DaemonConfig(
                 peers(s, hostName),
                 s.path("memory.directory", "/var/lib/splitmem/mem"),
                 s.bytes("memory.lend-limit", "0"),
+                guestLimit(s),
+                s.path("state.directory", "/var/lib/splitmem"),
                 s.path("shim.socket", "/run/splitmem/shim.sock"),
                 s.path("shim.library", "/usr/lib/splitmem/libsplitmem-shim.so"),
                 s.list("shim.allowed-users", "root, libvirt-qemu"),
@@ -140,6 +148,8 @@ public record DaemonConfig(
                 peers,
                 memoryDirectory,
                 lendLimitBytes,
+                guestLimitBytes,
+                stateDirectory,
                 shimSocket,
                 shimLibrary,
                 shimUsers,
@@ -155,6 +165,14 @@ public record DaemonConfig(
         } catch (IOException e) {
             return "localhost";
         }
+    }
+
+    private static @Nullable Long guestLimit(Settings s) throws ConfigException {
+        return switch (s.text(GUEST_LIMIT, "auto")) {
+            case "auto" -> null;
+            case "off" -> Long.MAX_VALUE;
+            default -> s.bytes(GUEST_LIMIT, "auto");
+        };
     }
 
     private static String level(Settings s) throws ConfigException {

@@ -29,6 +29,7 @@ import org.slf4j.LoggerFactory;
 import org.splitmem.memory.config.DaemonConfig;
 import org.splitmem.memory.migration.ExpectedSplits;
 import org.splitmem.memory.migration.MigrationService;
+import org.splitmem.memory.migration.SplitStarts;
 import org.splitmem.memory.server.MemoryServer;
 import org.splitmem.memory.vm.VmRegistry;
 import org.splitmem.model.ErrorBody;
@@ -66,10 +67,11 @@ public final class ControlServer implements AutoCloseable {
             HttpPeers peers,
             HostFacts facts,
             ExpectedSplits expected,
+            SplitStarts starts,
             long idleMs)
             throws ConfigException {
         this.idleMs = idleMs;
-        this.endpoints = new Endpoints(config, vms, migrations, memoryServer, peers, facts, expected);
+        this.endpoints = new Endpoints(config, vms, migrations, memoryServer, peers, facts, expected, starts);
         this.metrics = new DaemonMetrics(vms, memoryServer);
         this.socket = config.controlSocket();
         this.bearer = ("Bearer " + key).getBytes(StandardCharsets.UTF_8);

@@ -9,9 +9,11 @@ import java.util.concurrent.CompletableFuture;
 import org.splitmem.memory.config.DaemonConfig;
 import org.splitmem.memory.migration.ExpectationFile.Expected;
 import org.splitmem.memory.migration.ExpectedSplits;
+import org.splitmem.memory.migration.GuestRoom;
 import org.splitmem.memory.migration.MigrationService;
 import org.splitmem.memory.migration.PeerHosts;
 import org.splitmem.memory.migration.RefusedException;
+import org.splitmem.memory.migration.SplitStarts;
 import org.splitmem.memory.server.MemoryServer;
 import org.splitmem.memory.server.StoreRecord;
 import org.splitmem.memory.vm.Vm;
@@ -41,6 +43,7 @@ final class Endpoints {
     private final HostFacts facts;
     private final HookEndpoint hooks;
     private final ExpectedSplits expected;
+    private final SplitStarts starts;
     private final VmViews views;
 
     Endpoints(
@@ -50,9 +53,11 @@ final class Endpoints {
             MemoryServer server,
             HttpPeers peers,
             HostFacts facts,
-            ExpectedSplits expected) {
+            ExpectedSplits expected,
+            SplitStarts starts) {
         this.expected = expected;
-        this.views = new VmViews(vms, expected);
+        this.starts = starts;
+        this.views = new VmViews(vms, expected, starts);
         this.config = config;
         this.vms = vms;
         this.migrations = migrations;
@@ -141,7 +146,7 @@ final class Endpoints {
             return split(call.segment(1), call.body(SplitRequest.class));
         }
         if (call.is("DELETE", "vms", "*", "split")) {
-            takeBack(uuidOf(call.segment(1)));
+            forget(uuidOf(call.segment(1)));
             return Answer.empty();
         }
         Vm vm = vm(call.segment(1));
@@ -191,8 +196,18 @@ final class Endpoints {
         }
     }
 
+    /** Whether a VM may take so much of this host, in all. */
+    private void checkLimit(UUID vm, String name, long bytes) throws ApiException {
+        try {
+            starts.room().check(vm, name, bytes);
+        } catch (GuestRoom.NoRoomException e) {
+            throw new ApiException(507, "no-room", config.hostName() + ": " + e.getMessage());
+        }
+    }
+
     private void checkRoom(Vm vm, long budget) throws ApiException {
         VmInfo now = Views.of(vm);
+        checkLimit(vm.uuid(), vm.name(), Math.min(budget, now.ramBytes()));
         long growth = growth(budget, now.ramBytes(), now.residentBytes());
         long free = facts.availableBytes();
         if (growth > free) { // the tmpfs of guest RAM has no limit of its own
@@ -213,6 +228,9 @@ final class Endpoints {
     private Answer split(String which, SplitRequest request) throws ApiException {
         UUID uuid = uuidOf(which);
         long free = facts.availableBytes();
+        if (vms.find(uuid) == null) {
+            checkLimit(uuid, request.name() == null ? which : request.name(), request.budgetBytes());
+        }
         if (vms.find(uuid) == null && request.budgetBytes() > free) {
             throw new ApiException(
                     507,
@@ -228,9 +246,9 @@ final class Endpoints {
         }
     }
 
-    private void takeBack(UUID uuid) throws ApiException {
+    private void forget(UUID uuid) throws ApiException {
         try {
-            expected.takeBack(uuid);
+            starts.forget(uuid);
         } catch (RefusedException e) {
             throw ApiException.of(e);
         }
@@ -340,6 +358,7 @@ final class Endpoints {
     }
 
     private void prepare(PeerHosts.Incoming incoming) throws ApiException {
+        checkLimit(incoming.vm(), incoming.name(), incoming.budgetBytes());
         if (incoming.budgetBytes() > facts.availableBytes()) {
             throw new ApiException(
                     507,

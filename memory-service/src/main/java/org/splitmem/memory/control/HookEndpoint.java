@@ -145,6 +145,13 @@ final class HookEndpoint {
     /** By now QEMU has made its RAM: if that is not the daemon's, the VM could never be split, and its RAM would be in no books. */
     private Answer startedHere(HookDecision.Started started) {
         Vm vm = vms.find(started.uuid());
+        long missing = vm == null ? 0 : vm.missingBytes();
+        if (missing > 0) { // it is split from its first page on, and would wait for the rest for ever
+            return Answer.text(
+                    409,
+                    "VM " + started.name() + " has " + missing + " B less RAM than when it was split: split it anew, "
+                            + "or start it whole after \"splitmem forget " + started.uuid() + "\"");
+        }
         List<Long> attached = vm == null ? List.of() : vm.record().backendBytes();
         if (attached.equals(started.backends())) {
             return Answer.text(200, "");

@@ -40,6 +40,15 @@ public final class HostFacts {
         }
     }
 
+    /** Bytes of memory that the kernel manages; 0 if it cannot be read. */
+    public long totalBytes() {
+        try {
+            return bytes(Files.readAllLines(MEMINFO), "MemTotal:");
+        } catch (IOException e) {
+            return 0;
+        }
+    }
+
     /** Runnable processes per CPU in the last minute, times 100; null if the kernel does not say. */
     @Nullable
     Integer loadPercent() {
@@ -71,8 +80,12 @@ public final class HostFacts {
     }
 
     static long availableBytes(List<String> meminfo) {
+        return bytes(meminfo, "MemAvailable:");
+    }
+
+    private static long bytes(List<String> meminfo, String key) {
         for (String line : meminfo) {
-            if (line.startsWith("MemAvailable:")) {
+            if (line.startsWith(key)) {
                 return Long.parseLong(line.replaceAll("[^0-9]", "")) * 1024;
             }
         }

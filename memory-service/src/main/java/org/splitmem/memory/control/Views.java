@@ -6,10 +6,12 @@ import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
 import org.splitmem.memory.fault.FaultStats;
 import org.splitmem.memory.migration.ExpectationFile.Expected;
+import org.splitmem.memory.migration.SplitStarts;
 import org.splitmem.memory.page.PageState;
 import org.splitmem.memory.page.PageTable;
 import org.splitmem.memory.page.Pages;
 import org.splitmem.memory.vm.Paging;
+import org.splitmem.memory.vm.SplitDefinition;
 import org.splitmem.memory.vm.Vm;
 import org.splitmem.memory.vm.VmRecord;
 import org.splitmem.model.FaultCounts;
@@ -48,23 +50,36 @@ final class Views {
 
     /** One that has not started yet. */
     static VmInfo of(Expected expected) {
+        return notHere(SplitStarts.definitionOf(expected), VmState.EXPECTED, reserved(expected.lenders()), 0);
+    }
+
+    /** One that ended while it was split. */
+    static VmInfo of(SplitDefinition definition) {
+        return notHere(
+                definition,
+                VmState.DEFINED,
+                definition.reserved() ? reserved(definition.lenders()) : Map.of(),
+                definition.epoch());
+    }
+
+    private static VmInfo notHere(SplitDefinition how, VmState state, Map<String, Long> reserved, long epoch) {
         Map<String, Long> remote = new TreeMap<>();
-        expected.lenders().forEach(lender -> remote.put(lender.host(), 0L));
+        how.lenders().forEach(lender -> remote.put(lender.host(), 0L));
         return new VmInfo(
-                expected.vm().toString(),
-                expected.name(),
-                VmState.EXPECTED,
-                expected.ramBytes(),
-                expected.budgetBytes(),
+                how.vm().toString(),
+                how.name(),
+                state,
+                how.ramBytes(),
+                how.budgetBytes(),
                 0,
                 0,
                 null,
                 remote,
-                reserved(expected.lenders()),
+                reserved,
                 FaultCounts.NONE,
                 LatencyUs.NONE,
                 LatencyHistogram.NONE,
-                0);
+                epoch);
     }
 
     /** A VM that is served by the kernel alone is all here; one that is only expected has nothing that can be counted yet. */

@@ -108,5 +108,15 @@ public enum FaultPoint {
     /** QEMU has freed what was here; the table does not say so. */
     GIVEN_FREED,
     /** The table says that a page is nowhere; its memory server still has it. */
-    GIVEN_ZERO
+    GIVEN_ZERO,
+
+    // ---- the start of a VM that was split when it ended
+    /** Its definition names the reservations that are about to be made; none was. */
+    BIRTH_NOTED,
+    /** Every memory server has reserved; none obeys this owner. */
+    BIRTH_RESERVED,
+    /** Every memory server obeys this owner; the VM is not recorded. */
+    BIRTH_ADOPTED,
+    /** The VM is recorded as paged; QEMU has no RAM yet. */
+    BORN
 }

@@ -14,6 +14,8 @@ import org.slf4j.LoggerFactory;
 import org.splitmem.memory.faultpoint.FaultPoint;
 import org.splitmem.memory.migration.ExpectationFile.Expected;
 import org.splitmem.memory.migration.RefusedException.Kind;
+import org.splitmem.memory.vm.SplitDefinition;
+import org.splitmem.memory.vm.SplitDefinitions;
 import org.splitmem.memory.vm.Vm;
 import org.splitmem.memory.vm.VmRecord;
 import org.splitmem.memory.vm.VmRegistry;
@@ -32,6 +34,7 @@ public final class ExpectedSplits {
     private static final long PATIENCE_NS = TimeUnit.SECONDS.toNanos(20);
 
     private final ExpectationFile expected;
+    private final SplitDefinitions definitions;
     private final long keepMs;
     private final VmRegistry vms;
     private final MigrationService migrations;
@@ -46,8 +49,14 @@ public final class ExpectedSplits {
     private long renewAtNs = System.nanoTime(); // the upkeep's
 
     /** @param keepMs after which a VM that has not come is expected no more */
-    public ExpectedSplits(ExpectationFile expected, long keepMs, VmRegistry vms, MigrationService migrations) {
+    public ExpectedSplits(
+            ExpectationFile expected,
+            SplitDefinitions definitions,
+            long keepMs,
+            VmRegistry vms,
+            MigrationService migrations) {
         this.expected = expected;
+        this.definitions = definitions;
         this.keepMs = keepMs;
         this.vms = vms;
         this.migrations = migrations;
@@ -102,7 +111,8 @@ public final class ExpectedSplits {
     }
 
     /** One whose QEMU has ended is freed first: its next life is not the same VM. */
-    private @Nullable Vm running(UUID uuid) {
+    @Nullable
+    Vm running(UUID uuid) {
         Vm vm = vms.find(uuid);
         if (vm != null && vm.isQemuGone()) {
             migrations.sweep(System.nanoTime());
@@ -150,27 +160,17 @@ public final class ExpectedSplits {
     }
 
     /**
-     * Expects a VM no more, and gives back what was reserved.
+     * Expects a VM no more, and gives back what was reserved. Between {@link #enterSoon} and {@link #leave}.
      *
-     * @throws RefusedException if it is not expected, or is just being split
+     * @return false if it was not expected
      */
-    public void takeBack(UUID uuid) throws RefusedException {
-        enterSoon(uuid);
-        try {
-            Expected one = expected.find(uuid);
-            if (one == null) {
-                throw new RefusedException(
-                        Kind.NOT_FOUND, "not-expected", "VM " + uuid + " is not expected to start on this host");
-            }
-            drop(one, "it was taken back");
-        } catch (IOException e) {
-            throw new RefusedException(
-                    Kind.PEER,
-                    "failed",
-                    "it cannot be recorded that VM " + uuid + " is not expected: " + e.getMessage());
-        } finally {
-            leave(uuid);
+    boolean takeBack(UUID uuid) throws IOException {
+        Expected one = expected.find(uuid);
+        if (one == null) {
+            return false;
         }
+        drop(one, "it was taken back");
+        return true;
     }
 
     private void drop(Expected one, String because) throws IOException {
@@ -186,12 +186,10 @@ public final class ExpectedSplits {
 
     // ---- when it comes
 
-    /** A part of a VM has been attached; called on the shim's thread, which must not wait. */
-    public void attached(Vm vm) {
-        Expected one = expected.find(vm.uuid());
-        if (one != null) {
-            inBackground(one, () -> split(vm, one));
-        }
+    /** It is here, recorded as paged, and is expected no more; started again it is split as it was. */
+    void came(Expected one, SplitDefinition definition) throws IOException {
+        definitions.keep(definition);
+        expected.remove(one);
     }
 
     private interface Task {
@@ -200,7 +198,7 @@ public final class ExpectedSplits {
 
     /** Unless another thread is at it. */
     private void inBackground(Expected one, Task task) {
-        if (!enter(one.vm())) {
+        if (!tryEnter(one.vm())) {
             return;
         }
         Thread thread = new Thread(
@@ -208,7 +206,7 @@ public final class ExpectedSplits {
                     try {
                         task.run();
                     } catch (IOException | RefusedException e) {
-                        log.warn("vm={} is not split yet: {}", one.vm(), e.getMessage());
+                        log.warn("vm={} is still expected: {}", one.vm(), e.getMessage());
                         pause(one.vm());
                     } finally {
                         leave(one.vm());
@@ -219,32 +217,11 @@ public final class ExpectedSplits {
         thread.start();
     }
 
-    private void split(Vm vm, Expected one) throws IOException, RefusedException {
-        VmRecord record = vm.record();
-        if (record.ramBytes() > one.ramBytes()) {
-            drop(one, "it has " + record.ramBytes() + " B of RAM, not " + one.ramBytes());
-            return;
-        }
-        boolean isComplete = record.ramBytes() == one.ramBytes() && vm.session() != null;
-        if (expected.find(one.vm()) == null || record.phase() != VmRecord.Phase.LOCAL || !isComplete) {
-            return;
-        }
-        leases.renew(one); // while it waited for another try a memory server may have forgotten it
-        splits.splitExpected(vm, one.plan());
-        vm.reached(FaultPoint.EXPECTED_CAME);
-        expected.remove(one);
-    }
-
     /** A VM that an earlier daemon served; to be told before anybody else is. */
     public void found(Vm vm) throws IOException {
         Expected one = expected.find(vm.uuid());
-        if (one == null || !one.lenders().equals(vm.record().lenders())) {
-            return;
-        }
-        if (vm.record().wasBeingSplit()) {
-            splits.forgetLenders(vm); // they are this expectation's, which stays
-        } else {
-            expected.remove(one);
+        if (one != null && one.lenders().equals(vm.record().lenders())) {
+            came(one, SplitStarts.definitionOf(one)); // that daemon died before it could
         }
     }
 
@@ -259,10 +236,8 @@ public final class ExpectedSplits {
         }
         for (Expected one : expected.all()) {
             Vm vm = vms.find(one.vm());
-            if (one.untilMs() <= nowMs) {
+            if (one.untilMs() <= nowMs && !isPausing(one.vm(), nowNs)) {
                 inBackground(one, () -> expire(one));
-            } else if (vm != null && !isPausing(one.vm(), nowNs)) {
-                inBackground(one, () -> split(vm, one));
             } else if (vm == null && renews) {
                 inBackground(one, () -> leases.renew(one));
             }
@@ -276,14 +251,15 @@ public final class ExpectedSplits {
         }
     }
 
-    private boolean enter(UUID vm) {
+    /** @return false if another thread is at it */
+    boolean tryEnter(UUID vm) {
         synchronized (busy) {
             return busy.add(vm);
         }
     }
 
     /** Whoever is at it may just be renewing a reservation. */
-    private void enterSoon(UUID vm) throws RefusedException {
+    void enterSoon(UUID vm) throws RefusedException {
         long endNs = System.nanoTime() + PATIENCE_NS;
         synchronized (busy) {
             while (!busy.add(vm)) {
@@ -307,7 +283,7 @@ public final class ExpectedSplits {
         }
     }
 
-    private void leave(UUID vm) {
+    void leave(UUID vm) {
         synchronized (busy) {
             busy.remove(vm);
             busy.notifyAll();

@@ -444,7 +444,7 @@ public final class MigrationService implements ConnectionResolver {
             } else if (record.phase() == VmRecord.Phase.LEAVING) {
                 decideFate(vm);
             } else if (!record.mayBeFetchedFrom() && vm.isQemuGone()) {
-                forget(vm, record, "its QEMU " + record.pid() + " has exited");
+                ended(vm, "its QEMU " + record.pid() + " has exited");
             } else if (record.phase() == VmRecord.Phase.PAGED) {
                 new PagingSwitch(vm).off(whole -> releases.addStores(whole.uuid(), whole.lenders()));
             }
@@ -499,7 +499,9 @@ public final class MigrationService implements ConnectionResolver {
         }
     }
 
-    private void forget(Vm vm, VmRecord record, String because) {
+    /** Its QEMU has exited: frees what it had, here and on other hosts. */
+    void ended(Vm vm, String because) {
+        VmRecord record = vm.record();
         if (record.phase() == VmRecord.Phase.PAGED) {
             releases.addStores(record.uuid(), record.lenders());
         }

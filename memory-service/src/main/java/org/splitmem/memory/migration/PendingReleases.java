@@ -64,6 +64,21 @@ public final class PendingReleases {
         }
     }
 
+    /** Whether a host may still be told to free what was lent under one of these tokens. */
+    synchronized boolean isAnyPending(UUID vm, List<VmRecord.Lender> lenders) {
+        return lenders.stream()
+                .anyMatch(lender -> pending.contains(new Release(Kept.STORE, lender.host(), vm, lender.token())));
+    }
+
+    /** Tells the hosts that keep something of one VM, at once. */
+    void attempt(UUID vm) {
+        List<Release> todo;
+        synchronized (this) {
+            todo = pending.stream().filter(release -> release.vm().equals(vm)).toList();
+        }
+        todo.forEach(this::attempt);
+    }
+
     /** Tells the hosts, now and then, until all know. */
     void attempt(long nowNs) {
         List<Release> todo;
@@ -74,20 +89,18 @@ public final class PendingReleases {
             todo = List.copyOf(pending);
             notBeforeNs = nowNs + RETRY_NS;
         }
-        for (Release release : todo) {
-            try {
-                tell(release);
-                synchronized (this) {
-                    pending.remove(release);
-                    save();
-                }
-            } catch (IOException e) {
-                log.warn(
-                        "vm={} {} keeps its pages until it can be told: {}",
-                        release.vm(),
-                        release.host(),
-                        e.getMessage());
+        todo.forEach(this::attempt);
+    }
+
+    private void attempt(Release release) {
+        try {
+            tell(release);
+            synchronized (this) {
+                pending.remove(release);
+                save();
             }
+        } catch (IOException e) {
+            log.warn("vm={} {} keeps its pages until it can be told: {}", release.vm(), release.host(), e.getMessage());
         }
     }
 

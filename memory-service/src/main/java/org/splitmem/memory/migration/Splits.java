@@ -1,6 +1,7 @@
 package org.splitmem.memory.migration;
 
 import java.io.IOException;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.UUID;
 import org.slf4j.Logger;
@@ -106,25 +107,22 @@ public final class Splits {
     }
 
     /**
-     * The same for a VM that was expected: its sub-hosts have reserved.
+     * The same lenders, as they are reached now, for a VM's next life.
      *
-     * @throws IOException if that cannot be now: the VM is whole then, and what was reserved stays so
+     * @throws IOException if one is no peer any more
      */
-    void splitExpected(Vm vm, TaskMaker.Split wanted) throws IOException, RefusedException {
-        migrations.claim(vm);
-        PagingSwitch paging = new PagingSwitch(vm);
-        try {
-            VmRecord next = paging.begin(wanted.lenders(), wanted.budgetBytes());
-            try {
-                paging.on(next);
-            } catch (IOException | RuntimeException e) {
-                vm.reached(FaultPoint.SPLIT_GIVEN_UP);
-                paging.cancel();
-                throw e;
-            }
-        } finally {
-            migrations.unclaim(vm);
+    List<VmRecord.Lender> again(List<VmRecord.Lender> before) throws IOException {
+        List<VmRecord.Lender> next = new ArrayList<>();
+        for (VmRecord.Lender lender : before) {
+            PeerHosts.Peer peer = peers.find(lender.host());
+            next.add(new VmRecord.Lender(
+                    peer.name(), peer.address(), peer.dataPort(), tasks.token(), lender.reservedBytes()));
         }
+        return next;
+    }
+
+    PendingReleases releases() {
+        return releases;
     }
 
     /** Has memory servers free what they lent; those that are away hear it later. */
@@ -147,11 +145,6 @@ public final class Splits {
             log.error("vm={} it runs on whole, but not everything is as before: {}", vm.uuid(), e.getMessage());
         }
         releases.attempt(System.nanoTime());
-    }
-
-    /** What was lent for a split that was not finished is somebody else's business. */
-    void forgetLenders(Vm vm) throws IOException {
-        new PagingSwitch(vm).cancel();
     }
 
     /** A VM that an earlier daemon served: if that died in the middle of a split, nothing came of it. */

@@ -207,7 +207,8 @@ final class TaskMaker {
         return DataSize.ofBytes(bytes).rounded();
     }
 
-    private String token() {
+    /** Nobody can guess it. */
+    String token() {
         byte[] bytes = new byte[TOKEN_BYTES];
         random.nextBytes(bytes);
         return HexFormat.of().formatHex(bytes);

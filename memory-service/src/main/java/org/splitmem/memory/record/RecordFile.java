@@ -1,9 +1,12 @@
 package org.splitmem.memory.record;
 
 import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
+import java.nio.file.StandardOpenOption;
 import java.util.stream.Stream;
 import org.splitmem.model.InvalidJsonException;
 import org.splitmem.model.Json;
@@ -17,6 +20,26 @@ public final class RecordFile {
         Path draft = file.resolveSibling(file.getFileName() + ".new");
         Files.write(draft, Json.writeBytes(value));
         Files.move(draft, file, StandardCopyOption.ATOMIC_MOVE);
+    }
+
+    /** The same, and when it returns the host may lose power. */
+    public static void saveDurably(Path file, Object value) throws IOException {
+        Path draft = file.resolveSibling(file.getFileName() + ".new");
+        try (FileChannel channel = FileChannel.open(
+                draft, StandardOpenOption.CREATE, StandardOpenOption.TRUNCATE_EXISTING, StandardOpenOption.WRITE)) {
+            ByteBuffer bytes = ByteBuffer.wrap(Json.writeBytes(value));
+            while (bytes.hasRemaining()) {
+                channel.write(bytes);
+            }
+            channel.force(true);
+        }
+        Files.move(draft, file, StandardCopyOption.ATOMIC_MOVE);
+        Path directory = file.toAbsolutePath().getParent();
+        if (directory != null) { // the new name, too
+            try (FileChannel channel = FileChannel.open(directory, StandardOpenOption.READ)) {
+                channel.force(true);
+            }
+        }
     }
 
     /** @throws IOException naming the file if it cannot be read or understood */

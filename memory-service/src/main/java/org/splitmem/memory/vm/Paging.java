@@ -23,6 +23,7 @@ import org.splitmem.memory.faultpoint.FaultPoints;
 import org.splitmem.memory.guest.GuestMemory;
 import org.splitmem.memory.guest.QemuMemory;
 import org.splitmem.memory.linux.LinuxException;
+import org.splitmem.memory.linux.Userfaultfd;
 import org.splitmem.memory.page.PageEntry;
 import org.splitmem.memory.page.PageTable;
 import org.splitmem.memory.remote.Endpoint;
@@ -32,6 +33,8 @@ import org.splitmem.memory.remote.PageOutClient;
 /** The machinery that pages one VM: its pager, and its connections to the memory servers and to a migration's source. */
 public final class Paging implements AutoCloseable {
     private static final Logger log = LoggerFactory.getLogger(Paging.class);
+    /** What the userfaultfds of a paged VM watch for. */
+    static final int MODES = Userfaultfd.REGISTER_MODE_MISSING | Userfaultfd.REGISTER_MODE_MINOR;
 
     private final UUID vm;
     private final GuestMemory memory;

@@ -56,7 +56,7 @@ public final class PagingSwitch {
         Paging paging = vm.watch(next);
         paging.adoptStores(next.epoch()); // before it is recorded: a store without an owner would be freed some day
         vm.reached(FaultPoint.SPLIT_ADOPTED);
-        vm.setModes(vm.requireSession(), Vm.PAGED_MODES);
+        vm.setModes(vm.requireSession(), Paging.MODES);
         vm.reached(FaultPoint.SPLIT_WATCHED);
         paging.findPresent(); // only now: until then the kernel filled pages that nobody was told of
         vm.reached(FaultPoint.SPLIT_TABLED);

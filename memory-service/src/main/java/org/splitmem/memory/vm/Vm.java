@@ -9,11 +9,9 @@ import org.slf4j.LoggerFactory;
 import org.splitmem.memory.fault.ChunkSeal;
 import org.splitmem.memory.fault.Pager;
 import org.splitmem.memory.faultpoint.FaultPoint;
-import org.splitmem.memory.faultpoint.FaultPoints;
 import org.splitmem.memory.guest.GuestMemory;
 import org.splitmem.memory.guest.QemuMemory;
 import org.splitmem.memory.linux.Fd;
-import org.splitmem.memory.linux.Userfaultfd;
 import org.splitmem.memory.page.PageTable;
 import org.splitmem.memory.page.Pages;
 import org.splitmem.memory.shim.DiscardRule;
@@ -27,13 +25,9 @@ import org.splitmem.memory.shim.ShimSession;
  */
 public final class Vm {
     private static final Logger log = LoggerFactory.getLogger(Vm.class);
-    /** What the userfaultfds of a paged VM watch for. */
-    static final int PAGED_MODES = Userfaultfd.REGISTER_MODE_MISSING | Userfaultfd.REGISTER_MODE_MINOR;
 
     private final VmFiles files;
-    private final PagingConfig config;
-    private final Path qmpDirectory;
-    private final FaultPoints points;
+    private final VmContext host;
     private final GivenBack givenBack = new GivenBack(this);
     private final Mappings mappings = new Mappings();
     private VmRecord record;
@@ -48,12 +42,10 @@ public final class Vm {
     private boolean stopped;
     private boolean pulling;
 
-    Vm(Path directory, VmRecord record, PagingConfig config, Path qmpDirectory, FaultPoints points) throws IOException {
-        this.points = points;
-        this.qmpDirectory = qmpDirectory;
+    Vm(Path directory, VmRecord record, VmContext host) throws IOException {
+        this.host = host;
         this.files = new VmFiles(directory);
         this.record = record;
-        this.config = config;
         files.save(record);
     }
 
@@ -71,10 +63,11 @@ public final class Vm {
 
     /** The daemon has come to a point at which it may die. */
     public void reached(FaultPoint point) {
-        points.reached(point);
+        host.points().reached(point);
     }
 
     synchronized void save(VmRecord next) throws IOException {
+        host.definitions().follow(record, next);
         files.save(next);
         record = next;
     }
@@ -85,7 +78,7 @@ public final class Vm {
 
     /** Where QEMU listens with the daemon's own monitor. */
     public Path qmpSocket() {
-        return qmpDirectory.resolve(uuid() + ".sock");
+        return host.qmpDirectory().resolve(uuid() + ".sock");
     }
 
     /** The shim, for requests. @throws IOException if QEMU is not connected now */
@@ -107,13 +100,19 @@ public final class Vm {
         return files.openRam(index);
     }
 
+    /** It is born split: QEMU is to map that much RAM, and is paged from its first page on. To be set before it maps any. */
+    synchronized void promise(long ramBytes) {
+        mappings.promise(ramBytes);
+    }
+
+    /** RAM that QEMU is to map and has not, so that the guest waits at its first page. */
+    public synchronized long missingBytes() {
+        return paging == null ? mappings.missingBytes() : 0;
+    }
+
     /** QEMU has mapped a backend. @return how it is watched from now on */
     synchronized Watch mapped(int pid, int index, long hva, long bytes, Fd uffd) throws IOException {
-        long expected = record.expectedBytes(index);
-        if (expected != 0 && expected != bytes) {
-            throw new IOException("RAM backend " + index + " has " + bytes + " B here, but " + expected
-                    + " B were prepared: the domain XML differs from the source's");
-        }
+        mappings.check(record, index, bytes);
         if (mappings.isKnown(record, pid, index, hva)) {
             uffd.close(); // ours is as good
             return GivenBack.watch(record.phase(), 0);
@@ -131,7 +130,7 @@ public final class Vm {
         if (paged) {
             startPagingIfComplete();
         }
-        return GivenBack.watch(record.phase(), paged ? PAGED_MODES : 0);
+        return GivenBack.watch(record.phase(), paged ? Paging.MODES : 0);
     }
 
     /** What takes back the memory that its guest gives back. */
@@ -186,7 +185,7 @@ public final class Vm {
             return;
         }
         boolean incoming = record.phase() == VmRecord.Phase.INCOMING || record.source() != null;
-        Paging started = newPaging(record, incoming ? files.seal(record) : null, config);
+        Paging started = newPaging(record, incoming ? files.seal(record) : null, host.paging());
         if (restarted) {
             started.recover();
         }
@@ -198,7 +197,7 @@ public final class Vm {
 
     private Paging newPaging(VmRecord as, @Nullable ChunkSeal seal, PagingConfig how) throws IOException {
         GuestMemory ram = requireMemory();
-        return new Paging(as, ram, mappings.of(ram, record.pid()), requireTable(), how, seal, wanter, points);
+        return new Paging(as, ram, mappings.of(ram, record.pid()), requireTable(), how, seal, wanter, host.points());
     }
 
     /** The RAM. @throws IOException if QEMU has not mapped it, so that its size is not known */
@@ -234,12 +233,12 @@ public final class Vm {
      * @throws IOException if QEMU is not connected
      */
     public Paging watch() throws IOException {
-        return watch(record(), config.watching());
+        return watch(record(), host.paging().watching());
     }
 
     /** The same for a split: as the owner that it will have. */
     Paging watch(VmRecord next) throws IOException {
-        return watch(next, config);
+        return watch(next, host.paging());
     }
 
     private Paging watch(VmRecord as, PagingConfig how) throws IOException {
@@ -373,7 +372,7 @@ public final class Vm {
     }
 
     synchronized void startHousekeeping(Paging p) {
-        housekeeping = new Housekeeping(this, p, config);
+        housekeeping = new Housekeeping(this, p, host.paging());
         housekeeping.start();
     }
 

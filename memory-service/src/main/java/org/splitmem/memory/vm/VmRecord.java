@@ -74,7 +74,7 @@ public record VmRecord(
     }
 
     /** A VM whose QEMU has just been started here. */
-    static VmRecord started(UUID uuid, String name, int pid) {
+    public static VmRecord started(UUID uuid, String name, int pid) {
         return new VmRecord(uuid, name, Phase.LOCAL, List.of(), FIRST_EPOCH, -1, List.of(), null, pid);
     }
 
@@ -140,6 +140,11 @@ public record VmRecord(
     /** Paged here by a new owner, within a budget. */
     VmRecord split(long budget) {
         return new VmRecord(uuid, name, Phase.PAGED, backendBytes, epoch + 1, budget, lenders, null, pid);
+    }
+
+    /** True of a VM that is to have a part of its RAM elsewhere. */
+    public boolean runsSplit() {
+        return phase == Phase.PAGED && !lenders.isEmpty() && budgetBytes >= 0 && budgetBytes < ramBytes();
     }
 
     /** True if memory was being reserved for it when its daemon died: nobody knows where. */

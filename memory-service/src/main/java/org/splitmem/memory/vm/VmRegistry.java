@@ -29,30 +29,28 @@ public final class VmRegistry implements ShimHandler {
     private static final Logger log = LoggerFactory.getLogger(VmRegistry.class);
 
     private final Path directory;
-    private final PagingConfig config;
-    private final Path qmpDirectory;
+    private final VmContext context;
     private final MonitorSockets sockets;
-    private final FaultPoints points;
     private final Map<UUID, Vm> vms = new HashMap<>(); // guarded by this
-    private volatile Consumer<Vm> whenAttached = vm -> {};
+    private volatile Starts starts = new WholeStarts();
 
     /**
      * Knows no VM yet, see {@link #recover}.
      *
      * @param directory where the VMs' memory is kept
      * @param qmpDirectory where their QEMUs listen for this daemon
+     * @param definitions of those that are split
      */
-    public VmRegistry(Path directory, PagingConfig config, Path qmpDirectory) {
-        this(directory, config, qmpDirectory, FaultPoints.NONE);
+    public VmRegistry(Path directory, PagingConfig config, Path qmpDirectory, SplitDefinitions definitions) {
+        this(directory, config, qmpDirectory, definitions, FaultPoints.NONE);
     }
 
-    /** With somebody who is told what this daemon comes to. */
-    public VmRegistry(Path directory, PagingConfig config, Path qmpDirectory, FaultPoints points) {
-        this.points = points;
-        this.qmpDirectory = qmpDirectory;
+    /** @param points notified at each fault point */
+    public VmRegistry(
+            Path directory, PagingConfig config, Path qmpDirectory, SplitDefinitions definitions, FaultPoints points) {
+        this.context = new VmContext(config, qmpDirectory, definitions, points);
         this.sockets = new MonitorSockets(qmpDirectory);
         this.directory = directory;
-        this.config = config;
     }
 
     /**
@@ -72,23 +70,67 @@ public final class VmRegistry implements ShimHandler {
                     continue;
                 }
                 VmRecord record = VmRecord.load(vmDirectory);
-                Vm vm = new Vm(vmDirectory, record, config, qmpDirectory, points);
+                Vm vm = new Vm(vmDirectory, record, context);
                 vm.markRestarted(() -> takenUp.accept(vm));
                 found.accept(vm);
+                context.definitions().settle(vm.record());
                 vms.put(record.uuid(), vm);
                 log.info("vm={} ({}) found again; its QEMU was {}", record.uuid(), record.phase(), record.pid());
             }
         }
     }
 
-    /** Told, on the shim's thread, of each VM of which a part has been attached; to be set before any shim can come. */
-    public void setWhenAttached(Consumer<Vm> callback) {
-        whenAttached = callback;
+    /** Decides what becomes of VMs whose QEMU starts on this host. Called on the shims' threads. */
+    public interface Starts {
+        /**
+         * A QEMU has started, and asks for the first part of its RAM.
+         *
+         * @throws IOException if it must not start: the text is QEMU's error
+         */
+        Vm start(UUID uuid, String name, int pid) throws IOException;
+
+        /**
+         * A VM is about to take RAM of this host; the grant is closed once its record says so.
+         *
+         * @throws IOException if this host has no room for it: the text is QEMU's error
+         */
+        Grant grant(Vm vm, long moreBytes) throws IOException;
+
+        /** Its QEMU has exited: what it left is to be freed, here and on other hosts. */
+        void ended(Vm vm);
+    }
+
+    /** Room that is promised and not taken yet. */
+    public interface Grant {
+        void close();
+    }
+
+    /** Every VM starts whole, and nothing limits their RAM. */
+    private final class WholeStarts implements Starts {
+        @Override
+        public Vm start(UUID uuid, String name, int pid) throws IOException {
+            return VmRegistry.this.start(VmRecord.started(uuid, name, pid), 0);
+        }
+
+        @Override
+        public Grant grant(Vm vm, long moreBytes) {
+            return () -> {};
+        }
+
+        @Override
+        public void ended(Vm vm) {
+            remove(vm, "its QEMU is gone");
+        }
+    }
+
+    /** To be set before any shim can come. */
+    public void setStarts(Starts decides) {
+        starts = decides;
     }
 
     /** The daemon has come to a point at which it may die. */
     public void reached(FaultPoint point) {
-        points.reached(point);
+        context.points().reached(point);
     }
 
     /** Told of a VM that an earlier daemon has served. */
@@ -119,14 +161,15 @@ public final class VmRegistry implements ShimHandler {
             throw new IOException("VM " + incoming.uuid() + " is on this host already ("
                     + here.record().phase() + ")");
         }
-        Vm vm = new Vm(directory.resolve(incoming.uuid().toString()), incoming, config, qmpDirectory, points);
+        Vm vm = new Vm(
+                directory.resolve(incoming.uuid().toString()), incoming, context);
         vms.put(incoming.uuid(), vm);
         return vm;
     }
 
     /** Frees everything of a VM on this host. */
     public void remove(Vm vm, String because) {
-        points.reached(FaultPoint.FREEING);
+        context.points().reached(FaultPoint.FREEING);
         synchronized (this) {
             if (!vms.remove(vm.uuid(), vm)) {
                 return;
@@ -149,42 +192,63 @@ public final class VmRegistry implements ShimHandler {
 
     @Override
     public Backend open(UUID uuid, int pid, int index) throws IOException {
-        Vm vm = vmFor(uuid, pid);
+        Vm vm = vmOf(uuid, pid);
+        if (vm == null) {
+            vm = starts.start(uuid, QemuName.of(pid).orElse(uuid.toString()), pid);
+        }
         return new Backend(vm.openBackend(index), vm.record().expectedBytes(index));
     }
 
-    private synchronized Vm vmFor(UUID uuid, int pid) throws IOException {
-        Vm known = vms.get(uuid);
-        if (known != null && known.record().pid() != pid && known.record().pid() != 0) {
-            if (!known.isQemuGone()) {
-                throw new IOException("VM " + uuid + " has a running QEMU already, process "
-                        + known.record().pid());
-            }
-            remove(known, "its QEMU " + known.record().pid() + " is gone");
-            known = null;
+    /** The VM to which this QEMU belongs; null if that begins with it. */
+    private @Nullable Vm vmOf(UUID uuid, int pid) throws IOException {
+        Vm known = find(uuid);
+        if (known == null || known.record().pid() == pid || known.record().pid() == 0) {
+            return known;
         }
-        if (known == null) {
-            VmRecord started = VmRecord.started(uuid, QemuName.of(pid).orElse(uuid.toString()), pid);
-            known = new Vm(directory.resolve(uuid.toString()), started, config, qmpDirectory, points);
-            vms.put(uuid, known);
-            log.info("vm={} name={} starts here", uuid, started.name());
+        if (!known.isQemuGone()) {
+            throw new IOException("VM " + uuid + " has a running QEMU already, process "
+                    + known.record().pid());
         }
-        return known;
+        if (known.record().mayBeFetchedFrom()) {
+            throw new IOException("VM " + uuid + " has migrated away, and its new host still fetches pages from here");
+        }
+        starts.ended(known);
+        return null;
+    }
+
+    /**
+     * A VM begins on this host.
+     *
+     * @param promisedBytes that its QEMU is to map, exactly; 0: as many as it does
+     * @throws IOException if it is here already, or cannot be recorded
+     */
+    public synchronized Vm start(VmRecord record, long promisedBytes) throws IOException {
+        if (vms.containsKey(record.uuid())) {
+            throw new IOException("VM " + record.uuid() + " is on this host already");
+        }
+        Vm vm = new Vm(directory.resolve(record.uuid().toString()), record, context);
+        vm.promise(promisedBytes);
+        vms.put(record.uuid(), vm);
+        log.info("vm={} name={} starts here, {}", record.uuid(), record.name(), record.phase());
+        return vm;
     }
 
     @Override
     public Watch mapped(UUID uuid, int pid, int index, long hva, long bytes, Fd uffd) throws IOException {
         Vm vm = known(uuid);
-        Watch watch = vm.mapped(pid, index, hva, bytes, uffd);
-        whenAttached.accept(vm);
-        return watch;
+        boolean isNew = vm.record().phase() == VmRecord.Phase.LOCAL && vm.record().expectedBytes(index) == 0;
+        Grant room = isNew ? starts.grant(vm, bytes) : () -> {};
+        try {
+            return vm.mapped(pid, index, hva, bytes, uffd);
+        } finally {
+            room.close();
+        }
     }
 
     @Override
     public void ready(ShimSession session) throws IOException {
         Vm vm = known(session.vm());
         vm.ready(session);
-        whenAttached.accept(vm);
         log.info("vm={} its shim is connected", session.vm());
     }
 

@@ -16,13 +16,16 @@ import java.util.List;
 import org.splitmem.memory.config.DaemonConfig;
 import org.splitmem.memory.migration.ExpectationFile;
 import org.splitmem.memory.migration.ExpectedSplits;
+import org.splitmem.memory.migration.GuestRoom;
 import org.splitmem.memory.migration.MigrationConfig;
 import org.splitmem.memory.migration.MigrationService;
 import org.splitmem.memory.migration.PeerHosts;
 import org.splitmem.memory.migration.PendingReleases;
+import org.splitmem.memory.migration.SplitStarts;
 import org.splitmem.memory.server.MemoryServer;
 import org.splitmem.memory.testing.MemoryDirectory;
 import org.splitmem.memory.testing.Ports;
+import org.splitmem.memory.vm.SplitDefinitions;
 import org.splitmem.memory.vm.TestVms;
 import org.splitmem.memory.vm.VmRegistry;
 
@@ -52,7 +55,8 @@ final class TestControl implements AutoCloseable {
         config = DaemonConfig.load(file);
         HostFacts facts = new HostFacts();
         HttpPeers peers = new HttpPeers(config.peers(), config.dataPort(), KEY);
-        vms = new VmRegistry(directory.resolve("vms"), TestVms.config(), directory.path());
+        SplitDefinitions definitions = new SplitDefinitions(directory.resolve("splits"));
+        vms = new VmRegistry(directory.resolve("vms"), TestVms.config(), directory.path(), definitions);
         vms.recover(vm -> {}, vm -> {});
         MemoryServer memoryServer =
                 new MemoryServer(directory.resolve("stores"), config.lendLimitBytes(), facts::availableBytes);
@@ -63,9 +67,11 @@ final class TestControl implements AutoCloseable {
                 new MigrationConfig(4, 0, 3, 100, 4096, 8),
                 new PeerHosts.Peer("h1", "127.0.0.1", 7780),
                 new PendingReleases(directory.resolve("releases.json"), peers));
-        ExpectedSplits expected =
-                new ExpectedSplits(new ExpectationFile(directory.resolve("expected.json")), 600_000, vms, migrations);
-        server = new ControlServer(config, KEY, vms, migrations, memoryServer, peers, facts, expected, idleMs);
+        ExpectedSplits expected = new ExpectedSplits(
+                new ExpectationFile(directory.resolve("expected.json")), definitions, 600_000, vms, migrations);
+        SplitStarts starts = new SplitStarts(
+                vms, definitions, expected, migrations, new GuestRoom(vms, () -> Long.MAX_VALUE));
+        server = new ControlServer(config, KEY, vms, migrations, memoryServer, peers, facts, expected, starts, idleMs);
         server.start();
     }
 

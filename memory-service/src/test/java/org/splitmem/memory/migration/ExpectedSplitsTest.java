@@ -14,6 +14,7 @@ import org.junit.jupiter.api.extension.RegisterExtension;
 import org.splitmem.memory.migration.ExpectationFile.Expected;
 import org.splitmem.memory.testing.Await;
 import org.splitmem.memory.testing.MemoryDirectory;
+import org.splitmem.memory.vm.SplitDefinitions;
 import org.splitmem.memory.vm.TestVms;
 import org.splitmem.memory.vm.Vm;
 import org.splitmem.memory.vm.VmRecord;
@@ -33,11 +34,14 @@ class ExpectedSplitsTest {
     private final FakePeers peers = new FakePeers("h2", "h3", "h4");
     private MigrationService migrations;
     private VmRegistry vms;
+    private SplitDefinitions definitions;
     private ExpectedSplits expected;
+    private SplitStarts starts;
 
     @BeforeEach
     void start() throws IOException {
-        vms = new VmRegistry(directory.resolve("vms"), TestVms.config(), directory.path());
+        definitions = new SplitDefinitions(directory.resolve("splits"));
+        vms = new VmRegistry(directory.resolve("vms"), TestVms.config(), directory.path(), definitions);
         vms.recover(found -> {}, takenUp -> {});
         migrations = new MigrationService(
                 vms,
@@ -46,10 +50,11 @@ class ExpectedSplitsTest {
                 new PeerHosts.Peer("h1", "127.0.0.1", 7780),
                 new PendingReleases(directory.resolve("releases.json"), peers));
         expected = load();
+        starts = new SplitStarts(vms, definitions, expected, migrations, new GuestRoom(vms, () -> Long.MAX_VALUE));
     }
 
     private ExpectedSplits load() throws IOException {
-        return new ExpectedSplits(new ExpectationFile(directory.resolve("expected.json")), 600_000, vms, migrations);
+        return new ExpectedSplits(new ExpectationFile(directory.resolve("expected.json")), definitions, 600_000, vms, migrations);
     }
 
     @AfterEach
@@ -121,12 +126,12 @@ class ExpectedSplitsTest {
     void takenBackItLeavesNothing() throws Exception {
         expected.request(VM, HALF);
 
-        expected.takeBack(VM);
+        starts.forget(VM);
 
         assertThat(expected.all()).isEmpty();
         assertThat(load().all()).isEmpty();
         assertThat(peers.asked()).endsWith("release h3", "release h4");
-        assertThat(catchThrowableOfType(RefusedException.class, () -> expected.takeBack(VM))
+        assertThat(catchThrowableOfType(RefusedException.class, () -> starts.forget(VM))
                         .code())
                 .isEqualTo("not-expected");
     }
@@ -142,7 +147,7 @@ class ExpectedSplitsTest {
         assertThat(load().wantsStores(VM)).isTrue();
         assertThat(expected.wantsStores(new UUID(0, 1))).isFalse();
 
-        expected.takeBack(VM);
+        starts.forget(VM);
 
         assertThat(expected.wantsStores(VM)).isFalse();
     }
@@ -194,21 +199,6 @@ class ExpectedSplitsTest {
         load().found(vm);
 
         assertThat(load().all()).isEmpty();
-        assertThat(peers.asked()).noneMatch(asked -> asked.startsWith("release"));
-    }
-
-    @Test
-    void oneThatWasHalfSplitIsExpectedOn() throws Exception {
-        Expected one = expected.request(VM, HALF);
-        VmRecord record = TestVms.record("db1", VmRecord.Phase.LOCAL, RAM);
-        Vm vm = vms.prepare(TestVms.lentBy(record, one.lenders()));
-
-        load().found(vm);
-        migrations.found(vm);
-        migrations.sweep(System.nanoTime());
-
-        assertThat(vm.record().lenders()).isEmpty();
-        assertThat(load().all()).containsExactly(one);
         assertThat(peers.asked()).noneMatch(asked -> asked.startsWith("release"));
     }
 }

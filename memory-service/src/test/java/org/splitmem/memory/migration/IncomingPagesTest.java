@@ -10,6 +10,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.RegisterExtension;
 import org.splitmem.memory.linux.NativeBlock;
 import org.splitmem.memory.testing.MemoryDirectory;
+import org.splitmem.memory.vm.SplitDefinitions;
 import org.splitmem.memory.vm.TestVms;
 import org.splitmem.memory.vm.Vm;
 import org.splitmem.memory.vm.VmRecord;
@@ -28,7 +29,11 @@ class IncomingPagesTest {
 
     @BeforeEach
     void start() throws IOException {
-        vms = new VmRegistry(directory.resolve("vms"), TestVms.config(), directory.path());
+        vms = new VmRegistry(
+                directory.resolve("vms"),
+                TestVms.config(),
+                directory.path(),
+                new SplitDefinitions(directory.resolve("splits")));
         vms.recover(found -> {}, takenUp -> {});
         vm = vms.prepare(TestVms.record("db1", VmRecord.Phase.INCOMING, 64L << 20));
         content.putLong(0, 0x5eed);

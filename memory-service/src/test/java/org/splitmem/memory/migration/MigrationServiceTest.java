@@ -13,6 +13,7 @@ import org.junit.jupiter.api.extension.RegisterExtension;
 import org.splitmem.memory.shim.FakeShim;
 import org.splitmem.memory.testing.Await;
 import org.splitmem.memory.testing.MemoryDirectory;
+import org.splitmem.memory.vm.SplitDefinitions;
 import org.splitmem.memory.vm.TestVms;
 import org.splitmem.memory.vm.Vm;
 import org.splitmem.memory.vm.VmRecord;
@@ -38,7 +39,11 @@ class MigrationServiceTest {
 
     @BeforeEach
     void start() throws IOException {
-        vms = new VmRegistry(directory.resolve("vms"), TestVms.config(), directory.path());
+        vms = new VmRegistry(
+                directory.resolve("vms"),
+                TestVms.config(),
+                directory.path(),
+                new SplitDefinitions(directory.resolve("splits")));
         vms.recover(found -> {}, takenUp -> {});
         shim = new FakeShim(TestVms.UUID_OF_VM);
         vm = vms.prepare(TestVms.record("db1", VmRecord.Phase.LOCAL, 64L << 20));

@@ -14,6 +14,7 @@ import org.splitmem.memory.shim.FakeShim;
 import org.splitmem.memory.simulation.FakeMonitor;
 import org.splitmem.memory.testing.Await;
 import org.splitmem.memory.testing.MemoryDirectory;
+import org.splitmem.memory.vm.SplitDefinitions;
 import org.splitmem.memory.vm.TestVms;
 import org.splitmem.memory.vm.Vm;
 import org.splitmem.memory.vm.VmRecord;
@@ -38,7 +39,11 @@ class SplitsTest {
 
     @BeforeEach
     void start() throws IOException {
-        vms = new VmRegistry(directory.resolve("vms"), TestVms.config(), directory.path());
+        vms = new VmRegistry(
+                directory.resolve("vms"),
+                TestVms.config(),
+                directory.path(),
+                new SplitDefinitions(directory.resolve("splits")));
         vms.recover(found -> {}, takenUp -> {});
         shim = new FakeShim(TestVms.UUID_OF_VM);
         monitor = new FakeMonitor(directory.resolve(TestVms.UUID_OF_VM + ".sock"));

@@ -18,16 +18,19 @@ import org.splitmem.memory.fault.Pager;
 import org.splitmem.memory.faultpoint.FaultPoint;
 import org.splitmem.memory.migration.ExpectationFile;
 import org.splitmem.memory.migration.ExpectedSplits;
+import org.splitmem.memory.migration.GuestRoom;
 import org.splitmem.memory.migration.MigrationConfig;
 import org.splitmem.memory.migration.MigrationService;
 import org.splitmem.memory.migration.PeerHosts;
 import org.splitmem.memory.migration.PendingReleases;
 import org.splitmem.memory.migration.RefusedException;
+import org.splitmem.memory.migration.SplitStarts;
 import org.splitmem.memory.server.DataServer;
 import org.splitmem.memory.server.MemoryServer;
 import org.splitmem.memory.shim.ShimServer;
 import org.splitmem.memory.testing.Await;
 import org.splitmem.memory.vm.PagingConfig;
+import org.splitmem.memory.vm.SplitDefinitions;
 import org.splitmem.memory.vm.Vm;
 import org.splitmem.memory.vm.VmRecord;
 import org.splitmem.memory.vm.VmRegistry;
@@ -57,6 +60,7 @@ final class SimDaemon {
     private final MemoryServer server;
     private final MigrationService migrations;
     private final ExpectedSplits expected;
+    private final SplitStarts starts;
     private volatile DataServer data;
     private final ShimServer shims;
 
@@ -115,13 +119,15 @@ final class SimDaemon {
         this.threads = threads;
         Files.createDirectories(directory);
         peers = new SimPeers(simulation, this);
-        vms = new VmRegistry(directory.resolve("vms"), PAGING, host.monitorDirectory(), this::reached);
+        SplitDefinitions definitions = new SplitDefinitions(directory.resolve("splits"));
+        vms = new VmRegistry(directory.resolve("vms"), PAGING, host.monitorDirectory(), definitions, this::reached);
         server = new MemoryServer(directory.resolve("stores"), LENT_AT_MOST, () -> LENT_AT_MOST);
         migrations = new MigrationService(
                 vms, peers, MIGRATION, host.asPeer(), new PendingReleases(directory.resolve("releases.json"), peers));
         expected = new ExpectedSplits(
-                new ExpectationFile(directory.resolve("expected.json")), EXPECTED_MS, vms, migrations);
-        vms.setWhenAttached(expected::attached);
+                new ExpectationFile(directory.resolve("expected.json")), definitions, EXPECTED_MS, vms, migrations);
+        starts = new SplitStarts(vms, definitions, expected, migrations, new GuestRoom(vms, () -> Long.MAX_VALUE));
+        vms.setStarts(starts);
         server.recover();
         vms.recover(
                 vm -> {
@@ -129,6 +135,7 @@ final class SimDaemon {
                     migrations.found(vm);
                 },
                 migrations::takenUp);
+        starts.recovered();
         data = listen();
         data.start();
         shims = new ShimServer(host.shimSocket(), Set.of(0), vms);
@@ -172,6 +179,10 @@ final class SimDaemon {
         return expected;
     }
 
+    SplitStarts starts() {
+        return starts;
+    }
+
     MigrationService migrations() {
         return migrations;
     }
@@ -209,6 +220,7 @@ final class SimDaemon {
         call(() -> {
             migrations.sweep(nowNs);
             expected.sweep(nowNs);
+            starts.sweep();
             server.releaseForsaken(nowNs, store -> peers.wantsStores(peers.find(store.owner()), store.vm()));
             return true;
         });

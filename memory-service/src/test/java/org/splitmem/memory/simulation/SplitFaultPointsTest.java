@@ -50,6 +50,11 @@ class SplitFaultPointsTest {
                 .isEmpty();
     }
 
+    @Test
+    void aSplitVmThatEndsAndIsStartedAgainIsSplitAgainFromItsFirstPage() throws Exception {
+        SplitScenario.runAgain(directory.resolve("sim"), program, 2, sim -> {});
+    }
+
     @ParameterizedTest
     @EnumSource(mode = EnumSource.Mode.EXCLUDE, names = "DESTINATION")
     void itIsWholeWithNothingReservedOrPagedWithAllWhereverADaemonDies(Role role) throws Exception {
@@ -66,9 +71,12 @@ class SplitFaultPointsTest {
     @ParameterizedTest
     @EnumSource(mode = EnumSource.Mode.EXCLUDE, names = "DESTINATION")
     void anExpectedVmIsSplitWhenItComesWhereverADaemonDies(Role role) throws Exception {
-        Set<FaultPoint> points = EnumSet.range(FaultPoint.EXPECTED_NOTED, FaultPoint.EXPECTED_CAME);
-        points.addAll(EnumSet.range(FaultPoint.SPLIT_NOTED, FaultPoint.SPLIT_GIVEN_UP));
-        points.remove(FaultPoint.SPLIT_RESERVED);
+        List<FaultPoint> points = List.of(
+                FaultPoint.EXPECTED_NOTED,
+                FaultPoint.EXPECTED_RESERVED,
+                FaultPoint.BIRTH_ADOPTED,
+                FaultPoint.BORN,
+                FaultPoint.EXPECTED_CAME);
         Map<String, Callable<Boolean>> all = new LinkedHashMap<>();
         for (FaultPoint point : points) {
             all.put("born, " + point + " with " + role + " killed", () -> diesBorn(role, point));
@@ -82,12 +90,30 @@ class SplitFaultPointsTest {
         SplitScenario.runBorn(place, program, 2, sim -> {
             simulated.set(sim);
             sim.at(point, sim.killing(role));
-            if (point == FaultPoint.SPLIT_GIVEN_UP) {
-                sim.at(FaultPoint.SPLIT_NOTED, at -> forgetReservation(sim, at));
-            }
         });
         assertThat(simulated.get().happened()).as("the point was come to").contains(point);
         return true;
+    }
+
+    @ParameterizedTest
+    @EnumSource(mode = EnumSource.Mode.EXCLUDE, names = "DESTINATION")
+    void oneThatStartsAgainIsSplitOrDoesNotStartWhereverADaemonDies(Role role) throws Exception {
+        Map<String, Callable<Boolean>> all = new LinkedHashMap<>();
+        for (FaultPoint point : EnumSet.range(FaultPoint.BIRTH_NOTED, FaultPoint.BORN)) {
+            all.put("again, " + point + " with " + role + " killed", () -> {
+                AtomicReference<Simulation> simulated = new AtomicReference<>();
+                Path place = directory.resolve("a" + List.of(FaultPoint.values()).indexOf(point));
+                SplitScenario.runAgain(place, program, 2, sim -> {
+                    simulated.set(sim);
+                    sim.at(point, sim.killing(role));
+                });
+                assertThat(simulated.get().happened())
+                        .as("the point was come to")
+                        .contains(point);
+                return true;
+            });
+        }
+        Parallel.run(all);
     }
 
     @ParameterizedTest

@@ -66,14 +66,51 @@ final class SplitScenario {
         try (Simulation sim = new Simulation(directory, subHosts)) {
             events.accept(sim);
             expect(sim);
-            SplitScenario scenario = new SplitScenario(sim, start(sim, program));
+            SplitScenario scenario = new SplitScenario(sim, startUntilAccepted(sim, program));
+            assertThat(scenario.record().phase()).isEqualTo(VmRecord.Phase.PAGED);
             scenario.fill();
-            sim.await("it is split", () -> scenario.phase() == VmRecord.Phase.PAGED);
             sim.awaitRestarts();
             scenario.eitherOr();
             sim.await("it is expected no more", () -> expected(sim).isEmpty());
             scenario.isPaged();
             scenario.isGathered();
+        }
+    }
+
+    /** Of a VM that is split, ends, and is started again by someone that says nothing of a split. */
+    static void runAgain(Path directory, Path program, int subHosts, Consumer<Simulation> events) throws Exception {
+        try (Simulation sim = new Simulation(directory, subHosts)) {
+            SplitScenario first = new SplitScenario(sim, start(sim, program));
+            first.fill();
+            assertThat(first.split()).isEmpty();
+            first.isPaged();
+            events.accept(sim);
+            first.qemu.exit();
+
+            SplitScenario again = new SplitScenario(sim, startUntilAccepted(sim, program));
+            sim.await("the shim is connected", () -> again.vm().orElseThrow().session() != null);
+            assertThat(again.record().phase()).isEqualTo(VmRecord.Phase.PAGED);
+            again.fill();
+            sim.awaitRestarts();
+            again.eitherOr();
+            again.isPaged();
+            again.isGathered();
+            again.qemu.exit();
+
+            SplitScenario whole = new SplitScenario(sim, start(sim, program));
+            assertThat(whole.record().phase()).isEqualTo(VmRecord.Phase.LOCAL);
+        }
+    }
+
+    /** A daemon that dies while QEMU attaches fails that QEMU's start: whoever started it tries again. */
+    private static SimQemu startUntilAccepted(Simulation sim, Path program) throws Exception {
+        for (int attempts = 0; ; attempts++) {
+            try {
+                return start(sim, program);
+            } catch (AssertionError | IOException refused) {
+                assertThat(attempts).as("attempts to start it: %s; %s", refused, sim).isLessThan(10);
+                sim.awaitRestarts();
+            }
         }
     }
 

@@ -112,7 +112,11 @@ final class Machine implements AutoCloseable {
     }
 
     void startDaemon() throws IOException {
-        VmRegistry vms = new VmRegistry(directory.resolve("vms"), config, directory.resolve("qmp"));
+        VmRegistry vms = new VmRegistry(
+                directory.resolve("vms"),
+                config,
+                directory.resolve("qmp"),
+                new SplitDefinitions(directory.resolve("splits")));
         vms.recover(vm -> {}, vm -> {});
         registry = vms;
         shims = new ShimServer(socket(), Set.of(0), vms);

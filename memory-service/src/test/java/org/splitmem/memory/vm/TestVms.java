@@ -36,7 +36,8 @@ public final class TestVms {
     }
 
     public static Vm vm(Path directory, VmRecord record) throws IOException {
-        return new Vm(directory, record, config(), directory, FaultPoints.NONE);
+        SplitDefinitions definitions = new SplitDefinitions(directory.resolve("splits"));
+        return new Vm(directory, record, new VmContext(config(), directory, definitions, FaultPoints.NONE));
     }
 
     /** Its QEMU is connected, as far as the daemon can see. */

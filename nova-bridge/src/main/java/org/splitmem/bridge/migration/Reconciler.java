@@ -127,6 +127,7 @@ public final class Reconciler {
             corrected += done == Correction.DONE ? 1 : 0;
             failed += done == Correction.FAILED ? 1 : 0;
         }
+        forgetElsewhere(placed, active.keySet(), sightings);
         corrected += releaseUnaccounted(booked, accountedFor, sightings);
         shortBookings.forgetAllBut(instances);
         roundsNowhere.keySet().removeIf(id -> !instances.contains(id) && !booked.containsKey(id));
@@ -301,6 +302,26 @@ public final class Reconciler {
         }
         // With neither, whoever owns the consumer now keeps it.
         return migration == null ? new Owner("", "") : Booker.owner(migration.vm());
+    }
+
+    /** A host on which a VM was split and does not start any more, since it was placed on another, need not know how it was. */
+    private void forgetElsewhere(Map<UUID, PlacedVm> placed, Set<UUID> migrating, Sightings sightings) {
+        for (Sightings.Running once : sightings.defined()) {
+            UUID instance = UUID.fromString(once.vm().uuid());
+            PlacedVm now = placed.get(instance);
+            if (now == null
+                    || isFresh(now)
+                    || migrating.contains(instance)
+                    || now.vm().host().equals(once.host())) {
+                continue;
+            }
+            try {
+                daemons.takeBackSplit(once.host(), instance);
+                log.info("instance={} forgotten by {}: it is placed on {}", instance, once.host(), now.vm().host());
+            } catch (ServiceException e) {
+                log.warn("instance={} {}", instance, e.text());
+            }
+        }
     }
 
     /** Consumers of ours whose VM nobody knows: of a database that was lost, say. */

@@ -26,6 +26,7 @@ final class Sightings {
 
     private final Map<UUID, List<Running>> all = new TreeMap<>();
     private final Map<UUID, List<Running>> expected = new TreeMap<>();
+    private final List<Running> defined = new ArrayList<>();
     private final Set<String> silent = new HashSet<>();
     private final Set<String> heard = new HashSet<>();
 
@@ -41,6 +42,10 @@ final class Sightings {
             }
             sightings.heard.add(report.host());
             for (VmInfo vm : vms) {
+                if (vm.state() == VmState.DEFINED) { // holds nothing
+                    sightings.defined.add(new Running(report.host(), vm));
+                    continue;
+                }
                 boolean isExpected = vm.state() == VmState.EXPECTED;
                 (isExpected ? sightings.expected : sightings.all)
                         .computeIfAbsent(UUID.fromString(vm.uuid()), key -> new ArrayList<>())
@@ -76,6 +81,11 @@ final class Sightings {
     /** The host that runs the VM; empty if none does that answered. */
     Optional<Running> running(UUID instance) {
         return all.getOrDefault(instance, List.of()).stream().findFirst();
+    }
+
+    /** VMs that ended split on a host, and would start so there again. */
+    List<Running> defined() {
+        return List.copyOf(defined);
     }
 
     /** Whether a daemon has had sub-hosts reserve for the VM's start. */

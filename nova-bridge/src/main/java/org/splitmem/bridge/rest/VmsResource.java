@@ -35,7 +35,7 @@ import org.splitmem.model.VmState;
 @Consumes(MediaType.APPLICATION_JSON)
 public final class VmsResource {
     private static final Set<String> NOT_RUNNING =
-            Set.of(VmState.INCOMING.name(), VmState.EXPECTED.name(), VmState.GONE.name());
+            Set.of(VmState.INCOMING.name(), VmState.EXPECTED.name(), VmState.DEFINED.name(), VmState.GONE.name());
 
     private final Daemons daemons;
     private final VmStore known;

@@ -155,6 +155,17 @@ public final class FakeHosts implements AutoCloseable {
         put(host, vm, VmState.EXPECTED, 512, none, none);
     }
 
+    /** A VM that ended split: its host would start it so again. */
+    public synchronized void defines(String host, UUID vm, String subHost) {
+        put(host, vm, VmState.DEFINED, 512, Map.of(subHost, 0L), Map.of());
+        host(host).expected.put(vm.toString(), new SplitRequest("db1", 512 * MIB, 256 * MIB, List.of()));
+    }
+
+    /** Whether it knows how to split a VM that is not there. */
+    public synchronized boolean wouldSplit(String host, UUID vm) {
+        return host(host).expected.containsKey(vm.toString());
+    }
+
     public synchronized void stops(String host, UUID vm) {
         host(host).vms.remove(vm.toString());
     }

@@ -286,6 +286,25 @@ class ReconcilerTest {
         assertThat(cloud.booked()).isEqualTo(Map.of("h1", 256L));
     }
 
+    /** It holds nothing there; and only where it is placed it may start so again. */
+    @Test
+    void aVmThatWasSplitWhereItIsNotPlacedAnyMoreIsForgottenThere() throws Exception {
+        bridge.vms.put(new PlacedVm(onHost("h1").vm(), Map.of("h1", 256L), cloud.millis() - 3_600_000));
+        cloud.hosts.defines("h2", VM, "h3");
+
+        rounds(1);
+
+        assertThat(cloud.hosts.wouldSplit("h2", VM)).isFalse();
+        assertThat(cloud.booked()).as("where it runs").isEqualTo(Map.of("h1", 256L));
+
+        cloud.hosts.stops("h1", VM);
+        cloud.placement.claim(VM, "INSTANCE", "h1", 256);
+        cloud.hosts.defines("h1", VM, "h3");
+        rounds(3);
+
+        assertThat(cloud.hosts.wouldSplit("h1", VM)).as("it is shut off").isTrue();
+    }
+
     @Test
     void aVmOfALostDatabaseThatIsExpectedKeepsWhatItHas() throws Exception {
         bridge.vms.delete(VM);
