@@ -128,6 +128,13 @@ def test_placement(remote, bridge_service, server):
         'extra_specs': {'splitmem:enabled': 'true'}, 'project_id': 'a-project', 'user_id': 'a-user'}
 
 
+def test_placement_of_a_server_whose_host_is_dead(remote, bridge_service, server):
+    path = '/v1/vms/%s/placement' % UUID
+    bridge_service.answers['PUT', path] = (200, {'placement': {'mode': 'whole'}})
+    remote.place(server, 'host1', evacuated_from='host2')
+    assert [request[2]['evacuated_from'] for request in bridge_service.requests if request[0] == 'PUT'] == ['host2']
+
+
 def test_what_was_never_placed_need_not_be_taken_back(remote, bridge_service):
     remote.unplace(UUID, 'host1')  # 404
     bridge_service.answers['DELETE', '/v1/vms/%s/placement?host=host1' % UUID] = (409, {'error': {'message': 'no'}})

@@ -106,3 +106,10 @@ def test_a_server_that_is_destroyed_is_not_split_again(local, daemon_service):
     daemon_service.answers['DELETE', path] = (409, {'error': {'code': 'vm-split', 'message': 'it runs here'}})
     with pytest.raises(client.ClientError):
         local.unplace(UUID, 'host1')
+
+
+def test_a_server_whose_host_is_dead_gets_back_what_it_had_elsewhere(local, daemon_service, server):
+    daemon_service.answers['POST', '/v1/fences'] = (200, {'freed': [], 'unreachable': []})
+    local.place(server, 'host1')
+    local.place(server, 'host1', evacuated_from='host2')
+    assert [request[2] for request in daemon_service.requests] == [{'host': 'host2', 'vm': UUID}]

@@ -126,6 +126,17 @@ def test_memory_is_booked_before_a_cold_start(ours):
     assert (server.ram_mb, server.main_mb, where) == (512, 256, 'host2') and called.called
 
 
+@pytest.mark.parametrize('task_state, where, evacuated_from', [
+    (task_states.REBUILD_SPAWNING, 'host1', 'host1'), (task_states.REBUILD_SPAWNING, 'host2', None),
+    (task_states.SPAWNING, 'host1', None), (task_states.RESIZE_FINISH, 'host1', None), (task_states.REBUILD_SPAWNING, None, None)])
+def test_only_an_evacuation_says_that_the_former_host_is_dead(ours, task_state, where, evacuated_from):
+    evacuated = instance(task_state=task_state)
+    evacuated.host = where
+    with stock_call('_create_guest', 'guest'):
+        ours._create_guest(CONTEXT, '<domain/>', evacuated)
+    assert ours._splitmem.place.call_args[1] == ({} if evacuated_from is None else {'evacuated_from': evacuated_from})
+
+
 @pytest.mark.parametrize('error, task_state, starts', [
     (client.Unavailable('away'), task_states.SPAWNING, False), (client.Unavailable('away'), None, False),
     (client.Unavailable('away'), task_states.REBOOT_STARTED_HARD, True), (client.Unavailable('away'), task_states.POWERING_ON, True),

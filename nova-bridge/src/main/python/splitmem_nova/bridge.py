@@ -80,8 +80,10 @@ class BridgeClient(client.Client):
             if found.destination == destination and not found.is_over:
                 self._ask_again('DELETE', '/v1/migrations/%s' % found.id)
 
-    def place(self, server, host):
+    def place(self, server, host, evacuated_from=None):
         body = dict(_described(server), host=host)
+        if evacuated_from is not None:
+            body['evacuated_from'] = evacuated_from
         del body['instance_uuid']
         self._ask_again('PUT', '/v1/vms/%s/placement' % server.uuid, body)
 

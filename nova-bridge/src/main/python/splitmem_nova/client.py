@@ -95,8 +95,11 @@ class Client:
         """Gives up what is planned towards this destination, if there is anything; what has begun is its source's alone."""
         raise NotImplementedError
 
-    def place(self, server, host):
-        """Books, before a cold start on this host, the memory that Nova has not claimed."""
+    def place(self, server, host, evacuated_from=None):
+        """Books, before a cold start on this host, the memory that Nova has not claimed.
+
+        :param evacuated_from: the host that ran it, and that Nova has declared dead: what it had elsewhere is freed first
+        """
         raise NotImplementedError
 
     def unplace(self, instance_uuid, host):

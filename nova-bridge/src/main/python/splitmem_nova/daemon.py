@@ -61,8 +61,9 @@ class DaemonClient(client.Client):
     def unplan(self, instance_uuid, destination):
         """Only the source's splitmemd knows of a migration; that of the destination drops by itself what it expects."""
 
-    def place(self, server, host):
-        pass
+    def place(self, server, host, evacuated_from=None):
+        if evacuated_from is not None:
+            self._ask('POST', '/v1/fences', {'host': evacuated_from, 'vm': server.uuid})
 
     def unplace(self, instance_uuid, host):
         """How it was split is forgotten: no other server of this uuid comes."""

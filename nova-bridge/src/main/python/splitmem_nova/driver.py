@@ -33,6 +33,12 @@ STARTING_AGAIN = (task_states.REBOOT_STARTED, task_states.REBOOT_STARTED_HARD, t
 # As those, if it is on this host that the server was; an evacuation rebuilds it on another one, where nothing is booked.
 REBUILDING = (task_states.REBUILDING, task_states.REBUILD_BLOCK_DEVICE_MAPPING, task_states.REBUILD_SPAWNING)
 
+def _evacuation(instance):
+    """Nova rebuilds a server elsewhere only from a host that it has found, or was told, to be dead; until that is done it is that host's."""
+    if instance.task_state != task_states.REBUILD_SPAWNING or instance.host in (None, CONF.host):
+        return {}
+    return {'evacuated_from': instance.host}
+
 
 class SplitMemLibvirtDriver(driver.LibvirtDriver):
     def __init__(self, *args, **kwargs):
@@ -115,7 +121,7 @@ class SplitMemLibvirtDriver(driver.LibvirtDriver):
 
     def _place(self, instance):
         try:
-            self._splitmem.place(flavors.server(instance), CONF.host)
+            self._splitmem.place(flavors.server(instance), CONF.host, **_evacuation(instance))
         except client.Unavailable as e:
             if not self._starts_again(instance):
                 # It may be booked, with the answer lost: Nova destroys a new server that cannot be started, and so the booking.

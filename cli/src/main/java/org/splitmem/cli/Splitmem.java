@@ -33,6 +33,7 @@ import picocli.CommandLine.Spec;
             BudgetCommand.class,
             SplitCommand.class,
             ForgetCommand.class,
+            FenceCommand.class,
             EventsCommand.class,
             PlanCommand.class,
         },

@@ -56,6 +56,7 @@ public final class MemoryService implements Callable<Integer> {
     private static final long SWEEP_MS = 500;
     /** Of the host's memory that guests and what is lent may take, unless memory.guest-limit says otherwise. */
     private static final int GUESTS_PERCENT = 95;
+
     private static final long END_S = 10;
     private static final CountDownLatch ENDED = new CountDownLatch(1);
 
@@ -127,7 +128,8 @@ public final class MemoryService implements Callable<Integer> {
         prepareDirectories(config);
         HostFacts facts = new HostFacts();
         HttpPeers peers = new HttpPeers(config.peers(), config.dataPort(), key);
-        SplitDefinitions definitions = new SplitDefinitions(config.stateDirectory().resolve("splits"));
+        SplitDefinitions definitions =
+                new SplitDefinitions(config.stateDirectory().resolve("splits"));
         VmRegistry vms =
                 new VmRegistry(config.memoryDirectory().resolve("vms"), paging, config.qmpDirectory(), definitions);
         MemoryServer server = new MemoryServer(

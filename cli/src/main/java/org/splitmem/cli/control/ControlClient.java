@@ -10,6 +10,8 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 import org.splitmem.model.BudgetRequest;
 import org.splitmem.model.ErrorBody;
+import org.splitmem.model.FenceRequest;
+import org.splitmem.model.FenceResult;
 import org.splitmem.model.HostStatus;
 import org.splitmem.model.InvalidJsonException;
 import org.splitmem.model.Json;
@@ -72,6 +74,11 @@ public final class ControlClient {
      */
     public void forget(String vm) {
         ask("DELETE", "/v1/vms/" + encode(vm) + "/split", null);
+    }
+
+    /** States that a host is dead; refused with status 409 while it answers. */
+    public FenceResult fence(FenceRequest request) {
+        return ask("POST", "/v1/fences", request, FenceResult.class);
     }
 
     /**

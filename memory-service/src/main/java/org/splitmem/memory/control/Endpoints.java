@@ -9,6 +9,7 @@ import java.util.concurrent.CompletableFuture;
 import org.splitmem.memory.config.DaemonConfig;
 import org.splitmem.memory.migration.ExpectationFile.Expected;
 import org.splitmem.memory.migration.ExpectedSplits;
+import org.splitmem.memory.migration.Fencing;
 import org.splitmem.memory.migration.GuestRoom;
 import org.splitmem.memory.migration.MigrationService;
 import org.splitmem.memory.migration.PeerHosts;
@@ -21,6 +22,7 @@ import org.splitmem.memory.vm.VmRecord;
 import org.splitmem.memory.vm.VmRegistry;
 import org.splitmem.memory.wire.FrameSocket;
 import org.splitmem.model.BudgetRequest;
+import org.splitmem.model.FenceRequest;
 import org.splitmem.model.HostInfo;
 import org.splitmem.model.HostStatus;
 import org.splitmem.model.MigrationPhase;
@@ -45,6 +47,7 @@ final class Endpoints {
     private final ExpectedSplits expected;
     private final SplitStarts starts;
     private final VmViews views;
+    private final Fencing fencing;
 
     Endpoints(
             DaemonConfig config,
@@ -64,6 +67,8 @@ final class Endpoints {
         this.server = server;
         this.peers = peers;
         this.facts = facts;
+        this.fencing = new Fencing(
+                peers, new PeerHosts.Peer(config.hostName(), config.controlAddress(), config.dataPort()), server);
         this.hooks = new HookEndpoint(config, migrations, peers, vms);
     }
 
@@ -74,7 +79,8 @@ final class Endpoints {
             case "vms" -> vms(call);
             case "migrations" -> migrations(call);
             case "hooks" -> hooks.answer(call);
-            case "reservations", "incoming", "outgoing" -> betweenHosts(call);
+            case "fences" -> fence(call);
+            case "reservations", "incoming", "outgoing", "fenced" -> betweenHosts(call);
             default -> throw unknown(call);
         };
     }
@@ -119,7 +125,7 @@ final class Endpoints {
         List<CompletableFuture<HostStatus>> asked = new ArrayList<>();
         asked.add(CompletableFuture.completedFuture(
                 new HostStatus(config.hostName(), config.controlAddress(), true, info(), null)));
-        for (DaemonConfig.PeerAddress peer : peers.all()) {
+        for (DaemonConfig.PeerAddress peer : peers.addresses()) {
             asked.add(CompletableFuture.supplyAsync(() -> status(peer)));
         }
         return asked.stream().map(CompletableFuture::join).toList();
@@ -131,6 +137,24 @@ final class Endpoints {
         } catch (IOException e) {
             return new HostStatus(peer.name(), peer.address(), false, null, String.valueOf(e.getMessage()));
         }
+    }
+
+    /** Nobody may say so but who knows: an operator, or nova-bridge when Nova evacuates. */
+    private Answer fence(Call call) throws ApiException, IOException {
+        if (!call.is("POST", "fences")) {
+            throw unknown(call);
+        }
+        try {
+            return Answer.json(fencing.fence(call.body(FenceRequest.class)));
+        } catch (RefusedException e) {
+            throw ApiException.of(e);
+        }
+    }
+
+    private List<PeerHosts.Freed> fenced(FenceRequest request) throws IOException {
+        return server.fence(request.host(), request.vm()).stream()
+                .map(store -> new PeerHosts.Freed(store.vm(), store.reservedBytes()))
+                .toList();
     }
 
     // ---- VMs
@@ -311,6 +335,9 @@ final class Endpoints {
             server.release(uuid(call.segment(1)), call.query("token"));
             return Answer.empty();
         }
+        if (call.is("POST", "fenced")) {
+            return Answer.json(fenced(call.body(FenceRequest.class)));
+        }
         if (call.is("POST", "incoming")) {
             prepare(call.body(PeerHosts.Incoming.class));
             return Answer.empty();
@@ -349,7 +376,8 @@ final class Endpoints {
 
     private void reserve(PeerHosts.Reservation r) throws ApiException, IOException {
         try {
-            server.reserve(new StoreRecord(r.vm(), r.token(), r.epoch(), r.pages(), r.bytes(), r.owner(), false));
+            server.reserve(
+                    new StoreRecord(r.vm(), r.token(), r.epoch(), r.pages(), r.bytes(), r.owner(), r.main(), false));
         } catch (MemoryServer.NoRoomException e) {
             throw new ApiException(507, "no-room", String.valueOf(e.getMessage()));
         } catch (IllegalArgumentException e) {

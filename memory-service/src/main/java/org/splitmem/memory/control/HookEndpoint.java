@@ -109,7 +109,7 @@ final class HookEndpoint {
         if (source != null) {
             return peers.awaitReady(source.host(), uuid, config.hostName(), false, true) == HttpPeers.Readiness.READY;
         }
-        for (DaemonConfig.PeerAddress peer : peers.all()) {
+        for (DaemonConfig.PeerAddress peer : peers.addresses()) {
             try {
                 HttpPeers.Readiness how = peers.awaitReady(peer.name(), uuid, config.hostName(), true, true);
                 if (how != HttpPeers.Readiness.NO_VM) {

@@ -16,9 +16,12 @@ import org.jspecify.annotations.Nullable;
 import org.splitmem.memory.config.DaemonConfig;
 import org.splitmem.memory.migration.PeerHosts;
 import org.splitmem.model.ErrorBody;
+import org.splitmem.model.FenceRequest;
 import org.splitmem.model.HostInfo;
 import org.splitmem.model.InvalidJsonException;
 import org.splitmem.model.Json;
+import org.splitmem.model.VmInfo;
+import org.splitmem.model.VmState;
 
 /** The other hosts' control APIs. Any thread; every call is bounded in time. */
 public final class HttpPeers implements PeerHosts {
@@ -42,8 +45,15 @@ public final class HttpPeers implements PeerHosts {
         this.bearer = "Bearer " + key;
     }
 
-    public List<DaemonConfig.PeerAddress> all() {
+    List<DaemonConfig.PeerAddress> addresses() {
         return List.copyOf(peers.values());
+    }
+
+    @Override
+    public List<Peer> all() {
+        return peers.values().stream()
+                .map(peer -> new Peer(peer.name(), peer.address(), dataPort))
+                .toList();
     }
 
     @Override
@@ -99,6 +109,28 @@ public final class HttpPeers implements PeerHosts {
     @Override
     public boolean wantsStores(Peer source, UUID vm) throws IOException {
         return Json.read(call(source.name(), "GET", "/v1/outgoing/" + vm + "/wants-stores", null), Boolean.class);
+    }
+
+    @Override
+    public List<Freed> fence(Peer peer, String host, @Nullable UUID vm) throws IOException {
+        HttpResponse<byte[]> answer = send(peer.name(), "POST", "/v1/fenced", new FenceRequest(host, vm), SHORT_WAIT);
+        check(peer.name(), answer);
+        return List.of(Json.read(answer.body(), Freed[].class));
+    }
+
+    @Override
+    public boolean runs(Peer peer, @Nullable UUID vm) throws IOException {
+        HttpResponse<byte[]> answer =
+                send(peer.name(), "GET", vm == null ? "/v1/host" : "/v1/vms/" + vm, null, SHORT_WAIT);
+        if (vm == null) {
+            return true; // whatever it says
+        }
+        if (answer.statusCode() == 404) {
+            return false;
+        }
+        check(peer.name(), answer);
+        VmState state = Json.read(answer.body(), VmInfo.class).state();
+        return state != VmState.EXPECTED && state != VmState.DEFINED;
     }
 
     /** How far the migration of another host's VM to here is. */

@@ -33,8 +33,7 @@ final class VmViews {
         return here.isPresent()
                 ? here
                 : notHere().stream()
-                        .filter(vm ->
-                                vm.uuid().equals(uuidOrName) || vm.name().equals(uuidOrName))
+                        .filter(vm -> vm.uuid().equals(uuidOrName) || vm.name().equals(uuidOrName))
                         .findFirst();
     }
 

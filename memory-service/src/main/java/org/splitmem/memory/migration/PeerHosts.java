@@ -4,6 +4,7 @@ import com.fasterxml.jackson.annotation.JsonProperty;
 import java.io.IOException;
 import java.util.List;
 import java.util.UUID;
+import org.jspecify.annotations.Nullable;
 import org.splitmem.memory.vm.VmRecord;
 
 /** What a migration asks of other hosts' daemons before any page moves. Any thread; each call waits for the answer. */
@@ -11,14 +12,20 @@ public interface PeerHosts {
     /** A peer as configured; the address is without a port. */
     record Peer(String name, String address, int dataPort) {}
 
-    /** Room for pages of a VM on a memory server. */
+    /**
+     * Room for pages of a VM on a memory server.
+     *
+     * @param owner the host that makes the reservation
+     * @param main the host on which the VM is to run when it is used; absent: the owner
+     */
     record Reservation(
             @JsonProperty(required = true) UUID vm,
             @JsonProperty(required = true) String token,
             @JsonProperty(required = true) long epoch,
             @JsonProperty(required = true) long pages,
             @JsonProperty(required = true) long bytes,
-            @JsonProperty(required = true) String owner) {}
+            @JsonProperty(required = true) String owner,
+            @Nullable String main) {}
 
     /** A VM that is about to migrate to a host; the source's token is for its streams, and for page-ins from it. */
     record Incoming(
@@ -43,6 +50,9 @@ public interface PeerHosts {
     /** @throws IOException if no such peer is configured: the text names those that are */
     Peer find(String name) throws IOException;
 
+    /** All that are configured, without this host. */
+    List<Peer> all();
+
     /** @throws NoRoomException if it refuses */
     void reserve(Peer peer, Reservation reservation) throws IOException;
 
@@ -65,6 +75,26 @@ public interface PeerHosts {
 
     /** Asks a migration's source. */
     Fate fate(Peer source, UUID vm, String token) throws IOException;
+
+    /** What a host kept for a VM of a host that is fenced, and has freed. */
+    record Freed(
+            @JsonProperty(required = true) UUID vm,
+            @JsonProperty(required = true) long bytes) {}
+
+    /**
+     * States that a host is fenced: it runs this VM no more, and never will without starting it anew. Its stores are freed.
+     *
+     * @param vm absent: none of its VMs
+     */
+    List<Freed> fence(Peer peer, String host, @Nullable UUID vm) throws IOException;
+
+    /**
+     * Whether a host runs a VM.
+     *
+     * @param vm absent: whether it answers at all
+     * @throws IOException if it does not answer
+     */
+    boolean runs(Peer peer, @Nullable UUID vm) throws IOException;
 
     /** Asks whoever reserved memory for a migration or a split of a VM whether its stores may still be needed. */
     boolean wantsStores(Peer source, UUID vm) throws IOException;

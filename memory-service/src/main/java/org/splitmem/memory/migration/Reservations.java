@@ -39,7 +39,13 @@ final class Reservations {
             peers.reserve(
                     task.subHosts().get(i),
                     new PeerHosts.Reservation(
-                            record.uuid(), lender.token(), task.epoch() - 1, pages, lender.reservedBytes(), localHost));
+                            record.uuid(),
+                            lender.token(),
+                            task.epoch() - 1,
+                            pages,
+                            lender.reservedBytes(),
+                            localHost,
+                            task.destination().name()));
         }
         expected = true;
         peers.prepareIncoming(

@@ -102,6 +102,7 @@ public final class Splits {
                             epoch,
                             Pages.fromBytes(wanted.ramBytes()),
                             lender.reservedBytes(),
+                            self.name(),
                             self.name()));
         }
     }

@@ -3,6 +3,7 @@ package org.splitmem.memory.server;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -38,6 +39,7 @@ public final class MemoryServer implements ConnectionResolver {
     private final long lendLimitBytes;
     private final LongSupplier availableBytes;
     private final Map<UUID, PageStore> stores = new HashMap<>(); // guarded by this
+    private final FencedOwners fenced = new FencedOwners(); // guarded by this
 
     /**
      * @param directory where the stores are kept
@@ -76,8 +78,11 @@ public final class MemoryServer implements ConnectionResolver {
     public synchronized void reserve(StoreRecord wanted) throws IOException, NoRoomException {
         PageStore existing = stores.get(wanted.vm());
         if (existing != null) {
-            throw new NoRoomException("VM " + wanted.vm() + " has a reservation here already, made by "
-                    + existing.record().owner() + ": release it first");
+            String main = existing.record().mainHost();
+            throw new NoRoomException("VM " + wanted.vm() + " has a reservation here already, of host " + main
+                    + (main.equals(wanted.owner())
+                            ? ": release it first"
+                            : ": if that host is dead, \"splitmem fence " + main + "\""));
         }
         long lent = lentBytes();
         if (lent + wanted.reservedBytes() > lendLimitBytes) {
@@ -94,17 +99,44 @@ public final class MemoryServer implements ConnectionResolver {
         log.info("vm={} reserved {} B for {}", wanted.vm(), wanted.reservedBytes(), wanted.owner());
     }
 
+    /**
+     * A host is fenced: what is kept for its VMs is freed, and it is refused from now on, should it come back.
+     *
+     * @param vm of its VMs; absent: all
+     */
+    public synchronized List<StoreRecord> fence(String host, @Nullable UUID vm) throws IOException {
+        List<StoreRecord> freed = new ArrayList<>();
+        for (PageStore store : List.copyOf(stores.values())) {
+            StoreRecord record = store.record();
+            // One that its migration's destination is about to adopt is that one's, unless just this VM is meant.
+            boolean isItsOwn = record.mainHost().equals(host)
+                    || vm != null && record.owner().equals(host) && !store.isAdopted();
+            if (isItsOwn && (vm == null || vm.equals(record.vm()))) {
+                fenced.add(record, host);
+                log.warn("vm={} its host {} is fenced: {} pages are freed", record.vm(), host, store.heldPages());
+                free(store);
+                freed.add(record);
+            }
+        }
+        return freed;
+    }
+
     /** Frees a VM's pages and reservation. @return false if there was none under this token */
     public synchronized boolean release(UUID vm, String token) throws IOException {
         PageStore store = stores.get(vm);
         if (store == null || !Hello.isSameToken(store.record().token(), token)) {
             return false;
         }
-        stores.remove(vm);
-        RecordFile.deleteDirectory(store.directory());
-        store.retire();
+        free(store);
         log.info("vm={} released {} B", vm, store.record().reservedBytes());
         return true;
+    }
+
+    /** Guarded by this. */
+    private void free(PageStore store) throws IOException {
+        stores.remove(store.record().vm());
+        RecordFile.deleteDirectory(store.directory());
+        store.retire();
     }
 
     /** The hosts that have made reservations here. */
@@ -150,6 +182,7 @@ public final class MemoryServer implements ConnectionResolver {
 
     @Override
     public synchronized @Nullable ConnectionHandler resolve(Hello hello) throws PeerException {
+        fenced.check(hello);
         PageStore store = stores.get(hello.vm());
         if (store == null
                 || hello.role() == Hello.Role.CONTROL

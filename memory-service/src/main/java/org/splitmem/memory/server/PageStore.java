@@ -38,7 +38,7 @@ final class PageStore {
     private volatile boolean adopted;
     private int users; // guarded by this
     private long unusedSinceNs = System.nanoTime(); // guarded by this
-    private boolean retired; // guarded by this
+    private volatile boolean retired; // written under this
 
     private PageStore(StoreRecord record, Path directory, RamFile data, RamFile heldFile, RamFile crcFile) {
         this.record = record;
@@ -88,7 +88,11 @@ final class PageStore {
         adopted = true;
     }
 
+    /** @throws PeerException if it is not the newest owner's, or the store is freed: nothing more is acknowledged then */
     void checkEpoch(long shown) throws PeerException {
+        if (retired) {
+            throw new PeerException(ErrorCode.STALE_EPOCH, "what VM " + record.vm() + " had here is freed");
+        }
         if (shown < epoch.get()) {
             throw new PeerException(ErrorCode.STALE_EPOCH, staleEpoch(shown, epoch.get()));
         }
@@ -193,6 +197,10 @@ final class PageStore {
 
     Path directory() {
         return directory;
+    }
+
+    boolean isAdopted() {
+        return adopted;
     }
 
     /** True if no owner has adopted it, and no connection has used it for a while. */

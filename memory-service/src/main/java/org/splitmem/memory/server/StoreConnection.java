@@ -39,6 +39,7 @@ final class StoreConnection implements ConnectionHandler {
         if (socket.type() != FrameType.PAGE_IN) {
             throw socket.bad("no business on a page-in connection");
         }
+        store.checkEpoch(hello.epoch()); // as for bulk
         socket.checkLength(0, 0);
         socket.checkCount(1, 1);
         long page = socket.checkPage(1, store.pages());

@@ -5,6 +5,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.UUID;
+import org.jspecify.annotations.Nullable;
 import org.splitmem.memory.record.RecordFile;
 
 /**
@@ -15,7 +16,8 @@ import org.splitmem.memory.record.RecordFile;
  * @param epoch the newest owner epoch that was adopted
  * @param pages pages of the whole VM
  * @param reservedBytes the most it may keep
- * @param owner name of the host that made the reservation, for people
+ * @param owner name of the host that made the reservation
+ * @param main name of the host that owns the VM once the store is adopted; absent in records of earlier versions: the owner
  * @param adopted whether an owner has taken it over from the migration that made it
  */
 public record StoreRecord(
@@ -25,11 +27,17 @@ public record StoreRecord(
         @JsonProperty(required = true) long pages,
         @JsonProperty(required = true) long reservedBytes,
         @JsonProperty(required = true) String owner,
+        @Nullable String main,
         @JsonProperty(required = true) boolean adopted) {
     private static final String FILE = "store.json";
 
     StoreRecord adoptedBy(long newer) {
-        return new StoreRecord(vm, token, newer, pages, reservedBytes, owner, true);
+        return new StoreRecord(vm, token, newer, pages, reservedBytes, owner, main, true);
+    }
+
+    /** The host whose VM it is, or is to be. */
+    String mainHost() {
+        return main == null ? owner : main;
     }
 
     void save(Path directory) throws IOException {

@@ -39,9 +39,8 @@ final class Mappings {
 
     /** Of what was promised. */
     long missingBytes() {
-        long mapped = byBackend.values().stream()
-                .mapToLong(QemuMemory.Mapping::bytes)
-                .sum();
+        long mapped =
+                byBackend.values().stream().mapToLong(QemuMemory.Mapping::bytes).sum();
         return Math.max(0, promisedBytes - mapped);
     }
 

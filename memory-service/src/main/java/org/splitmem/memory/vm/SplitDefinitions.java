@@ -58,7 +58,8 @@ public final class SplitDefinitions {
             }
             all.put(vm, definition);
         } catch (IOException e) {
-            log.error("vm={} does not start before its split definition is mended or forgotten: {}", vm, e.getMessage());
+            log.error(
+                    "vm={} does not start before its split definition is mended or forgotten: {}", vm, e.getMessage());
             damaged.put(vm, String.valueOf(e.getMessage()));
         }
     }

@@ -161,8 +161,7 @@ public final class VmRegistry implements ShimHandler {
             throw new IOException("VM " + incoming.uuid() + " is on this host already ("
                     + here.record().phase() + ")");
         }
-        Vm vm = new Vm(
-                directory.resolve(incoming.uuid().toString()), incoming, context);
+        Vm vm = new Vm(directory.resolve(incoming.uuid().toString()), incoming, context);
         vms.put(incoming.uuid(), vm);
         return vm;
     }
@@ -236,7 +235,8 @@ public final class VmRegistry implements ShimHandler {
     @Override
     public Watch mapped(UUID uuid, int pid, int index, long hva, long bytes, Fd uffd) throws IOException {
         Vm vm = known(uuid);
-        boolean isNew = vm.record().phase() == VmRecord.Phase.LOCAL && vm.record().expectedBytes(index) == 0;
+        boolean isNew =
+                vm.record().phase() == VmRecord.Phase.LOCAL && vm.record().expectedBytes(index) == 0;
         Grant room = isNew ? starts.grant(vm, bytes) : () -> {};
         try {
             return vm.mapped(pid, index, hva, bytes, uffd);

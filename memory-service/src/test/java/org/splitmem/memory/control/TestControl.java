@@ -69,8 +69,8 @@ final class TestControl implements AutoCloseable {
                 new PendingReleases(directory.resolve("releases.json"), peers));
         ExpectedSplits expected = new ExpectedSplits(
                 new ExpectationFile(directory.resolve("expected.json")), definitions, 600_000, vms, migrations);
-        SplitStarts starts = new SplitStarts(
-                vms, definitions, expected, migrations, new GuestRoom(vms, () -> Long.MAX_VALUE));
+        SplitStarts starts =
+                new SplitStarts(vms, definitions, expected, migrations, new GuestRoom(vms, () -> Long.MAX_VALUE));
         server = new ControlServer(config, KEY, vms, migrations, memoryServer, peers, facts, expected, starts, idleMs);
         server.start();
     }

@@ -54,7 +54,8 @@ class ExpectedSplitsTest {
     }
 
     private ExpectedSplits load() throws IOException {
-        return new ExpectedSplits(new ExpectationFile(directory.resolve("expected.json")), definitions, 600_000, vms, migrations);
+        return new ExpectedSplits(
+                new ExpectationFile(directory.resolve("expected.json")), definitions, 600_000, vms, migrations);
     }
 
     @AfterEach

@@ -6,6 +6,7 @@ import java.util.Set;
 import java.util.UUID;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.CountDownLatch;
+import org.jspecify.annotations.Nullable;
 
 /** Other hosts that say yes, unless they are told to refuse; remembers what was asked. */
 final class FakePeers implements PeerHosts {
@@ -14,6 +15,7 @@ final class FakePeers implements PeerHosts {
     private final CountDownLatch answer = new CountDownLatch(1);
     private volatile String refusing = "";
     private volatile String waiting = "";
+    private volatile String running = "";
 
     FakePeers(String... names) {
         this.names = Set.of(names);
@@ -27,6 +29,11 @@ final class FakePeers implements PeerHosts {
     /** From now on this host answers only after {@link #answer}. */
     void waitAt(String name) {
         waiting = name;
+    }
+
+    /** From now on this host says that it runs the VM. */
+    void run(String name) {
+        running = name;
     }
 
     void answer() {
@@ -92,6 +99,26 @@ final class FakePeers implements PeerHosts {
     public Fate fate(Peer source, UUID vm, String token) throws IOException {
         ask("fate", source);
         return Fate.UNKNOWN;
+    }
+
+    @Override
+    public List<Freed> fence(Peer peer, String host, @Nullable UUID vm) throws IOException {
+        ask("fence " + host + " at", peer);
+        return List.of();
+    }
+
+    @Override
+    public List<Peer> all() {
+        return names.stream()
+                .sorted()
+                .map(name -> new Peer(name, "127.0.0.1", 7780))
+                .toList();
+    }
+
+    @Override
+    public boolean runs(Peer peer, @Nullable UUID vm) throws IOException {
+        ask("runs", peer);
+        return peer.name().equals(running);
     }
 
     @Override

@@ -44,8 +44,7 @@ class GuestRoomTest {
     }
 
     private static VmRecord of(int number, VmRecord.Phase phase, long ram, long budget) {
-        return new VmRecord(
-                new UUID(1, number), "vm" + number, phase, List.of(ram), 1, budget, List.of(), null, 0);
+        return new VmRecord(new UUID(1, number), "vm" + number, phase, List.of(ram), 1, budget, List.of(), null, 0);
     }
 
     @Test
@@ -57,15 +56,17 @@ class GuestRoomTest {
         room.check(NEXT, "db1", 96 * MIB);
         assertThatThrownBy(() -> room.check(NEXT, "db1", 96 * MIB + 1))
                 .isInstanceOf(GuestRoom.NoRoomException.class)
-                .hasMessage("guests may take 256.0 MiB of this host, 160.0 MiB are taken, VM db1 needs 96.0 MiB: move or "
-                        + "end one, lower a budget, or raise memory.guest-limit");
+                .hasMessage(
+                        "guests may take 256.0 MiB of this host, 160.0 MiB are taken, VM db1 needs 96.0 MiB: move or "
+                                + "end one, lower a budget, or raise memory.guest-limit");
         room.check(new UUID(1, 2), "vm2", 128 * MIB); // what it has itself does not count twice
     }
 
     @Test
     void whatIsGrantedCountsUntilItIsTaken() throws Exception {
         VmRegistry.Grant granted = room.grant(NEXT, "db1", 200 * MIB);
-        assertThatThrownBy(() -> room.check(new UUID(0, 2), "db2", 64 * MIB)).hasMessageContaining("200.0 MiB are taken");
+        assertThatThrownBy(() -> room.check(new UUID(0, 2), "db2", 64 * MIB))
+                .hasMessageContaining("200.0 MiB are taken");
         room.check(NEXT, "db1", 256 * MIB);
 
         granted.close();

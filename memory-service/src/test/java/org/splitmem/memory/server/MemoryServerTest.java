@@ -35,6 +35,7 @@ import org.splitmem.memory.testing.MemoryDirectory;
 import org.splitmem.memory.testing.TestMemory;
 import org.splitmem.memory.wire.ErrorCode;
 import org.splitmem.memory.wire.FrameSocket;
+import org.splitmem.memory.wire.FrameType;
 import org.splitmem.memory.wire.Hello;
 import org.splitmem.memory.wire.PeerException;
 import org.splitmem.memory.wire.RunList;
@@ -244,7 +245,8 @@ class MemoryServerTest {
     @Test
     void aStoreThatIsAdoptedByManyAtOnceKeepsAWholeRecord() throws Exception {
         Path store = directory.resolve("many");
-        PageStore many = PageStore.open(store, new StoreRecord(VM, Lender.TOKEN, 0, PAGES, RESERVED, "h1", false));
+        PageStore many =
+                PageStore.open(store, new StoreRecord(VM, Lender.TOKEN, 0, PAGES, RESERVED, "h1", null, false));
         List<Callable<Void>> owners = Collections.nCopies(400, () -> {
             many.adopt(1);
             return null;
@@ -317,7 +319,7 @@ class MemoryServerTest {
     }
 
     private static StoreRecord record(UUID vm, long bytes) {
-        return new StoreRecord(vm, Lender.TOKEN, 1, PAGES, bytes, "h1", false);
+        return new StoreRecord(vm, Lender.TOKEN, 1, PAGES, bytes, "h1", null, false);
     }
 
     @Test
@@ -352,7 +354,104 @@ class MemoryServerTest {
 
         assertThatThrownBy(() -> server.reserve(record(VM, 4096)))
                 .isInstanceOf(MemoryServer.NoRoomException.class)
-                .hasMessageContaining("made by h1");
+                .hasMessageContaining("of host h1: release it first");
         assertThat(server.lentBytes()).isEqualTo(4096);
+    }
+
+    // ---- fencing
+
+    private static StoreRecord of(UUID vm, String owner, String main, boolean adopted) {
+        return new StoreRecord(vm, Lender.TOKEN, 1, PAGES, 4096, owner, main, adopted);
+    }
+
+    @Test
+    void whatAFencedHostHadIsFreedAndNothingElse() throws Exception {
+        MemoryServer server = server(Long.MAX_VALUE / 2, Long.MAX_VALUE / 2);
+        UUID its = new UUID(0, 1);
+        UUID cameFromIt = new UUID(0, 2);
+        UUID wentToIt = new UUID(0, 3);
+        UUID onItsWay = new UUID(0, 4);
+        server.reserve(of(its, "h1", "h1", true));
+        server.reserve(of(cameFromIt, "h1", "h2", true));
+        server.reserve(of(wentToIt, "h2", "h1", true));
+        server.reserve(of(onItsWay, "h1", "h2", false));
+
+        assertThat(server.fence("h1", null))
+                .extracting(StoreRecord::vm)
+                .as("one that h2 may be about to adopt is not among them")
+                .containsExactlyInAnyOrder(its, wentToIt);
+        assertThat(server.lentBytes()).isEqualTo(2 * 4096);
+
+        assertThat(server.fence("h1", cameFromIt)).as("it runs on h2").isEmpty();
+        assertThat(server.fence("h1", onItsWay)).hasSize(1);
+        assertThat(server.fence("h2", cameFromIt)).hasSize(1);
+        assertThat(server.lentBytes()).isZero();
+        assertThat(new MemoryServer(directory.resolve("limits"), 0, () -> 0).lentBytes())
+                .isZero();
+    }
+
+    @Test
+    void aReservationThatIsInTheWaySaysWhose() throws Exception {
+        MemoryServer server = server(Long.MAX_VALUE / 2, Long.MAX_VALUE / 2);
+        server.reserve(of(VM, "h2", "h2", true));
+
+        assertThatThrownBy(() -> server.reserve(of(VM, "h1", "h1", false)))
+                .hasMessageContaining("of host h2: if that host is dead, \"splitmem fence h2\"");
+    }
+
+    private static ErrorCode refusalOf(Callable<?> call) {
+        PeerException refused = catchThrowableOfType(PeerException.class, call::call);
+        assertThat(refused).isNotNull();
+        return refused.code();
+    }
+
+    /** It was only cut off, and its guest runs on; somebody else has its room by then. */
+    @Test
+    void anOwnerThatComesBackAfterItWasFencedNeitherReadsNorWrites() throws Exception {
+        out.adopt(1);
+        out.store(runs(0, 100));
+        FrameSocket in = endpoint().connect(Hello.Role.PAGE_IN);
+        String other = "0".repeat(64);
+
+        assertThat(h2.server().fence("h1", VM)).hasSize(1);
+        assertThat(h2.server().heldBytes()).isZero();
+
+        in.send(FrameType.PAGE_IN, 7, 1, 0);
+        assertThat(refusalOf(() -> {
+                    in.receive();
+                    throw in.bad("an answer");
+                }))
+                .as("on the connection that it has")
+                .isEqualTo(ErrorCode.STALE_EPOCH);
+        // Pages that it has sent already may be answered by a reset of the connection rather than by the reason.
+        assertThatThrownBy(() -> out.store(runs(100, 10))).isInstanceOf(IOException.class);
+        assertThat(refusalOf(() -> endpoint().connect(Hello.Role.PAGE_OUT))).isEqualTo(ErrorCode.STALE_EPOCH);
+
+        h2.server().reserve(new StoreRecord(VM, other, 1, PAGES, RESERVED, "h3", "h3", false));
+        Endpoint now = new Endpoint("h2", h2.address(), VM, other, 2, PAGES);
+        try (PageOutClient successor = new PageOutClient(now, memory)) {
+            successor.adopt(2);
+            successor.store(runs(0, 50));
+            for (long epoch : new long[] {1, 2, 99}) { // however new it thinks it is
+                assertThat(refusalOf(() -> h2.endpoint(VM, epoch, PAGES).connect(Hello.Role.PAGE_IN)))
+                        .isEqualTo(ErrorCode.STALE_EPOCH);
+                assertThat(refusalOf(() -> h2.endpoint(VM, epoch, PAGES).connect(Hello.Role.PAGE_OUT)))
+                        .isEqualTo(ErrorCode.STALE_EPOCH);
+            }
+            assertThat(refusalOf(() -> {
+                        out.store(runs(0, 10));
+                        return null;
+                    }))
+                    .isEqualTo(ErrorCode.STALE_EPOCH);
+            assertThat(h2.server().release(VM, Lender.TOKEN)).isFalse();
+            assertThat(h2.server().heldBytes()).isEqualTo(50 * 4096);
+        } finally {
+            in.close();
+        }
+        h2.goAway();
+        h2.comeBack(); // its daemon may forget who was fenced: the token alone is enough
+        assertThat(refusalOf(() -> h2.endpoint(VM, 99, PAGES).connect(Hello.Role.PAGE_OUT)))
+                .isEqualTo(ErrorCode.UNKNOWN_VM);
+        assertThat(h2.server().heldBytes()).isEqualTo(50 * 4096);
     }
 }

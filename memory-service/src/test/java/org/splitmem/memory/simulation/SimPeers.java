@@ -1,7 +1,9 @@
 package org.splitmem.memory.simulation;
 
 import java.io.IOException;
+import java.util.List;
 import java.util.UUID;
+import org.jspecify.annotations.Nullable;
 import org.splitmem.memory.migration.PeerHosts;
 import org.splitmem.memory.server.StoreRecord;
 
@@ -49,7 +51,8 @@ final class SimPeers implements PeerHosts {
 
     @Override
     public void reserve(Peer peer, Reservation r) throws IOException {
-        StoreRecord wanted = new StoreRecord(r.vm(), r.token(), r.epoch(), r.pages(), r.bytes(), r.owner(), false);
+        StoreRecord wanted =
+                new StoreRecord(r.vm(), r.token(), r.epoch(), r.pages(), r.bytes(), r.owner(), r.main(), false);
         tell(peer, daemon -> daemon.server().reserve(wanted));
     }
 
@@ -76,6 +79,28 @@ final class SimPeers implements PeerHosts {
     @Override
     public Fate fate(Peer source, UUID vm, String token) throws IOException {
         return ask(source, daemon -> daemon.migrations().fate(vm, token));
+    }
+
+    @Override
+    public List<Freed> fence(Peer peer, String host, @Nullable UUID vm) throws IOException {
+        return ask(
+                peer,
+                daemon -> daemon.server().fence(host, vm).stream()
+                        .map(store -> new Freed(store.vm(), store.reservedBytes()))
+                        .toList());
+    }
+
+    @Override
+    public List<Peer> all() {
+        return simulation.hosts().stream()
+                .filter(host -> host != caller.host())
+                .map(SimHost::asPeer)
+                .toList();
+    }
+
+    @Override
+    public boolean runs(Peer peer, @Nullable UUID vm) throws IOException {
+        return ask(peer, daemon -> vm == null || daemon.vms().find(vm) != null);
     }
 
     @Override

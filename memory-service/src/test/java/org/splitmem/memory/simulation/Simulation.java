@@ -85,6 +85,10 @@ final class Simulation implements AutoCloseable {
         return host;
     }
 
+    List<SimHost> hosts() {
+        return List.copyOf(hosts);
+    }
+
     List<SimHost> subHosts() {
         return hosts.subList(2, hosts.size());
     }

@@ -102,7 +102,8 @@ class SplitFaultPointsTest {
         for (FaultPoint point : EnumSet.range(FaultPoint.BIRTH_NOTED, FaultPoint.BORN)) {
             all.put("again, " + point + " with " + role + " killed", () -> {
                 AtomicReference<Simulation> simulated = new AtomicReference<>();
-                Path place = directory.resolve("a" + List.of(FaultPoint.values()).indexOf(point));
+                Path place =
+                        directory.resolve("a" + List.of(FaultPoint.values()).indexOf(point));
                 SplitScenario.runAgain(place, program, 2, sim -> {
                     simulated.set(sim);
                     sim.at(point, sim.killing(role));

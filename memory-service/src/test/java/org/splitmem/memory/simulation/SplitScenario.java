@@ -108,7 +108,9 @@ final class SplitScenario {
             try {
                 return start(sim, program);
             } catch (AssertionError | IOException refused) {
-                assertThat(attempts).as("attempts to start it: %s; %s", refused, sim).isLessThan(10);
+                assertThat(attempts)
+                        .as("attempts to start it: %s; %s", refused, sim)
+                        .isLessThan(10);
                 sim.awaitRestarts();
             }
         }

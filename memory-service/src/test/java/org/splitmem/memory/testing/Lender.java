@@ -43,7 +43,7 @@ public final class Lender implements AutoCloseable {
     }
 
     public Lender reserve(UUID vm, long pages, long bytes) throws Exception {
-        server.reserve(new StoreRecord(vm, TOKEN, 1, pages, bytes, "h1", false));
+        server.reserve(new StoreRecord(vm, TOKEN, 1, pages, bytes, "h1", "h1", false));
         return this;
     }
 

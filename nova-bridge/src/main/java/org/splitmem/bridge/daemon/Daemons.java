@@ -21,6 +21,8 @@ import org.splitmem.bridge.http.Answer;
 import org.splitmem.bridge.http.Caller;
 import org.splitmem.bridge.http.ServiceException;
 import org.splitmem.bridge.http.ServiceException.Kind;
+import org.splitmem.model.FenceRequest;
+import org.splitmem.model.FenceResult;
 import org.splitmem.model.HostInfo;
 import org.splitmem.model.Json;
 import org.splitmem.model.JsonFaults;
@@ -45,6 +47,7 @@ public final class Daemons implements AutoCloseable {
     private static final TypeReference<List<MigrationInfo>> MIGRATIONS = new TypeReference<>() {};
     private static final TypeReference<VmInfo> VM = new TypeReference<>() {};
     private static final TypeReference<MigrationInfo> MIGRATION = new TypeReference<>() {};
+    private static final TypeReference<FenceResult> FENCED = new TypeReference<>() {};
     private static final TypeReference<HostInfo> HOST = new TypeReference<>() {};
 
     private static final Map<Kind, String> REMEDIES = Map.of(
@@ -215,6 +218,18 @@ public final class Daemons implements AutoCloseable {
         if (!answer.saysThereIsNone()) {
             answer.orThrow();
         }
+    }
+
+    /**
+     * Has a host state to all others that a VM's former host is dead.
+     *
+     * @throws ServiceException of kind CONFLICT if that answers, and runs the VM
+     */
+    public FenceResult fence(String via, String dead, UUID instance) throws ServiceException {
+        return read(
+                call(via, "POST", "/v1/fences", new FenceRequest(dead, instance))
+                        .orThrow(),
+                FENCED);
     }
 
     private Answer call(String host, String method, String path, @Nullable Object body) throws ServiceException {

@@ -317,7 +317,11 @@ public final class Reconciler {
             }
             try {
                 daemons.takeBackSplit(once.host(), instance);
-                log.info("instance={} forgotten by {}: it is placed on {}", instance, once.host(), now.vm().host());
+                log.info(
+                        "instance={} forgotten by {}: it is placed on {}",
+                        instance,
+                        once.host(),
+                        now.vm().host());
             } catch (ServiceException e) {
                 log.warn("instance={} {}", instance, e.text());
             }

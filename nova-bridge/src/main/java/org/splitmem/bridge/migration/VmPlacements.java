@@ -21,6 +21,7 @@ import org.splitmem.bridge.store.PlacedVm;
 import org.splitmem.bridge.store.Status;
 import org.splitmem.bridge.store.Vm;
 import org.splitmem.bridge.store.VmStore;
+import org.splitmem.model.FenceResult;
 import org.splitmem.model.SubHostShare;
 
 /** Where the memory of VMs goes that are about to start: boot, resize, unshelve, hard reboot. Any thread. */
@@ -85,11 +86,7 @@ public final class VmPlacements {
     public Placement place(PlanInput input) throws RefusedException {
         ExtraSpecs specs = input.specs();
         Vm vm = input.vm();
-        migrations
-                .active(vm.instance())
-                .filter(active -> active.status() == Status.RUNNING)
-                .ifPresent(running -> follower.endForsaken(running, vm.host()));
-        endPlans(vm.instance(), "the VM is started on " + vm.host());
+        endMigrations(vm);
         Optional<PlacedVm> former = vms.find(vm.instance());
         try {
             Map<String, Long> before = bookings.of(vm.instance());
@@ -116,6 +113,48 @@ public final class VmPlacements {
         } catch (ServiceException e) {
             throw RefusedException.upstream(e);
         }
+    }
+
+    /**
+     * Books for a VM whose host is dead, at Nova's word: what other hosts keep for its former life is freed first.
+     *
+     * @param from the host that ran it
+     */
+    public Placement evacuate(PlanInput input, String from) throws RefusedException {
+        Vm vm = input.vm();
+        input.specs(); // what is refused anyhow is refused before anything is freed
+        if (!from.equals(vm.host())) {
+            endMigrations(vm); // a destination that runs it keeps its memory
+            fence(vm, from);
+        }
+        return place(input);
+    }
+
+    /** The daemon of the new host refuses it if the former one answers, and runs the VM. */
+    private void fence(Vm vm, String from) throws RefusedException {
+        try {
+            FenceResult result = daemons.fence(vm.host(), from, vm.instance());
+            log.warn(
+                    "instance={} {} is fenced, as Nova evacuates it to {}: freed {}, not reached {}",
+                    vm.instance(),
+                    from,
+                    vm.host(),
+                    result.freed(),
+                    result.unreachable());
+        } catch (ServiceException e) {
+            if (e.kind() == ServiceException.Kind.CONFLICT) {
+                throw new RefusedException(Kind.CONFLICT, "host-not-fenced", e.text());
+            }
+            throw RefusedException.upstream(e);
+        }
+    }
+
+    private void endMigrations(Vm vm) throws RefusedException {
+        migrations
+                .active(vm.instance())
+                .filter(active -> active.status() == Status.RUNNING)
+                .ifPresent(running -> follower.endForsaken(running, vm.host()));
+        endPlans(vm.instance(), "the VM is started on " + vm.host());
     }
 
     private void tellHost(Vm vm, boolean split, Map<String, Long> booking) throws ServiceException {

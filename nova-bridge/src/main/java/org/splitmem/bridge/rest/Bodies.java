@@ -83,7 +83,11 @@ final class Bodies {
         }
     }
 
-    /** Asks for the memory of a VM that is about to start. */
+    /**
+     * Asks for the memory of a VM that is about to start.
+     *
+     * @param evacuatedFrom the host that ran it, and that Nova has declared dead
+     */
     record PlacementRequest(
             String name,
             String host,
@@ -91,7 +95,8 @@ final class Bodies {
             long mainMb,
             Map<String, String> extraSpecs,
             String projectId,
-            String userId) {
+            String userId,
+            @Nullable String evacuatedFrom) {
         PlacementRequest {
             text("name", name);
             text("host", host);
@@ -99,6 +104,9 @@ final class Bodies {
             present("extra_specs", extraSpecs);
             text("project_id", projectId);
             text("user_id", userId);
+            if (evacuatedFrom != null) {
+                text("evacuated_from", evacuatedFrom);
+            }
         }
 
         PlanInput input(UUID instance) {

@@ -115,8 +115,12 @@ public final class VmsResource {
         context.setProperty(Access.OBJECT, "instance " + instance);
         Bodies.PlacementRequest given = Parameters.body(request);
         access.require(context, given.projectId(), given.userId());
-        return new Bodies.OnePlacement(Bodies.PlacementBody.of(
-                placements.place(given.input(instance)), access.hostNames(context), given.projectId()));
+        String from = given.evacuatedFrom();
+        VmPlacements.Placement placement = from == null
+                ? placements.place(given.input(instance))
+                : placements.evacuate(given.input(instance), from);
+        return new Bodies.OnePlacement(
+                Bodies.PlacementBody.of(placement, access.hostNames(context), given.projectId()));
     }
 
     /** With the host that it is gone from, nothing is done if it has moved to another since. */

@@ -15,6 +15,8 @@ import org.glassfish.grizzly.http.server.Response;
 import org.jspecify.annotations.Nullable;
 import org.splitmem.model.ErrorBody;
 import org.splitmem.model.FaultCounts;
+import org.splitmem.model.FenceRequest;
+import org.splitmem.model.FenceResult;
 import org.splitmem.model.Handover;
 import org.splitmem.model.HostInfo;
 import org.splitmem.model.Json;
@@ -55,6 +57,7 @@ public final class FakeHosts implements AutoCloseable {
     }
 
     private final Map<String, Host> hosts = new TreeMap<>();
+    private final List<String> fences = new ArrayList<>();
     private final Map<String, Integer> completed = new HashMap<>();
 
     public FakeHosts(String... names) throws IOException {
@@ -233,6 +236,11 @@ public final class FakeHosts implements AutoCloseable {
         return shares;
     }
 
+    /** Of which host and VM it was said that they are dead. */
+    public synchronized List<String> fences() {
+        return List.copyOf(fences);
+    }
+
     /** How many requests it has left without an answer. */
     public synchronized int hanging(String host) {
         return host(host).hanging;
@@ -292,7 +300,7 @@ public final class FakeHosts implements AutoCloseable {
 
     private static int status(ErrorBody error) {
         return switch (error.error().code()) {
-            case "handed-over", "vm-split" -> 409;
+            case "handed-over", "vm-split", "host-not-fenced" -> 409;
             case "unauthorized" -> 401;
             default -> 404;
         };
@@ -318,6 +326,7 @@ public final class FakeHosts implements AutoCloseable {
                 completed.merge(name, 1, Integer::sum);
                 yield Map.of();
             }
+            case "POST fences" -> fence(Json.read(body, FenceRequest.class));
             case "POST vms split" -> {
                 host.expected.put(parts[2], Json.read(body, SplitRequest.class));
                 yield Map.of();
@@ -325,6 +334,15 @@ public final class FakeHosts implements AutoCloseable {
             case "DELETE vms split" -> orNotFound(host.expected.remove(parts[2]));
             default -> ErrorBody.of("not-found", what);
         };
+    }
+
+    private Object fence(FenceRequest request) {
+        if (host(request.host()).mood == Mood.WELL
+                && host(request.host()).vms.containsKey(String.valueOf(request.vm()))) {
+            return ErrorBody.of("host-not-fenced", "VM " + request.vm() + " runs on " + request.host());
+        }
+        fences.add(request.host() + " " + request.vm());
+        return new FenceResult(List.of(), List.of());
     }
 
     private static Object orNotFound(Object value) {

@@ -168,6 +168,39 @@ class VmPlacementsTest {
     }
 
     @Test
+    void whatTheDeadHostHadElsewhereIsFreedBeforeTheEvacuatedVmIsPlaced() throws Exception {
+        cloud.hosts.mood("h1", Mood.DOWN);
+
+        VmPlacements.Placement placement = bridge.placements.evacuate(onHost("h3"), "h1");
+
+        assertThat(cloud.hosts.fences()).containsExactly("h1 " + VM);
+        assertThat(placement.split()).isFalse();
+        assertThat(cloud.booked()).isEqualTo(Map.of("h3", 256L));
+    }
+
+    @Test
+    void aVmIsNotEvacuatedFromAHostThatRunsIt() {
+        assertThatThrownBy(() -> bridge.placements.evacuate(onHost("h3"), "h1"))
+                .isInstanceOfSatisfying(
+                        RefusedException.class, e -> assertThat(e.reason()).isEqualTo("host-not-fenced"))
+                .hasMessageContaining("runs on h1");
+
+        assertThat(cloud.hosts.fences()).isEmpty();
+        assertThat(cloud.booked()).isEqualTo(Map.of("h1", 256L));
+    }
+
+    @Test
+    void nothingIsFencedForAVmThatHasArrivedWhereItMigratedTo() throws Exception {
+        bridge.migrations.start(bridge.migrations.plan(onHost("h1"), "h2").id());
+        cloud.hosts.mood("h1", Mood.DOWN);
+        cloud.hosts.runs("h2", VM, 512);
+
+        assertThatThrownBy(() -> bridge.placements.evacuate(onHost("h3"), "h1")).hasMessageContaining("is migrating");
+
+        assertThat(cloud.hosts.fences()).isEmpty();
+    }
+
+    @Test
     void aVmThatHasArrivedOrMayHaveIsNotStartedElsewhere() throws Exception {
         bridge.migrations.start(bridge.migrations.plan(onHost("h1"), "h2").id());
         cloud.hosts.mood("h1", Mood.DOWN);

@@ -1,0 +1,76 @@
+package org.splitmem.memory.migration;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.catchThrowableOfType;
+
+import java.io.IOException;
+import java.util.UUID;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.RegisterExtension;
+import org.splitmem.memory.server.MemoryServer;
+import org.splitmem.memory.server.StoreRecord;
+import org.splitmem.memory.testing.MemoryDirectory;
+import org.splitmem.model.FenceRequest;
+import org.splitmem.model.FenceResult;
+
+class FencingTest {
+    private static final UUID VM = UUID.fromString("6d1f0000-0000-4000-8000-000000000001");
+
+    @RegisterExtension
+    final MemoryDirectory directory = new MemoryDirectory();
+
+    private final FakePeers peers = new FakePeers("h2", "h3", "h4");
+    private MemoryServer server;
+    private Fencing fencing;
+
+    @BeforeEach
+    void start() throws Exception {
+        server = new MemoryServer(directory.resolve("stores"), Long.MAX_VALUE / 2, () -> Long.MAX_VALUE / 2);
+        server.recover();
+        server.reserve(new StoreRecord(VM, "token", 1, 16, 4096, "h2", "h2", true));
+        fencing = new Fencing(peers, new PeerHosts.Peer("h1", "127.0.0.1", 7780), server);
+    }
+
+    private RefusedException refusal(String host, UUID vm) {
+        RefusedException refusal =
+                catchThrowableOfType(RefusedException.class, () -> fencing.fence(new FenceRequest(host, vm)));
+        assertThat(refusal).isNotNull();
+        assertThat(server.lentBytes()).as("nothing is freed").isEqualTo(4096);
+        return refusal;
+    }
+
+    @Test
+    void allHostsButTheDeadOneFreeWhatTheyKeepForIt() throws Exception {
+        peers.refuse("h2"); // it does not answer
+
+        FenceResult result = fencing.fence(new FenceRequest("h2", VM));
+
+        assertThat(result.freed()).containsExactly(new FenceResult.Freed("h1", VM.toString(), 4096));
+        assertThat(result.unreachable()).isEmpty();
+        assertThat(server.lentBytes()).isZero();
+        assertThat(peers.asked()).containsExactlyInAnyOrder("runs h2", "fence h2 at h3", "fence h2 at h4");
+    }
+
+    @Test
+    void aHostThatDoesNotAnswerIsNamed() throws Exception {
+        peers.refuse("h3");
+
+        assertThat(fencing.fence(new FenceRequest("h2", VM)).unreachable()).containsExactly("h3");
+    }
+
+    @Test
+    void aHostThatRunsTheVmIsNotFenced() throws IOException {
+        peers.run("h2");
+
+        assertThat(refusal("h2", VM).code()).isEqualTo("host-not-fenced");
+        assertThat(refusal("h2", null)).hasMessageContaining("power that host off");
+        assertThat(peers.asked()).containsOnly("runs h2");
+    }
+
+    @Test
+    void neitherThisHostNorOneThatIsUnknownIsFenced() {
+        assertThat(refusal("h1", null).code()).isEqualTo("same-host");
+        assertThat(refusal("h9", null).code()).isEqualTo("host-not-found");
+    }
+}
