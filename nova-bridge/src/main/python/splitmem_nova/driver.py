@@ -33,6 +33,7 @@ STARTING_AGAIN = (task_states.REBOOT_STARTED, task_states.REBOOT_STARTED_HARD, t
 # As those, if it is on this host that the server was; an evacuation rebuilds it on another one, where nothing is booked.
 REBUILDING = (task_states.REBUILDING, task_states.REBUILD_BLOCK_DEVICE_MAPPING, task_states.REBUILD_SPAWNING)
 
+
 def _evacuation(instance):
     """Nova rebuilds a server elsewhere only from a host that it has found, or was told, to be dead; until that is done it is that host's."""
     if instance.task_state != task_states.REBUILD_SPAWNING or instance.host in (None, CONF.host):

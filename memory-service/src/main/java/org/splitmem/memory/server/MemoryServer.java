@@ -197,6 +197,7 @@ public final class MemoryServer implements ConnectionResolver {
         }
         return socket -> {
             if (!store.enter()) {
+                store.checkEpoch(hello.epoch()); // freed since: says why
                 return;
             }
             try {
