@@ -110,7 +110,7 @@ public final class MemoryServer implements ConnectionResolver {
             StoreRecord record = store.record();
             // One that its migration's destination is about to adopt is that one's, unless just this VM is meant.
             boolean isItsOwn = record.mainHost().equals(host)
-                    || vm != null && record.owner().equals(host) && !store.isAdopted();
+                    || (vm != null && record.owner().equals(host) && !store.isAdopted());
             if (isItsOwn && (vm == null || vm.equals(record.vm()))) {
                 fenced.add(record, host);
                 log.warn("vm={} its host {} is fenced: {} pages are freed", record.vm(), host, store.heldPages());

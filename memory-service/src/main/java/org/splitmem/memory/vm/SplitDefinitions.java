@@ -113,7 +113,7 @@ public final class SplitDefinitions {
         try {
             settle(next);
         } catch (IOException e) {
-            boolean mayFail = before.phase() == VmRecord.Phase.LOCAL && next.phase() == VmRecord.Phase.PAGED
+            boolean mayFail = (before.phase() == VmRecord.Phase.LOCAL && next.phase() == VmRecord.Phase.PAGED)
                     || before.budgetBytes() != next.budgetBytes();
             if (mayFail) {
                 throw new IOException("its split definition cannot be kept: " + e.getMessage(), e);

@@ -1,6 +1,7 @@
 package org.splitmem.memory.shim;
 
 import java.io.IOException;
+import java.util.Arrays;
 import java.util.List;
 import java.util.UUID;
 import java.util.concurrent.CopyOnWriteArrayList;
@@ -39,6 +40,13 @@ public final class FakeShim implements AutoCloseable {
         thread.start();
     }
 
+    private static DiscardRule ruleOf(int code) {
+        return Arrays.stream(DiscardRule.values())
+                .filter(rule -> rule.code() == code)
+                .findAny()
+                .orElseThrow();
+    }
+
     private void serve() {
         ShimMessage message = new ShimMessage();
         try {
@@ -50,7 +58,7 @@ public final class FakeShim implements AutoCloseable {
                     takeRanges(backend, (int) message.b());
                 }
                 if (message.type() == ShimMessage.DISCARDS) {
-                    discards.add(DiscardRule.values()[message.arg()]);
+                    discards.add(ruleOf(message.arg()));
                 }
                 beforeAnswer.run();
                 boolean unknown = message.type() == ShimMessage.MODES && backend >= backends;

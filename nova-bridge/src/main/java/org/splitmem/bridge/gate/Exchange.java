@@ -150,6 +150,7 @@ final class Exchange {
                 });
     }
 
+    @SuppressWarnings("NullableOptional") // a future's completion has a result or a failure
     private void authenticated(
             Operation asked, String rule, @Nullable Optional<Identity> known, @Nullable Throwable failure) {
         if (failure != null || known == null) {

@@ -42,6 +42,8 @@ public enum Operation {
     private final String method;
     private final String path;
     private final @Nullable String rule;
+
+    @SuppressWarnings("ImmutableEnumChecker") // made by Set.of
     private final Set<String> parameters;
 
     Operation(String method, String path) {

@@ -7,7 +7,7 @@ import java.util.UUID;
 /**
  * A host aggregate.
  *
- * @param hosts names of compute services, as {@code host} in nova.conf
+ * @param hosts names of compute services, as each has in its nova.conf
  */
 public record Aggregate(UUID uuid, String name, Set<String> hosts, Map<String, String> metadata) {
     public Aggregate {

@@ -65,7 +65,7 @@ record Census(List<Candidate> eligible, List<Rejected> rejected) {
         CloudRules.Objection objection = request.rules().against(host.membership(), keepsPages);
         if (objection != null) {
             CloudRules.Cause cause = objection.cause();
-            return new Rejected(host, OF_THE_CLOUD + cause.ordinal(), cause.words(), objection.detail());
+            return new Rejected(host, OF_THE_CLOUD + cause.order(), cause.words(), objection.detail());
         }
         if (host.placementFreeMb() < 1) {
             return new Rejected(host, OF_ROOM, "without free MEMORY_MB", "");

@@ -48,16 +48,23 @@ public record CloudRules(
 
     /** Kinds of objections, in the order in which they are reported. */
     enum Cause {
-        DISABLED("disabled in Nova"),
-        ZONE("in another availability zone"),
-        PROJECT("not for this project"),
-        TRAITS("without the right traits"),
-        GROUP("with pages of the same server group");
+        DISABLED(0, "disabled in Nova"),
+        ZONE(1, "in another availability zone"),
+        PROJECT(2, "not for this project"),
+        TRAITS(3, "without the right traits"),
+        GROUP(4, "with pages of the same server group");
 
+        private final int order;
         private final String words;
 
-        Cause(String words) {
+        Cause(int order, String words) {
+            this.order = order;
             this.words = words;
+        }
+
+        /** Where it stands among the causes of an explanation. */
+        int order() {
+            return order;
         }
 
         String words() {

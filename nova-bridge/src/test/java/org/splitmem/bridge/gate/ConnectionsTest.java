@@ -15,7 +15,7 @@ class ConnectionsTest {
     private final Budgets projects = new Budgets(2);
     private final Connections connections = new Connections(3, Duration.ofSeconds(10), projects, () -> nowNs);
 
-    private final class Fake extends AbstractConnection {
+    private static final class Fake extends AbstractConnection {
         Fake() {
             super(new ByteArrayEndPoint(), Runnable::run);
             getEndPoint().setConnection(this);

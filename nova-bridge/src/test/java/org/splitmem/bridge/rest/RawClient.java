@@ -3,6 +3,7 @@ package org.splitmem.bridge.rest;
 import java.io.Closeable;
 import java.io.IOException;
 import java.io.InputStream;
+import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.Socket;
 import java.nio.charset.StandardCharsets;
@@ -14,14 +15,14 @@ final class RawClient implements Closeable {
     private final Socket socket = new Socket();
 
     RawClient(int port) throws IOException {
-        socket.connect(new InetSocketAddress("127.0.0.1", port), CONNECT_MS);
+        socket.connect(new InetSocketAddress(InetAddress.getLoopbackAddress(), port), CONNECT_MS);
         socket.setTcpNoDelay(true);
     }
 
     /** With a receive buffer of so many bytes, so that a peer that writes soon has to wait. */
     RawClient(int port, int receiveBytes) throws IOException {
         socket.setReceiveBufferSize(receiveBytes);
-        socket.connect(new InetSocketAddress("127.0.0.1", port), CONNECT_MS);
+        socket.connect(new InetSocketAddress(InetAddress.getLoopbackAddress(), port), CONNECT_MS);
     }
 
     RawClient send(String text) throws IOException {

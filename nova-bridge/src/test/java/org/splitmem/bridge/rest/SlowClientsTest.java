@@ -101,8 +101,8 @@ class SlowClientsTest extends ApiFixture {
     void aBodyThatIsTooLargeIsRefused() throws Exception {
         String chunk = "100000\r\n" + "x".repeat(1 << 20) + "\r\n";
         RawClient large = connect()
-                .send("POST /v1/migrations HTTP/1.1\r\nHost: bridge\r\nX-Auth-Token: nova\r\n"
-                        + "Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n")
+                .send("POST /v1/migrations HTTP/1.1\r\nHost: bridge\r\nX-Auth-Token: nova\r\n")
+                .send("Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n")
                 .send(chunk)
                 .send("1\r\nx\r\n0\r\n\r\n");
 
