@@ -109,20 +109,8 @@ public final class MemoryService implements Callable<Integer> {
     private static void run(DaemonConfig config) throws ConfigException, IOException, InterruptedException {
         log.info("splitmemd starts on {} with {}", config.hostName(), config.effective());
         DaemonConfig.Tuning t = config.tuning();
-        PagingConfig paging = new PagingConfig(
-                new Pager.Tuning(t.zeroFillPages(), t.readAheadPages(), t.mapAroundPages(), t.hotSkips()),
-                t.samplePagesPerSecond(),
-                t.pressurePagesPerSecond(),
-                t.coldAge());
-        MigrationConfig migration = new MigrationConfig(
-                t.streams(),
-                t.bandwidthBytesPerSecond(),
-                t.sampleWindows(),
-                t.sampleWindowMs(),
-                t.stopPages(),
-                t.maxRounds(),
-                t.readySeconds(),
-                t.switchoverSeconds());
+        PagingConfig paging = pagingConfig(t);
+        MigrationConfig migration = migrationConfig(t);
         boolean networked = !config.controlAddress().isEmpty();
         String key = networked ? config.clusterKey() : "";
         prepareDirectories(config);
@@ -171,6 +159,26 @@ public final class MemoryService implements Callable<Integer> {
             log.info("splitmemd ended");
             ENDED.countDown();
         }
+    }
+
+    private static PagingConfig pagingConfig(DaemonConfig.Tuning t) {
+        return new PagingConfig(
+                new Pager.Tuning(t.zeroFillPages(), t.readAheadPages(), t.mapAroundPages(), t.hotSkips()),
+                t.samplePagesPerSecond(),
+                t.pressurePagesPerSecond(),
+                t.coldAge());
+    }
+
+    private static MigrationConfig migrationConfig(DaemonConfig.Tuning t) {
+        return new MigrationConfig(
+                t.streams(),
+                t.bandwidthBytesPerSecond(),
+                t.sampleWindows(),
+                t.sampleWindowMs(),
+                t.stopPages(),
+                t.maxRounds(),
+                t.readySeconds(),
+                t.switchoverSeconds());
     }
 
     private static @Nullable DataServer dataServer(

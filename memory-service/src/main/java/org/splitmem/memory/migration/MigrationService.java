@@ -17,7 +17,6 @@ import org.splitmem.memory.faultpoint.FaultPoint;
 import org.splitmem.memory.guest.GuestMemory;
 import org.splitmem.memory.migration.PendingReleases.Kept;
 import org.splitmem.memory.migration.RefusedException.Kind;
-import org.splitmem.memory.qmp.QmpMonitor;
 import org.splitmem.memory.server.ConnectionHandler;
 import org.splitmem.memory.server.ConnectionResolver;
 import org.splitmem.memory.vm.PagingSwitch;
@@ -374,7 +373,7 @@ public final class MigrationService implements ConnectionResolver {
         Vm vm = vms.find(uuid);
         VmRecord.Lender how = keptFor(vm);
         if (vm != null && how != null && Hello.isSameToken(how.token(), token)) {
-            if (vm.record().phase() == VmRecord.Phase.LEAVING) { // it may run here: see decideFate
+            if (vm.record().phase() == VmRecord.Phase.LEAVING) { // it may run here: see InterruptedMigration
                 throw stillLeaving(uuid);
             }
             vms.remove(vm, "its new owner has every page");
@@ -442,7 +441,7 @@ public final class MigrationService implements ConnectionResolver {
             if (expected != null && expected.isForsaken(nowNs)) {
                 discard(expected, "nothing came from its source");
             } else if (record.phase() == VmRecord.Phase.LEAVING) {
-                decideFate(vm);
+                InterruptedMigration.decide(vm);
             } else if (!record.mayBeFetchedFrom() && vm.isQemuGone()) {
                 ended(vm, "its QEMU " + record.pid() + " has exited");
             } else if (record.phase() == VmRecord.Phase.PAGED) {
@@ -450,22 +449,6 @@ public final class MigrationService implements ConnectionResolver {
             }
         } catch (IOException e) {
             log.warn("vm={} upkeep failed: {}", vm.uuid(), e.getMessage());
-        }
-    }
-
-    /** After a restart in the middle of a switch-over: the guest runs here, or this QEMU has done its part and ended. */
-    private static void decideFate(Vm vm) throws IOException {
-        if (vm.isQemuGone()) {
-            vm.left();
-            log.info("vm={} its QEMU has ended after the switch-over: its pages are kept for the new owner", vm.uuid());
-            return;
-        }
-        try (QmpMonitor monitor = QmpMonitor.connect(vm.qmpSocket(), vm.uuid().toString())) {
-            if (monitor.isRunning()) {
-                monitor.ignoreShared(false);
-                vm.stays();
-                log.info("vm={} runs on here: the switch-over was not completed", vm.uuid());
-            }
         }
     }
 
@@ -486,17 +469,9 @@ public final class MigrationService implements ConnectionResolver {
 
     /** An earlier daemon may have died in the middle of a migration: QEMU is to send RAM again when it migrates. */
     public void takenUp(Vm vm) {
-        Thread thread = new Thread(() -> sendRamAgain(vm), "taken-up-" + vm.uuid());
+        Thread thread = new Thread(() -> InterruptedMigration.sendRamAgain(vm), "taken-up-" + vm.uuid());
         thread.setDaemon(true);
         thread.start();
-    }
-
-    private static void sendRamAgain(Vm vm) {
-        try (QmpMonitor monitor = QmpMonitor.connect(vm.qmpSocket(), vm.uuid().toString())) {
-            monitor.ignoreShared(false);
-        } catch (IOException e) {
-            log.error("vm={} QEMU may still leave RAM out of its migrations: {}", vm.uuid(), e.getMessage());
-        }
     }
 
     /** Its QEMU has exited: frees what it had, here and on other hosts. */
