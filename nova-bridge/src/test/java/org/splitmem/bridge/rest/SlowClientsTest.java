@@ -172,11 +172,7 @@ class SlowClientsTest extends ApiFixture {
     void aProjectHasSoManyRequestsAtOnceAndThenIsToldWhenToComeAgain() throws Exception {
         assertThat(call("theirs", "GET", "/v1/migrations", "").statusCode()).isEqualTo(200);
         cloud.hosts.mood("h1", FakeHosts.Mood.HANGS);
-        List<RawClient> waiting = new ArrayList<>();
-        for (int i = 0; i < 4; i++) {
-            waiting.add(connect().send(get("theirs", "/v1/vms")));
-        }
-        awaitOverBudget();
+        List<RawClient> waiting = sendUntilOverBudget();
 
         HttpResponse<String> fifth = call("member", "GET", "/v1/migrations", "");
         assertError(fifth, 429, "over-budget");
@@ -187,16 +183,24 @@ class SlowClientsTest extends ApiFixture {
         assertOthersAreAnswered();
 
         cloud.hosts.mood("h1", FakeHosts.Mood.WELL);
+        int answered = 0;
         for (RawClient one : waiting) {
-            assertThat(one.readHead(60_000)).startsWith("HTTP/1.1 200 ");
+            String head = one.readHead(60_000);
+            assertThat(head).matches("(?s)HTTP/1.1 (200|429) .*");
+            answered += head.startsWith("HTTP/1.1 200 ") ? 1 : 0;
         }
+        assertThat(answered).isGreaterThanOrEqualTo(4);
         assertThat(call("theirs", "GET", "/v1/migrations", "").statusCode()).isEqualTo(200);
     }
 
-    private void awaitOverBudget() throws Exception {
+    /** Requests that hang. The one that asks whether the budget is used up may have taken the place of one of them: it gets 429. */
+    private List<RawClient> sendUntilOverBudget() throws Exception {
+        List<RawClient> sent = new ArrayList<>();
         long start = System.nanoTime();
-        while (call("theirs", "GET", "/v1/migrations", "").statusCode() != 429) {
+        do {
             assertThat(System.nanoTime() - start).isLessThan(TimeUnit.SECONDS.toNanos(60));
-        }
+            sent.add(connect().send(get("theirs", "/v1/vms")));
+        } while (call("theirs", "GET", "/v1/migrations", "").statusCode() != 429);
+        return sent;
     }
 }
