@@ -193,11 +193,13 @@ final class Machine implements AutoCloseable {
     }
 
     /** Sends pages out, hot or cold, as housekeeping does with cold ones. @return pages freed */
-    long pageOut(long from, long count, int host) throws IOException {
+    long pageOut(long from, long count, int host) throws Exception {
         return pageOut(from, count, host, FaultPoints.NONE);
     }
 
-    long pageOut(long from, long count, int host, FaultPoints points) throws IOException {
+    long pageOut(long from, long count, int host, FaultPoints points) throws Exception {
+        // The kernel wakes the guest when a page is filled, and only then the pager notes that it is.
+        Await.until("the last fill is noted", () -> count(PageState.FILLING) == 0);
         Paging p = paging();
         PageOuter outer = new PageOuter(
                 p.memory(), p.qemu(), p.table(), p.stats(), p.arrivals().gate(), points);
