@@ -84,6 +84,9 @@ public final class MigrationService implements ConnectionResolver {
             return begun.get(); // the answer was lost, and the caller asks again
         }
         MigrationTask task = tasks.make(vm, request);
+        synchronized (this) { // before QEMU is asked: its monitor serves one connection at a time, and a migration has it
+            requireIdle(vm);
+        }
         requireStreamWithoutRam(vm);
         OutgoingMigration migration;
         synchronized (this) {
