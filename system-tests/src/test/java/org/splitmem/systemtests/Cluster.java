@@ -182,7 +182,7 @@ final class Cluster {
         }
     }
 
-    private boolean isRunning(String host, String service) {
+    boolean isRunning(String host, String service) {
         return Job.run(command("pid", host, service)).succeeded();
     }
 
