@@ -28,7 +28,7 @@ token_validation() { # USER
   printf 'www_authenticate_uri = %s\nservice_token_roles = service\nservice_token_roles_required = true\n' "$(keystone_url)"
 }
 
-# shipped PROJECT FILE: where the package has it; since Debian 13 files that nobody is to edit are not in /etc.
+# shipped PROJECT FILE: where the package has it; since Debian 13 files that operators do not edit are not in /etc.
 shipped() {
   local path
   for path in "/etc/$1/$2" "/usr/share/$1-common/$2"; do

@@ -2,7 +2,7 @@
 # The first process of a root's PID and mount namespace, started by enter.sh: sets up its file systems, moves into it, runs the
 # command, and ends with it.
 #
-# The root becomes the namespace's root by pivot_root, not by chroot: whoever enters a mount namespace by setns lands in that
+# The root becomes the namespace's root by pivot_root, not by chroot: a process that enters a mount namespace by setns lands in that
 # namespace's root, and from a chroot that would be the machine's own.
 
 set -euo pipefail
