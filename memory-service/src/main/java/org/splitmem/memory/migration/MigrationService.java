@@ -84,7 +84,8 @@ public final class MigrationService implements ConnectionResolver {
             return begun.get(); // the answer was lost, and the caller asks again
         }
         MigrationTask task = tasks.make(vm, request);
-        synchronized (this) { // before QEMU is asked: its monitor serves one connection at a time, and a migration has it
+        // before QEMU is asked: its monitor serves one connection at a time, and a migration has it
+        synchronized (this) {
             requireIdle(vm);
         }
         requireStreamWithoutRam(vm);
