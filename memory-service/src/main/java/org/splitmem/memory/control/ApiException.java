@@ -20,6 +20,7 @@ final class ApiException extends Exception {
             case NOT_FOUND -> 404;
             case CONFLICT -> 409;
             case INVALID -> 400;
+            case NOT_YET -> 503;
             case NO_ROOM -> 507;
             case PEER -> 502;
         };

@@ -413,12 +413,12 @@ final class Endpoints {
     private Answer makeReady(UUID uuid, String destination, boolean start, boolean nearly) throws ApiException {
         Vm vm = vm(uuid.toString());
         if (start && !isMigrating(uuid)) {
-            start(vm, new MigrationRequest(destination, null, List.of(), null, null, null));
+            startForHook(vm, destination);
         }
         if (migrations.awaitReady(uuid, nearly, READY_WAIT_NS)) {
             return Answer.empty();
         }
-        if (isMigrating(uuid)) {
+        if (isMigrating(uuid) || migrations.isStarting(uuid)) {
             return Answer.notYet();
         }
         String why = migrations.list().stream()
@@ -428,6 +428,17 @@ final class Endpoints {
                 .orElse("it ended");
         throw new ApiException(
                 502, "migration-failed", "the memory of VM " + vm.name() + " could not be prepared: " + why);
+    }
+
+    /** Another request may be starting one at the same time: that one is waited for then. */
+    private void startForHook(Vm vm, String destination) throws ApiException {
+        try {
+            migrations.start(vm, new MigrationRequest(destination, null, List.of(), null, null, null));
+        } catch (RefusedException e) {
+            if (!isMigrating(vm.uuid()) && !migrations.isStarting(vm.uuid())) {
+                throw ApiException.of(e);
+            }
+        }
     }
 
     private boolean isMigrating(UUID uuid) {

@@ -4,11 +4,9 @@ import java.io.IOException;
 import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.HashMap;
-import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.Set;
 import java.util.UUID;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -43,11 +41,11 @@ public final class MigrationService implements ConnectionResolver {
     private final PendingReleases releases;
     private final Splits splits;
 
+    private final BusyVms busy;
+
     // Guarded by this.
-    private final Map<UUID, OutgoingMigration> outgoing = new HashMap<>();
     private final Map<UUID, IncomingMigration> incoming = new HashMap<>();
     private final Deque<MigrationReport> reports = new ArrayDeque<>();
-    private final Set<UUID> claimed = new HashSet<>();
 
     /**
      * Knows no migration yet.
@@ -57,6 +55,17 @@ public final class MigrationService implements ConnectionResolver {
      */
     public MigrationService(
             VmRegistry vms, PeerHosts peers, MigrationConfig config, PeerHosts.Peer self, PendingReleases releases) {
+        this(vms, peers, config, self, releases, new BusyVms(BusyVms.WAIT_NS));
+    }
+
+    MigrationService(
+            VmRegistry vms,
+            PeerHosts peers,
+            MigrationConfig config,
+            PeerHosts.Peer self,
+            PendingReleases releases,
+            BusyVms busy) {
+        this.busy = busy;
         this.releases = releases;
         this.vms = vms;
         this.peers = peers;
@@ -84,24 +93,35 @@ public final class MigrationService implements ConnectionResolver {
             return begun.get(); // the answer was lost, and the caller asks again
         }
         MigrationTask task = tasks.make(vm, request);
-        // before QEMU is asked: its monitor serves one connection at a time, and a migration has it
-        synchronized (this) {
-            requireIdle(vm);
+        try {
+            busy.claim(vm, BusyVms.Claim.startOf(task));
+        } catch (RefusedException e) {
+            return begunAlready(vm, task.id()).orElseThrow(() -> e); // begun by the request that this one repeats
         }
+        try {
+            begun = begunAlready(vm, task.id());
+            return begun.isPresent() ? begun.get() : begin(vm, task);
+        } finally {
+            busy.release(vm);
+        }
+    }
+
+    private MigrationInfo begin(Vm vm, MigrationTask task) throws RefusedException {
         requireStreamWithoutRam(vm);
-        OutgoingMigration migration;
-        synchronized (this) {
-            requireIdle(vm);
-            Reservations reservations = new Reservations(vm, task, peers, self.name(), releases);
-            migration = new OutgoingMigration(vm, task, config, reservations, self.name(), () -> ended(vm));
-            outgoing.put(vm.uuid(), migration);
-            reports.addFirst(migration.report());
-            while (reports.size() > REMEMBERED) {
-                reports.removeLast();
-            }
-        }
+        Reservations reservations = new Reservations(vm, task, peers, self.name(), releases);
+        OutgoingMigration migration =
+                new OutgoingMigration(vm, task, config, reservations, self.name(), () -> busy.ended(vm));
+        remember(migration.report());
+        busy.begin(vm, migration);
         migration.start();
         return migration.report().info();
+    }
+
+    private synchronized void remember(MigrationReport report) {
+        reports.addFirst(report);
+        while (reports.size() > REMEMBERED) {
+            reports.removeLast();
+        }
     }
 
     private void requireStreamWithoutRam(Vm vm) throws RefusedException {
@@ -125,44 +145,14 @@ public final class MigrationService implements ConnectionResolver {
         return known;
     }
 
-    /** Guarded by this. */
-    private void requireIdle(Vm vm) throws RefusedException {
-        OutgoingMigration running = outgoing.get(vm.uuid());
-        if (running != null) {
-            throw new RefusedException(
-                    Kind.CONFLICT,
-                    "vm-migrating",
-                    "VM " + vm.name() + " is migrating already, to "
-                            + running.task().destination().name() + " (migration "
-                            + running.task().id() + "); wait for it or abort it");
-        }
-        if (claimed.contains(vm.uuid())) {
-            throw new RefusedException(
-                    Kind.CONFLICT, "vm-splitting", "VM " + vm.name() + " is just being split on this host");
-        }
+    /** Which VMs may not be touched, and why. */
+    BusyVms busy() {
+        return busy;
     }
 
-    /** Keeps migrations and upkeep away from a VM until {@link #unclaim}. @throws RefusedException if one has it */
-    synchronized void claim(Vm vm) throws RefusedException {
-        requireIdle(vm);
-        claimed.add(vm.uuid());
-    }
-
-    synchronized void unclaim(Vm vm) {
-        claimed.remove(vm.uuid());
-    }
-
-    /** True while a migration or a split of it goes on. */
-    private synchronized boolean isBusy(UUID uuid) {
-        return outgoing.containsKey(uuid) || claimed.contains(uuid);
-    }
-
-    private synchronized void ended(Vm vm) {
-        outgoing.remove(vm.uuid());
-    }
-
-    private synchronized @Nullable OutgoingMigration outgoing(UUID uuid) {
-        return outgoing.get(uuid);
+    /** True while a migration is being started that is not listed yet. */
+    public boolean isStarting(UUID vm) {
+        return busy.isStarting(vm);
     }
 
     public synchronized List<MigrationInfo> list() {
@@ -176,7 +166,7 @@ public final class MigrationService implements ConnectionResolver {
     /** Aborts. @throws RefusedException if there is no such migration, or it was handed over */
     public MigrationInfo abort(String id, String reason) throws RefusedException {
         MigrationInfo known = require(id);
-        OutgoingMigration running = running(id);
+        OutgoingMigration running = busy.outgoing(id);
         if (running == null) {
             return known;
         }
@@ -193,7 +183,7 @@ public final class MigrationService implements ConnectionResolver {
      */
     public MigrationInfo complete(String id) throws RefusedException {
         MigrationInfo known = require(id);
-        OutgoingMigration running = running(id);
+        OutgoingMigration running = busy.outgoing(id);
         if (running != null && running.complete()) {
             log.info("vm={} migration={} is to be ready after its current round", known.vm(), id);
             return running.report().info();
@@ -211,13 +201,6 @@ public final class MigrationService implements ConnectionResolver {
     private MigrationInfo require(String id) throws RefusedException {
         return find(id).orElseThrow(() ->
                 new RefusedException(Kind.NOT_FOUND, "migration-not-found", "no migration " + id + " on this host"));
-    }
-
-    private synchronized @Nullable OutgoingMigration running(String id) {
-        return outgoing.values().stream()
-                .filter(m -> m.task().id().equals(id))
-                .findFirst()
-                .orElse(null);
     }
 
     private static RefusedException handedOver(MigrationInfo known) {
@@ -301,7 +284,7 @@ public final class MigrationService implements ConnectionResolver {
      * @return false if there is none, it ended, or the time was over
      */
     public boolean awaitReady(UUID uuid, boolean nearly, long timeoutNs) {
-        OutgoingMigration migration = outgoing(uuid);
+        OutgoingMigration migration = busy.outgoing(uuid);
         return migration != null && migration.readyGate().await(nearly, timeoutNs);
     }
 
@@ -344,7 +327,7 @@ public final class MigrationService implements ConnectionResolver {
     }
 
     private @Nullable ConnectionHandler resolveOutgoing(Hello hello) throws PeerException {
-        OutgoingMigration migration = outgoing(hello.vm());
+        OutgoingMigration migration = busy.outgoing(hello.vm());
         Vm vm = migration == null ? vms.find(hello.vm()) : migration.vm();
         VmRecord.Lender how = migration == null ? keptFor(vm) : migration.task().source();
         if (vm == null || how == null || !hello.shows(how.token())) {
@@ -367,7 +350,7 @@ public final class MigrationService implements ConnectionResolver {
      * @throws RefusedException if it is not recorded here in time: it has to be said again
      */
     public void arrived(UUID uuid, String token) throws RefusedException {
-        OutgoingMigration migration = outgoing(uuid);
+        OutgoingMigration migration = busy.outgoing(uuid);
         if (migration != null && Hello.isSameToken(migration.task().source().token(), token)) {
             if (!migration.arrived()) {
                 throw stillLeaving(uuid);
@@ -406,7 +389,7 @@ public final class MigrationService implements ConnectionResolver {
      * VMs that are yet to start only {@link ExpectedSplits#wantsStores} knows.
      */
     boolean wantsStores(UUID uuid) {
-        return isBusy(uuid) || keptFor(vms.find(uuid)) != null;
+        return busy.isBorrowing(uuid) || keptFor(vms.find(uuid)) != null;
     }
 
     /** The RAM that a peer wants to talk of. @throws PeerException if it is of another size than the peer thinks */
@@ -436,7 +419,7 @@ public final class MigrationService implements ConnectionResolver {
     }
 
     private void sweep(Vm vm, long nowNs) {
-        if (isBusy(vm.uuid())) {
+        if (!busy.claimAtOnce(vm, BusyVms.Claim.UPKEEP)) {
             return;
         }
         VmRecord record = vm.record();
@@ -453,6 +436,8 @@ public final class MigrationService implements ConnectionResolver {
             }
         } catch (IOException e) {
             log.warn("vm={} upkeep failed: {}", vm.uuid(), e.getMessage());
+        } finally {
+            busy.release(vm);
         }
     }
 
@@ -473,9 +458,26 @@ public final class MigrationService implements ConnectionResolver {
 
     /** An earlier daemon may have died in the middle of a migration: QEMU is to send RAM again when it migrates. */
     public void takenUp(Vm vm) {
-        Thread thread = new Thread(() -> InterruptedMigration.sendRamAgain(vm), "taken-up-" + vm.uuid());
+        boolean claimed = busy.claimAtOnce(vm, BusyVms.Claim.UPKEEP); // before a request can find it
+        Thread thread = new Thread(() -> sendRamAgain(vm, claimed), "taken-up-" + vm.uuid());
         thread.setDaemon(true);
         thread.start();
+    }
+
+    private void sendRamAgain(Vm vm, boolean claimed) {
+        try {
+            if (!claimed) {
+                busy.claim(vm, BusyVms.Claim.UPKEEP);
+            }
+        } catch (RefusedException e) {
+            log.info("vm={} QEMU's capabilities are left to what has the VM: {}", vm.uuid(), e.getMessage());
+            return;
+        }
+        try {
+            InterruptedMigration.sendRamAgain(vm);
+        } finally {
+            busy.release(vm);
+        }
     }
 
     /** Its QEMU has exited: frees what it had, here and on other hosts. */

@@ -10,6 +10,8 @@ public final class RefusedException extends Exception {
         NOT_FOUND,
         /** Cannot be done in the present state. */
         CONFLICT,
+        /** What was asked for is under way already: to be asked again. */
+        NOT_YET,
         /** Makes no sense as it is. */
         INVALID,
         /** A host has not the memory. */

@@ -52,7 +52,7 @@ public final class Splits {
      */
     public void split(Vm vm, SplitRequest request) throws RefusedException {
         TaskMaker.Split wanted = tasks.split(vm, request);
-        migrations.claim(vm);
+        migrations.busy().claim(vm, BusyVms.Claim.SPLIT);
         try {
             requireAllBackends(vm);
             split(vm, wanted);
@@ -62,7 +62,7 @@ public final class Splits {
             throw new RefusedException(
                     Kind.PEER, "failed", "VM " + vm.name() + " could not be split: " + e.getMessage());
         } finally {
-            migrations.unclaim(vm);
+            migrations.busy().release(vm);
         }
     }
 

@@ -157,11 +157,11 @@ class ExpectedSplitsTest {
     @Test
     void whatSubHostsKeepIsWantedAlsoWhileOneThatIsNotExpectedIsBeingSplit() throws Exception {
         Vm vm = vms.prepare(TestVms.record("db1", VmRecord.Phase.LOCAL, RAM));
-        migrations.claim(vm);
+        migrations.busy().claim(vm, BusyVms.Claim.SPLIT);
 
         assertThat(expected.wantsStores(VM)).isTrue();
 
-        migrations.unclaim(vm);
+        migrations.busy().release(vm);
         assertThat(expected.wantsStores(VM)).isFalse();
     }
 

@@ -134,7 +134,7 @@ class SplitsTest {
     @Test
     void oneThatIsJustBeingSplitNeitherMigratesNorIsSplitAgain() throws Exception {
         Vm vm = vm(VmRecord.Phase.LOCAL);
-        migrations.claim(vm);
+        migrations.busy().claim(vm, BusyVms.Claim.SPLIT);
 
         RefusedException migration = catchThrowableOfType(
                 RefusedException.class,
@@ -142,7 +142,7 @@ class SplitsTest {
 
         assertThat(migration.code()).isEqualTo("vm-splitting");
         assertThat(refusal(vm, HALF).code()).isEqualTo("vm-splitting");
-        migrations.unclaim(vm);
+        migrations.busy().release(vm);
         peers.refuse("h4");
         assertThat(refusal(vm, HALF).code()).isEqualTo("failed");
     }

@@ -17,6 +17,8 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.CountDownLatch;
 
 /** The QMP monitor of a fake QEMU: answers what the daemon asks, and says what the fake hypervisor has it say. */
 public final class FakeMonitor implements AutoCloseable {
@@ -24,6 +26,7 @@ public final class FakeMonitor implements AutoCloseable {
 
     private final Path path;
     private final ServerSocketChannel listener;
+    private final List<String> asked = new CopyOnWriteArrayList<>();
     private final Set<SocketChannel> clients = ConcurrentHashMap.newKeySet();
     private volatile Runnable whenCancelled = () -> {};
     private volatile boolean ignoresShared;
@@ -32,6 +35,7 @@ public final class FakeMonitor implements AutoCloseable {
     private volatile int[] qemu = {7, 2};
     private volatile String backend = "memory-backend-file";
     private volatile long streamBytes;
+    private volatile CountDownLatch answering = new CountDownLatch(0);
 
     public FakeMonitor(Path path) throws IOException {
         this.path = path;
@@ -66,6 +70,8 @@ public final class FakeMonitor implements AutoCloseable {
             String line;
             while ((line = lines.readLine()) != null) {
                 JsonNode request = JSON.readTree(line);
+                asked.add(request.path("execute").asText());
+                answering.await();
                 ObjectNode answer =
                         JSON.createObjectNode().put("id", request.path("id").asLong());
                 answer.set("return", execute(request));
@@ -73,6 +79,8 @@ public final class FakeMonitor implements AutoCloseable {
             }
         } catch (IOException e) {
             clients.remove(client); // the daemon has ended
+        } catch (InterruptedException e) {
+            throw new AssertionError(e); // no one interrupts this thread
         }
     }
 
@@ -110,6 +118,16 @@ public final class FakeMonitor implements AutoCloseable {
                 client.write(bytes);
             }
         }
+    }
+
+    /** From now on it answers nothing until this is counted down. */
+    public void answersAfter(CountDownLatch latch) {
+        answering = latch;
+    }
+
+    /** The commands that it was sent, also those that it has not answered. */
+    public List<String> asked() {
+        return asked;
     }
 
     /** What this QEMU is, and of what kind its RAM. */
