@@ -1,7 +1,11 @@
 package org.splitmem.cli;
 
+import java.util.concurrent.Callable;
 import org.splitmem.cli.control.ControlClient;
+import org.splitmem.cli.migration.Abort;
+import org.splitmem.model.Json;
 import org.splitmem.model.MigrationInfo;
+import org.splitmem.model.MigrationPhase;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Parameters;
 import picocli.CommandLine.ParentCommand;
@@ -10,9 +14,12 @@ import picocli.CommandLine.ParentCommand;
         name = "abort",
         description = {
             "Give up a migration; the VM runs on where it is.",
-            "Possible until handover, from when on the destination owns the VM."
+            "Possible until handover, from when on the destination owns the VM. Waits for the end of the migration, and fails if the VM"
+                    + " has moved all the same."
         })
-final class AbortCommand implements Runnable {
+final class AbortCommand implements Callable<Integer> {
+    private static final String REASON = "aborted by the operator (splitmem abort)";
+
     @ParentCommand
     private Splitmem splitmem;
 
@@ -20,10 +27,17 @@ final class AbortCommand implements Runnable {
     private String which;
 
     @Override
-    public void run() {
+    public Integer call() throws InterruptedException {
         ControlClient control = splitmem.control();
-        MigrationInfo info = control.abort(RunningMigration.find(control.migrations(), which));
-        splitmem.print(
-                info, "migration " + info.id() + " of " + info.name() + " aborted; the VM runs on at " + info.source());
+        String id = RunningMigration.find(control.migrations(), which);
+        MigrationInfo info = new Abort(control, splitmem.surroundings().pace()).abort(id, REASON);
+        if (info.phase() == MigrationPhase.ABORTED) {
+            splitmem.print(info, Abort.told(info));
+            return 0;
+        }
+        if (splitmem.json()) {
+            splitmem.out().println(Json.write(info));
+        }
+        throw new CommandFailedException(Abort.told(info));
     }
 }

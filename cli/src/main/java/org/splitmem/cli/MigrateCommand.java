@@ -167,13 +167,18 @@ final class MigrateCommand implements Callable<Integer> {
         return columns > 0 ? new LiveLine(splitmem.err(), columns) : new PlainLines(splitmem.err(), System::nanoTime);
     }
 
+    private static boolean isSaid(String error, MigrationInfo info) {
+        return String.valueOf(info.reason()).contains(error);
+    }
+
     private int report(Outcome outcome) {
         MigrationInfo info = outcome.info();
         String error = outcome.hypervisorError();
         if (info.phase() == MigrationPhase.ABORTED) {
             throw new CommandFailedException(
                     "migration " + info.id() + " of " + info.name() + " aborted: " + info.reason()
-                            + (error == null ? "" : " (" + error + ")") + "; the VM runs on at " + info.source());
+                            + (error == null || isSaid(error, info) ? "" : " (" + error + ")") + "; the VM runs on at "
+                            + info.source());
         }
         if (!splitmem.json()) {
             splitmem.out().println(ProgressText.summary(info));

@@ -12,14 +12,12 @@ import org.splitmem.cli.migration.MigrationRun;
 
 /** Runs commands in this process. */
 final class Cli {
-    static final MigrationRun.Pace QUICK =
-            new MigrationRun.Pace(Duration.ofMillis(2), Duration.ofSeconds(5), Duration.ofMillis(50));
-
     private final StringWriter out = new StringWriter();
     private final StringWriter err = new StringWriter();
     final FakeHypervisor hypervisor = new FakeHypervisor();
     String input = "";
     int columns;
+    Duration patience = Duration.ofSeconds(5);
     final Map<String, String> environment = new HashMap<>();
 
     int run(String... args) {
@@ -30,7 +28,7 @@ final class Cli {
                         columns,
                         environment,
                         uri -> hypervisor,
-                        QUICK))
+                        new MigrationRun.Pace(Duration.ofMillis(2), patience, Duration.ofMillis(50))))
                 .execute(args);
     }
 

@@ -55,7 +55,7 @@ public final class FakeDaemon implements AutoCloseable {
         return socket;
     }
 
-    /** @param request as in {@code GET /v1/vms} */
+    /** @param request as in {@code GET /v1/vms}, without a query */
     public FakeDaemon on(String request, Function<String, Reply> answer) {
         routes.put(request, answer);
         return this;
@@ -98,7 +98,9 @@ public final class FakeDaemon implements AutoCloseable {
             read += reader.read(body, read, length - read);
         }
         requests.add((route + " " + new String(body)).strip());
-        Reply reply = routes.getOrDefault(route, any -> Reply.error(404, "not-found", "no such thing: " + route))
+        Reply reply = routes.getOrDefault(
+                        route.replaceFirst("\\?.*", ""),
+                        any -> Reply.error(404, "not-found", "no such thing: " + route))
                 .apply(new String(body));
         byte[] bytes = reply.body().getBytes(StandardCharsets.UTF_8);
         write(

@@ -3,7 +3,10 @@ package org.splitmem.cli;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.io.IOException;
+import java.time.Duration;
 import java.util.List;
+import java.util.Queue;
+import java.util.concurrent.ConcurrentLinkedQueue;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -136,6 +139,46 @@ class QueryCommandsTest {
         assertThat(run("split", "vm1", "--sub-host", "h2")).isEqualTo(2);
     }
 
+    private void phasesAfterAbort(MigrationPhase answered, MigrationPhase... later) {
+        Queue<MigrationPhase> left = new ConcurrentLinkedQueue<>(List.of(later));
+        daemon.on("DELETE /v1/migrations/m1", Reply.ok(Infos.migration(answered)))
+                .on(
+                        "GET /v1/migrations/m1",
+                        body -> Reply.ok(
+                                Infos.migration(left.size() > 1 ? left.remove() : left.element(), "asked to")));
+    }
+
+    /** The hypervisor may have moved the VM by then. */
+    @Test
+    void abortSaysWhereTheVmRunsAndFailsIfItHasMoved() {
+        phasesAfterAbort(MigrationPhase.SWITCHOVER, MigrationPhase.SWITCHOVER, MigrationPhase.DONE);
+
+        assertThat(run("abort", "vm1")).isEqualTo(1);
+
+        assertThat(cli.out()).isEmpty();
+        assertThat(cli.err())
+                .isEqualTo("splitmem: migration m1 of vm1 could not be aborted any more: the VM runs at h2\n");
+    }
+
+    @Test
+    void abortWaitsForTheEndOfTheMigration() {
+        phasesAfterAbort(MigrationPhase.PRECOPY, MigrationPhase.PRECOPY, MigrationPhase.ABORTED);
+
+        assertThat(run("abort", "vm1")).isZero();
+
+        assertThat(cli.out()).isEqualTo("migration m1 of vm1 aborted: asked to; the VM runs on at h1\n");
+    }
+
+    @Test
+    void abortDoesNotWaitForEverAndSaysThatItIsNotOver() {
+        cli.patience = Duration.ofMillis(20);
+        phasesAfterAbort(MigrationPhase.SWITCHOVER, MigrationPhase.SWITCHOVER);
+
+        assertThat(run("abort", "vm1")).isEqualTo(1);
+
+        assertThat(cli.err()).contains("is to be aborted, but is still in switchover");
+    }
+
     @Test
     void abortTakesTheNameOfTheVmOrTheId() {
         assertThat(run("abort", "vm1")).isZero();
@@ -143,9 +186,9 @@ class QueryCommandsTest {
         assertThat(run("abort", "vm7")).isEqualTo(1);
 
         assertThat(daemon.requests())
-                .filteredOn("DELETE /v1/migrations/m1"::equals)
+                .filteredOn("DELETE /v1/migrations/m1?reason=aborted+by+the+operator+%28splitmem+abort%29"::equals)
                 .hasSize(2);
-        assertThat(cli.out()).contains("migration m1 of vm1 aborted; the VM runs on at h1");
+        assertThat(cli.out()).contains("migration m1 of vm1 aborted: asked to; the VM runs on at h1");
         assertThat(cli.err()).contains("no migration with the id vm7, nor a running one of a VM vm7");
     }
 

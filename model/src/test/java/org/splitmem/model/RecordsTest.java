@@ -22,6 +22,12 @@ class RecordsTest {
     }
 
     @Test
+    void anyTextCanBeMadeTheReasonOfAnAbort() {
+        assertThat(AbortReason.because(" libvirt:\n\tno  such VM ").text()).isEqualTo("libvirt: no  such VM");
+        assertThat(AbortReason.because("x".repeat(1000)).text()).hasSize(300).endsWith("xx...");
+    }
+
+    @Test
     void aRequestIsWithinItsRanges() {
         assertThatIllegalArgumentException()
                 .isThrownBy(() -> new MigrationRequest(" ", null, List.of(), null, null, null))

@@ -74,7 +74,7 @@ final class AbortTest {
 
             Job.Result result = job.await(LIMIT);
             assertThat(result.exitCode()).isNotZero();
-            assertThat(result.err()).contains("aborted: the VM runs on at h1");
+            assertThat(result.err()).contains("the VM runs on at h1");
         }
         awaitAborted();
         runsOn();

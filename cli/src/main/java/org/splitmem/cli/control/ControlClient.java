@@ -8,6 +8,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
+import org.splitmem.model.AbortReason;
 import org.splitmem.model.BudgetRequest;
 import org.splitmem.model.ErrorBody;
 import org.splitmem.model.FenceRequest;
@@ -98,9 +99,17 @@ public final class ControlClient {
         return ask("GET", "/v1/migrations/" + encode(id), null, MigrationInfo.class);
     }
 
-    /** Gives a migration up; refused with status 409 after handover. */
-    public MigrationInfo abort(String id) {
-        return ask("DELETE", "/v1/migrations/" + encode(id), null, MigrationInfo.class);
+    /**
+     * Has a migration given up, which takes a moment; refused with status 409 after handover. One that is over is answered as it ended.
+     *
+     * @param reason who wants it and why
+     */
+    public MigrationInfo abort(String id, String reason) {
+        return ask(
+                "DELETE",
+                "/v1/migrations/" + encode(id) + AbortReason.because(reason).query(),
+                null,
+                MigrationInfo.class);
     }
 
     /** Lets a migration be ready after its current round; refused with status 409 after handover. */

@@ -28,10 +28,13 @@ public final class MigrationRun {
     /** libvirt is asked so much earlier than it is needed: the hook at the destination holds it for as long as it is too early. */
     private static final double LEAD_SECONDS = 2;
 
+    private static final String INTERRUPTED = "aborted by the operator (splitmem migrate was interrupted)";
+
     private final ControlClient control;
     private final Hypervisor hypervisor;
     private final MigrationDisplay display;
     private final Pace pace;
+    private final Abort abort;
 
     /** What was heard last; null before splitmemd has accepted. */
     private volatile @Nullable MigrationInfo latest;
@@ -61,6 +64,7 @@ public final class MigrationRun {
         this.hypervisor = hypervisor;
         this.display = display;
         this.pace = pace;
+        this.abort = new Abort(control, pace);
     }
 
     /**
@@ -147,28 +151,29 @@ public final class MigrationRun {
         }
         String what = "migration " + info.id() + " of " + info.name();
         try {
-            control.abort(info.id());
+            MigrationInfo aborting = abort.ask(info.id(), INTERRUPTED);
+            if (moving != null && aborting.phase() != MigrationPhase.DONE) {
+                moving.stop();
+            }
+            return Abort.told(abort.awaitEnd(aborting));
         } catch (ControlException e) {
             return what + " goes on without this program: " + e.getMessage();
         } catch (DaemonUnreachableException e) {
             return what + " could not be aborted: " + e.getMessage();
         }
-        if (moving != null) {
-            moving.stop();
-        }
-        return what + " aborted: the VM runs on at " + info.source();
     }
 
     private MigrationInfo abortIfHypervisorFailed(MigrationInfo info) throws InterruptedException {
         if (move == null || abortAsked || !info.phase().canAbort()) {
             return info;
         }
-        if (move.error() == null) {
+        String error = move.error();
+        if (error == null) {
             return info;
         }
         abortAsked = true;
         try {
-            return control.abort(info.id());
+            return abort.ask(info.id(), "aborted by splitmem migrate: " + error);
         } catch (ControlException e) {
             // It has moved on since it was polled: to its end, or past handover.
             return poll(info);

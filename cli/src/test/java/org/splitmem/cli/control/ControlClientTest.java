@@ -62,10 +62,11 @@ class ControlClientTest {
                 .isEqualTo(MigrationPhase.PLANNED);
         assertThat(client.migrations()).isEmpty();
         assertThat(client.migration("m1").phase()).isEqualTo(MigrationPhase.READY);
-        assertThat(client.abort("m1").phase()).isEqualTo(MigrationPhase.ABORTED);
+        assertThat(client.abort("m1", "it is\nenough").phase()).isEqualTo(MigrationPhase.ABORTED);
         assertThat(daemon.requests())
                 .contains(
                         "PUT /v1/vms/vm1/budget {\"bytes\":7}",
+                        "DELETE /v1/migrations/m1?reason=it+is+enough",
                         "POST /v1/vms/vm1/migrations {\"destination\":\"h2\",\"subHosts\":[]}");
     }
 

@@ -179,15 +179,30 @@ class MigrationRunTest {
     void aUserWhoLeavesBeforeHandoverLeavesTheVmWhereItWas() throws Exception {
         hypervisor.takingForEver();
         phases(READY);
-        daemon.on("DELETE /v1/migrations/m1", Reply.ok(Infos.migration(ABORTED)));
+        daemon.on("DELETE /v1/migrations/m1", Reply.ok(Infos.migration(ABORTED, "asked to")));
         var run = run();
         inBackground(run);
         awaitCall();
 
         String told = run.abandon();
 
-        assertThat(told).isEqualTo("migration m1 of vm1 aborted: the VM runs on at h1");
+        assertThat(told).isEqualTo("migration m1 of vm1 aborted: asked to; the VM runs on at h1");
         assertThat(hypervisor.calls()).containsExactly(MIGRATE, "abort " + Infos.UUID);
+    }
+
+    @Test
+    void aUserWhoLeavesAtTheSwitchOverIsToldWhereTheVmRunsThen() throws Exception {
+        hypervisor.takingForEver();
+        phases(READY);
+        daemon.on("DELETE /v1/migrations/m1", body -> {
+            phases(SWITCHOVER, SWITCHOVER, HANDOVER);
+            return Reply.ok(Infos.migration(SWITCHOVER));
+        });
+        var run = run();
+        inBackground(run);
+        awaitCall();
+
+        assertThat(run.abandon()).isEqualTo("migration m1 of vm1 could not be aborted any more: the VM runs at h2");
     }
 
     @Test
@@ -210,7 +225,7 @@ class MigrationRunTest {
             await(answer);
             return Reply.ok(Infos.migration(PLANNED));
         });
-        daemon.on("DELETE /v1/migrations/m1", Reply.ok(Infos.migration(ABORTED)));
+        daemon.on("DELETE /v1/migrations/m1", Reply.ok(Infos.migration(ABORTED, "asked to")));
         phases(PLANNED);
         var run = run();
         inBackground(run);
@@ -219,7 +234,7 @@ class MigrationRunTest {
         var told = CompletableFuture.supplyAsync(() -> abandon(run));
         answer.countDown();
 
-        assertThat(told.get()).isEqualTo("migration m1 of vm1 aborted: the VM runs on at h1");
+        assertThat(told.get()).isEqualTo("migration m1 of vm1 aborted: asked to; the VM runs on at h1");
     }
 
     private static String abandon(MigrationRun run) {

@@ -1,6 +1,7 @@
 package org.splitmem.memory.control;
 
 import java.util.List;
+import java.util.Optional;
 import org.eclipse.jetty.server.Request;
 import org.splitmem.model.InvalidJsonException;
 import org.splitmem.model.Json;
@@ -45,11 +46,14 @@ final class Call {
 
     /** @throws ApiException 400 if the query lacks it */
     String query(String name) throws ApiException {
-        String value = Request.extractQueryParameters(request).getValue(name);
-        if (value == null || value.isEmpty()) {
-            throw new ApiException(400, "parameter-missing", "the query parameter " + name + " is missing");
-        }
-        return value;
+        return optionalQuery(name)
+                .filter(value -> !value.isEmpty())
+                .orElseThrow(() ->
+                        new ApiException(400, "parameter-missing", "the query parameter " + name + " is missing"));
+    }
+
+    Optional<String> optionalQuery(String name) {
+        return Optional.ofNullable(Request.extractQueryParameters(request).getValue(name));
     }
 
     byte[] body() {

@@ -21,6 +21,7 @@ import org.splitmem.memory.vm.Vm;
 import org.splitmem.memory.vm.VmRecord;
 import org.splitmem.memory.vm.VmRegistry;
 import org.splitmem.memory.wire.FrameSocket;
+import org.splitmem.model.AbortReason;
 import org.splitmem.model.BudgetRequest;
 import org.splitmem.model.FenceRequest;
 import org.splitmem.model.HostInfo;
@@ -35,7 +36,8 @@ final class Endpoints {
     /** How long a question for readiness may wait: shorter than who asks, and a hung peer of theirs, is waited for. */
     private static final long READY_WAIT_NS = 5_000_000_000L;
 
-    private static final String OPERATOR = "aborted by the operator";
+    /** Of who does not say why. */
+    private static final String NO_REASON = "aborted by a request to splitmemd's API";
 
     private final DaemonConfig config;
     private final VmRegistry vms;
@@ -313,7 +315,7 @@ final class Endpoints {
         }
         try {
             if (call.is("DELETE", "migrations", "*")) {
-                return Answer.json(migrations.abort(call.segment(1), OPERATOR));
+                return Answer.json(migrations.abort(call.segment(1), abortReason(call)));
             }
             if (call.is("POST", "migrations", "*", "complete")) {
                 return Answer.json(migrations.complete(call.segment(1)));
@@ -322,6 +324,15 @@ final class Endpoints {
             throw ApiException.of(e);
         }
         throw unknown(call);
+    }
+
+    private static String abortReason(Call call) throws ApiException {
+        Optional<String> given = call.optionalQuery(AbortReason.PARAMETER);
+        try {
+            return given.isEmpty() ? NO_REASON : new AbortReason(given.get()).text();
+        } catch (IllegalArgumentException e) {
+            throw new ApiException(400, "invalid-reason", String.valueOf(e.getMessage()));
+        }
     }
 
     // ---- what hosts ask of each other

@@ -170,6 +170,7 @@ public final class MigrationService implements ConnectionResolver {
         if (running == null) {
             return known;
         }
+        log.info("vm={} migration={} is to end: {}", known.vm(), id, reason);
         if (!running.abort(reason) && !running.phase().isOver()) { // it may have ended just now
             throw handedOver(known);
         }

@@ -139,6 +139,14 @@ class ControlServerTest {
     }
 
     @Test
+    void theReasonOfAnAbortIsOneLineOfBoundedLength() throws Exception {
+        for (String reason : List.of("", "+", "a%0Ab", "x".repeat(301))) {
+            assertError(ask("DELETE", "/v1/migrations/none?reason=" + reason, ""), 400, "invalid-reason");
+        }
+        assertError(ask("DELETE", "/v1/migrations/none?reason=it+is+enough", ""), 404, "migration-not-found");
+    }
+
+    @Test
     void aBodyThatIsNotUnderstoodIsRefused() throws Exception {
         vms.prepare(TestVms.record("db1", VmRecord.Phase.LOCAL, 1 << 20));
         for (String body : List.of(

@@ -21,6 +21,7 @@ import org.splitmem.bridge.http.Answer;
 import org.splitmem.bridge.http.Caller;
 import org.splitmem.bridge.http.ServiceException;
 import org.splitmem.bridge.http.ServiceException.Kind;
+import org.splitmem.model.AbortReason;
 import org.splitmem.model.FenceRequest;
 import org.splitmem.model.FenceResult;
 import org.splitmem.model.HostInfo;
@@ -193,9 +194,20 @@ public final class Daemons implements AutoCloseable {
         return present(answer, read(answer, MIGRATIONS));
     }
 
-    /** @throws ServiceException of kind CONFLICT if the guest runs at the destination already */
-    public void abort(String source, String id) throws ServiceException {
-        call(source, "DELETE", "/v1/migrations/" + id, null).orThrow().json();
+    /**
+     * Has a migration given up.
+     *
+     * @param reason who wants it and why; becomes the migration's own
+     * @throws ServiceException of kind CONFLICT if the guest runs at the destination already
+     */
+    public void abort(String source, String id, String reason) throws ServiceException {
+        call(
+                        source,
+                        "DELETE",
+                        "/v1/migrations/" + id + AbortReason.because(reason).query(),
+                        null)
+                .orThrow()
+                .json();
     }
 
     /** No more rounds: ready now. */

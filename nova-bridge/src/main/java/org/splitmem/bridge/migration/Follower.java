@@ -48,6 +48,7 @@ public final class Follower {
     private static final Set<ServiceException.Kind> NO_ANSWER = EnumSet.of(
             ServiceException.Kind.UNREACHABLE, ServiceException.Kind.TIMEOUT, ServiceException.Kind.TRUNCATED);
 
+    static final String ABORT_ASKED = "aborted by a request to nova-bridge";
     static final String NOT_STARTED = "aborted before it was started";
 
     private final MigrationStore store;
@@ -182,7 +183,7 @@ public final class Follower {
             complete(migration, info.reason());
         }
         if (migration.abortAsked() && info.phase().canAbort()) {
-            daemons.abort(migration.source(), info.id());
+            daemons.abort(migration.source(), info.id(), ABORT_ASKED);
         }
     }
 

@@ -350,13 +350,18 @@ public final class MigrationService {
             return; // the follower tells the daemon as soon as it is found there
         }
         try {
-            daemons.abort(migration.source(), migration.daemonId());
+            daemons.abort(migration.source(), migration.daemonId(), Follower.ABORT_ASKED + ofRequest());
         } catch (ServiceException e) {
             if (e.kind() == ServiceException.Kind.CONFLICT) {
                 throw new RefusedException(Kind.CONFLICT, "handed-over", e.text());
             }
             store.note(migration.id(), "to be aborted as soon as possible: " + e.text());
         }
+    }
+
+    private static String ofRequest() {
+        String id = Caller.requestId();
+        return id == null ? "" : " (request " + id + ")";
     }
 
     /** No more rounds: the rest is sent while the VM stands still, or after the handover. */

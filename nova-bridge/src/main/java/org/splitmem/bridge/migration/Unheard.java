@@ -65,7 +65,7 @@ final class Unheard {
         }
         Optional<MigrationInfo> found = atSource(migration);
         if (found.isPresent() && found.get().phase().canAbort()) {
-            daemons.abort(migration.source(), found.get().id());
+            daemons.abort(migration.source(), found.get().id(), "given up by nova-bridge: " + migration.reason());
         }
         return found.isEmpty() || found.get().phase().isOver();
     }

@@ -64,7 +64,7 @@ class BadDaemonsTest {
         MIGRATE(
                 "POST /v1/vms/" + VM + "/migrations",
                 d -> d.migrate("h1", VM, new MigrationRequest("h2", 1L, List.of(), null, null, Handover.HYBRID))),
-        ABORT("DELETE /v1/migrations/m1", d -> d.abort("h1", "m1")),
+        ABORT("DELETE /v1/migrations/m1", d -> d.abort("h1", "m1", "the test is over")),
         COMPLETE("POST /v1/migrations/m1/complete", d -> d.complete("h1", "m1")),
         SPLIT("POST /v1/vms/" + VM + "/split", d -> d.split("h1", VM, "db1", 2, 1, List.of())),
         TAKE_BACK("DELETE /v1/vms/" + VM + "/split", d -> d.takeBackSplit("h1", VM));

@@ -7,6 +7,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.UUID;
+import org.glassfish.grizzly.http.Method;
 import org.glassfish.grizzly.http.server.HttpHandler;
 import org.glassfish.grizzly.http.server.HttpServer;
 import org.glassfish.grizzly.http.server.NetworkListener;
@@ -75,8 +76,9 @@ public final class FakeHosts implements AutoCloseable {
         return new HttpHandler() {
             @Override
             public void service(Request request, Response response) throws Exception {
-                String body =
-                        new String(request.getInputStream().readAllBytes(), java.nio.charset.StandardCharsets.UTF_8);
+                String body = request.getMethod() == Method.DELETE
+                        ? String.valueOf(request.getParameter("reason"))
+                        : new String(request.getInputStream().readAllBytes(), java.nio.charset.StandardCharsets.UTF_8);
                 answer(name, request, response, body);
             }
         };
@@ -321,7 +323,7 @@ public final class FakeHosts implements AutoCloseable {
                         .filter(m -> m.id().equals(parts[2]))
                         .findFirst()
                         .orElse(null));
-            case "DELETE migrations *" -> abort(name);
+            case "DELETE migrations *" -> abort(name, body);
             case "POST migrations complete" -> {
                 completed.merge(name, 1, Integer::sum);
                 yield Map.of();
@@ -379,13 +381,13 @@ public final class FakeHosts implements AutoCloseable {
         return info;
     }
 
-    private Object abort(String name) {
+    private Object abort(String name, String reason) {
         List<MigrationInfo> all = host(name).migrations;
         MigrationInfo last = all.get(all.size() - 1);
         if (!last.phase().canAbort()) {
             return ErrorBody.of("handed-over", "the guest runs at " + last.destination());
         }
-        phase(name, MigrationPhase.ABORTED, "aborted by the operator");
+        phase(name, MigrationPhase.ABORTED, reason);
         return Map.of();
     }
 }

@@ -303,6 +303,7 @@ class MigrationServiceTest {
         bridge.follower.step();
 
         assertThat(status(migration)).isEqualTo(Status.ABORTED);
+        assertThat(bridge.migrations.find(migration.id()).reason()).isEqualTo("aborted by a request to nova-bridge");
         assertThat(cloud.booked()).isEqualTo(SOURCE);
     }
 

@@ -1,0 +1,36 @@
+package org.splitmem.model;
+
+import java.net.URLEncoder;
+import java.nio.charset.StandardCharsets;
+
+/**
+ * Who wants a migration to end, and why. It becomes the migration's own reason.
+ *
+ * @param text one line of at most {@link #LONGEST} characters
+ */
+public record AbortReason(String text) {
+    public static final int LONGEST = 300;
+    /** Of the query parameter. */
+    public static final String PARAMETER = "reason";
+
+    public AbortReason {
+        Require.text(PARAMETER, text);
+        if (text.length() > LONGEST) {
+            throw new IllegalArgumentException("reason must have at most " + LONGEST + " characters: " + text.length());
+        }
+        if (text.chars().anyMatch(Character::isISOControl)) {
+            throw new IllegalArgumentException("reason must be one line of text");
+        }
+    }
+
+    /** Any text, made to fit. */
+    public static AbortReason because(String text) {
+        String line = text.replaceAll("\\p{Cntrl}+", " ").strip();
+        return new AbortReason(line.length() > LONGEST ? line.substring(0, LONGEST - 3) + "..." : line);
+    }
+
+    /** As a URL has it. */
+    public String query() {
+        return "?" + PARAMETER + "=" + URLEncoder.encode(text, StandardCharsets.UTF_8);
+    }
+}
