@@ -23,6 +23,7 @@ import org.splitmem.memory.vm.VmRegistry;
 import org.splitmem.memory.wire.FrameSocket;
 import org.splitmem.model.AbortReason;
 import org.splitmem.model.BudgetRequest;
+import org.splitmem.model.ControlAddress;
 import org.splitmem.model.FenceRequest;
 import org.splitmem.model.HostInfo;
 import org.splitmem.model.HostStatus;
@@ -98,6 +99,9 @@ final class Endpoints {
         if (call.is("GET", "host")) {
             return Answer.json(info());
         }
+        if (call.is("GET", "host", "address")) {
+            return Answer.json(address());
+        }
         if (call.is("GET", "hosts")) {
             return Answer.json(statuses());
         }
@@ -120,6 +124,12 @@ final class Endpoints {
                 config.failureDomain().isEmpty() ? null : config.failureDomain(),
                 facts.linkBytesPerSecond(config.controlAddress()),
                 facts.loadPercent());
+    }
+
+    private ControlAddress address() {
+        String address = config.controlAddress();
+        return new ControlAddress(
+                config.hostName(), address.isEmpty() ? null : address, config.controlPort(), config.dataPort());
     }
 
     /** Asks all peers at once: one that does not answer costs its time limit, not the sum of all. */

@@ -25,6 +25,7 @@ import org.splitmem.memory.testing.Ports;
 import org.splitmem.memory.vm.TestVms;
 import org.splitmem.memory.vm.VmRecord;
 import org.splitmem.memory.vm.VmRegistry;
+import org.splitmem.model.ControlAddress;
 import org.splitmem.model.ErrorBody;
 import org.splitmem.model.HostInfo;
 import org.splitmem.model.Json;
@@ -112,6 +113,15 @@ class ControlServerTest {
         assertThat(info.protocol()).isEqualTo(1);
         assertThat(info.lendLimitBytes()).isEqualTo(1L << 30);
         assertThat(info.vms()).isZero();
+    }
+
+    @Test
+    void theHostTellsWhereItIsReached() throws Exception {
+        HttpResponse<String> answer = get("/v1/host/address");
+
+        assertThat(answer.statusCode()).as(answer.body()).isEqualTo(200);
+        assertThat(Json.read(answer.body().getBytes(StandardCharsets.UTF_8), ControlAddress.class))
+                .isEqualTo(new ControlAddress("h1", "127.0.0.1", config.controlPort(), config.dataPort()));
     }
 
     @Test
