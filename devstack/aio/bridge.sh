@@ -10,13 +10,10 @@ bridge_service() { if (($1 == 1)); then echo nova-bridge; else echo "nova-bridge
 bridge_port() { printf '%s\n' $((BRIDGE_PORT + $1 - 1)); }                                  # NUMBER
 
 bridge_config() { # NUMBER
-  local name hosts=""
-  for name in $(known_hosts); do hosts+="${hosts:+, }$name@$(host_address "$name")"; done
   cat <<EOF
 bridge.name = bridge$1
 http.address = $CONTROLLER_ADDRESS
 http.port = $(bridge_port "$1")
-hosts = $hosts
 cluster.key-file = $KEY_FILE
 keystone.url = http://$CONTROLLER_ADDRESS:5000
 keystone.user = nova-bridge
@@ -49,7 +46,7 @@ bridge_is_ready() { # NUMBER
   [[ $( (in_host "$CONTROLLER" curl -sf --max-time 5 "http://$CONTROLLER_ADDRESS:$(bridge_port "$1")/readyz")) == ok ]]
 }
 
-# A new distribution, or other hosts, are of use to a bridge only when it starts.
+# A new distribution is of use to a bridge only when it starts. Hosts register while it runs.
 renew_bridge() {
   local seen=$STATE/bridge/seen now
   configure_bridge 1

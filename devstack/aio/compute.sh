@@ -86,10 +86,19 @@ computes_are_up() {
   [[ $up == "$(known_hosts | wc -l)" ]]
 }
 
+# Each nova-compute tells the bridge where its splitmemd is.
+hosts_are_registered() {
+  local token
+  token=$(openstack_client token issue -f value -c id 2>/dev/null) || return 1
+  [[ $( (in_host "$CONTROLLER" curl -sS -H "X-Auth-Token: $token" "http://$CONTROLLER_ADDRESS:$BRIDGE_PORT/v1/hosts") |
+    jq '[.hosts[] | select(.registered_at and .reachable)] | length') == "$(known_hosts | wc -l)" ]]
+}
+
 # A new host has to be mapped to its cell before it gets servers.
 await_computes() {
   local name service
   wait_for 180 "nova-compute on all hosts (logs: $LOGS/host*/nova-compute.log)" computes_are_up || die "not all computes came up"
+  wait_for 120 "all hosts to register with nova-bridge" hosts_are_registered || die "not all hosts are registered with nova-bridge"
   nova_manage cell_v2 discover_hosts
   for name in $(known_hosts); do
     for service in nova-compute sshd; do

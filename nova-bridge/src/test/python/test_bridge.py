@@ -244,3 +244,40 @@ def test_an_older_bridge_gets_the_plan_without_it(remote, bridge_service, server
     with pytest.raises(client.ClientError, match='unknown field'):
         remote.plan(server, 'host1', 'host2', 'a-migration')
     assert ['nova_migration_uuid' in body for _, _, body, _ in bridge_service.requests] == [True, False]
+
+
+ADDRESS = {'name': 'host1', 'address': '10.78.0.1', 'controlPort': 7779, 'dataPort': 7780}
+
+
+def test_the_host_is_registered_where_its_splitmemd_says_that_it_is(remote, bridge_service, daemon_service):
+    daemon_service.answers['GET', '/v1/host/address'] = (200, ADDRESS)
+    bridge_service.answers['PUT', '/v1/hosts/host1'] = (204, None)
+    remote.register('host1', 'host1.example.org')
+    assert bridge_service.requests[0][2] == {
+        'hypervisor_hostname': 'host1.example.org', 'control_address': '10.78.0.1', 'control_port': 7779, 'data_port': 7780}
+
+
+@pytest.mark.parametrize('answer, words', [
+    ((200, dict(ADDRESS, name='node7')), 'host.name of splitmem.conf'),
+    ((200, {key: value for key, value in ADDRESS.items() if key != 'address'}), 'control.address of splitmem.conf'),
+    ((200, {}), 'something else than its address'), ((200, []), 'something else than its address'),
+    ((404, {'error': {'code': 'not-found', 'message': 'an older splitmemd'}}), 'an older splitmemd')])
+def test_what_is_no_address_of_this_host_is_not_registered(remote, bridge_service, daemon_service, answer, words):
+    daemon_service.answers['GET', '/v1/host/address'] = answer
+    with pytest.raises(client.ClientError, match=words):
+        remote.register('host1', 'host1.example.org')
+    assert bridge_service.requests == []
+
+
+def test_a_registration_that_is_refused_is_told(remote, bridge_service, daemon_service):
+    daemon_service.answers['GET', '/v1/host/address'] = (200, ADDRESS)
+    bridge_service.answers['PUT', '/v1/hosts/host1'] = (403, {'error': {'message': 'not you', 'reason': 'forbidden'}})
+    with pytest.raises(client.ClientError, match='not you'):
+        remote.register('host1', 'host1.example.org')
+
+
+def test_a_registration_without_an_answer_is_told(remote, bridge_service, daemon_service):
+    daemon_service.answers['GET', '/v1/host/address'] = (200, ADDRESS)
+    bridge_service.stop()
+    with pytest.raises(client.Unavailable):
+        remote.register('host1', 'host1.example.org')

@@ -113,3 +113,8 @@ def test_a_server_whose_host_is_dead_gets_back_what_it_had_elsewhere(local, daem
     local.place(server, 'host1')
     local.place(server, 'host1', evacuated_from='host2')
     assert [request[2] for request in daemon_service.requests] == [{'host': 'host2', 'vm': UUID}]
+
+
+def test_alone_it_registers_with_nobody(local, daemon_service):
+    local.register('host1', 'host1.example.org')
+    assert daemon_service.requests == []

@@ -303,3 +303,26 @@ def test_a_restarted_compute_gives_up_what_nova_has_forgotten(ours):
     with stock_call('init_host') as called:
         ours.init_host('host2')
     assert called.called
+
+
+def test_the_host_registers_when_nova_compute_starts_and_with_every_look_at_its_resources(ours):
+    ours._splitmem.running.return_value = []
+    ours._host.get_hostname.return_value = 'host2.example.org'
+    with stock_call('init_host'):
+        ours.init_host('host2')
+    ours._splitmem.register.assert_called_once_with('host2', 'host2.example.org')
+    with stock_call('get_available_resource', {'vcpus': 4}) as called:
+        assert ours.get_available_resource('node2') == {'vcpus': 4}
+    called.assert_called_once_with(ours, 'node2')
+    ours._splitmem.register.assert_called_with('host2', 'node2')
+
+
+@pytest.mark.parametrize('error', [client.Unavailable('away'), client.ClientError('forbidden', 403)])
+def test_nova_works_on_while_the_bridge_takes_no_registration(ours, error):
+    ours._splitmem.running.return_value = []
+    ours._splitmem.register.side_effect = error
+    with stock_call('init_host') as called:
+        ours.init_host('host2')
+    assert called.called
+    with stock_call('get_available_resource', {'vcpus': 4}):
+        assert ours.get_available_resource('node2') == {'vcpus': 4}

@@ -2,6 +2,7 @@
 import dataclasses
 import logging
 import time
+from urllib import parse
 
 from keystoneauth1 import exceptions as ks_exceptions
 from keystoneauth1 import loading as ks_loading
@@ -29,6 +30,17 @@ class BridgeClient(client.Client):
         self._conf = conf
         self._daemon = daemon.DaemonClient(conf.splitmem)
         self._adapter = None
+
+    def register(self, host, hypervisor):
+        at = self._daemon.address()
+        if at.name != host:
+            raise client.ClientError('splitmemd calls this host %s, and nova-compute calls it %s: host.name of splitmem.conf has to be'
+                                     ' [DEFAULT]host of nova.conf' % (at.name, host))
+        if not at.address:
+            raise client.ClientError('control.address of splitmem.conf is not set: no other host can reach this one')
+        self._ask('PUT', '/v1/hosts/%s' % parse.quote(host, safe=''), {
+            'hypervisor_hostname': hypervisor, 'control_address': at.address, 'control_port': at.control_port,
+            'data_port': at.data_port}, timeout=self._conf.splitmem.poll_timeout)
 
     def plan(self, server, source, destination, migration_uuid=''):
         body = dict(_described(server), source=source, destination=destination)

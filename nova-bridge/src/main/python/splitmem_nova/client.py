@@ -64,6 +64,14 @@ class Migration:
 class Client:
     """All methods raise :class:`ClientError`, and its subclass :class:`Unavailable`. They block, and may be used by any thread."""
 
+    def register(self, host, hypervisor):
+        """Says where splitmemd of this host is. Said again and again, as it may have been forgotten.
+
+        :param host: of the compute service
+        :param hypervisor: its hypervisor_hostname
+        """
+        raise NotImplementedError
+
     def plan(self, server, source, destination, migration_uuid=''):
         """Chooses sub-hosts and books their memory; a plan for the same migration is renewed. -> Migration
 

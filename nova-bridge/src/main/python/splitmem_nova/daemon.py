@@ -1,10 +1,15 @@
 """splitmemd of this host, over its Unix socket (docs/API.md)."""
+import collections
 import http.client
 import json
 import socket
 
 from splitmem_nova import client
 from splitmem_nova import request_ids
+
+
+# Without an address it serves its host alone.
+Address = collections.namedtuple('Address', 'name address control_port data_port')
 
 
 class _UnixConnection(http.client.HTTPConnection):
@@ -26,6 +31,17 @@ class DaemonClient(client.Client):
 
     def __init__(self, conf):
         self._conf = conf
+
+    def register(self, host, hypervisor):
+        """With nobody: sub-hosts are those of the configuration."""
+
+    def address(self):
+        """-> Address, where others reach it"""
+        answer = self._ask('GET', '/v1/host/address')
+        try:
+            return Address(answer['name'], answer.get('address'), answer['controlPort'], answer['dataPort'])
+        except (KeyError, TypeError, AttributeError) as e:
+            raise client.Unavailable('splitmemd answered with something else than its address: %.200s' % answer) from e
 
     def plan(self, server, source, destination, migration_uuid=''):
         if self._needs_sub_hosts(server) and not self._sub_hosts(source, destination):

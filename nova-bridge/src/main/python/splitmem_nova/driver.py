@@ -55,6 +55,7 @@ class SplitMemLibvirtDriver(driver.LibvirtDriver):
         overrides.check(SplitMemLibvirtDriver)
         novaconf.check(CONF)
         super().init_host(host)
+        self._register(self.get_available_nodes()[0])  # guests that are resumed next are placed
         try:
             running = self._splitmem.running(host)
         except client.ClientError as e:
@@ -63,6 +64,18 @@ class SplitMemLibvirtDriver(driver.LibvirtDriver):
         for migration in running:
             if migration.phase in (client.PLANNED, client.PRECOPY, client.READY):
                 self._abort_forgotten(migration)
+
+    def get_available_resource(self, nodename):
+        """Asked by Nova when it starts, and every minute: so long a bridge whose database was lost does not know of this host."""
+        resources = super().get_available_resource(nodename)
+        self._register(nodename)
+        return resources
+
+    def _register(self, hypervisor):
+        try:
+            self._splitmem.register(CONF.host, hypervisor)
+        except client.ClientError as e:
+            LOG.warning('splitmem: nova-bridge may not know where splitmemd of this host is: %s', e)
 
     def _abort_forgotten(self, migration):
         LOG.warning('splitmem: migration %s of %s was under way when nova-compute ended: aborting it',

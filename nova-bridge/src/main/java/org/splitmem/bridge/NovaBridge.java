@@ -36,11 +36,13 @@ import org.splitmem.bridge.placement.PlacementClient;
 import org.splitmem.bridge.policy.Policy;
 import org.splitmem.bridge.policy.PolicyException;
 import org.splitmem.bridge.policy.PolicyFile;
+import org.splitmem.bridge.registry.HostRegistry;
 import org.splitmem.bridge.rest.ApiServer;
 import org.splitmem.bridge.rest.BridgeMetrics;
 import org.splitmem.bridge.rules.RulesReader;
 import org.splitmem.bridge.store.Database;
 import org.splitmem.bridge.store.EventStore;
+import org.splitmem.bridge.store.HostStore;
 import org.splitmem.bridge.store.MigrationStore;
 import org.splitmem.bridge.store.StoreException;
 import org.splitmem.bridge.store.VmStore;
@@ -94,9 +96,6 @@ public final class NovaBridge implements Callable<Integer> {
     public Integer call() throws InterruptedException {
         try {
             BridgeConfig config = BridgeConfig.load(configFile);
-            if (config.hosts().isEmpty()) {
-                throw new ConfigException(configFile + ": hosts is not set: nova-bridge would know of no splitmemd");
-            }
             config.keystoneWithPassword();
             config.clusterKey();
             config.databasePassword();
@@ -123,9 +122,22 @@ public final class NovaBridge implements Callable<Integer> {
 
     private static void run(BridgeConfig config) throws ConfigException, IOException, InterruptedException {
         log.info("nova-bridge {} starts with {}", config.name(), config.effective());
+        ScheduledExecutorService loops = Executors.newScheduledThreadPool(LOOPS, task -> new Thread(task, "loop"));
+        try (Database database = database(config)) {
+            serve(config, database, loops);
+        } finally {
+            loops.shutdownNow();
+            log.info("nova-bridge ended");
+            ENDED.countDown();
+        }
+    }
+
+    private static void serve(BridgeConfig config, Database database, ScheduledExecutorService loops)
+            throws ConfigException, IOException, InterruptedException {
         Clock clock = Clock.systemUTC();
         OwnToken token = new OwnToken(config.keystoneWithPassword(), config.endpoints(), clock);
-        PlacementClient placement = new PlacementClient(token, config.placementTimeout());
+        HostRegistry hosts = new HostRegistry(config.hosts(), config.hostNetworks(), new HostStore(database), clock);
+        PlacementClient placement = new PlacementClient(token, config.placementTimeout(), hosts);
         RulesReader rules = new RulesReader(
                 new NovaClient(token, config.nova().limit()),
                 placement,
@@ -133,12 +145,10 @@ public final class NovaBridge implements Callable<Integer> {
                 config.nova().defaultZone());
         Bookings bookings = new Bookings(placement);
         PrometheusMeterRegistry registry = new PrometheusMeterRegistry(PrometheusConfig.DEFAULT);
-        ScheduledExecutorService loops = Executors.newScheduledThreadPool(LOOPS, task -> new Thread(task, "loop"));
-        try (Database database = database(config);
-                EventHistory history = new EventHistory(
+        try (EventHistory history = new EventHistory(
                         new EventStore(database), config.events().keep(), clock);
                 EventFeed events = events(config, history, registry, clock);
-                Daemons daemons = new Daemons(config.hosts(), config.clusterKey(), config.daemonTimeout())) {
+                Daemons daemons = new Daemons(hosts, config.clusterKey(), config.daemonTimeout())) {
             BridgeMetrics metrics = new BridgeMetrics(registry, events.telemetry());
             metrics.watch(history);
             MigrationStore store = new MigrationStore(
@@ -153,7 +163,7 @@ public final class NovaBridge implements Callable<Integer> {
             Reconciler reconciler = new Reconciler(placement, bookings, daemons, store, vms, metrics, clock);
             TokenValidator tokens = tokens(config, token, clock);
             ApiServer.Parts parts = new ApiServer.Parts(
-                    migrations, placements, daemons, vms, new EventStore(database), placement, metrics, () -> {
+                    migrations, placements, daemons, hosts, vms, new EventStore(database), placement, metrics, () -> {
                         database.check();
                         placement.check();
                         rules.check();
@@ -175,10 +185,6 @@ public final class NovaBridge implements Callable<Integer> {
                 log.info("nova-bridge ends");
             }
             end(loops);
-        } finally {
-            loops.shutdownNow();
-            log.info("nova-bridge ended");
-            ENDED.countDown();
         }
     }
 

@@ -72,14 +72,14 @@ public final class BookingsBenchmark {
         try (FakePlacement fake = new FakePlacement()) {
             fake.collisions(COLLISIONS_PERCENT);
             fake.host("h1", 60_000, true).host("h2", 60_000, true).host("h3", 30_000, true);
-            run(new PlacementClient(new FixedCredentials(fake.url()), Duration.ofSeconds(60)), rounds, count);
+            run(new PlacementClient(new FixedCredentials(fake.url()), Duration.ofSeconds(60), Map::of), rounds, count);
         }
     }
 
     private static PlacementClient ofCloud(Path file) throws ConfigException {
         BridgeConfig config = BridgeConfig.load(file);
         OwnToken token = new OwnToken(config.keystoneWithPassword(), config.endpoints(), Clock.systemUTC());
-        return new PlacementClient(token, config.placementTimeout());
+        return new PlacementClient(token, config.placementTimeout(), Map::of);
     }
 
     private static void run(PlacementClient placement, int rounds, int count) throws Exception {

@@ -15,6 +15,7 @@ import java.util.Properties;
 import java.util.Set;
 import java.util.TreeMap;
 import org.splitmem.bridge.daemon.HostAddress;
+import org.splitmem.bridge.gate.AddressRange;
 import org.splitmem.bridge.gate.GateServer;
 import org.splitmem.bridge.keystone.KeystoneConfig;
 import org.splitmem.bridge.policy.PolicyException;
@@ -27,6 +28,8 @@ import org.splitmem.model.config.Settings;
  * All settings of nova-bridge; conf/nova-bridge.conf explains each.
  *
  * @param name of this bridge, different from all others'
+ * @param hosts that need not, or cannot, register
+ * @param hostNetworks in which hosts may register; empty: in any
  * @param passwordFile of the Keystone user
  * @param placementUrl empty: as in Keystone's catalog
  * @param effective every key with the value in force
@@ -35,6 +38,7 @@ public record BridgeConfig(
         String name,
         GateServer.Settings http,
         List<HostAddress> hosts,
+        List<AddressRange> hostNetworks,
         Path clusterKeyFile,
         Duration daemonTimeout,
         KeystoneConfig keystone,
@@ -108,6 +112,7 @@ public record BridgeConfig(
 
     public BridgeConfig {
         hosts = List.copyOf(hosts);
+        hostNetworks = List.copyOf(hostNetworks);
         effective = Map.copyOf(effective);
     }
 
@@ -125,6 +130,7 @@ public record BridgeConfig(
                 s.text("bridge.name", hostName()),
                 HttpSettings.from(s),
                 hosts(s),
+                HttpSettings.ranges(s, "hosts.networks"),
                 s.path("cluster.key-file", "/etc/splitmem/cluster.key"),
                 millis(s, "daemon.timeout-ms", 10_000),
                 keystone(s),
@@ -164,6 +170,7 @@ public record BridgeConfig(
                 name,
                 http,
                 hosts,
+                hostNetworks,
                 clusterKeyFile,
                 daemonTimeout,
                 keystone,

@@ -19,7 +19,7 @@ final class HttpSettings {
                 s.text("http.address", "0.0.0.0"),
                 s.integer("http.port", 8790, 1, 65_535),
                 adminPort == 0 ? null : Integer.valueOf(adminPort),
-                proxies(s),
+                ranges(s, "http.proxies"),
                 new Limits(
                         seconds(s, "http.idle-timeout-s", Limits.DEFAULT.idle()),
                         seconds(s, "http.body-timeout-s", Limits.DEFAULT.body()),
@@ -34,13 +34,14 @@ final class HttpSettings {
         return Duration.ofSeconds(s.integer(key, (int) otherwise.toSeconds(), 1, 600));
     }
 
-    private static List<AddressRange> proxies(Settings s) throws ConfigException {
+    /** Empty by default. */
+    static List<AddressRange> ranges(Settings s, String key) throws ConfigException {
         List<AddressRange> ranges = new ArrayList<>();
-        for (String item : s.list("http.proxies", "")) {
+        for (String item : s.list(key, "")) {
             try {
                 ranges.add(AddressRange.parse(item));
             } catch (IllegalArgumentException e) {
-                throw s.wrong("http.proxies", item, "a list of addresses, or of ranges as 10.0.0.0/8");
+                throw s.wrong(key, item, "a list of addresses, or of ranges as 10.0.0.0/8");
             }
         }
         return ranges;

@@ -10,7 +10,6 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.TreeMap;
 import java.util.UUID;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutorService;
@@ -34,6 +33,10 @@ import org.splitmem.model.VmInfo;
 
 /** The control APIs of all hosts. Any thread; every call is bounded in time. */
 public final class Daemons implements AutoCloseable {
+    /** What is wrong with a host that no address is known of. */
+    public static final String NOT_REGISTERED =
+            "has not registered: its nova-compute, with the driver of splitmem, does so when it starts";
+
     private static final int AT_ONCE = 32;
 
     private static final String UUID_FORM = "[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}";
@@ -53,20 +56,20 @@ public final class Daemons implements AutoCloseable {
 
     private static final Map<Kind, String> REMEDIES = Map.of(
             Kind.UNAUTHORIZED, "has the host the same cluster key as nova-bridge? See cluster.key-file of both",
-            Kind.NOT_FOUND, "is the address in hosts of nova-bridge.conf that of its splitmemd?",
-            Kind.REDIRECTED, "is the address in hosts of nova-bridge.conf that of its splitmemd?",
+            Kind.NOT_FOUND, "is the address that GET /v1/hosts shows that of its splitmemd?",
+            Kind.REDIRECTED, "is the address that GET /v1/hosts shows that of its splitmemd?",
             Kind.TIMEOUT, "is the host overloaded, or cut off? The limit is daemon.timeout-ms",
             Kind.MALFORMED, "is it a splitmemd, of a version that goes with nova-bridge?");
 
-    private final Map<String, HostAddress> hosts = new TreeMap<>();
+    private final Directory directory;
     private final Map<String, String> headers;
     private final Caller caller;
     private final SlowHosts slow = new SlowHosts(System::nanoTime);
     private final ExecutorService threads;
 
     /** @param key of the cluster */
-    public Daemons(List<HostAddress> hosts, String key, Duration limit) {
-        hosts.forEach(host -> this.hosts.put(host.name(), host));
+    public Daemons(Directory directory, String key, Duration limit) {
+        this.directory = directory;
         this.headers = Map.of("Authorization", "Bearer " + key);
         this.caller = new Caller("splitmemd", limit, REMEDIES);
         this.threads = Executors.newFixedThreadPool(AT_ONCE, task -> {
@@ -76,14 +79,6 @@ public final class Daemons implements AutoCloseable {
         });
     }
 
-    public List<HostAddress> hosts() {
-        return List.copyOf(hosts.values());
-    }
-
-    public boolean knows(String host) {
-        return hosts.containsKey(host);
-    }
-
     /** What all hosts say of themselves, asked at once; one line each, by name. */
     public List<HostReport> reports() {
         return all(this::report);
@@ -91,13 +86,18 @@ public final class Daemons implements AutoCloseable {
 
     /** As {@link #reports}, for those who ask again and again: who kept one waiting in vain is not waited for again for some seconds. */
     public List<HostReport> quickReports() {
-        return all(host -> slow.ask(host.name(), () -> report(host)));
+        return all(host -> slow.ask(host.toString(), () -> report(host)));
     }
 
     private HostReport report(HostAddress host) {
         long start = System.nanoTime();
         try {
-            HostInfo info = read(call(host.name(), "GET", "/v1/host", null).orThrow(), HOST);
+            HostInfo info = read(send(host, "GET", "/v1/host", null).orThrow(), HOST);
+            if (!info.name().equals(host.name())) {
+                // What it keeps would be booked for another host.
+                return new HostReport(
+                        host, null, "the splitmemd at " + host.authority() + " is that of " + info.name(), 0);
+            }
             return new HostReport(host, info, null, (System.nanoTime() - start) / 1000);
         } catch (ServiceException e) {
             return new HostReport(host, null, e.text(), 0);
@@ -118,7 +118,7 @@ public final class Daemons implements AutoCloseable {
     public List<VmReport> vms() {
         return all(host -> {
             try {
-                Answer answer = call(host.name(), "GET", "/v1/vms", null).orThrow();
+                Answer answer = send(host, "GET", "/v1/vms", null).orThrow();
                 return new VmReport(host.name(), checked(answer, read(answer, VMS)), null);
             } catch (ServiceException e) {
                 return new VmReport(host.name(), null, e.text());
@@ -142,7 +142,7 @@ public final class Daemons implements AutoCloseable {
     private <T> List<T> all(Question<T> question) {
         Map<String, String> context = MDC.getCopyOfContextMap();
         List<CompletableFuture<T>> asked = new ArrayList<>();
-        for (HostAddress host : hosts.values()) {
+        for (HostAddress host : directory.hosts()) {
             asked.add(CompletableFuture.supplyAsync(() -> ask(question, host, context), threads));
         }
         return asked.stream().map(CompletableFuture::join).toList();
@@ -245,12 +245,14 @@ public final class Daemons implements AutoCloseable {
     }
 
     private Answer call(String host, String method, String path, @Nullable Object body) throws ServiceException {
-        HostAddress address = hosts.get(host);
-        if (address == null) {
-            throw new ServiceException(
-                    Kind.UNREACHABLE, "", "host " + host + " is not among the hosts of nova-bridge.conf");
-        }
-        return caller.send(host, method, URI.create("http://" + address.authority() + path), headers, body);
+        HostAddress address = directory
+                .find(host)
+                .orElseThrow(() -> new ServiceException(Kind.UNREACHABLE, "", "host " + host + " " + NOT_REGISTERED));
+        return send(address, method, path, body);
+    }
+
+    private Answer send(HostAddress host, String method, String path, @Nullable Object body) throws ServiceException {
+        return caller.send(host.name(), method, URI.create("http://" + host.authority() + path), headers, body);
     }
 
     /** One VM without a proper name would stop the reconciliation of all. */

@@ -3,7 +3,7 @@ package org.splitmem.bridge.daemon;
 /**
  * Where a host's splitmemd is.
  *
- * @param name of the host in Nova, in Placement and among splitmemd's peers
+ * @param name of the host's compute service in Nova, and among splitmemd's peers
  * @param address without a port
  */
 public record HostAddress(String name, String address, int port) {
@@ -12,7 +12,7 @@ public record HostAddress(String name, String address, int port) {
         return name + "@" + authority();
     }
 
-    String authority() {
+    public String authority() {
         return (address.contains(":") ? "[" + address + "]" : address) + ":" + port; // IPv6
     }
 }

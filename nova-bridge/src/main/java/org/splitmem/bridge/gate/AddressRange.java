@@ -19,7 +19,7 @@ public record AddressRange(InetAddress start, int bits) {
      */
     public static AddressRange parse(String text) {
         String[] parts = text.split("/", -1);
-        if (parts.length > 2 || !isNumeric(parts[0])) {
+        if (parts.length > 2) {
             throw new IllegalArgumentException("not an address or a range of addresses: " + text);
         }
         InetAddress start = address(parts[0]);
@@ -35,7 +35,15 @@ public record AddressRange(InetAddress start, int bits) {
         return text.matches(NUMERIC) && (text.contains(":") || text.matches("[0-9]{1,3}(\\.[0-9]{1,3}){3}"));
     }
 
-    private static InetAddress address(String text) {
+    /**
+     * As in 192.0.2.7 or fd00::7.
+     *
+     * @throws IllegalArgumentException if it is none of these; names are not looked up
+     */
+    public static InetAddress address(String text) {
+        if (!isNumeric(text)) {
+            throw new IllegalArgumentException("not an address: " + text);
+        }
         try {
             return InetAddress.getByName(text);
         } catch (UnknownHostException e) {
@@ -43,7 +51,7 @@ public record AddressRange(InetAddress start, int bits) {
         }
     }
 
-    boolean contains(InetAddress address) {
+    public boolean contains(InetAddress address) {
         byte[] a = start.getAddress();
         byte[] b = address.getAddress();
         if (a.length != b.length || !Arrays.equals(a, 0, bits / 8, b, 0, bits / 8)) {

@@ -368,7 +368,7 @@ final class Exchange {
         long ns = System.nanoTime() - request.getBeginNanoTime();
         gate.observer().answered(request.getMethod(), reply.status(), ns);
         Operation asked = operation;
-        if (asked != null && asked.isChange()) {
+        if (asked != null && asked.isAudited(reply)) {
             Audit.log(id, global, asked, path, identity, origin.client(), reply);
         }
         log.debug(

@@ -35,9 +35,12 @@ public enum Operation {
     DELETE_PLACEMENT("DELETE", "/v1/vms/{uuid}/placement", "splitmem:placements:delete", "host"),
     LIST_EVENTS("GET", "/v1/events", "splitmem:events:list", "instance_uuid", "since", "limit", "marker"),
     LIST_HOSTS("GET", "/v1/hosts", "splitmem:hosts:list"),
+    REGISTER_HOST("PUT", "/v1/hosts/{name}", "splitmem:hosts:register"),
+    FORGET_HOST("DELETE", "/v1/hosts/{name}", "splitmem:hosts:delete"),
     CREATE_PLAN("POST", "/v1/plans", "splitmem:plans:create");
 
-    private static final Set<Operation> WITH_BODY = EnumSet.of(CREATE_MIGRATION, SET_PLACEMENT, CREATE_PLAN);
+    private static final Set<Operation> WITH_BODY =
+            EnumSet.of(CREATE_MIGRATION, SET_PLACEMENT, CREATE_PLAN, REGISTER_HOST);
 
     private final String method;
     private final String path;
@@ -75,9 +78,14 @@ public enum Operation {
         return WITH_BODY.contains(this);
     }
 
-    /** Whether it changes something, and so leaves a line in the audit log. */
+    /** Whether it is asked for to change something. */
     boolean isChange() {
         return !method.equals("GET") && this != CREATE_PLAN;
+    }
+
+    /** Whether what was answered belongs into the audit log: a host that registers anew as it was, each minute, does not. */
+    boolean isAudited(Reply reply) {
+        return isChange() && (this != REGISTER_HOST || reply.status() >= 400 || reply.object() != null);
     }
 
     /** @param path decoded; HEAD is asked as GET is */

@@ -165,7 +165,7 @@ public final class Chooser {
                     RefusedException.Kind.CONFLICT,
                     "host-not-well",
                     "host " + main + " cannot take the VM: "
-                            + (report == null ? "it is not among the hosts of nova-bridge.conf" : report.error()));
+                            + (report == null ? "it " + Daemons.NOT_REGISTERED : report.error()));
         }
         return info;
     }
@@ -214,7 +214,7 @@ public final class Chooser {
 
     private static @Nullable String trouble(@Nullable HostReport report, HostInfo main) {
         if (report == null) {
-            return "not among the hosts of nova-bridge.conf";
+            return Daemons.NOT_REGISTERED;
         }
         HostInfo info = report.info();
         if (info == null) {

@@ -96,7 +96,8 @@ public final class Reconciler {
         migrations.active().forEach(migration -> active.put(migration.instance(), migration));
         Sightings sightings = Sightings.of(daemons.vms());
         Map<UUID, String> unheardFrom = unheard.tell(sightings);
-        Map<UUID, Map<String, Long>> booked = booked();
+        Set<UUID> ofNovas = new HashSet<>();
+        Map<UUID, Map<String, Long>> booked = booked(ofNovas);
 
         Set<UUID> instances = new HashSet<>(placed.keySet());
         instances.addAll(active.keySet());
@@ -128,6 +129,7 @@ public final class Reconciler {
             failed += done == Correction.FAILED ? 1 : 0;
         }
         forgetElsewhere(placed, active.keySet(), sightings);
+        accountedFor.addAll(ofNovas);
         corrected += releaseUnaccounted(booked, accountedFor, sightings);
         shortBookings.forgetAllBut(instances);
         roundsNowhere.keySet().removeIf(id -> !instances.contains(id) && !booked.containsKey(id));
@@ -139,13 +141,19 @@ public final class Reconciler {
         return source != null && (placed == null || placed.vm().host().equals(source));
     }
 
-    /** What is booked by consumers that may be ours, by host. */
-    private Map<UUID, Map<String, Long>> booked() throws ServiceException {
+    /**
+     * What is booked by consumers that may be ours, by host.
+     *
+     * @param ofNovas gets the consumers that are ours if Nova's claims are those of split VMs
+     */
+    private Map<UUID, Map<String, Long>> booked(Set<UUID> ofNovas) throws ServiceException {
         Map<UUID, Map<String, Long>> byConsumer = new TreeMap<>();
         for (Map.Entry<String, UUID> provider : placement.providers().entrySet()) {
             placement.claimsOn(provider.getValue()).forEach((consumer, mb) -> {
                 if (Consumers.mayBeOurs(consumer)) {
                     byConsumer.computeIfAbsent(consumer, key -> new TreeMap<>()).put(provider.getKey(), mb);
+                } else {
+                    ofNovas.add(Consumers.of(consumer));
                 }
             });
         }
@@ -328,7 +336,11 @@ public final class Reconciler {
         }
     }
 
-    /** Consumers of ours whose VM nobody knows: of a database that was lost, say. */
+    /**
+     * Consumers of ours whose VM no host has and Nova claims nothing for: of a database that was lost, say.
+     *
+     * @param accountedFor others, and those for whose VM Nova claims something: it may run on a host that has not registered yet
+     */
     private int releaseUnaccounted(Map<UUID, Map<String, Long>> booked, Set<UUID> accountedFor, Sightings sightings)
             throws ServiceException {
         int released = 0;

@@ -23,9 +23,6 @@ public final class NovaClient {
     /** A server's groups are in its description since 2.71, which Train and newer speak. */
     static final String MICROVERSION = "compute 2.71";
 
-    /** Pages of 1000 are Nova's default; more than this many hosts are a loop, not a cloud. */
-    private static final int MOST_PAGES = 100;
-
     private static final Map<Kind, String> REMEDIES = Map.of(
             Kind.UNAUTHORIZED, "does Nova use the same Keystone? See [keystone_authtoken] there",
             Kind.FORBIDDEN,
@@ -99,28 +96,6 @@ public final class NovaClient {
                 text(answer, group.path("policy")),
                 Math.max(1, most.asInt(1)), // a number, or a text, depending on the version
                 members));
-    }
-
-    /** All hypervisors: which compute service each belongs to, and its uuid, which is that of its resource provider. */
-    public List<Hypervisor> hypervisors() throws ServiceException {
-        List<Hypervisor> all = new ArrayList<>();
-        String after = null;
-        for (int page = 0; page < MOST_PAGES; page++) {
-            Answer answer = get("/os-hypervisors/detail?limit=1000" + (after == null ? "" : "&marker=" + after));
-            List<JsonNode> nodes = list(answer.orThrow(), answer.json().path("hypervisors"), "hypervisors");
-            for (JsonNode node : nodes) {
-                UUID uuid = uuid(answer, node.path("id"));
-                all.add(new Hypervisor(
-                        uuid,
-                        text(answer, node.path("hypervisor_hostname")),
-                        text(answer, node.path("service").path("host"))));
-                after = uuid.toString();
-            }
-            if (nodes.isEmpty() || !answer.json().has("hypervisors_links")) {
-                return all;
-            }
-        }
-        throw new ServiceException(Kind.MALFORMED, "", "Nova GET /os-hypervisors/detail: there is no last page");
     }
 
     // ---- sending and reading

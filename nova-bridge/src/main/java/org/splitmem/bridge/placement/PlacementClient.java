@@ -49,10 +49,13 @@ public final class PlacementClient {
 
     private final Credentials credentials;
     private final Caller caller;
+    private final ComputeHosts hosts;
     private final AtomicBoolean traitKnown = new AtomicBoolean();
 
-    public PlacementClient(Credentials credentials, Duration limit) {
+    /** @param hosts by whose names providers are known to callers */
+    public PlacementClient(Credentials credentials, Duration limit, ComputeHosts hosts) {
         this.credentials = credentials;
+        this.hosts = hosts;
         this.caller = new Caller("Placement", limit, REMEDIES);
     }
 
@@ -86,31 +89,39 @@ public final class PlacementClient {
         JsonNode summaries = object(candidates, candidates.json().path("provider_summaries"), "provider_summaries");
         Answer listed = send("GET", "/resource_providers?" + which, null).orThrow();
         Map<String, Provider> lenders = new TreeMap<>();
-        for (JsonNode node : list(listed)) {
-            UUID uuid = uuid(listed, node.path("uuid"));
+        for (Map.Entry<String, UUID> entry : byHost(listed).entrySet()) {
+            UUID uuid = entry.getValue();
             JsonNode summary = summaries.path(uuid.toString());
             JsonNode memory = summary.path("resources").path(MEMORY);
             long free = memory.isMissingNode()
                     ? 0
                     : number(candidates, memory.path("capacity")) - number(candidates, memory.path("used"));
-            String name = text(listed, node.path("name"));
             Set<String> traits = new TreeSet<>();
             for (JsonNode trait : summary.path("traits")) {
                 traits.add(text(candidates, trait));
             }
-            lenders.put(name, new Provider(uuid, name, free, traits));
+            lenders.put(entry.getKey(), new Provider(uuid, entry.getKey(), free, traits));
         }
         return List.copyOf(lenders.values());
     }
 
-    /** Every provider's uuid, by name. */
+    /** Every provider's uuid, by its host's name. */
     public Map<String, UUID> providers() throws ServiceException {
-        Answer answer = send("GET", "/resource_providers", null).orThrow();
-        Map<String, UUID> byName = new TreeMap<>();
+        return byHost(send("GET", "/resource_providers", null).orThrow());
+    }
+
+    /** Providers that are no known host's keep their names; but not one that would pass for a host with another provider. */
+    private Map<String, UUID> byHost(Answer answer) throws ServiceException {
+        Map<String, String> known = hosts.byProvider();
+        Map<String, UUID> byHost = new TreeMap<>();
         for (JsonNode node : list(answer)) {
-            byName.put(text(answer, node.path("name")), uuid(answer, node.path("uuid")));
+            String name = text(answer, node.path("name"));
+            String host = known.get(name);
+            if (host != null || !known.containsValue(name)) {
+                byHost.put(host == null ? name : host, uuid(answer, node.path("uuid")));
+            }
         }
-        return byName;
+        return byHost;
     }
 
     /** The providers that are in an aggregate. Nova mirrors its host aggregates, under their uuids. */
@@ -139,13 +150,18 @@ public final class PlacementClient {
     }
 
     /** A host with what it has free; empty if there is no such provider. */
-    public Optional<Provider> provider(String name) throws ServiceException {
+    public Optional<Provider> provider(String host) throws ServiceException {
+        String name = hosts.byProvider().entrySet().stream()
+                .filter(entry -> entry.getValue().equals(host))
+                .map(Map.Entry::getKey)
+                .findFirst()
+                .orElse(host);
         Answer answer =
                 send("GET", "/resource_providers?name=" + encode(name), null).orThrow();
         for (JsonNode node : list(answer)) {
             if (text(answer, node.path("name")).equals(name)) {
                 UUID uuid = uuid(answer, node.path("uuid"));
-                return Optional.of(new Provider(uuid, name, freeMb(uuid), Set.of()));
+                return Optional.of(new Provider(uuid, host, freeMb(uuid), Set.of()));
             }
         }
         return Optional.empty();

@@ -6,7 +6,7 @@ import java.util.UUID;
 /**
  * A resource provider that is a host.
  *
- * @param name of the host
+ * @param name of the host: its compute service, or else the provider itself
  * @param freeMb MEMORY_MB within its capacity that nobody has claimed; negative if it is overcommitted
  * @param traits of a lender that is not full; otherwise empty
  */

@@ -37,6 +37,8 @@ public final class DefaultRules {
             new Rule("splitmem:placements:delete", OPERATORS, "DELETE /v1/vms/{uuid}/placement"),
             new Rule("splitmem:events:list", LOOKS, "GET /v1/events"),
             new Rule("splitmem:hosts:list", WHOLE_CLOUD, "GET /v1/hosts"),
+            new Rule("splitmem:hosts:register", "role:service", "PUT /v1/hosts/{name}"),
+            new Rule("splitmem:hosts:delete", OPERATORS, "DELETE /v1/hosts/{name}"),
             new Rule("splitmem:plans:create", WHOLE_CLOUD, "POST /v1/plans"),
             new Rule("splitmem:all_projects", WHOLE_CLOUD, "sees what is of other projects, too"),
             new Rule("splitmem:host_names", WHOLE_CLOUD, "sees hosts by name, and why what was refused"),

@@ -9,11 +9,14 @@ import java.util.Map;
 import java.util.TreeMap;
 import java.util.UUID;
 import org.jspecify.annotations.Nullable;
+import org.splitmem.bridge.daemon.Daemons;
 import org.splitmem.bridge.daemon.HostReport;
 import org.splitmem.bridge.migration.PlanInput;
 import org.splitmem.bridge.migration.VmPlacements;
 import org.splitmem.bridge.plan.Plan;
+import org.splitmem.bridge.store.HostStore;
 import org.splitmem.bridge.store.Migration;
+import org.splitmem.bridge.store.RegisteredHost;
 import org.splitmem.bridge.store.Vm;
 import org.splitmem.model.HostInfo;
 import org.splitmem.model.VmInfo;
@@ -111,6 +114,30 @@ final class Bodies {
 
         PlanInput input(UUID instance) {
             return new PlanInput(new Vm(instance, name, host, ramMb, mainMb, projectId, userId), extraSpecs, null);
+        }
+    }
+
+    /**
+     * Says where a host's splitmemd is.
+     *
+     * @param hypervisorHostname Nova's name of its hypervisor, which is that of its resource provider
+     */
+    record HostRegistration(String hypervisorHostname, String controlAddress, int controlPort, int dataPort) {
+        HostRegistration {
+            text("hypervisor_hostname", hypervisorHostname);
+            text("control_address", controlAddress);
+            port("control_port", controlPort);
+            port("data_port", dataPort);
+        }
+
+        RegisteredHost host(String name) {
+            return new RegisteredHost(name, hypervisorHostname, controlAddress, controlPort, dataPort);
+        }
+    }
+
+    private static void port(String field, int port) {
+        if (port < 1 || port > 65_535) {
+            throw new IllegalArgumentException(field + " must be from 1 to 65535: " + port);
         }
     }
 
@@ -298,6 +325,10 @@ final class Bodies {
     /** A host; a lender if Placement has it as one. */
     record HostBody(
             String name,
+            @Nullable String hypervisorHostname,
+            @Nullable String controlAddress,
+            @Nullable String registeredAt,
+            @Nullable String seenAt,
             boolean reachable,
             @Nullable String error,
             boolean lender,
@@ -310,10 +341,37 @@ final class Bodies {
             @Nullable String failureDomain,
             @Nullable Integer loadPercent,
             @Nullable Long linkBytesPerSecond) {
-        static HostBody of(HostReport report, @Nullable Long unclaimedMb) {
+        /** A lender of which no address is known. */
+        static HostBody ofStranger(String name, long unclaimedMb) {
+            return new HostBody(
+                    name,
+                    null,
+                    null,
+                    null,
+                    null,
+                    false,
+                    Daemons.NOT_REGISTERED,
+                    true,
+                    unclaimedMb,
+                    null,
+                    null,
+                    null,
+                    null,
+                    null,
+                    null,
+                    null,
+                    null);
+        }
+
+        /** @param entry absent: it is only in the configuration */
+        static HostBody of(HostReport report, @Nullable Long unclaimedMb, HostStore.@Nullable Entry entry) {
             HostInfo i = report.info();
             return new HostBody(
                     report.host().name(),
+                    entry == null ? null : entry.host().hypervisor(),
+                    report.host().authority(),
+                    entry == null ? null : time(entry.sinceMs()),
+                    entry == null ? null : time(entry.seenMs()),
                     i != null,
                     report.error(),
                     unclaimedMb != null,

@@ -34,7 +34,8 @@ class BookingsTest {
                 .host("h1", 1000, true)
                 .host("h2", 1000, true)
                 .host("h3", 300, true);
-        bookings = new Bookings(new PlacementClient(new FixedCredentials(placement.url()), Duration.ofSeconds(20)));
+        bookings = new Bookings(
+                new PlacementClient(new FixedCredentials(placement.url()), Duration.ofSeconds(20), Map::of));
     }
 
     @AfterEach

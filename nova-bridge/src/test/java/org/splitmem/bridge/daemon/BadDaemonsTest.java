@@ -48,7 +48,7 @@ class BadDaemonsTest {
     private static Daemons daemons(Duration limit, HostAddress... more) {
         List<HostAddress> all = new ArrayList<>(List.of(more));
         all.add(new HostAddress("h1", "127.0.0.1", WIRE.getPort()));
-        return new Daemons(all, "key", limit);
+        return new Daemons(new FixedDirectory(all), "key", limit);
     }
 
     private interface Question {
@@ -124,7 +124,7 @@ class BadDaemonsTest {
     @Test
     void aHostThatHangsIsWaitedForOnceByThoseWhoChoose() throws Exception {
         try (FakeHosts hosts = new FakeHosts("h1");
-                Daemons daemons = new Daemons(hosts.addresses(), "key", Duration.ofMillis(1200))) {
+                Daemons daemons = new Daemons(new FixedDirectory(hosts.addresses()), "key", Duration.ofMillis(1200))) {
             hosts.mood("h1", FakeHosts.Mood.HANGS);
             List<HostReport> first = daemons.quickReports();
             assertThat(first.get(0).info()).isNull();
@@ -227,13 +227,12 @@ class BadDaemonsTest {
 
     @Test
     void whoIsNotThereIsUnreachable() {
-        try (Daemons daemons =
-                new Daemons(List.of(new HostAddress("h1", "127.0.0.1", 1)), "key", Duration.ofSeconds(20))) {
+        try (Daemons daemons = new Daemons(
+                new FixedDirectory(List.of(new HostAddress("h1", "127.0.0.1", 1))), "key", Duration.ofSeconds(20))) {
             assertThat(daemons.reports().get(0).error())
                     .isEqualTo("splitmemd GET /v1/host on h1: no connection to 127.0.0.1:1"
                             + " (does it run, and is its address right?)");
-            assertThat(failure(daemons, d -> d.vm("h9", VM)))
-                    .hasMessage("host h9 is not among the hosts of nova-bridge.conf");
+            assertThat(failure(daemons, d -> d.vm("h9", VM))).hasMessage("host h9 " + Daemons.NOT_REGISTERED);
         }
     }
 }

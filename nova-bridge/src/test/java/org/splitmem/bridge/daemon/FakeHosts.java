@@ -91,10 +91,6 @@ public final class FakeHosts implements AutoCloseable {
         return all;
     }
 
-    public Daemons daemons() {
-        return new Daemons(addresses(), "key", java.time.Duration.ofSeconds(20));
-    }
-
     @Override
     public void close() {
         hosts.values().forEach(host -> host.server.shutdownNow());

@@ -16,14 +16,17 @@ import org.splitmem.bridge.booking.Bookings;
 import org.splitmem.bridge.booking.Consumers;
 import org.splitmem.bridge.daemon.Daemons;
 import org.splitmem.bridge.daemon.FakeHosts;
+import org.splitmem.bridge.daemon.HostAddress;
 import org.splitmem.bridge.http.FixedCredentials;
 import org.splitmem.bridge.nova.FakeNova;
 import org.splitmem.bridge.nova.NovaClient;
 import org.splitmem.bridge.placement.FakePlacement;
 import org.splitmem.bridge.placement.PlacementClient;
 import org.splitmem.bridge.plan.Plan;
+import org.splitmem.bridge.registry.HostRegistry;
 import org.splitmem.bridge.rules.RulesReader;
 import org.splitmem.bridge.store.Database;
+import org.splitmem.bridge.store.HostStore;
 import org.splitmem.bridge.store.Migration;
 import org.splitmem.bridge.store.MigrationStore;
 import org.splitmem.bridge.store.Status;
@@ -42,6 +45,7 @@ public final class Cloud extends Clock implements AutoCloseable {
     public final Database database;
     final List<String> told = new ArrayList<>();
     private final List<Daemons> daemons = new ArrayList<>();
+    private List<HostAddress> configured;
     private Instant now = Instant.parse("2026-11-21T12:00:00Z");
 
     public Cloud() throws Exception {
@@ -50,20 +54,32 @@ public final class Cloud extends Clock implements AutoCloseable {
 
     /** @param names of the three hosts */
     public Cloud(String... names) throws Exception {
+        this("", List.of(names));
+    }
+
+    /**
+     * As {@link #Cloud()}, with hypervisors of other names.
+     *
+     * @param domain which they have beside the names of their hosts
+     * @param given names of the three hosts
+     */
+    public Cloud(String domain, List<String> given) throws Exception {
+        String[] names = given.toArray(String[]::new);
         // The first runs a VM of 512 MB, of which Nova has claimed 256; the second has room for the main share only.
         placement = new FakePlacement()
-                .host(names[0], 256, true)
-                .host(names[1], 100, true)
-                .host(names[2], 1000, true);
+                .host(names[0] + domain, 256, true)
+                .host(names[1] + domain, 100, true)
+                .host(names[2] + domain, 1000, true);
         nova = new FakeNova();
         hosts = new FakeHosts(names);
+        configured = hosts.addresses();
         database = new Database(
                 "jdbc:h2:mem:" + UUID.randomUUID() + ";MODE=MariaDB;DATABASE_TO_LOWER=TRUE;DB_CLOSE_DELAY=-1",
                 "",
                 "",
                 4);
         hosts.runs(names[0], VM, 512);
-        placement.claim(Consumers.of(VM), "SPLITMEM", names[0], 256);
+        placement.claim(Consumers.of(VM), "SPLITMEM", names[0] + domain, 256);
     }
 
     private class Told implements Telemetry {
@@ -106,6 +122,11 @@ public final class Cloud extends Clock implements AutoCloseable {
         };
     }
 
+    /** The bridges that are made from now on have no hosts in their configuration. */
+    public void configuresNoHosts() {
+        configured = List.of();
+    }
+
     /** A bridge. */
     public final class Bridge {
         public final MigrationStore store;
@@ -114,15 +135,17 @@ public final class Cloud extends Clock implements AutoCloseable {
         public final MigrationService migrations;
         public final VmPlacements placements;
         public final Reconciler reconciler;
+        public final HostRegistry registry;
         public final Daemons daemons;
         public final PlacementClient client;
         final RulesReader rules;
 
         Bridge(String name, Telemetry telemetry, boolean limitTenants) {
             Cloud c = Cloud.this;
-            client = new PlacementClient(new FixedCredentials(placement.url()), Duration.ofSeconds(20));
+            registry = new HostRegistry(configured, List.of(), new HostStore(database), c);
+            client = new PlacementClient(new FixedCredentials(placement.url()), Duration.ofSeconds(20), registry);
             Bookings bookings = new Bookings(client);
-            daemons = hosts.daemons();
+            daemons = new Daemons(registry, "key", Duration.ofSeconds(20));
             store = new MigrationStore(database, name, 15_000);
             vms = new VmStore(database);
             rules = rules(limitTenants);
@@ -172,7 +195,8 @@ public final class Cloud extends Clock implements AutoCloseable {
         return new PlanInput(new Vm(VM, "db1", host, 512, 256, "project", "user"), SPECS, null);
     }
 
-    Map<String, Long> booked() {
+    /** By hypervisor. */
+    public Map<String, Long> booked() {
         return placement.claimsOf(Consumers.of(VM));
     }
 

@@ -305,6 +305,20 @@ class ReconcilerTest {
         assertThat(cloud.hosts.wouldSplit("h1", VM)).as("it is shut off").isTrue();
     }
 
+    /** Its host may run it and not have registered yet. */
+    @Test
+    void aVmOfALostDatabaseKeepsWhatItHasWhileNovaClaimsItsMainShare() throws Exception {
+        shutOff();
+        bridge.vms.delete(VM);
+
+        rounds(3);
+        assertThat(cloud.booked()).isEqualTo(Map.of("h1", 256L));
+
+        cloud.placement.unclaim(VM);
+        rounds(2);
+        assertThat(cloud.booked()).isEmpty();
+    }
+
     @Test
     void aVmOfALostDatabaseThatIsExpectedKeepsWhatItHas() throws Exception {
         bridge.vms.delete(VM);

@@ -15,6 +15,7 @@ import org.junit.jupiter.api.Test;
 import org.splitmem.bridge.booking.Consumers;
 import org.splitmem.bridge.daemon.Daemons;
 import org.splitmem.bridge.daemon.FakeHosts.Mood;
+import org.splitmem.bridge.daemon.FixedDirectory;
 import org.splitmem.bridge.plan.Plan;
 import org.splitmem.bridge.store.Migration;
 import org.splitmem.bridge.store.Status;
@@ -217,7 +218,8 @@ class UnheardTest {
                 bridge.migrations.start(bridge.migrations.plan(other, "h2").id()));
         cloud.hosts.mood("h1", Mood.HANGS);
 
-        try (Daemons impatient = new Daemons(cloud.hosts.addresses(), "key", Duration.ofSeconds(1))) {
+        try (Daemons impatient =
+                new Daemons(new FixedDirectory(cloud.hosts.addresses()), "key", Duration.ofSeconds(1))) {
             cloud.follower(bridge, impatient).step();
             assertThat(cloud.hosts.hanging("h1")).isEqualTo(1);
             cloud.follower(bridge, impatient).step();
@@ -236,7 +238,8 @@ class UnheardTest {
         cloud.placement.host("h2", 300, true);
         PlanInput input = onHost("h1");
 
-        try (Daemons impatient = new Daemons(cloud.hosts.addresses(), "key", Duration.ofMillis(1500))) {
+        try (Daemons impatient =
+                new Daemons(new FixedDirectory(cloud.hosts.addresses()), "key", Duration.ofMillis(1500))) {
             Chooser chooser = new Chooser(bridge.client, bridge.rules, impatient, bridge.store, ns -> {});
             for (int i = 0; i < 3; i++) {
                 Plan plan = chooser.foresee(input.vm(), "h2", "h1", input.specs(), Map.of(), Set.of());

@@ -106,18 +106,6 @@ class NovaClientTest {
         assertThat(client().group(GROUP)).isEmpty();
     }
 
-    @Test
-    void hypervisorsAreReadPageByPage() throws Exception {
-        String entry = "{\"hypervisors\":[{\"id\":\"%s\",\"hypervisor_hostname\":\"%s.example\",\"service\":"
-                + "{\"id\":\"%s\",\"host\":\"%s\"}}]%s}";
-        String more = ",\"hypervisors_links\":[{\"rel\":\"next\",\"href\":\"http://x\"}]";
-        answers("/os-hypervisors/detail?limit=1000", entry.formatted(SERVER, "h1", GROUP, "h1", more));
-        answers("/os-hypervisors/detail?limit=1000&marker=" + SERVER, entry.formatted(GROUP, "h2", GROUP, "h2", ""));
-
-        assertThat(client().hypervisors())
-                .containsExactly(new Hypervisor(SERVER, "h1.example", "h1"), new Hypervisor(GROUP, "h2.example", "h2"));
-    }
-
     private interface Question {
         void ask(NovaClient client) throws Exception;
     }
@@ -127,8 +115,7 @@ class NovaClientTest {
     private enum Asked {
         AGGREGATES("GET /v2.1/os-aggregates", NovaClient::aggregates),
         SERVER("GET /v2.1/servers/" + NovaClientTest.SERVER, client -> client.server(NovaClientTest.SERVER)),
-        GROUP("GET /v2.1/os-server-groups/" + NovaClientTest.GROUP, client -> client.group(NovaClientTest.GROUP)),
-        HYPERVISORS("GET /v2.1/os-hypervisors/detail", NovaClient::hypervisors);
+        GROUP("GET /v2.1/os-server-groups/" + NovaClientTest.GROUP, client -> client.group(NovaClientTest.GROUP));
 
         private final String request;
         private final Question question;

@@ -47,7 +47,7 @@ class BadAnswersTest {
             .build();
 
     private static PlacementClient client() {
-        return new PlacementClient(new FixedCredentials(WIRE.baseUrl()), Duration.ofSeconds(20));
+        return new PlacementClient(new FixedCredentials(WIRE.baseUrl()), Duration.ofSeconds(20), Map::of);
     }
 
     private static void claimsAnswer(ResponseDefinitionBuilder answer) {
@@ -105,7 +105,7 @@ class BadAnswersTest {
     @MethodSource("everything")
     void anAnswerThatIsBadIsAnErrorThatSaysWhatToDo(Asked asked, Bad bad) {
         WIRE.stubFor(any(anyUrl()).willReturn(bad.answer()));
-        PlacementClient client = new PlacementClient(new FixedCredentials(WIRE.baseUrl()), bad.limit());
+        PlacementClient client = new PlacementClient(new FixedCredentials(WIRE.baseUrl()), bad.limit(), Map::of);
 
         assertThatThrownBy(() -> asked.question.ask(client))
                 .isInstanceOfSatisfying(ServiceException.class, e -> bad.check(e, asked.request));
@@ -225,7 +225,8 @@ class BadAnswersTest {
 
     @Test
     void whoIsNotThereIsUnreachable() {
-        PlacementClient nobody = new PlacementClient(new FixedCredentials("http://127.0.0.1:1"), Duration.ofSeconds(2));
+        PlacementClient nobody =
+                new PlacementClient(new FixedCredentials("http://127.0.0.1:1"), Duration.ofSeconds(2), Map::of);
 
         assertThatThrownBy(() -> nobody.claims(CONSUMER))
                 .hasMessage("Placement GET " + PATH

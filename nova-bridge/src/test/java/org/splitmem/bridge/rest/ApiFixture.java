@@ -100,6 +100,7 @@ abstract class ApiFixture {
                         bridge.migrations,
                         bridge.placements,
                         bridge.daemons,
+                        bridge.registry,
                         bridge.vms,
                         events,
                         bridge.client,

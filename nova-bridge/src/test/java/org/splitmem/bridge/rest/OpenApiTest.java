@@ -36,7 +36,8 @@ class OpenApiTest {
                 MigrationsResource.class,
                 VmsResource.class,
                 EventsResource.class,
-                CloudResource.class)) {
+                HostsResource.class,
+                PlansResource.class)) {
             collect("", Resource.from(type), served);
         }
         Set<String> described = new TreeSet<>();
@@ -44,7 +45,7 @@ class OpenApiTest {
             path.getValue().fieldNames().forEachRemaining(method -> described.add(method + " " + path.getKey()));
         }
 
-        assertThat(described).isEqualTo(served).hasSize(18);
+        assertThat(described).isEqualTo(served).hasSize(20);
     }
 
     @Test

@@ -1,0 +1,90 @@
+package org.splitmem.bridge.rest;
+
+import jakarta.ws.rs.Consumes;
+import jakarta.ws.rs.DELETE;
+import jakarta.ws.rs.GET;
+import jakarta.ws.rs.PUT;
+import jakarta.ws.rs.Path;
+import jakarta.ws.rs.PathParam;
+import jakarta.ws.rs.Produces;
+import jakarta.ws.rs.container.ContainerRequestContext;
+import jakarta.ws.rs.core.Context;
+import jakarta.ws.rs.core.MediaType;
+import jakarta.ws.rs.core.Response;
+import java.util.HashMap;
+import java.util.Map;
+import java.util.TreeMap;
+import org.jspecify.annotations.Nullable;
+import org.splitmem.bridge.daemon.Daemons;
+import org.splitmem.bridge.daemon.HostReport;
+import org.splitmem.bridge.http.ServiceException;
+import org.splitmem.bridge.placement.PlacementClient;
+import org.splitmem.bridge.placement.Provider;
+import org.splitmem.bridge.registry.HostRegistry;
+import org.splitmem.bridge.store.HostStore;
+
+/** The hosts: how they are, and where their splitmemd is. */
+@Path("v1/hosts")
+@Produces(MediaType.APPLICATION_JSON)
+@Consumes(MediaType.APPLICATION_JSON)
+public final class HostsResource {
+    private final HostRegistry registry;
+    private final Daemons daemons;
+    private final PlacementClient placement;
+
+    HostsResource(HostRegistry registry, Daemons daemons, PlacementClient placement) {
+        this.registry = registry;
+        this.daemons = daemons;
+        this.placement = placement;
+    }
+
+    /** Those that are known, and those that lend by Placement's word and have not registered. */
+    @GET
+    public Bodies.Hosts list() throws ServiceException {
+        Map<String, Long> unclaimed = new HashMap<>();
+        for (Provider lender : placement.lenders(null)) {
+            unclaimed.put(lender.name(), lender.freeMb());
+        }
+        Map<String, HostStore.Entry> registered = new HashMap<>();
+        registry.registered().forEach(entry -> registered.put(entry.host().name(), entry));
+        Map<String, Bodies.HostBody> hosts = new TreeMap<>();
+        unclaimed.forEach((name, mb) -> hosts.put(name, Bodies.HostBody.ofStranger(name, mb)));
+        for (HostReport report : daemons.reports()) {
+            String name = report.host().name();
+            hosts.put(name, Bodies.HostBody.of(report, unclaimed.get(name), registered.get(name)));
+        }
+        return new Bodies.Hosts(hosts.values().stream().toList());
+    }
+
+    /** By the Nova driver on the host, again and again. Takes the place of what the host, or its address, was registered as before. */
+    @PUT
+    @Path("{name}")
+    public Response register(
+            @PathParam("name") String name,
+            Bodies.@Nullable HostRegistration request,
+            @Context ContainerRequestContext context) {
+        Bodies.HostRegistration given = Parameters.body(request);
+        if (name.isBlank() || name.length() > 255) {
+            throw new ApiError(400, "invalid-parameter", "name: blank, or longer than 255 characters");
+        }
+        try {
+            if (registry.register(given.host(name))) {
+                context.setProperty(Access.OBJECT, "host " + name);
+            }
+        } catch (IllegalArgumentException e) {
+            throw new ApiError(400, "address-not-allowed", "control_address: " + e.getMessage());
+        }
+        return Response.noContent().build();
+    }
+
+    /** Of a host that is gone for good; one that is not registers again. */
+    @DELETE
+    @Path("{name}")
+    public Response forget(@PathParam("name") String name, @Context ContainerRequestContext context) {
+        context.setProperty(Access.OBJECT, "host " + name);
+        if (!registry.forget(name)) {
+            throw new ApiError(404, "host-not-found", "no host is registered as " + name);
+        }
+        return Response.noContent().build();
+    }
+}
