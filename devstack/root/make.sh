@@ -48,6 +48,7 @@ bootstrap() { # SUITE
   recipe "$suite" >"$new/$RECIPE_FILE"
   discard "$ROOTS/$suite"
   mv "$new" "$ROOTS/$suite"
+  exec {USE_FD}>&- # what follows uses the root, as others do
   trap - EXIT INT TERM
   say "the root of $suite took $(elapsed "$started") s" >&2
 }
