@@ -64,6 +64,10 @@ class Migration:
         self.driver._parse_migration_flags()
         self.server = nova.instance(split=split)
         self.guest = nova.start(self.driver, self.server)
+        # On eventlet, Nova has libvirt called by threads in which nothing of eventlet may be used, as Nova's proxy of this would.
+        domain = self.driver._host._get_domain(self.server)
+        self.domain = getattr(domain, '_obj', domain)
+        self.domain._job_type = fakelibvirt.VIR_DOMAIN_JOB_NONE  # before Nova 32, the fake one always has a job under way
         self.post, self.recover = mock.Mock(), mock.Mock()
         migration = objects.Migration(nova.context, id=1, uuid='44444444-4444-4444-4444-444444444444', status='running')
         self.data = objects.LibvirtLiveMigrateData(
@@ -75,7 +79,7 @@ class Migration:
 
     def _leave(self, *args, **kwargs):
         """What libvirt does when all goes well."""
-        self.driver._host._get_domain(self.server)._state = fakelibvirt.VIR_DOMAIN_SHUTOFF
+        self.domain._state = fakelibvirt.VIR_DOMAIN_SHUTOFF
         self.service.phase = client.DONE
 
     def run(self):

@@ -2,6 +2,7 @@ from conftest import REPOSITORY
 from lxml import etree
 import pytest
 
+from splitmem_nova import errors
 from splitmem_nova import xml
 
 DOMAINS = REPOSITORY / 'libvirt-hooks' / 'src' / 'test' / 'resources' / 'domains'
@@ -86,5 +87,6 @@ class TestWithTheRealProgram:
         assert tree.find('memoryBacking/source').get('type') == 'memfd'
 
     def test_an_obstacle_is_told_with_its_remedy(self):
-        with pytest.raises(xml.NotSplittable, match='hugepages'):
+        with pytest.raises(xml.NotSplittable, match='hugepages') as refused:
             xml.prepare((DOMAINS / 'hugepages-locked.xml').read_text(), '%s prepare' % PREPARE)
+        assert str(errors.Refused(refused.value)).count('splitmem: ') == 1

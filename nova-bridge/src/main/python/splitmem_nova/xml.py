@@ -64,7 +64,7 @@ def prepare(xml, command, source='none'):
         out, _ = processutils.execute(*command.split(), *options, process_input=adapted(xml))
     except processutils.ProcessExecutionError as e:
         words = (e.stderr or e.stdout or 'exit code %s' % e.exit_code).strip()
-        raise NotSplittable(words) from e
+        raise NotSplittable(words.removeprefix('splitmem: ')) from e  # what is raised for it begins so
     except OSError as e:
         raise NotSplittable('%s cannot be run: %s' % (command, e)) from e
     return out
