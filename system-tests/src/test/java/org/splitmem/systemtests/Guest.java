@@ -39,38 +39,50 @@ final class Guest {
      * @param numaCells 0 for none
      * @param workload arguments of memload
      * @param splitReady false for an ordinary VM
+     * @param balloon with free page reporting and deflate-on-OOM
      * @param files name of its files on this machine
      */
     record Spec(
-            String name, int memoryMib, int vcpus, int numaCells, String workload, boolean splitReady, String files) {
+            String name,
+            int memoryMib,
+            int vcpus,
+            int numaCells,
+            String workload,
+            boolean splitReady,
+            boolean balloon,
+            String files) {
         /** 256 MiB, of which the guest writes and verifies 144, each byte every two seconds or so. */
         static Spec named(String name) {
-            return new Spec(name, 256, 1, 0, "mb=144 hot=0.1 sweep=2", true, name);
+            return new Spec(name, 256, 1, 0, "mb=144 hot=0.1 sweep=2", true, false, name);
         }
 
         Spec memory(int mib) {
-            return new Spec(name, mib, vcpus, numaCells, workload, splitReady, files);
+            return new Spec(name, mib, vcpus, numaCells, workload, splitReady, balloon, files);
         }
 
         Spec vcpus(int n) {
-            return new Spec(name, memoryMib, n, numaCells, workload, splitReady, files);
+            return new Spec(name, memoryMib, n, numaCells, workload, splitReady, balloon, files);
         }
 
         Spec numaCells(int n) {
-            return new Spec(name, memoryMib, vcpus, n, workload, splitReady, files);
+            return new Spec(name, memoryMib, vcpus, n, workload, splitReady, balloon, files);
         }
 
         Spec workload(String arguments) {
-            return new Spec(name, memoryMib, vcpus, numaCells, arguments, splitReady, files);
+            return new Spec(name, memoryMib, vcpus, numaCells, arguments, splitReady, balloon, files);
         }
 
         Spec ordinary() {
-            return new Spec(name, memoryMib, vcpus, numaCells, workload, false, files);
+            return new Spec(name, memoryMib, vcpus, numaCells, workload, false, balloon, files);
+        }
+
+        Spec withBalloon() {
+            return new Spec(name, memoryMib, vcpus, numaCells, workload, splitReady, true, files);
         }
 
         /** For a second domain of the same name. */
         Spec files(String other) {
-            return new Spec(name, memoryMib, vcpus, numaCells, workload, splitReady, other);
+            return new Spec(name, memoryMib, vcpus, numaCells, workload, splitReady, balloon, other);
         }
     }
 
@@ -126,6 +138,9 @@ final class Guest {
                 uuid));
         if (spec.splitReady()) {
             command.add("--split-ready");
+        }
+        if (spec.balloon()) {
+            command.add("--balloon");
         }
         return command;
     }
@@ -256,6 +271,11 @@ final class Guest {
             requireNothingBroken();
             return report().sweeps() >= before + more;
         });
+    }
+
+    /** How often it has given back to its kernel what its workload's free= takes. */
+    long timesFreed() {
+        return console().lines().filter(line -> line.startsWith("FREED ")).count();
     }
 
     // ---- as its host knows it
