@@ -59,7 +59,9 @@ public final class Infos {
                 phase.isOver() ? 1_700_000_012_300L : null,
                 done ? 82.4 : null,
                 reason,
-                new PagePlacement(8192, Map.of("h3", 93696L), 29184));
+                new PagePlacement(8192, Map.of("h3", 93696L), 29184),
+                null,
+                null);
     }
 
     public static VmInfo vm() {

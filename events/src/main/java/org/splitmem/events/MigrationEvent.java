@@ -14,6 +14,8 @@ import org.splitmem.model.SubHostShare;
  * @param unseen true of a phase that lay between two readings: it was passed, and its time is that of the later reading
  * @param pagesMain pages of 4096 bytes on the main host; only with the outcome, as the next two
  * @param reason why it is where it is; always there when ABORTED
+ * @param novaMigrationUuid of Nova's own record of the migration; absent if there is none
+ * @param requestId of the request that began it, Nova's if it sent one
  */
 public record MigrationEvent(
         String migrationId,
@@ -39,7 +41,9 @@ public record MigrationEvent(
         @Nullable String reason,
         @Nullable Long pagesMain,
         @Nullable Map<String, Long> pagesOnSubHosts,
-        @Nullable Long pagesZero) {
+        @Nullable Long pagesZero,
+        @Nullable String novaMigrationUuid,
+        @Nullable String requestId) {
 
     /** What is told of a migration at one reading. */
     static MigrationEvent of(MigrationInfo info, MigrationPhase phase, boolean unseen) {
@@ -68,6 +72,8 @@ public record MigrationEvent(
                 unseen ? null : info.reason(),
                 over ? info.pages().main() : null,
                 over ? info.pages().subHosts() : null,
-                over ? info.pages().zero() : null);
+                over ? info.pages().zero() : null,
+                info.novaMigrationUuid(),
+                info.requestId());
     }
 }

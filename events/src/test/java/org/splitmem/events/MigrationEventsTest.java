@@ -76,6 +76,16 @@ class MigrationEventsTest {
     }
 
     @Test
+    void eachTellsOfWhichRequestItIsAndWhatNovaCallsTheMigration() {
+        assertThat(MigrationEvents.between(null, migration(MigrationPhase.DONE, 3, 4096), NOW))
+                .isNotEmpty()
+                .allSatisfy(event -> {
+                    assertThat(event.data().path("requestId").asText()).isEqualTo("req-" + Samples.uuid(8));
+                    assertThat(event.data().path("novaMigrationUuid").asText()).isEqualTo(Samples.uuid(7));
+                });
+    }
+
+    @Test
     void readingsOfTwoMigrationsAreNotMixed() {
         var other = new MigrationInfo(
                 "m2",
@@ -98,7 +108,9 @@ class MigrationEventsTest {
                 null,
                 null,
                 null,
-                PagePlacement.NONE);
+                PagePlacement.NONE,
+                null,
+                null);
 
         assertThatIllegalArgumentException()
                 .isThrownBy(() -> MigrationEvents.between(migration(MigrationPhase.PLANNED, 0, 0), other, NOW));

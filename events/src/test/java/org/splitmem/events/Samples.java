@@ -50,7 +50,9 @@ public final class Samples {
                 over ? NOW.toEpochMilli() - 50 : null,
                 phase == MigrationPhase.DONE ? 82.5 : null,
                 phase == MigrationPhase.ABORTED ? "h3 died" : null,
-                new PagePlacement(50, Map.of("h3", 100L), 50));
+                new PagePlacement(50, Map.of("h3", 100L), 50),
+                uuid(7),
+                "req-" + uuid(8));
     }
 
     /** A split VM after so many page-ins, of which two in ten were slow, and every tenth a stall. */

@@ -25,6 +25,8 @@ import org.jspecify.annotations.Nullable;
  * @param downtimeMs how long the vCPUs stood still; absent until they run again
  * @param reason why it was given up; absent unless it is ABORTED
  * @param pages where the VM's pages are to be or, when DONE, are
+ * @param novaMigrationUuid of Nova's own record of it; absent if the request for it had none
+ * @param requestId of the request that began it, as OpenStack joins logs by; absent if it had none
  */
 public record MigrationInfo(
         String id,
@@ -47,7 +49,9 @@ public record MigrationInfo(
         @Nullable Long finishedAtMs,
         @Nullable Double downtimeMs,
         @Nullable String reason,
-        PagePlacement pages) {
+        PagePlacement pages,
+        @Nullable String novaMigrationUuid,
+        @Nullable String requestId) {
     public MigrationInfo {
         Require.text("id", id);
         Require.text("vm", vm);

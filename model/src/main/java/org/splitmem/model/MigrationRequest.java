@@ -16,6 +16,7 @@ import org.jspecify.annotations.Nullable;
  * @param handover absent: hybrid
  * @param id uuid that the migration is to have, so that its caller and the host call it the same; one that the host knows already is
  *     not begun again. Absent: the host makes one
+ * @param novaMigrationUuid uuid of Nova's own record of the migration, to be shown with it; absent if there is none
  */
 public record MigrationRequest(
         String destination,
@@ -24,7 +25,8 @@ public record MigrationRequest(
         @Nullable Integer streams,
         @Nullable Long bandwidthBytesPerSecond,
         @Nullable Handover handover,
-        @Nullable String id) {
+        @Nullable String id,
+        @Nullable String novaMigrationUuid) {
     public static final int MAX_STREAMS = 64;
 
     private static final String UUID_FORM = "[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}";
@@ -37,7 +39,7 @@ public record MigrationRequest(
             @Nullable Integer streams,
             @Nullable Long bandwidthBytesPerSecond,
             @Nullable Handover handover) {
-        this(destination, budgetBytes, subHosts, streams, bandwidthBytesPerSecond, handover, null);
+        this(destination, budgetBytes, subHosts, streams, bandwidthBytesPerSecond, handover, null, null);
     }
 
     public MigrationRequest {
@@ -59,8 +61,13 @@ public record MigrationRequest(
         if (bandwidthBytesPerSecond != null) {
             Require.positive("bandwidthBytesPerSecond", bandwidthBytesPerSecond);
         }
-        if (id != null && !id.matches(UUID_FORM)) {
-            throw new IllegalArgumentException("id must be a uuid: " + id);
+        requireUuid("id", id);
+        requireUuid("novaMigrationUuid", novaMigrationUuid);
+    }
+
+    private static void requireUuid(String field, @Nullable String value) {
+        if (value != null && !value.matches(UUID_FORM)) {
+            throw new IllegalArgumentException(field + " must be a uuid: " + value);
         }
     }
 }

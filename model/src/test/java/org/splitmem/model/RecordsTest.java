@@ -39,6 +39,9 @@ class RecordsTest {
                 .isThrownBy(() -> new MigrationRequest("h2", null, List.of(), 65, null, null))
                 .withMessage("streams must be 1-64: 65");
         assertThatIllegalArgumentException()
+                .isThrownBy(() -> new MigrationRequest("h2", null, List.of(), null, null, null, null, "7"))
+                .withMessage("novaMigrationUuid must be a uuid: 7");
+        assertThatIllegalArgumentException()
                 .isThrownBy(() -> new MigrationRequest("h2", null, List.of(), null, 0L, null))
                 .withMessage("bandwidthBytesPerSecond must be at least 1: 0");
         assertThatIllegalArgumentException()

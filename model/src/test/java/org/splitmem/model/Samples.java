@@ -29,7 +29,9 @@ final class Samples {
                 1_700_000_009_000L,
                 82.5,
                 "round 2 of at most 30",
-                new PagePlacement(10, Map.of("h3", 20L), 30));
+                new PagePlacement(10, Map.of("h3", 20L), 30),
+                null,
+                null);
     }
 
     static VmInfo vm() {

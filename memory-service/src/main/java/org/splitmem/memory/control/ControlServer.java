@@ -29,6 +29,7 @@ import org.slf4j.LoggerFactory;
 import org.splitmem.memory.config.DaemonConfig;
 import org.splitmem.memory.migration.ExpectedSplits;
 import org.splitmem.memory.migration.MigrationService;
+import org.splitmem.memory.migration.RequestId;
 import org.splitmem.memory.migration.SplitStarts;
 import org.splitmem.memory.server.MemoryServer;
 import org.splitmem.memory.vm.VmRegistry;
@@ -131,6 +132,10 @@ public final class ControlServer implements AutoCloseable {
         @Override
         public boolean handle(Request request, Response response, Callback callback) {
             String path = Request.getPathInContext(request);
+            String requestId = RequestId.checked(request.getHeaders().get(RequestId.HEADER));
+            if (requestId != null) {
+                response.getHeaders().put(RequestId.HEADER, requestId);
+            }
             try {
                 checkAllowed(request); // before anything of the body is read
             } catch (ApiException e) {
@@ -139,11 +144,12 @@ public final class ControlServer implements AutoCloseable {
             }
             CompletableFuture<byte[]> body = Body.of(request, idleMs);
             if (body.isDone() && !body.isCompletedExceptionally()) {
-                send(answer(request, path, body.join(), null), response, callback);
+                send(answer(requestId, request, path, body.join(), null), response, callback);
             } else {
                 request.addIdleTimeoutListener(timeout -> body.isDone()); // while it is read its own limit counts
                 CompletableFuture<?> unused = body.whenCompleteAsync(
-                        (whole, failure) -> send(answer(request, path, whole, failure), response, callback), threads);
+                        (whole, failure) -> send(answer(requestId, request, path, whole, failure), response, callback),
+                        threads);
             }
             return true;
         }
@@ -162,6 +168,21 @@ public final class ControlServer implements AutoCloseable {
 
         private Answer failed(boolean plain, ApiException e) {
             return error(plain, e.status(), e.code(), String.valueOf(e.getMessage()));
+        }
+
+        /** As the part of that request that this host does. */
+        private Answer answer(
+                @Nullable String requestId,
+                Request request,
+                String path,
+                byte @Nullable [] body,
+                @Nullable Throwable failure) {
+            RequestId.isPartOf(requestId);
+            try {
+                return answer(request, path, body, failure);
+            } finally {
+                RequestId.isPartOf(null);
+            }
         }
 
         /** @param failure why there is no body; absent if there is one */

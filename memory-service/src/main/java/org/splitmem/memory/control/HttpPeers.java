@@ -15,6 +15,7 @@ import java.util.UUID;
 import org.jspecify.annotations.Nullable;
 import org.splitmem.memory.config.DaemonConfig;
 import org.splitmem.memory.migration.PeerHosts;
+import org.splitmem.memory.migration.RequestId;
 import org.splitmem.model.ErrorBody;
 import org.splitmem.model.FenceRequest;
 import org.splitmem.model.HostInfo;
@@ -171,15 +172,18 @@ public final class HttpPeers implements PeerHosts {
         HttpRequest.BodyPublisher publisher = body == null
                 ? HttpRequest.BodyPublishers.noBody()
                 : HttpRequest.BodyPublishers.ofByteArray(Json.writeBytes(body));
-        HttpRequest request = HttpRequest.newBuilder(
+        HttpRequest.Builder builder = HttpRequest.newBuilder(
                         URI.create("http://" + literal(peer.address()) + ":" + peer.controlPort() + path))
                 .method(method, publisher)
                 .header("Authorization", bearer)
                 .header("Content-Type", "application/json")
-                .timeout(limit)
-                .build();
+                .timeout(limit);
+        String requestId = RequestId.current();
+        if (requestId != null) {
+            builder.header(RequestId.HEADER, requestId); // the logs of all hosts tell of one request
+        }
         try {
-            return client.send(request, HttpResponse.BodyHandlers.ofByteArray());
+            return client.send(builder.build(), HttpResponse.BodyHandlers.ofByteArray());
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
             throw new IOException("interrupted while asking " + name, e);

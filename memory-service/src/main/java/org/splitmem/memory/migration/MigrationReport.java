@@ -103,7 +103,9 @@ final class MigrationReport {
                 finishedAtMs,
                 downtimeMs,
                 reason,
-                pages);
+                pages,
+                task.origin().novaMigration(),
+                task.origin().requestId());
     }
 
     private SubHostShare share(VmRecord.Lender lender) {

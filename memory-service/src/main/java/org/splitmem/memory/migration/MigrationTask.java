@@ -15,6 +15,7 @@ import org.splitmem.model.Handover;
  * @param subHosts the same, as peers
  * @param source how the destination reaches this host's pages; its token is the streams' as well
  * @param epoch of the new owner
+ * @param origin by what its callers know it
  */
 record MigrationTask(
         String id,
@@ -26,7 +27,8 @@ record MigrationTask(
         long epoch,
         int streams,
         long bandwidthBytesPerSecond,
-        Handover handover) {
+        Handover handover,
+        Origin origin) {
     MigrationTask {
         lenders = List.copyOf(lenders);
         subHosts = List.copyOf(subHosts);

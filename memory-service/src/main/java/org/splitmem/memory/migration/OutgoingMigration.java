@@ -87,6 +87,7 @@ final class OutgoingMigration {
     }
 
     private void run() {
+        RequestId.isPartOf(task.origin().requestId());
         try {
             reservations.make();
             vm.reached(FaultPoint.RESERVED);
@@ -297,6 +298,7 @@ final class OutgoingMigration {
 
     /** Only once every chunk is open there: a page pushed into a sealed one could overwrite what the guest writes next. */
     private void pushRest(RoundSender push, ControlLink link) {
+        RequestId.isPartOf(task.origin().requestId());
         signals.await(() -> link.hasOpened() || link.broken() != null, Long.MAX_VALUE);
         if (!link.hasOpened()) {
             return;

@@ -56,7 +56,8 @@ final class TaskMaker {
                 request.bandwidthBytesPerSecond() == null
                         ? config.bandwidthBytesPerSecond()
                         : request.bandwidthBytesPerSecond(),
-                request.handover() == null ? Handover.HYBRID : request.handover());
+                request.handover() == null ? Handover.HYBRID : request.handover(),
+                new Origin(request.novaMigrationUuid(), RequestId.current()));
     }
 
     /**

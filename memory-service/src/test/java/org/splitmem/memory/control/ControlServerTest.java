@@ -11,6 +11,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.util.List;
+import java.util.Optional;
 import java.util.UUID;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -146,6 +147,25 @@ class ControlServerTest {
         assertError(ask("PUT", "/v1/host", ""), 404, "not-found");
         assertThat(get("/v1/vms").body()).isEqualTo("[]");
         assertThat(get("/v1/migrations").body()).isEqualTo("[]");
+    }
+
+    private Optional<String> requestIdAnswered(String sent) throws Exception {
+        HttpRequest request = HttpRequest.newBuilder(URI.create("http://127.0.0.1:" + config.controlPort() + "/v1/vms"))
+                .header("Authorization", "Bearer " + KEY)
+                .header("X-Openstack-Request-Id", sent)
+                .build();
+        HttpResponse<String> answer = http.send(request, HttpResponse.BodyHandlers.ofString());
+        assertThat(answer.statusCode()).isEqualTo(200);
+        return answer.headers().firstValue("X-Openstack-Request-Id");
+    }
+
+    @Test
+    void anAnswerHasTheIdOfItsRequestUnlessThatIsNone() throws Exception {
+        String id = "req-07e40000-0000-4000-8000-00000000000c";
+
+        assertThat(requestIdAnswered(id)).contains(id);
+        assertThat(requestIdAnswered("x".repeat(65))).isEmpty();
+        assertThat(requestIdAnswered("req-1 ERROR forged")).isEmpty();
     }
 
     @Test

@@ -88,7 +88,7 @@ class ClaimsTest {
     }
 
     private static MigrationRequest to(String destination, @Nullable String id) {
-        return new MigrationRequest(destination, null, List.of(), null, null, null, id);
+        return new MigrationRequest(destination, null, List.of(), null, null, null, id, null);
     }
 
     private FutureTask<MigrationInfo> starting(MigrationRequest request) {

@@ -12,6 +12,7 @@ import org.jspecify.annotations.Nullable;
 final class FakePeers implements PeerHosts {
     private final Set<String> names;
     private final List<String> asked = new CopyOnWriteArrayList<>();
+    private final List<String> requestIds = new CopyOnWriteArrayList<>();
     private final CountDownLatch answer = new CountDownLatch(1);
     private volatile String refusing = "";
     private volatile String waiting = "";
@@ -44,8 +45,14 @@ final class FakePeers implements PeerHosts {
         return asked;
     }
 
+    /** As a part of which requests it was asked. */
+    List<String> requestIds() {
+        return requestIds;
+    }
+
     private void ask(String what, Peer peer) throws IOException {
         asked.add(what + " " + peer.name());
+        requestIds.add(String.valueOf(RequestId.current()));
         if (peer.name().equals(waiting)) {
             await();
         }

@@ -112,7 +112,7 @@ class MigrationServiceTest {
         peers.waitAt("h3");
         String given = "07e40000-0000-4000-8000-00000000000a";
         MigrationRequest named = new MigrationRequest(
-                SPLIT.destination(), SPLIT.budgetBytes(), SPLIT.subHosts(), null, null, null, given);
+                SPLIT.destination(), SPLIT.budgetBytes(), SPLIT.subHosts(), null, null, null, given, null);
 
         assertThat(migrations.start(vm, named).id()).isEqualTo(given);
         assertThat(migrations.start(vm, named).id())
@@ -123,6 +123,27 @@ class MigrationServiceTest {
         migrations.abort(given, "the test is over");
         peers.answer();
         awaitAborted(given);
+    }
+
+    /** Its thread, and those that it asks, go on saying it. */
+    @Test
+    void aMigrationIsKnownByTheRequestThatBeganIt() throws Exception {
+        String novas = "07e40000-0000-4000-8000-00000000000b";
+        peers.refuse("h4");
+        RequestId.isPartOf("req-1");
+
+        String id = migrations
+                .start(
+                        vm,
+                        new MigrationRequest(
+                                "h2", SPLIT.budgetBytes(), SPLIT.subHosts(), null, null, null, null, novas))
+                .id();
+        RequestId.isPartOf(null);
+
+        MigrationInfo info = awaitAborted(id);
+        assertThat(info.requestId()).isEqualTo("req-1");
+        assertThat(info.novaMigrationUuid()).isEqualTo(novas);
+        assertThat(peers.requestIds()).containsOnly("req-1");
     }
 
     @Test

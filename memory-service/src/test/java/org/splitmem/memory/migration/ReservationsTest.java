@@ -38,7 +38,8 @@ class ReservationsTest {
                 6,
                 1,
                 0,
-                Handover.HYBRID);
+                Handover.HYBRID,
+                Origin.UNKNOWN);
         releases = new PendingReleases(directory.resolve("releases.json"), peers);
         reservations = new Reservations(vm, task, peers, "h1", releases);
     }

@@ -285,7 +285,10 @@ public final class MigrationService {
                 null,
                 null,
                 complete ? Handover.COMPLETE : Handover.HYBRID,
-                migration.id());
+                migration.id(),
+                migration.novaMigration() == null
+                        ? null
+                        : migration.novaMigration().toString());
     }
 
     /** @throws RefusedException NOT_FOUND */

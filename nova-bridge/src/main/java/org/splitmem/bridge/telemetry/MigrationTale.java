@@ -103,6 +103,10 @@ final class MigrationTale {
                 migration.finishedMs(),
                 progress.downtimeMs(),
                 done ? null : String.valueOf(migration.reason()),
-                seen == null ? PagePlacement.NONE : seen.pages());
+                seen == null ? PagePlacement.NONE : seen.pages(),
+                migration.novaMigration() == null
+                        ? null
+                        : migration.novaMigration().toString(),
+                migration.requestId());
     }
 }

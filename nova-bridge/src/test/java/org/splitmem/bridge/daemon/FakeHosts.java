@@ -198,7 +198,9 @@ public final class FakeHosts implements AutoCloseable {
                         null,
                         phase == MigrationPhase.DONE ? 7.5 : null,
                         reason,
-                        PagePlacement.NONE));
+                        PagePlacement.NONE,
+                        m.novaMigrationUuid(),
+                        m.requestId()));
         if (phase == MigrationPhase.DONE) {
             Map<String, Long> remote = new TreeMap<>();
             m.subHosts().forEach(share -> remote.put(share.host(), share.bytes() / MIB));
@@ -372,7 +374,9 @@ public final class FakeHosts implements AutoCloseable {
                 null,
                 null,
                 null,
-                PagePlacement.NONE);
+                PagePlacement.NONE,
+                request.novaMigrationUuid(),
+                null);
         host(source).migrations.add(info);
         return info;
     }

@@ -69,5 +69,6 @@ class RequestIdTest {
         assertThat(migration.requestId()).isEqualTo(NOVAS);
         assertThat(migration.daemonId()).isEqualTo(migration.id());
         assertThat(cloud.hosts.migrationsFrom("h1").get(0).id()).isEqualTo(migration.id());
+        assertThat(cloud.hosts.migrationsFrom("h1").get(0).novaMigrationUuid()).isEqualTo(NOVA_MIGRATION.toString());
     }
 }
