@@ -178,7 +178,8 @@ public final class MemoryService implements Callable<Integer> {
                 t.stopPages(),
                 t.maxRounds(),
                 t.readySeconds(),
-                t.switchoverSeconds());
+                t.switchoverSeconds(),
+                t.handoverStallSeconds());
     }
 
     private static @Nullable DataServer dataServer(

@@ -66,6 +66,7 @@ public record DaemonConfig(
             int maxRounds,
             int readySeconds,
             int switchoverSeconds,
+            int handoverStallSeconds,
             int expectedSeconds) {
         private static Tuning from(Settings s) throws ConfigException {
             return new Tuning(
@@ -84,6 +85,7 @@ public record DaemonConfig(
                     s.integer("migration.max-rounds", 8, 1, 1000),
                     s.integer("migration.ready-seconds", 3600, 1, 1_000_000),
                     s.integer("migration.switchover-seconds", 120, 1, 1_000_000),
+                    s.integer("migration.handover-stall-seconds", 60, 1, 1_000_000),
                     s.integer("split.expected-seconds", 600, 1, 1_000_000));
         }
     }

@@ -11,6 +11,7 @@ package org.splitmem.memory.migration;
  * @param maxRounds pre-copy rounds before it is asked in any case
  * @param readySeconds the most that a migration waits for the hypervisor to begin
  * @param switchoverSeconds the most that the hypervisor may take to stop the guest, and then to resume it at the destination
+ * @param handoverStallSeconds without a page after which a handover is reported to stand still
  */
 public record MigrationConfig(
         int streams,
@@ -20,9 +21,11 @@ public record MigrationConfig(
         long stopPages,
         int maxRounds,
         int readySeconds,
-        int switchoverSeconds) {
+        int switchoverSeconds,
+        int handoverStallSeconds) {
     static final int READY_SECONDS = 3600;
     static final int SWITCHOVER_SECONDS = 120;
+    static final int HANDOVER_STALL_SECONDS = 60;
 
     public MigrationConfig {
         range("migration.streams", streams, 1, 64);
@@ -33,6 +36,7 @@ public record MigrationConfig(
         range("migration.bandwidth", bandwidthBytesPerSecond, 0, Long.MAX_VALUE);
         range("migration.ready-seconds", readySeconds, 1, 1_000_000);
         range("migration.switchover-seconds", switchoverSeconds, 1, 1_000_000);
+        range("migration.handover-stall-seconds", handoverStallSeconds, 1, 1_000_000);
     }
 
     /** With the usual limits. */
@@ -51,7 +55,8 @@ public record MigrationConfig(
                 stopPages,
                 maxRounds,
                 READY_SECONDS,
-                SWITCHOVER_SECONDS);
+                SWITCHOVER_SECONDS,
+                HANDOVER_STALL_SECONDS);
     }
 
     private static void range(String key, long value, long least, long most) {

@@ -41,12 +41,20 @@ final class MigrationReport {
 
     synchronized void entered(MigrationPhase next, String because) {
         phase = next;
-        if (next == MigrationPhase.ABORTED) {
-            reason = because;
-        }
+        reason = next == MigrationPhase.ABORTED ? because : null;
         if (next.isOver()) {
             finishedAtMs = System.currentTimeMillis();
         }
+    }
+
+    /** The destination has fetched a page. */
+    void fetched() {
+        progress.fetched();
+    }
+
+    /** @param why its handover stands still; null once it goes on */
+    synchronized void stalled(@Nullable String why) {
+        reason = why;
     }
 
     /** Both in microseconds since 1970, each by its host's clock. */

@@ -1,8 +1,6 @@
 package org.splitmem.memory.migration;
 
 import java.io.IOException;
-import java.util.ArrayDeque;
-import java.util.Deque;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -31,7 +29,6 @@ import org.splitmem.model.MigrationRequest;
 /** All migrations from and to this host. Any thread. */
 public final class MigrationService implements ConnectionResolver {
     private static final Logger log = LoggerFactory.getLogger(MigrationService.class);
-    private static final int REMEMBERED = 100;
 
     private final VmRegistry vms;
     private final PeerHosts peers;
@@ -42,10 +39,10 @@ public final class MigrationService implements ConnectionResolver {
     private final Splits splits;
 
     private final BusyVms busy;
+    private final RecentMigrations recent = new RecentMigrations();
 
     // Guarded by this.
     private final Map<UUID, IncomingMigration> incoming = new HashMap<>();
-    private final Deque<MigrationReport> reports = new ArrayDeque<>();
 
     /**
      * Knows no migration yet.
@@ -111,17 +108,10 @@ public final class MigrationService implements ConnectionResolver {
         Reservations reservations = new Reservations(vm, task, peers, self.name(), releases);
         OutgoingMigration migration =
                 new OutgoingMigration(vm, task, config, reservations, self.name(), () -> busy.ended(vm));
-        remember(migration.report());
+        recent.add(migration.report());
         busy.begin(vm, migration);
         migration.start();
         return migration.report().info();
-    }
-
-    private synchronized void remember(MigrationReport report) {
-        reports.addFirst(report);
-        while (reports.size() > REMEMBERED) {
-            reports.removeLast();
-        }
     }
 
     private void requireStreamWithoutRam(Vm vm) throws RefusedException {
@@ -131,11 +121,8 @@ public final class MigrationService implements ConnectionResolver {
         }
     }
 
-    private synchronized Optional<MigrationInfo> begunAlready(Vm vm, @Nullable String id) throws RefusedException {
-        Optional<MigrationInfo> known = reports.stream()
-                .map(MigrationReport::info)
-                .filter(info -> info.id().equals(id))
-                .findFirst();
+    private Optional<MigrationInfo> begunAlready(Vm vm, @Nullable String id) throws RefusedException {
+        Optional<MigrationInfo> known = recent.find(id);
         if (known.isPresent() && !known.get().vm().equals(vm.uuid().toString())) {
             throw new RefusedException(
                     Kind.CONFLICT,
@@ -155,12 +142,12 @@ public final class MigrationService implements ConnectionResolver {
         return busy.isStarting(vm);
     }
 
-    public synchronized List<MigrationInfo> list() {
-        return reports.stream().map(MigrationReport::info).toList();
+    public List<MigrationInfo> list() {
+        return recent.list();
     }
 
     public Optional<MigrationInfo> find(String id) {
-        return list().stream().filter(info -> info.id().equals(id)).findFirst();
+        return recent.find(id);
     }
 
     /** Aborts. @throws RefusedException if there is no such migration, or it was handed over */
@@ -334,7 +321,8 @@ public final class MigrationService implements ConnectionResolver {
         if (vm == null || how == null || !hello.shows(how.token())) {
             return null;
         }
-        OutgoingPages pages = new OutgoingPages(memoryOf(hello, vm));
+        OutgoingPages pages =
+                new OutgoingPages(memoryOf(hello, vm), migration == null ? () -> {} : migration.report()::fetched);
         return socket -> vm.using(() -> pages.serve(socket));
     }
 

@@ -61,6 +61,7 @@ final class OutgoingMigration {
     private @Nullable ControlLink control;
     private @Nullable RoundSender sender;
     private @Nullable DirtyTracker tracker;
+    private @Nullable DirtyPages unsent;
     private volatile MigrationPhase phase = MigrationPhase.PLANNED;
 
     /** @param whenOver called on the migration's thread at its end, however it ends */
@@ -262,6 +263,7 @@ final class OutgoingMigration {
         vm.requireSession().holdExit(true);
         vm.reached(FaultPoint.LEAVING);
         DirtyPages dirty = new DirtyPages(vm.requireMemory(), vm.requireTable(), Objects.requireNonNull(tracker)::log);
+        unsent = dirty;
         hypervisor.awaitSwitchover(this::mustStop);
         if (hypervisor.gaveUp()) {
             checkAbort();
@@ -321,13 +323,25 @@ final class OutgoingMigration {
         vm.left();
         link.endUnlessAllTold();
         vm.reached(FaultPoint.LEFT);
-        signals.await(() -> link.hasArrived() || signals.hasArrived(), Long.MAX_VALUE);
+        awaitArrival(link);
         vm.reached(FaultPoint.ARRIVED);
         progress.finished();
         report.downtime(signals.stoppedUs(), link.resumedUs()); // QEMU may have ended here before this word came
         closeLinks();
         vm.fetched();
         enter(MigrationPhase.DONE, "the last page has arrived");
+    }
+
+    /** For as long as it takes: what is still here the guest may need there. */
+    private void awaitArrival(ControlLink link) throws IOException {
+        if (unsent != null) {
+            progress.left(unsent.count());
+        }
+        new HandoverWatch(vm.uuid(), task, config.handoverStallSeconds(), progress, report, System.nanoTime())
+                .await(
+                        signals,
+                        () -> link.hasArrived() || signals.hasArrived(),
+                        () -> sender == null ? 0 : sender.sentPages());
     }
 
     // ---- giving up

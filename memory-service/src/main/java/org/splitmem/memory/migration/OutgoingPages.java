@@ -15,10 +15,13 @@ import org.splitmem.memory.wire.FrameType;
  */
 final class OutgoingPages implements ConnectionHandler {
     private final GuestMemory memory;
+    private final Runnable served;
     private final PageViews views;
     private final IoVector vector = new IoVector();
 
-    OutgoingPages(GuestMemory memory) {
+    /** @param served called for each page that was sent */
+    OutgoingPages(GuestMemory memory, Runnable served) {
+        this.served = served;
         this.memory = memory;
         this.views = new PageViews(memory);
     }
@@ -37,6 +40,7 @@ final class OutgoingPages implements ConnectionHandler {
             vector.add(socket.header(FrameType.PAGE_DATA, page, 1, Pages.SIZE, crc32c), FrameSocket.HEADER_BYTES);
             vector.add(memory.address(page), Pages.SIZE);
             socket.socket().sendAll(vector);
+            served.run();
         }
     }
 }

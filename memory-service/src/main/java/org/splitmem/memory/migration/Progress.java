@@ -16,6 +16,7 @@ final class Progress {
     private long lastSent;
     private long lastNs;
     private int round;
+    private long fetchedPages;
 
     synchronized void planned(long pages, long nowNs) {
         totalPages = pages;
@@ -45,6 +46,21 @@ final class Progress {
             lastSent = sent;
             lastNs = nowNs;
         }
+    }
+
+    /** @param pages that are still here although the guest, which writes nothing here any more, runs elsewhere */
+    synchronized void left(long pages) {
+        remainingPages = pages;
+        dirtyPagesPerSecond = 0;
+    }
+
+    /** The new owner has fetched a page, which may be sent, too. */
+    synchronized void fetched() {
+        fetchedPages++;
+    }
+
+    synchronized long fetchedPages() {
+        return fetchedPages;
     }
 
     synchronized void finished() {

@@ -1,0 +1,32 @@
+package org.splitmem.memory.migration;
+
+import java.util.ArrayDeque;
+import java.util.Deque;
+import java.util.List;
+import java.util.Optional;
+import org.jspecify.annotations.Nullable;
+import org.splitmem.model.MigrationInfo;
+
+/** The last migrations from this host, those that go on among them. Any thread. */
+final class RecentMigrations {
+    private static final int REMEMBERED = 100;
+
+    // Guarded by this.
+    private final Deque<MigrationReport> reports = new ArrayDeque<>();
+
+    synchronized void add(MigrationReport report) {
+        reports.addFirst(report);
+        while (reports.size() > REMEMBERED) {
+            reports.removeLast();
+        }
+    }
+
+    /** Newest first. */
+    synchronized List<MigrationInfo> list() {
+        return reports.stream().map(MigrationReport::info).toList();
+    }
+
+    Optional<MigrationInfo> find(@Nullable String id) {
+        return list().stream().filter(info -> info.id().equals(id)).findFirst();
+    }
+}
