@@ -433,8 +433,8 @@ final class Endpoints {
     /** A migration that the hypervisor was asked for directly: one-to-one, unless a plan was prepared. */
     private Answer makeReady(UUID uuid, String destination, boolean start, boolean nearly) throws ApiException {
         Vm vm = vm(uuid.toString());
-        if (start && !isMigrating(uuid)) {
-            startForHook(vm, destination);
+        if (start && !isMigrating(uuid) && !isStartedForHook(vm, destination)) {
+            return Answer.notYet();
         }
         if (migrations.awaitReady(uuid, nearly, READY_WAIT_NS)) {
             return Answer.empty();
@@ -451,14 +451,16 @@ final class Endpoints {
                 502, "migration-failed", "the memory of VM " + vm.name() + " could not be prepared: " + why);
     }
 
-    /** Another request may be starting one at the same time: that one is waited for then. */
-    private void startForHook(Vm vm, String destination) throws ApiException {
+    /** @return false if another request is starting one at the same time: that one is waited for then */
+    private boolean isStartedForHook(Vm vm, String destination) throws ApiException {
         try {
             migrations.start(vm, new MigrationRequest(destination, null, List.of(), null, null, null));
+            return true;
         } catch (RefusedException e) {
             if (!isMigrating(vm.uuid()) && !migrations.isStarting(vm.uuid())) {
                 throw ApiException.of(e);
             }
+            return false;
         }
     }
 
