@@ -64,7 +64,7 @@ further_directories() { :; }
 
 # create_host NAME: namespaces with the host's own view of the file system. The file "made" comes last: a host without it is broken.
 create_host() {
-  local name=$1 dir=$HOSTS/$1 to from kind
+  local name=$1 dir=$HOSTS/$1 to from
   rm -rf --one-file-system "${LOGS:?}/$name"
   mkdir -p "$dir"
   while IFS=: read -r to from; do
@@ -73,14 +73,28 @@ create_host() {
   # Identities derive from the name, so they are the same after every down and up.
   printf 'splitmem-devstack %s' "$name" | md5sum | cut -c 1-32 >"$dir/machine-id"
   : >>"$dir/etc-hosts"
-  for kind in net uts mnt; do : >"$NAMESPACES/$name.$kind"; done
-  unshare --net="$NAMESPACES/$name.net" --uts="$NAMESPACES/$name.uts" --mount="$NAMESPACES/$name.mnt" --propagation private true
+  pin_namespaces "$name" || die "could not make the namespaces of $name"
   host_directories "$name" | (in_host "$name" bash -euc "$(declare -f mount_host)
     HOSTS='$HOSTS' NAMESPACES='$NAMESPACES'; mount_host '$name'") ||
     die "could not set up the file systems of $name"
   connect_host "$name"
   complete_host "$name"
   : >"$dir/made"
+}
+
+# A mount namespace can be pinned only in one with a smaller number. In a root, whose mount namespace has no small one, that is a matter of
+# the CPU since Linux 6.18, where numbers rise on each CPU, but not from one to another: one that the first CPU makes may be refused
+# (EINVAL). Where the root's was made, it succeeds.
+pin_namespaces() { # NAME
+  local pins=$NAMESPACES/$1 cpu error
+  for ((cpu = 0; cpu < $(nproc --all); cpu++)); do
+    unpin "$1.mnt" "$1.uts" "$1.net" # a refused try leaves some of them
+    touch "$pins".{net,uts,mnt}
+    error=$(taskset -c "$cpu" unshare --net="$pins.net" --uts="$pins.uts" --mount="$pins.mnt" --propagation private \
+      true 2>&1) && return 0
+  done
+  warn "$error"
+  return 1
 }
 
 # What else a new host gets, from those who source this.
