@@ -2,11 +2,16 @@
 # The controller: a host like the others, in which the services of the cloud run.
 
 # openstack_client ARGS...: the command line client, as the administrator. Replaces this shell.
-openstack_client() {
+openstack_client() { as_administrator openstack "$@"; }
+
+# Its commands, one a line of the input. Replaces this shell.
+openstack_commands() { as_administrator /usr/bin/python3 "$DEVSTACK/aio/batch.py"; }
+
+as_administrator() { # COMMAND...
   in_host "$CONTROLLER" env -C "$PWD" OS_AUTH_URL="$(keystone_url)" OS_USERNAME=admin OS_PASSWORD="$PASSWORD" OS_PROJECT_NAME=admin \
     OS_USER_DOMAIN_NAME=Default OS_PROJECT_DOMAIN_NAME=Default OS_IDENTITY_API_VERSION=3 \
     OS_COMPUTE_API_VERSION="${OS_COMPUTE_API_VERSION:-2.92}" OS_PLACEMENT_API_VERSION="${OS_PLACEMENT_API_VERSION:-1.39}" \
-    openstack "$@"
+    "$@"
 }
 
 create_controller() {

@@ -151,11 +151,11 @@ create_catalog() {
       done
     done
     echo "project create service"
-    echo "role create service"
+    echo "role create --or-show service" # Keystone has made it since 2023.2
     for user in nova placement glance neutron cinder splitmem nova-bridge; do
       echo "user create --password $PASSWORD --project service $user"
       echo "role add --user $user --project service admin"
       echo "role add --user $user --project service service"
     done
-  } | (openstack_client) >"$LOGS/$CONTROLLER/catalog.log" 2>&1 || die "no catalog, see $LOGS/$CONTROLLER/catalog.log"
+  } | (openstack_commands) >"$LOGS/$CONTROLLER/catalog.log" 2>&1 || die "no catalog, see $LOGS/$CONTROLLER/catalog.log"
 }

@@ -88,7 +88,7 @@ create_network() {
   {
     echo "network create servers --share --provider-network-type flat --provider-physical-network servers"
     echo "subnet create servers --network servers --subnet-range $SERVERS_SUBNET.0/24 --gateway $SERVERS_GATEWAY --no-dhcp"
-  } | (openstack_client) >/dev/null
+  } | (openstack_commands) >/dev/null
 }
 
 # reached ADDRESS: does the server answer from where it is?

@@ -41,5 +41,5 @@ create_flavors() {
       echo "flavor create split.uneven --ram 512 --vcpus 1 --disk 1 --property splitmem:enabled=true --property resources:MEMORY_MB=192"
     grep -qx split.large <<<"$existing" ||
       echo "flavor create split.large --ram 1024 --vcpus 1 --disk 1 --property splitmem:enabled=true --property resources:MEMORY_MB=192"
-  } | (openstack_client) >/dev/null
+  } | (openstack_commands) >/dev/null
 }
