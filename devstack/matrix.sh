@@ -5,11 +5,13 @@
 # usage: matrix.sh prepare            make the roots, with all packages (see root.sh)
 #        matrix.sh run [SYSTEM...]    the demo on each SYSTEM, "machine" or a suite of Debian, and in roots the system tests, which
 #                                     test.sh runs on the machine anyway (default: machine trixie)
+#        matrix.sh openstack [SUITE...]  all proofs of aio.sh on an OpenStack of that suite's packages, in its root (default: trixie)
 #        matrix.sh jdk [VERSION...]   build, check, and run the unit tests with each JDK, in the root of Debian 13 (default: 21 25)
 #
-# "run" uses what was built on this machine (build.sh), with the JDK of each system; "jdk" builds anew, in the root. Exit code 0
-# if all passed. The JUnit reports are where test.sh counts them: target/surefire-reports/ of the repository and of system-tests,
-# target/trixie/jdk-N/; output is in target/test/matrix-*.log. Clusters are in $SPLITMEM_DEVSTACK_STATE, on the machine or in the root.
+# "run" and "openstack" use what was built on this machine (build.sh), with the JDK of each system; "jdk" builds anew, in the root. Exit
+# code 0 if all passed. The JUnit reports are where test.sh counts them: target/surefire-reports/ of the repository, of system-tests and
+# of nova-bridge, target/trixie/jdk-N/; output is in target/test/matrix-*.log. Clusters are in $SPLITMEM_DEVSTACK_STATE, on the machine or
+# in the root; OpenStacks, with the logs of their services, in $SPLITMEM_AIO_STATE (see aio.sh) in the root.
 
 set -euo pipefail
 
@@ -24,7 +26,7 @@ OUTPUT=$REPOSITORY/target/test
 REPORT=$REPOSITORY/target/surefire-reports/TEST-matrix.xml
 TESTS_REPORT=$REPOSITORY/system-tests/target/surefire-reports/TEST-org.splitmem.systemtests.StackTest.xml
 ITEM_SECONDS=1200
-CASES="" RUN=0 FAILED=0 CHILD=""
+CASES="" RUN=0 FAILED=0 FAILED_PROOFS=no CHILD=""
 
 cmd_prepare() {
   local suite
@@ -119,6 +121,36 @@ cmd_run() {
   ((FAILED == 0)) && ! grep -q -E '<(failure|error)' "$REPOSITORY"/system-tests/target/surefire-reports/TEST-*StackTest-*.xml
 }
 
+# "prepare" first, so that packages and databases are not part of the proofs' time. A crash may have left files of a cloud.
+cmd_openstack() {
+  local suite report
+  need_root
+  (($#)) || set -- "${SUITES[@]}"
+  mkdir -p "$OUTPUT"
+  trap write_report EXIT
+  REPORT=$REPOSITORY/target/surefire-reports/TEST-matrix-openstack.xml
+  for suite in "$@"; do
+    report=$REPOSITORY/nova-bridge/target/surefire-reports/TEST-openstack-$suite.xml
+    rm -f "$report"
+    item machine "a root of $suite" "$HERE/root.sh" make "$suite" "${PACKAGES[@]}" || continue
+    item "$suite" "packages and databases of OpenStack" bash -c 'devstack/aio.sh down && devstack/aio.sh prepare' || continue
+    run_proofs "$suite" "$report" || true
+    grep -E '^(==|OpenStack|proved|aio.sh:)' "$OUTPUT/matrix-$suite-proofs-on-OpenStack.log" || true
+    ! grep -q '<failure' "$report" || FAILED_PROOFS=yes
+  done
+  ((FAILED == 0)) && [[ $FAILED_PROOFS == no ]]
+}
+
+# Which of the proofs failed is in their own report; this case is that they were run.
+run_proofs() { # SUITE REPORT
+  # shellcheck disable=SC2016  # for the shell in the root
+  ITEM_SECONDS=4500 item "$1" "proofs on OpenStack" bash -c '
+    mkdir -p "$(dirname "$1")"
+    devstack/aio.sh up && devstack/aio.sh prove --junit "$1" --all
+    devstack/aio.sh down
+    [[ -s $1 ]]' bash "$2"
+}
+
 # With each JDK all is compiled anew, as what it would reject may have been compiled by another.
 cmd_jdk() {
   local version
@@ -154,7 +186,7 @@ main() {
   local command=${1:-}
   (($# == 0)) || shift
   case $command in
-    prepare | run | jdk) "cmd_$command" "$@" ;;
+    prepare | run | openstack | jdk) "cmd_$command" "$@" ;;
     -h | --help | help) usage ;;
     "") usage >&2; exit 2 ;;
     *) die "no command '$command' (see --help)" ;;

@@ -9,8 +9,8 @@
 #      on each of them, see matrix.sh
 #   5. the proofs on a real OpenStack with Kafka, see aio.sh
 #
-#   --nightly        30 split migrations, of guests up to 4 GiB, instead of a few small ones, all proofs, and a build with each JDK:
-#                    two hours more
+#   --nightly        30 split migrations, of guests up to 4 GiB, instead of a few small ones, a build with each JDK, and all proofs, also on
+#                    the OpenStack of Debian 13, in the root: three hours more
 #   --only PATTERN   build, then run only tests whose class matches, of whatever kind: OneToOneTest, 'Abort*', PlanTest#the*
 #   --no-openstack   without the fifth, which takes a quarter of an hour, and installs OpenStack's packages
 #   --no-roots       without the fourth, which downloads a Debian and its packages into /var/lib/splitmem-roots once
@@ -193,6 +193,7 @@ main() {
       if [[ $ROOTS == yes ]]; then matrix_step matrix run; fi
       if [[ $ROOTS == yes && $NIGHTLY == yes ]]; then matrix_step jdks jdk; fi
       if [[ $OPENSTACK == yes ]]; then openstack_step; fi
+      if [[ $OPENSTACK == yes && $ROOTS == yes && $NIGHTLY == yes ]]; then matrix_step newest-openstack openstack; fi
     fi
   fi
   say "== all of it took $(elapsed "$started") s"

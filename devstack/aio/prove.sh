@@ -43,7 +43,7 @@ sign_in() { TOKEN=$( (openstack_client token issue -f value -c id) ); }
 
 # prove [--junit FILE] [--all | NAME...]: those of PROOFS by default, each in a process of its own, so that one that fails does not end the others.
 prove() {
-  local name junit="" failed=() report=() started took
+  local name junit="" failed=() report=() started took failure
   if [[ ${1:-} == --junit ]]; then junit=${2:?--junit FILE}; shift 2; fi
   (($#)) || set -- "${PROOFS[@]}"
   [[ $1 != --all ]] || set -- "${PROOFS[@]::${#PROOFS[@]}-1}" "${FURTHER_PROOFS[@]}" "${PROOFS[-1]}"
@@ -57,11 +57,11 @@ prove() {
     return
   fi
   for name in "$@"; do
-    started=$(now)
-    "$0" prove "$name" || failed+=("$name")
+    started=$(now) failure=""
+    "$0" prove "$name" || failed+=("$name") failure="<failure message=\"see the output\"/>"
     took=$(elapsed "$started")
     say "== $name took $took s"
-    report+=("<testcase classname=\"openstack\" name=\"$name\" time=\"$took\"/>")
+    report+=("<testcase classname=\"openstack\" name=\"$name\" time=\"$took\">$failure</testcase>")
   done
   [[ -z $junit ]] ||
     printf '<testsuite name="openstack" tests="%s" errors="0" failures="%s" skipped="0">\n%s\n</testsuite>\n' "$#" "${#failed[@]}" "${report[*]}" >"$junit"
