@@ -6,14 +6,15 @@
 #   2. the Nova driver's tests, by pytest
 #   3. the tests that need root, and the system tests: real guests on virtual hosts, see system-tests/
 #   4. the demo, here and in a root of Debian 13 with its own QEMU, libvirt and JDK, and there the system tests that have to pass
-#      on each of them, see matrix.sh
+#      on each of them, see matrix.sh; before them the Nova driver's tests with Nova 26, 31 and 34 of Debian 12, 13 and sid, see
+#      nova-matrix.sh
 #   5. the proofs on a real OpenStack with Kafka, see aio.sh
 #
 #   --nightly        30 split migrations, of guests up to 4 GiB, instead of a few small ones, a build with each JDK, and all proofs, also on
 #                    the OpenStack of Debian 13, in the root: three hours more
 #   --only PATTERN   build, then run only tests whose class matches, of whatever kind: OneToOneTest, 'Abort*', PlanTest#the*
 #   --no-openstack   without the fifth, which takes a quarter of an hour, and installs OpenStack's packages
-#   --no-roots       without the fourth, which downloads a Debian and its packages into /var/lib/splitmem-roots once
+#   --no-roots       without the fourth, which downloads Debians and their packages into /var/lib/splitmem-roots once
 #
 # Installs Debian packages that are missing. Complete output goes to target/test/*.log; of system tests that fail, the daemons'
 # logs and the guests' consoles are kept in system-tests/target/system-tests/, the OpenStack's logs in its directory. The virtual
@@ -115,14 +116,14 @@ openstack_step() {
   say "== openstack took $(elapsed "$started") s"
 }
 
-# matrix_step NAME MATRIX-ARGUMENTS...
+# matrix_step NAME SCRIPT ARGUMENTS...
 matrix_step() {
-  local name=$1 log=$OUTPUT/$1.log started status=0
-  shift
+  local name=$1 script=$2 log=$OUTPUT/$1.log started status=0
+  shift 2
   started=$(now)
-  say "== $name: matrix.sh $* (whole output: $log)"
+  say "== $name: $script $* (whole output: $log)"
   find "$REPOSITORY" -path '*/target/surefire-reports/*' -delete
-  "$HERE/matrix.sh" "$@" 2>&1 | tee "$log" || status=${PIPESTATUS[0]}
+  "$HERE/$script" "$@" 2>&1 | tee "$log" || status=${PIPESTATUS[0]}
   count "$name" "$status"
   say "== $name took $(elapsed "$started") s"
 }
@@ -181,7 +182,7 @@ main() {
     step chosen-tests -Psystem "${checks[@]}" "${options[@]}" -Dtest="$ONLY" -Dsurefire.failIfNoSpecifiedTests=false package
   else
     if [[ $OPENSTACK == yes ]]; then prepare openstack aio.sh; fi
-    if [[ $ROOTS == yes ]]; then prepare roots matrix.sh; fi
+    if [[ $ROOTS == yes ]]; then prepare roots matrix.sh; prepare novas nova-matrix.sh; fi
     step build-and-unit-tests verify
     await_prepared openstack
     nova_driver_step
@@ -190,10 +191,14 @@ main() {
       step root-and-system-tests -Psystem "${checks[@]}" "${options[@]}" '-Dtests.groups=root | system' package
       "$HERE/cluster.sh" down # what follows needs the memory
       await_prepared roots
-      if [[ $ROOTS == yes ]]; then matrix_step matrix run; fi
-      if [[ $ROOTS == yes && $NIGHTLY == yes ]]; then matrix_step jdks jdk; fi
+      await_prepared novas
+      if [[ $ROOTS == yes ]]; then
+        matrix_step nova-matrix nova-matrix.sh run
+        matrix_step matrix matrix.sh run
+      fi
+      if [[ $ROOTS == yes && $NIGHTLY == yes ]]; then matrix_step jdks matrix.sh jdk; fi
       if [[ $OPENSTACK == yes ]]; then openstack_step; fi
-      if [[ $OPENSTACK == yes && $ROOTS == yes && $NIGHTLY == yes ]]; then matrix_step newest-openstack openstack; fi
+      if [[ $OPENSTACK == yes && $ROOTS == yes && $NIGHTLY == yes ]]; then matrix_step newest-openstack matrix.sh openstack; fi
     fi
   fi
   say "== all of it took $(elapsed "$started") s"
