@@ -1,16 +1,17 @@
 # shellcheck shell=bash
 # Proofs that sub-hosts are chosen as Nova chooses hosts: server groups, availability zones, services that are disabled.
 
-# refuse_to_boot HOST REASON ARGS...: a split server there, of which the fault has to tell the reason.
+# refuse_to_boot HOST REASON ARGS...: a split server there. When no further host can take a server, Nova's fault says only that; why
+# this one refused is in its nova-compute's log.
 refuse_to_boot() {
-  local host=$1 reason=$2 fault
+  local host=$1 reason=$2 why
   shift 2
   SERVER=$( (openstack_client server create refused --flavor split.small "${PLAIN_ARGUMENTS[@]}" --host "$host" "$@" -f value -c id) )
   wait_for 180 "an end of BUILD" active_or_error || true
   [[ $(server_field status) == ERROR ]] || die "it is $(server_field status), on $(server_host), with $(booked_memory)"
-  fault=$(api GET "/servers/$SERVER" | jq -r '.server.fault.message')
-  say "  Nova: $fault"
-  check "it says why: $reason" grep -qiE "$reason" <<<"$fault"
+  why=$(grep "instance: $SERVER" "$LOGS/$host/nova-compute.log" | grep -o 'no sub-hosts.*' | awk 'length > length(longest) { longest = $0 } END { print longest }')
+  say "  nova-compute: $why"
+  check "it says why: $reason" grep -qiE "$reason" <<<"$why"
   delete_server
 }
 
@@ -19,10 +20,11 @@ prove_groups() {
   say "== two servers of an anti-affinity group share no host, sub-hosts included"
   group=$(api POST /os-server-groups '{"server_group":{"name":"apart","policy":"anti-affinity"}}' | jq -r .server_group.id)
   occupy host1 256
-  occupy host2 256
+  occupy host2 100 # no room for what is to be on host3
   boot split.small host1 "${PLAIN_ARGUMENTS[@]}" --hint "group=$group"
   check_split host1 host3
   first=$SERVER
+  occupy host2 256
   refuse_to_boot host2 'group' --hint "group=$group"
   check_books "after the refusal" "host1=0 host2=256 host3=5888" ""
   say "-- a server that is in no group gets that sub-host"
@@ -33,6 +35,7 @@ prove_groups() {
   check_books "of the first" "host1=0 host2=256 host3=5888" "host3=256"
   delete_server
   say "-- without the first, the second of the group, too"
+  occupy host1 100
   boot split.small host2 "${PLAIN_ARGUMENTS[@]}" --hint "group=$group"
   check_split host2 host3
   delete_server
