@@ -170,11 +170,13 @@ public final class VmPlacements {
     /**
      * Books nothing for a VM any more.
      *
-     * @param host that the VM is gone from; if it has moved to another since, nothing is done. Absent: gone altogether
+     * @param host that the VM is gone from; if it has moved to another since, its booking stays, and that host alone forgets how it was
+     *     split there. Absent: gone altogether
      */
     public void release(UUID instance, @Nullable String host) throws RefusedException {
         Optional<PlacedVm> placed = vms.find(instance);
         if (host != null && placed.isPresent() && !placed.get().vm().host().equals(host)) {
+            takeBack(host, instance); // one that was evacuated from there is not to start there again
             return;
         }
         endPlans(instance, "the VM is gone");

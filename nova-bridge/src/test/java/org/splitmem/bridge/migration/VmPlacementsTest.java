@@ -125,12 +125,14 @@ class VmPlacementsTest {
     }
 
     @Test
-    void aVmThatIsGoneFromTheHostItMovedAwayFromKeepsItsBooking() throws Exception {
+    void aVmThatIsGoneFromTheHostItMovedAwayFromKeepsItsBookingAndIsForgottenThere() throws Exception {
         bridge.placements.place(onHost("h3"));
+        cloud.hosts.defines("h1", VM, "h2"); // it was evacuated, and h1 is back
 
         bridge.placements.release(VM, "h1");
 
         assertThat(cloud.booked()).isEqualTo(Map.of("h3", 256L));
+        assertThat(cloud.hosts.wouldSplit("h1", VM)).isFalse();
     }
 
     @Test
