@@ -58,9 +58,9 @@ prove_evacuate() {
   check "every byte is right" verified_from host1
   say "-- host2 comes back"
   start_missing
-  wait_for 120 "nova-compute of host2" computes_are_up
-  api PUT "/os-services/$(compute_service host2)" '{"forced_down":false}' >/dev/null
   check "Nova's claim there is gone" wait_for 120 "the claim" books_are "host1=0 host2=6144 host3=5888" "host3=256"
+  api PUT "/os-services/$(compute_service host2)" '{"forced_down":false}' >/dev/null # not before its nova-compute has cleaned up
+  wait_for 120 "nova-compute of host2" computes_are_up
   await_reconciliation
   check_books "after the old host's return" "host1=0 host2=6144 host3=5888" "host3=256"
   check "nothing runs there" test -z "$(guests_of host2)"

@@ -16,6 +16,7 @@ clear_up() {
   if [[ -n $SHORT_TOKENS ]]; then (restart_keystone) || true; fi
   sign_in || true
   enable_services || true
+  wait_for 120 "nova-compute on all hosts" computes_are_up || true
   delete_zones || true
   vacate || true
   delete_beside || true
