@@ -33,7 +33,7 @@ class DaemonClient(client.Client):
         self._conf = conf
 
     def register(self, host, hypervisor):
-        """With nobody: sub-hosts are those of the configuration."""
+        """Does nothing: without nova-bridge there is no registry, and sub-hosts are those of the configuration."""
 
     def address(self):
         """-> Address, where others reach it"""
