@@ -281,3 +281,22 @@ def test_a_registration_without_an_answer_is_told(remote, bridge_service, daemon
     bridge_service.stop()
     with pytest.raises(client.Unavailable):
         remote.register('host1', 'host1.example.org')
+
+
+@pytest.mark.parametrize('timeout, told', [(3, '1'), (90, '85'), (600, '595')])
+def test_the_bridge_has_less_time_than_there_is(remote, conf, bridge_service, server, timeout, told):
+    conf.set_override('request_timeout', timeout, group='splitmem')
+    bridge_service.answers['POST', '/v1/migrations'] = (201, bridge_migration('PLANNED', 'planned'))
+    bridge_service.answers['GET', '/v1/migrations/b1'] = (200, bridge_migration('PRECOPY'))
+    remote.show(remote.plan(server, 'host1', 'host2'))
+    told_by = [headers['X-Splitmem-Timeout'] for _, _, _, headers in bridge_service.requests]
+    # Of what is tried again, some milliseconds are gone at the first attempt.
+    assert abs(int(told_by[0]) - int(told)) <= 1 and told_by[1] == '5'
+
+
+def test_what_was_too_slow_for_the_bridge_may_be_asked_again(remote, bridge_service, server):
+    bridge_service.answers['POST', '/v1/migrations'] = (504, {'error': {
+        'code': 504, 'title': 'Gateway Timeout', 'message': 'Placement PUT ...', 'reason': 'placement-too-slow'}})
+    with pytest.raises(client.Unavailable) as late:
+        remote.plan(server, 'host1', 'host2')
+    assert late.value.reason == 'placement-too-slow'

@@ -19,6 +19,9 @@ MICROVERSION = 'split-migration 1.0'
 ATTEMPTS = 3
 PAUSE_SECONDS = 1
 
+# Of a request's time, what the bridge has for undoing it.
+UNDO_SECONDS = 5
+
 
 class BridgeClient(client.Client):
     """While the bridge is away, progress, abort and what is running are asked of this host's splitmemd, which carries on by itself.
@@ -147,10 +150,12 @@ class BridgeClient(client.Client):
                 time.sleep(PAUSE_SECONDS)
 
     def _ask(self, method, path, body=None, timeout=None):
+        limit = timeout or self._conf.splitmem.request_timeout
         try:
             response = self._session().request(
-                path, method, json=body, raise_exc=False, timeout=timeout or self._conf.splitmem.request_timeout,
-                headers={'OpenStack-API-Version': MICROVERSION, **request_ids.headers()})
+                path, method, json=body, raise_exc=False, timeout=limit,
+                headers={'OpenStack-API-Version': MICROVERSION, 'X-Splitmem-Timeout': str(_time_of_the_bridge(limit)),
+                         **request_ids.headers()})
         except ks_exceptions.ClientException as e:
             raise client.Unavailable('nova-bridge, %s %s: %s' % (method, path, e)) from e
         if response.status_code == 204:
@@ -178,6 +183,11 @@ class BridgeClient(client.Client):
                 rate=info.get('rate_bytes_per_second') or 0, reason=info.get('reason') or '')
         except (KeyError, TypeError, AttributeError) as e:
             raise client.Unavailable('nova-bridge answered with something else than a migration: %.200s' % answer) from e
+
+
+def _time_of_the_bridge(limit):
+    """The bridge has to have answered, and undone what it could not finish, before nobody listens any more."""
+    return max(1, min(600, int(limit) - UNDO_SECONDS))
 
 
 def _described(server):

@@ -24,6 +24,7 @@ final class HttpSettings {
                         seconds(s, "http.idle-timeout-s", Limits.DEFAULT.idle()),
                         seconds(s, "http.body-timeout-s", Limits.DEFAULT.body()),
                         seconds(s, "http.answer-timeout-s", Limits.DEFAULT.answer()),
+                        seconds(s, "http.request-timeout-s", Limits.DEFAULT.request()),
                         s.integer("http.connections", Limits.DEFAULT.connections(), 10, 100_000),
                         s.integer("http.project-requests", Limits.DEFAULT.projectRequests(), 1, 1000),
                         s.integer("http.project-connections", Limits.DEFAULT.projectConnections(), 1, 10_000),

@@ -18,6 +18,7 @@ import org.jspecify.annotations.Nullable;
 import org.slf4j.MDC;
 import org.splitmem.bridge.http.Answer;
 import org.splitmem.bridge.http.Caller;
+import org.splitmem.bridge.http.Deadline;
 import org.splitmem.bridge.http.ServiceException;
 import org.splitmem.bridge.http.ServiceException.Kind;
 import org.splitmem.model.AbortReason;
@@ -141,20 +142,25 @@ public final class Daemons implements AutoCloseable {
 
     private <T> List<T> all(Question<T> question) {
         Map<String, String> context = MDC.getCopyOfContextMap();
+        Long deadline = Deadline.current();
         List<CompletableFuture<T>> asked = new ArrayList<>();
         for (HostAddress host : directory.hosts()) {
-            asked.add(CompletableFuture.supplyAsync(() -> ask(question, host, context), threads));
+            asked.add(CompletableFuture.supplyAsync(() -> ask(question, host, context, deadline), threads));
         }
         return asked.stream().map(CompletableFuture::join).toList();
     }
 
-    /** @param context of the thread that wants to know: which request it works on */
-    private static <T> T ask(Question<T> question, HostAddress host, @Nullable Map<String, String> context) {
-        if (context == null) {
-            return question.ask(host);
-        }
-        MDC.setContextMap(context);
-        try {
+    /**
+     * As the thread that wants to know.
+     *
+     * @param context which request that works on
+     * @param deadline until when that has to be answered
+     */
+    @SuppressWarnings("try") // a scope
+    private static <T> T ask(
+            Question<T> question, HostAddress host, @Nullable Map<String, String> context, @Nullable Long deadline) {
+        MDC.setContextMap(context == null ? Map.of() : context);
+        try (Deadline.Scope unused = Deadline.of(deadline)) {
             return question.ask(host);
         } finally {
             MDC.clear();

@@ -2,6 +2,7 @@ package org.splitmem.bridge.gate;
 
 import java.net.URI;
 import java.nio.ByteBuffer;
+import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -24,6 +25,7 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import org.slf4j.MDC;
 import org.splitmem.bridge.http.Caller;
+import org.splitmem.bridge.http.Deadline;
 import org.splitmem.bridge.keystone.Identity;
 
 /**
@@ -36,6 +38,9 @@ final class Exchange {
     private static final Logger log = LoggerFactory.getLogger("access");
     private static final String FORM = "req-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}";
     private static final String REQUEST_HEADER = "X-Openstack-Request-Id";
+
+    /** So many seconds the caller waits for the answer. */
+    private static final String TIMEOUT_HEADER = "X-Splitmem-Timeout";
 
     /** The caller's own request, which this one is a part of; OpenStack calls it the global one. */
     private static final String GLOBAL = "global";
@@ -273,7 +278,14 @@ final class Exchange {
         }
     }
 
+    @SuppressWarnings("try") // a scope
     private void work(Operation asked, Executor lane, byte[] body, Runnable leave) {
+        Optional<Duration> time = time();
+        if (time.isEmpty()) {
+            leave.run();
+            refuse(400, "invalid-parameter", TIMEOUT_HEADER + ": seconds, from 1 to 600");
+            return;
+        }
         Incoming incoming = new Incoming(asked, request.getMethod(), origin.base(), uri(), headers(), body, identity);
         try {
             lane.execute(() -> {
@@ -281,7 +293,7 @@ final class Exchange {
                 if (global != null) {
                     MDC.put(GLOBAL, global);
                 }
-                try {
+                try (Deadline.Scope unused = Deadline.after(request.getBeginNanoTime(), time.get())) {
                     answer(gate.application().answer(incoming));
                 } finally {
                     MDC.clear();
@@ -291,6 +303,20 @@ final class Exchange {
             leave.run();
             refuseBusy("too many requests wait");
         }
+    }
+
+    /** How long the request may take; empty if the caller says something else than a time. */
+    private Optional<Duration> time() {
+        String given = request.getHeaders().get(TIMEOUT_HEADER);
+        Duration most = gate.limits().request();
+        if (given == null) {
+            return Optional.of(most);
+        }
+        if (!given.matches("[0-9]{1,3}") || Integer.parseInt(given) < 1 || Integer.parseInt(given) > 600) {
+            return Optional.empty();
+        }
+        Duration asked = Duration.ofSeconds(Integer.parseInt(given));
+        return Optional.of(asked.compareTo(most) < 0 ? asked : most);
     }
 
     private URI uri() {

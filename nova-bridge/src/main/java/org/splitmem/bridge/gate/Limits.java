@@ -8,6 +8,7 @@ import java.time.Duration;
  * @param idle from the connection's start, or the end of an answer, to the end of the next request's headers
  * @param body from a request's headers to the end of its body, however steadily its bytes come
  * @param answer for the client to read an answer of moderate size; large ones have longer
+ * @param request from a request's headers to its answer; callers may ask for less
  * @param connections at most so many on a listener; one more costs the one that has been idle longest
  * @param projectRequests of a project that are worked on, or whose body is being read
  * @param projectConnections that a project uses
@@ -17,6 +18,7 @@ public record Limits(
         Duration idle,
         Duration body,
         Duration answer,
+        Duration request,
         int connections,
         int projectRequests,
         int projectConnections,
@@ -29,8 +31,15 @@ public record Limits(
     /** Below this rate a client is not reading, whatever the size of its answer. */
     static final int SLOWEST_READER_BYTES_PER_SECOND = 64 * 1024;
 
-    public static final Limits DEFAULT =
-            new Limits(Duration.ofSeconds(30), Duration.ofSeconds(20), Duration.ofSeconds(30), 10_000, 8, 64, 16);
+    public static final Limits DEFAULT = new Limits(
+            Duration.ofSeconds(30),
+            Duration.ofSeconds(20),
+            Duration.ofSeconds(30),
+            Duration.ofSeconds(80),
+            10_000,
+            8,
+            64,
+            16);
 
     long answerMs(int bytes) {
         return answer.toMillis() + bytes * 1000L / SLOWEST_READER_BYTES_PER_SECOND;

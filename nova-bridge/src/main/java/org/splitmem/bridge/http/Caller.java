@@ -117,11 +117,18 @@ public final class Caller {
 
     /** The client's own time limit ends with the answer's headers; this one with its last byte. */
     private HttpResponse<String> await(String request, HttpRequest what) throws ServiceException {
+        long leftMs = Deadline.leftMs(limit);
+        if (leftMs <= 0) {
+            throw ServiceException.late(service, request);
+        }
         CompletableFuture<HttpResponse<String>> future = client.sendAsync(what, info -> new BoundedText(longest));
         try {
-            return future.get(limit.toMillis(), TimeUnit.MILLISECONDS);
+            return future.get(leftMs, TimeUnit.MILLISECONDS);
         } catch (TimeoutException e) {
             future.cancel(true);
+            if (leftMs < limit.toMillis()) {
+                throw ServiceException.late(service, request);
+            }
             throw failure(Kind.TIMEOUT, request + ": no answer within " + limit.toMillis() + " ms", e);
         } catch (InterruptedException e) {
             future.cancel(true);

@@ -1,5 +1,7 @@
 package org.splitmem.bridge.http;
 
+import java.util.Locale;
+
 /** A service did not do what it was asked. The message names the service, the request, and what came back. */
 public final class ServiceException extends Exception {
     private static final long serialVersionUID = 1L;
@@ -8,6 +10,8 @@ public final class ServiceException extends Exception {
     public enum Kind {
         /** No connection. It was not asked. */
         UNREACHABLE,
+        /** The time of the request that it was asked for was over. Whether it was done is not known; the code says which service. */
+        LATE,
         /** No whole answer in time. Whether it was done is not known. */
         TIMEOUT,
         /** The answer broke off. Whether it was done is not known. */
@@ -43,6 +47,14 @@ public final class ServiceException extends Exception {
         this.code = code;
     }
 
+    /** @param request that was under way, or would have been next */
+    static ServiceException late(String service, String request) {
+        return new ServiceException(
+                Kind.LATE,
+                service.toLowerCase(Locale.ROOT) + "-too-slow",
+                request + ": the time of the request is over");
+    }
+
     ServiceException(Kind kind, String message, Throwable cause) {
         super(message, cause);
         this.kind = kind;
@@ -60,7 +72,11 @@ public final class ServiceException extends Exception {
 
     /** True if the request may have been carried out all the same. */
     public boolean isDoubtful() {
-        return kind == Kind.TIMEOUT || kind == Kind.TRUNCATED || kind == Kind.MALFORMED || kind == Kind.SERVER_ERROR;
+        return kind == Kind.LATE
+                || kind == Kind.TIMEOUT
+                || kind == Kind.TRUNCATED
+                || kind == Kind.MALFORMED
+                || kind == Kind.SERVER_ERROR;
     }
 
     /** The message, never null. */

@@ -17,6 +17,7 @@ import org.jspecify.annotations.Nullable;
 import org.splitmem.bridge.http.Answer;
 import org.splitmem.bridge.http.Caller;
 import org.splitmem.bridge.http.Credentials;
+import org.splitmem.bridge.http.Deadline;
 import org.splitmem.bridge.http.ServiceException;
 import org.splitmem.bridge.http.ServiceException.Kind;
 
@@ -133,11 +134,14 @@ public final class OwnToken implements Credentials {
         }
     }
 
-    private static Issued wait(CompletableFuture<Issued> answer) throws ServiceException {
+    private Issued wait(CompletableFuture<Issued> answer) throws ServiceException {
         try {
-            return answer.join();
+            return Deadline.await("Keystone", answer);
         } catch (CompletionException e) {
             if (e.getCause() instanceof ServiceException failure) {
+                if (failure.kind() == Kind.LATE) { // for the request of the thread that asked
+                    return current();
+                }
                 throw failure;
             }
             throw new IllegalStateException(e.getCause());

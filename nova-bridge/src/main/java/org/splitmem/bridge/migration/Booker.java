@@ -6,6 +6,7 @@ import java.util.concurrent.ThreadLocalRandom;
 import org.jspecify.annotations.Nullable;
 import org.splitmem.bridge.booking.Bookings;
 import org.splitmem.bridge.booking.Owner;
+import org.splitmem.bridge.http.Deadline;
 import org.splitmem.bridge.http.ServiceException;
 import org.splitmem.bridge.placement.NoCapacityException;
 import org.splitmem.bridge.plan.ExtraSpecs;
@@ -67,13 +68,16 @@ final class Booker {
     }
 
     /** If not, nothing is booked any more but what was before. */
+    @SuppressWarnings("try") // a scope
     private boolean isApart(Vm vm, String main, ExtraSpecs specs, Map<String, Long> booking, Bookings.Step step)
             throws ServiceException, NoCapacityException {
         boolean shares;
         try {
             shares = chooser.sharesAHost(vm, main, specs, booking.keySet());
         } catch (ServiceException e) {
-            bookings.setIf(step.after()::equals, vm.instance(), owner(vm), step.before());
+            try (Deadline.Scope unused = Deadline.lifted()) {
+                bookings.setIf(step.after()::equals, vm.instance(), owner(vm), step.before());
+            }
             throw e;
         }
         if (shares) {

@@ -15,6 +15,7 @@ import org.slf4j.LoggerFactory;
 import org.splitmem.bridge.booking.Bookings;
 import org.splitmem.bridge.daemon.Daemons;
 import org.splitmem.bridge.http.Caller;
+import org.splitmem.bridge.http.Deadline;
 import org.splitmem.bridge.http.ServiceException;
 import org.splitmem.bridge.migration.RefusedException.Kind;
 import org.splitmem.bridge.placement.NoCapacityException;
@@ -176,6 +177,7 @@ public final class MigrationService {
         return store.unheard().stream().anyMatch(earlier -> earlier.instance().equals(vm.instance()));
     }
 
+    @SuppressWarnings("try") // a scope
     private Migration plan(PlanInput input, String destination, ExtraSpecs specs, Map<String, Long> sourceSide)
             throws RefusedException, ServiceException {
         Migration planning = planning(input, destination, sourceSide);
@@ -191,6 +193,7 @@ public final class MigrationService {
             }
             Booker.Booked booked = booker.book(
                     planning.vm(), destination, planning.source(), specs, sourceSide, Map.of(), holders(input));
+            Deadline.check(); // who asked does not wait any more
             boolean whole = booked.plan().outcome() == Plan.Outcome.WHOLE;
             if (!store.planned(
                     planning.id(), booked.booking(), whole, booked.plan().summary(), clock.millis())) {
@@ -201,7 +204,9 @@ public final class MigrationService {
             telemetry.placementChanged(planning.vm(), planning.id(), booked.step(), "planned");
         } catch (RefusedException | ServiceException | RuntimeException e) {
             // How far it came may not be known; nobody else books for the VM until this one is over.
-            books.settle(planning.vm(), planning.id(), now -> isPlanning(planning.id()), sourceSide, "undone");
+            try (Deadline.Scope unused = Deadline.lifted()) {
+                books.settle(planning.vm(), planning.id(), now -> isPlanning(planning.id()), sourceSide, "undone");
+            }
             if (store.end(planning.id(), Status.PLANNING, Status.FAILED, e.getMessage(), clock.millis())) {
                 store.find(planning.id()).ifPresent(telemetry::migrationEnded);
             }

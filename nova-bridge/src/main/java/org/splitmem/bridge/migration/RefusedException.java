@@ -14,7 +14,9 @@ public final class RefusedException extends Exception {
         /** Not in this state; or there is no room. */
         CONFLICT,
         /** Another service did not do its part. */
-        UPSTREAM
+        UPSTREAM,
+        /** Another service took the time that there was. */
+        LATE
     }
 
     private final Kind kind;
@@ -27,6 +29,9 @@ public final class RefusedException extends Exception {
     }
 
     static RefusedException upstream(ServiceException e) {
+        if (e.kind() == ServiceException.Kind.LATE) {
+            return new RefusedException(Kind.LATE, e.code(), e.text());
+        }
         return new RefusedException(Kind.UPSTREAM, "service-failed", e.text());
     }
 

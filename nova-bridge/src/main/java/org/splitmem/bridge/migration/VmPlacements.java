@@ -6,11 +6,13 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.UUID;
+import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import org.splitmem.bridge.booking.Bookings;
 import org.splitmem.bridge.daemon.Daemons;
+import org.splitmem.bridge.http.Deadline;
 import org.splitmem.bridge.http.ServiceException;
 import org.splitmem.bridge.migration.RefusedException.Kind;
 import org.splitmem.bridge.plan.ExtraSpecs;
@@ -83,6 +85,7 @@ public final class VmPlacements {
     }
 
     /** Books for a VM that is about to start, in place of what was booked for it, and tells the host's splitmemd. */
+    @SuppressWarnings("try") // a scope
     public Placement place(PlanInput input) throws RefusedException {
         ExtraSpecs specs = input.specs();
         Vm vm = input.vm();
@@ -90,15 +93,21 @@ public final class VmPlacements {
         Optional<PlacedVm> former = vms.find(vm.instance());
         try {
             Map<String, Long> before = bookings.of(vm.instance());
-            Booker.Booked booked = booker.book(vm, vm.host(), null, specs, Map.of(), before, before.keySet());
+            Booker.Booked booked = book(vm, specs, before, former.orElse(null));
             boolean split = booked.plan().outcome() == Plan.Outcome.SPLIT;
             try {
                 tellHost(vm, split, booked.booking());
+                Deadline.check(); // who asked does not wait any more
             } catch (ServiceException e) {
-                if (split && e.isDoubtful() && !booked.booking().equals(before)) {
-                    takeBack(vm.host(), vm.instance()); // it may have reserved all the same what nobody has booked now
+                try (Deadline.Scope unused = Deadline.lifted()) {
+                    if (split && e.isDoubtful() && !booked.booking().equals(before)) {
+                        takeBack(
+                                vm.host(),
+                                vm.instance()); // it may have reserved all the same what nobody has booked now
+                    }
+                    new Books(bookings, telemetry)
+                            .settle(vm, null, booked.step().after()::equals, before, "undone");
                 }
-                new Books(bookings, telemetry).settle(vm, null, booked.step().after()::equals, before, "undone");
                 throw e;
             }
             vms.put(new PlacedVm(vm, booked.booking(), clock.millis()));
@@ -112,6 +121,24 @@ public final class VmPlacements {
             throw e;
         } catch (ServiceException e) {
             throw RefusedException.upstream(e);
+        }
+    }
+
+    /** If it is not known how far that came, what was booked before is booked again, unless the VM was placed anew meanwhile. */
+    @SuppressWarnings("try") // a scope
+    private Booker.Booked book(Vm vm, ExtraSpecs specs, Map<String, Long> before, @Nullable PlacedVm former)
+            throws ServiceException, RefusedException {
+        try {
+            return booker.book(vm, vm.host(), null, specs, Map.of(), before, before.keySet());
+        } catch (ServiceException e) {
+            if (e.isDoubtful()) {
+                try (Deadline.Scope unused = Deadline.lifted()) {
+                    Predicate<Map<String, Long>> still =
+                            now -> PlacedVm.isSameStart(vms.find(vm.instance()).orElse(null), former);
+                    new Books(bookings, telemetry).settle(vm, null, still, before, "undone");
+                }
+            }
+            throw e;
         }
     }
 

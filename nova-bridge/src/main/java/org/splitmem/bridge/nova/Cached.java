@@ -5,7 +5,9 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.function.LongSupplier;
 import org.jspecify.annotations.Nullable;
+import org.splitmem.bridge.http.Deadline;
 import org.splitmem.bridge.http.ServiceException;
+import org.splitmem.bridge.http.ServiceException.Kind;
 
 /**
  * An answer that holds for a while. What is older is never given out: if it cannot be renewed, that is the caller's error.
@@ -67,9 +69,12 @@ public final class Cached<T> {
 
     private T await(CompletableFuture<T> answer) throws ServiceException {
         try {
-            return answer.join();
+            return Deadline.await("Nova", answer);
         } catch (CompletionException e) {
             if (e.getCause() instanceof ServiceException failure) {
+                if (failure.kind() == Kind.LATE) { // for the request of the thread that asked
+                    return get();
+                }
                 throw failure;
             }
             throw new IllegalStateException(e.getCause());

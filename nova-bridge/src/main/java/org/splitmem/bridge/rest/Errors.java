@@ -25,12 +25,16 @@ final class Errors implements ExceptionMapper<Throwable> {
                 case NOT_FOUND -> 404;
                 case CONFLICT -> 409;
                 case UPSTREAM -> 503;
+                case LATE -> 504;
             };
             log.info("refused, {}: {}", refused.reason(), refused.text());
             return ApiError.response(status, refused.reason(), refused.text()).build();
         }
         if (failure instanceof ServiceException service) {
             log.warn("{}", service.text());
+            if (service.kind() == ServiceException.Kind.LATE) {
+                return ApiError.response(504, service.code(), service.text()).build();
+            }
             return ApiError.response(503, "service-failed", service.text()).build();
         }
         if (failure instanceof StoreException store) {

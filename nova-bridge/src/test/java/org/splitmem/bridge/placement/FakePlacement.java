@@ -60,6 +60,9 @@ public final class FakePlacement implements AutoCloseable {
         void happen() throws Exception;
     }
 
+    private String late = "";
+    private long lateMs;
+
     public FakePlacement() throws IOException {
         NetworkListener listener = new NetworkListener("placement", "127.0.0.1", 0);
         server.addListener(listener);
@@ -117,6 +120,20 @@ public final class FakePlacement implements AutoCloseable {
     public synchronized void before(String method, UUID consumer, Interruption what) {
         interrupted = method + " /allocations/" + consumer;
         interruption = what;
+    }
+
+    /** What the next request for a consumer's claims asks is done, and answered so much later. */
+    public synchronized void answersLate(String method, UUID consumer, long ms) {
+        late = method + " /allocations/" + consumer;
+        lateMs = ms;
+    }
+
+    private synchronized long latenessMs(String request) {
+        if (!request.equals(late)) {
+            return 0;
+        }
+        late = "";
+        return lateMs;
     }
 
     private synchronized Interruption interruption(String request) {
@@ -196,6 +213,7 @@ public final class FakePlacement implements AutoCloseable {
             String path = request.getRequestURI();
             interruption(request.getMethod().getMethodString() + " " + path).happen();
             Reply reply = answer(request.getMethod().getMethodString(), path, request, body);
+            Thread.sleep(latenessMs(request.getMethod().getMethodString() + " " + path));
             response.setStatus(reply.status);
             response.setContentType("application/json");
             byte[] text = Json.writeBytes(reply.body);

@@ -15,7 +15,7 @@ class ClientTimesTest extends ApiFixture {
     @Override
     Limits limits() {
         Duration limit = Duration.ofMillis(LIMIT_MS);
-        return new Limits(limit, limit, limit, 1000, 4, 300, 4);
+        return new Limits(limit, limit, limit, Limits.DEFAULT.request(), 1000, 4, 300, 4);
     }
 
     private static String post(String token, int length) {

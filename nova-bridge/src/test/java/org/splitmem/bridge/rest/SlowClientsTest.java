@@ -31,7 +31,7 @@ class SlowClientsTest extends ApiFixture {
     @Override
     Limits limits() {
         Duration limit = Duration.ofMinutes(5); // nothing ends by itself while a test runs
-        return new Limits(limit, limit, limit, CONNECTIONS, 4, 300, 4);
+        return new Limits(limit, limit, limit, Limits.DEFAULT.request(), CONNECTIONS, 4, 300, 4);
     }
 
     @AfterEach
