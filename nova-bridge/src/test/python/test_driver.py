@@ -6,6 +6,8 @@ from conftest import UUID
 from nova.compute import task_states
 from nova import exception
 from nova.virt.libvirt import driver as stock
+from nova.virt.libvirt.volume import remotefs
+from oslo_concurrency import processutils
 import pytest
 
 from splitmem_nova import client
@@ -24,6 +26,7 @@ def ours():
     made._splitmem_booting = set()
     made._splitmem_rebuilding = set()
     made._host = mock.Mock()
+    made._remotefs = mock.create_autospec(remotefs.RemoteFilesystem, instance=True)
     return made
 
 
@@ -39,7 +42,7 @@ def host(monkeypatch):
 def instance(split=True, task_state=None):
     specs = {'splitmem:enabled': 'true', 'resources:MEMORY_MB': '256'} if split else {}
     return types.SimpleNamespace(uuid=UUID, name='instance-00000001', host='host1', project_id='p', user_id='u',
-                                 task_state=task_state, flavor=types.SimpleNamespace(memory_mb=512, extra_specs=specs),
+                                 task_state=task_state, config_drive='', flavor=types.SimpleNamespace(memory_mb=512, extra_specs=specs),
                                  image_meta=types.SimpleNamespace(properties={}))
 
 
@@ -236,6 +239,38 @@ def test_a_plan_without_an_answer_is_undone(ours, name):
     with stock_call(name), pytest.raises(exception.MigrationPreCheckError, match='timed out'):
         getattr(ours, name)(CONTEXT, instance(), *METHODS[name])
     ours._splitmem.unplan.assert_called_once_with(UUID, 'host2')
+
+
+def data_of(**shared):
+    return types.SimpleNamespace(**{'is_shared_instance_path': False, 'is_shared_block_storage': False, 'target_connect_addr': None,
+                                    'instance_relative_path': 'x', **shared})
+
+
+def with_config_drive():
+    made = instance()
+    made.config_drive = 'True'
+    return made
+
+
+def test_a_config_drive_comes_along_before_the_guest_does(ours):
+    with stock_call('pre_live_migration', 'data') as called:
+        called.side_effect = lambda *args, **kwargs: ours._remotefs.copy_file.assert_not_called()  # there is no directory yet
+        ours.pre_live_migration(CONTEXT, with_config_drive(), 'bdm', 'net', 'disk', data_of())
+    (source, directory), _ = ours._remotefs.copy_file.call_args
+    assert directory.startswith('/') and source == 'host1:%s/disk.config' % directory
+
+
+@pytest.mark.parametrize('shared', ['is_shared_instance_path', 'is_shared_block_storage'])
+def test_a_config_drive_that_both_hosts_see_is_left_alone(ours, shared):
+    with stock_call('pre_live_migration', 'data'):
+        assert ours.pre_live_migration(CONTEXT, with_config_drive(), 'bdm', 'net', 'disk', data_of(**{shared: True})) == 'data'
+    assert ours._remotefs.mock_calls == []
+
+
+def test_a_server_whose_config_drive_cannot_be_copied_does_not_move(ours):
+    ours._remotefs.copy_file.side_effect = processutils.ProcessExecutionError(stderr='Permission denied (publickey).', exit_code=255)
+    with stock_call('pre_live_migration'), pytest.raises(errors.Refused, match='config drive not copied from host1.*Permission denied'):
+        ours.pre_live_migration(CONTEXT, with_config_drive(), 'bdm', 'net', 'disk', data_of())
 
 
 def test_a_rollback_gives_the_plan_up(ours):

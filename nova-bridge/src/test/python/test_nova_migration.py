@@ -1,12 +1,16 @@
 """Live migrations through the installed Nova's own threads: _live_migration, _live_migration_operation, _live_migration_monitor."""
+import pathlib
 import threading
 import time
 from unittest import mock
 
 import conftest
+from nova import conf
 from nova import exception
+from nova.network import model as network_model
 from nova import objects
 from nova.tests.fixtures import libvirt as fakelibvirt
+from nova.virt.libvirt.volume import remotefs
 import novahost
 import pytest
 
@@ -224,6 +228,22 @@ def test_other_flavors_migrate_as_in_stock_nova(nova):
     else:
         plain.run()
     assert plain.recover.called and plain.failures == []
+
+
+def test_a_config_drive_is_there_before_the_guest(nova):
+    made, server = nova.driver(Service()), nova.instance(config_drive='True')
+    data = objects.LibvirtLiveMigrateData(
+        block_migration=True, is_shared_block_storage=False, is_shared_instance_path=False, bdms=[], vifs=[],
+        instance_relative_path=server.uuid, graphics_listen_addr_vnc='127.0.0.1', graphics_listen_addr_spice='127.0.0.1',
+        serial_listen_addr=None, target_connect_addr=None)
+
+    def copy(source, directory):
+        assert source == 'host1:%s/disk.config' % directory
+        (pathlib.Path(directory) / 'disk.config').write_bytes(b'of the source')
+
+    with mock.patch.object(remotefs.RemoteFilesystem, 'copy_file', side_effect=copy):
+        made.pre_live_migration(nova.context, server, {'block_device_mapping': []}, network_model.NetworkInfo(), '[]', data)
+    assert (pathlib.Path(conf.CONF.instances_path) / server.uuid / 'disk.config').read_bytes() == b'of the source'
 
 
 def test_a_wrong_extra_spec_is_refused_before_anything_moves(nova):

@@ -12,6 +12,7 @@ from splitmem_nova import actions
 from splitmem_nova import bridge
 from splitmem_nova import client
 from splitmem_nova import conf as splitmem_conf
+from splitmem_nova import config_drive
 from splitmem_nova import daemon
 from splitmem_nova import errors
 from splitmem_nova import flavors
@@ -195,11 +196,13 @@ class SplitMemLibvirtDriver(driver.LibvirtDriver):
         self._plan(call['instance'])
         return data
 
-    @overrides.of_split_servers()
+    @overrides.of_split_servers('migrate_data')
     def pre_live_migration(self, call):
         # It may have waited for others for longer than a plan is kept.
         self._plan(call['instance'])
-        return call.stock()
+        data = call.stock()
+        config_drive.bring(self._remotefs, call['instance'], call['migrate_data'])
+        return data
 
     def _plan(self, instance):
         try:
