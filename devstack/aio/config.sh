@@ -202,7 +202,7 @@ EOF
 # The paths of "prepare" are splitmemd's own here; only where the program is has to be said.
 splitmem_config() {
   service_auth splitmem
-  printf 'prepare_command = %s\nrequest_timeout = %s\n' "$DIST/bin/splitmem prepare" $((10 * ${SPLITMEM_PATIENCE:-1}))
+  printf 'prepare_command = %s\nrequest_timeout = %s\n' "$DIST/bin/splitmem prepare" $((20 * ${SPLITMEM_PATIENCE:-1}))
 }
 
 # Every host lends.
