@@ -17,7 +17,7 @@ prove_split() {
   started=$(now)
   begin_pinging
   live_migrate host2
-  wait_for 60 "the migration to copy" copying || die "the migration does not copy"
+  wait_for 180 "the migration to copy" copying || die "the migration does not copy"
   processed=$(processed_bytes)
   check_books "during it" "host1=5632 host2=0 host3=5888" "host1=256 host3=256"
   check "Nova's API shows progress" wait_for 60 "more to be processed than $processed B" has_processed_more_than "$processed"
@@ -223,7 +223,7 @@ begin_copy() {
 }
 
 await_copy() {
-  wait_for 60 "the migration to copy" copying || die "the migration does not copy"
+  wait_for 180 "the migration to copy" copying || die "the migration does not copy"
   ID=$(running_migration | cut -d ' ' -f 1)
 }
 
