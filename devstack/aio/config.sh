@@ -158,6 +158,9 @@ enabled = false
 workers = 1
 [scheduler]
 workers = 1
+[filter_scheduler]
+# What it was told of refused and deleted servers comes late: it kept a server out of its group's host (seen on a busy machine).
+track_instance_changes = false
 [oslo_messaging_notifications]
 driver = noop
 EOF
