@@ -148,7 +148,7 @@ final class MigrateCommand implements Callable<Integer> {
                 .findFirst()
                 .orElseThrow(() -> new CommandFailedException("no host " + destination + ": this host knows "
                         + hosts.stream().map(HostStatus::name).collect(Collectors.joining(", "))
-                        + " (peers in splitmem.conf)"));
+                        + " (peers in splitmem.conf, and those that nova-bridge told of)"));
         if (!host.reachable()) {
             throw new CommandFailedException(
                     destination + " at " + host.address() + " is not reachable: " + host.error());

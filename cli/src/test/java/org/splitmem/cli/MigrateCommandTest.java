@@ -161,7 +161,7 @@ class MigrateCommandTest {
         assertThat(cli.err().lines())
                 .containsExactly(
                         "splitmem: h3 at 10.78.0.3:7779 is not reachable: connection refused",
-                        "splitmem: no host h9: this host knows h2, h3 (peers in splitmem.conf)");
+                        "splitmem: no host h9: this host knows h2, h3 (peers in splitmem.conf, and those that nova-bridge told of)");
         assertThat(daemon.requests()).noneMatch(request -> request.startsWith("POST"));
     }
 

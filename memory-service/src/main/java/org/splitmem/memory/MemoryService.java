@@ -25,6 +25,7 @@ import org.splitmem.memory.migration.ExpectedSplits;
 import org.splitmem.memory.migration.GuestRoom;
 import org.splitmem.memory.migration.MigrationConfig;
 import org.splitmem.memory.migration.MigrationService;
+import org.splitmem.memory.migration.PeerDirectory;
 import org.splitmem.memory.migration.PeerHosts;
 import org.splitmem.memory.migration.PendingReleases;
 import org.splitmem.memory.migration.SplitStarts;
@@ -115,7 +116,7 @@ public final class MemoryService implements Callable<Integer> {
         String key = networked ? config.clusterKey() : "";
         prepareDirectories(config);
         HostFacts facts = new HostFacts();
-        HttpPeers peers = new HttpPeers(config.peers(), config.dataPort(), key);
+        HttpPeers peers = new HttpPeers(peerDirectory(config), config.dataPort(), key);
         SplitDefinitions definitions =
                 new SplitDefinitions(config.stateDirectory().resolve("splits"));
         VmRegistry vms =
@@ -188,8 +189,14 @@ public final class MemoryService implements Callable<Integer> {
         return new DataServer(new InetSocketAddress(address, config.dataPort()), List.of(server, migrations));
     }
 
+    private static PeerDirectory peerDirectory(DaemonConfig config) {
+        return new PeerDirectory(
+                config.hostName(), config.peers(), config.stateDirectory().resolve("peers.json"));
+    }
+
     private static void prepareDirectories(DaemonConfig config) throws IOException {
         Files.createDirectories(config.memoryDirectory());
+        Files.createDirectories(config.stateDirectory());
         Files.createDirectories(config.qmpDirectory());
         for (Path socket : List.of(config.shimSocket(), config.controlSocket())) {
             Path parent = socket.getParent();

@@ -5,7 +5,7 @@ import org.jspecify.annotations.Nullable;
 /**
  * Where other hosts and nova-bridge reach a host.
  *
- * @param name as in the peers of splitmem.conf
+ * @param name as its peers know it
  * @param address on the migration network; absent: it serves itself alone
  * @param controlPort of its control API
  * @param dataPort of page data

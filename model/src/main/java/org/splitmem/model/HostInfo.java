@@ -5,7 +5,7 @@ import org.jspecify.annotations.Nullable;
 /**
  * A host, as it describes itself.
  *
- * @param name as in the peers of splitmem.conf
+ * @param name as its peers know it
  * @param version of its daemon
  * @param protocol version of the page protocol it speaks; hosts of different ones do not exchange memory
  * @param kernel release of its kernel

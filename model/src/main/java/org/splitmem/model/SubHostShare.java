@@ -5,7 +5,7 @@ import org.jspecify.annotations.Nullable;
 /**
  * A sub-host of a plan and how much it keeps.
  *
- * @param host name of the host, as in the peers of splitmem.conf
+ * @param host name of the host, as its peers know it
  * @param bytes how much it is to keep at most; absent: an even part of what is over the budget
  */
 public record SubHostShare(String host, @Nullable Long bytes) {

@@ -6,12 +6,13 @@ import java.net.UnknownHostException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
+import org.splitmem.model.PeerAddress;
+import org.splitmem.model.PeerList;
 import org.splitmem.model.config.ConfigException;
 import org.splitmem.model.config.Settings;
 
@@ -45,9 +46,6 @@ public record DaemonConfig(
         String logLevel,
         Tuning tuning,
         Map<String, String> effective) {
-
-    /** A host of the cluster; the address is without a port. */
-    public record PeerAddress(String name, String address, int controlPort) {}
 
     /** What tunes paging and migrations; the records that take these values check their ranges. */
     public record Tuning(
@@ -188,17 +186,15 @@ public record DaemonConfig(
     /** The other hosts; this one may be listed too. */
     private static List<PeerAddress> peers(Settings s, String self) throws ConfigException {
         List<PeerAddress> peers = new ArrayList<>();
-        Set<String> names = new HashSet<>();
         for (String item : s.list("peers", "")) {
-            PeerAddress peer = peer(s, item);
-            if (!names.add(peer.name())) {
-                throw s.wrong("peers", item, "a list in which each name stands once");
-            }
-            if (!peer.name().equals(self)) {
-                peers.add(peer);
-            }
+            peers.add(peer(s, item));
         }
-        return peers;
+        try {
+            return new PeerList(peers)
+                    .peers().stream().filter(peer -> !peer.name().equals(self)).toList();
+        } catch (IllegalArgumentException e) {
+            throw new ConfigException("splitmem.conf: peers: " + e.getMessage());
+        }
     }
 
     private static PeerAddress peer(Settings s, String item) throws ConfigException {
@@ -211,12 +207,11 @@ public record DaemonConfig(
         }
         try {
             int port = hasPort ? Integer.parseInt(item.substring(colon + 1)) : DEFAULT_CONTROL_PORT;
-            if (port < 1 || port > 65_535) {
-                throw s.wrong("peers", item, "NAME@ADDRESS:CONTROLPORT with a port from 1 to 65535");
-            }
             return new PeerAddress(item.substring(0, at), address, port);
         } catch (NumberFormatException e) {
             throw s.wrong("peers", item, "NAME@ADDRESS:CONTROLPORT with a port from 1 to 65535");
+        } catch (IllegalArgumentException e) {
+            throw s.wrong("peers", item, "NAME@ADDRESS or NAME@ADDRESS:CONTROLPORT (" + e.getMessage() + ")");
         }
     }
 

@@ -29,6 +29,8 @@ import org.splitmem.model.HostInfo;
 import org.splitmem.model.HostStatus;
 import org.splitmem.model.MigrationPhase;
 import org.splitmem.model.MigrationRequest;
+import org.splitmem.model.PeerAddress;
+import org.splitmem.model.PeerList;
 import org.splitmem.model.SplitRequest;
 import org.splitmem.model.VmInfo;
 
@@ -78,7 +80,7 @@ final class Endpoints {
     /** @throws ApiException when it cannot be answered as asked */
     Answer answer(Call call) throws ApiException, IOException {
         return switch (call.segment(0)) {
-            case "host", "hosts" -> hosts(call);
+            case "host", "hosts", "peers" -> hosts(call);
             case "vms" -> vms(call);
             case "migrations" -> migrations(call);
             case "hooks" -> hooks.answer(call);
@@ -104,6 +106,13 @@ final class Endpoints {
         }
         if (call.is("GET", "hosts")) {
             return Answer.json(statuses());
+        }
+        if (call.is("GET", "peers")) {
+            return Answer.json(peers.directory().told());
+        }
+        if (call.is("PUT", "peers")) {
+            peers.directory().tell(call.body(PeerList.class));
+            return Answer.empty();
         }
         throw unknown(call);
     }
@@ -137,13 +146,13 @@ final class Endpoints {
         List<CompletableFuture<HostStatus>> asked = new ArrayList<>();
         asked.add(CompletableFuture.completedFuture(
                 new HostStatus(config.hostName(), config.controlAddress(), true, info(), null)));
-        for (DaemonConfig.PeerAddress peer : peers.addresses()) {
+        for (PeerAddress peer : peers.directory().all()) {
             asked.add(CompletableFuture.supplyAsync(() -> status(peer)));
         }
         return asked.stream().map(CompletableFuture::join).toList();
     }
 
-    private HostStatus status(DaemonConfig.PeerAddress peer) {
+    private HostStatus status(PeerAddress peer) {
         try {
             return new HostStatus(peer.name(), peer.address(), true, peers.info(peer.name()), null);
         } catch (IOException e) {

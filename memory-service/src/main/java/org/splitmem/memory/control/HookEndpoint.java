@@ -16,6 +16,7 @@ import org.splitmem.memory.migration.MigrationService;
 import org.splitmem.memory.vm.Vm;
 import org.splitmem.memory.vm.VmRecord;
 import org.splitmem.memory.vm.VmRegistry;
+import org.splitmem.model.PeerAddress;
 
 /** What libvirt's hook asks. Errors are one line of plain text: libvirt shows it to whoever asked for the migration. */
 final class HookEndpoint {
@@ -109,7 +110,7 @@ final class HookEndpoint {
         if (source != null) {
             return peers.awaitReady(source.host(), uuid, config.hostName(), false, true) == HttpPeers.Readiness.READY;
         }
-        for (DaemonConfig.PeerAddress peer : peers.addresses()) {
+        for (PeerAddress peer : peers.directory().all()) {
             try {
                 HttpPeers.Readiness how = peers.awaitReady(peer.name(), uuid, config.hostName(), true, true);
                 if (how != HttpPeers.Readiness.NO_VM) {

@@ -9,11 +9,9 @@ import java.net.http.HttpResponse;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.List;
-import java.util.Map;
-import java.util.TreeMap;
 import java.util.UUID;
 import org.jspecify.annotations.Nullable;
-import org.splitmem.memory.config.DaemonConfig;
+import org.splitmem.memory.migration.PeerDirectory;
 import org.splitmem.memory.migration.PeerHosts;
 import org.splitmem.memory.migration.RequestId;
 import org.splitmem.model.ErrorBody;
@@ -21,6 +19,7 @@ import org.splitmem.model.FenceRequest;
 import org.splitmem.model.HostInfo;
 import org.splitmem.model.InvalidJsonException;
 import org.splitmem.model.Json;
+import org.splitmem.model.PeerAddress;
 import org.splitmem.model.VmInfo;
 import org.splitmem.model.VmState;
 
@@ -31,7 +30,7 @@ public final class HttpPeers implements PeerHosts {
     /** For a question that is answered within that host's Endpoints, while libvirt's hook waits. */
     private static final Duration SHORT_WAIT = Duration.ofSeconds(8);
 
-    private final Map<String, DaemonConfig.PeerAddress> peers = new TreeMap<>();
+    private final PeerDirectory directory;
     private final int dataPort;
     private final String bearer;
     private final HttpClient client = HttpClient.newBuilder()
@@ -40,36 +39,27 @@ public final class HttpPeers implements PeerHosts {
             .build();
 
     /** @param key of the cluster */
-    public HttpPeers(List<DaemonConfig.PeerAddress> peers, int dataPort, String key) {
-        peers.forEach(peer -> this.peers.put(peer.name(), peer));
+    public HttpPeers(PeerDirectory directory, int dataPort, String key) {
+        this.directory = directory;
         this.dataPort = dataPort;
         this.bearer = "Bearer " + key;
     }
 
-    List<DaemonConfig.PeerAddress> addresses() {
-        return List.copyOf(peers.values());
+    PeerDirectory directory() {
+        return directory;
     }
 
     @Override
     public List<Peer> all() {
-        return peers.values().stream()
+        return directory.all().stream()
                 .map(peer -> new Peer(peer.name(), peer.address(), dataPort))
                 .toList();
     }
 
     @Override
     public Peer find(String name) throws IOException {
-        DaemonConfig.PeerAddress peer = configured(name);
+        PeerAddress peer = directory.find(name);
         return new Peer(peer.name(), peer.address(), dataPort);
-    }
-
-    private DaemonConfig.PeerAddress configured(String name) throws IOException {
-        DaemonConfig.PeerAddress peer = peers.get(name);
-        if (peer == null) {
-            throw new IOException(
-                    "host " + name + " is not among the peers of splitmem.conf: " + String.join(", ", peers.keySet()));
-        }
-        return peer;
     }
 
     HostInfo info(String name) throws IOException {
@@ -168,7 +158,7 @@ public final class HttpPeers implements PeerHosts {
 
     private HttpResponse<byte[]> send(String name, String method, String path, @Nullable Object body, Duration limit)
             throws IOException {
-        DaemonConfig.PeerAddress peer = configured(name);
+        PeerAddress peer = directory.find(name);
         HttpRequest.BodyPublisher publisher = body == null
                 ? HttpRequest.BodyPublishers.noBody()
                 : HttpRequest.BodyPublishers.ofByteArray(Json.writeBytes(body));

@@ -10,6 +10,7 @@ import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.splitmem.model.PeerAddress;
 import org.splitmem.model.config.ConfigException;
 
 class DaemonConfigTest {
@@ -66,9 +67,7 @@ class DaemonConfigTest {
                 DaemonConfig.parse(List.of("host.name = h1", "peers = h1@10.0.0.1, h2@10.0.0.2:9000, h3@fd00::3"));
 
         assertThat(config.peers())
-                .containsExactly(
-                        new DaemonConfig.PeerAddress("h2", "10.0.0.2", 9000),
-                        new DaemonConfig.PeerAddress("h3", "fd00::3", 7779));
+                .containsExactly(new PeerAddress("h2", "10.0.0.2", 9000), new PeerAddress("h3", "fd00::3", 7779));
     }
 
     @ParameterizedTest
@@ -81,7 +80,8 @@ class DaemonConfigTest {
                 "migration.bandwidth = 5       | migration.bandwidth = 5  | a rate such as 1Gbit",
                 "log.level = loud              | log.level = loud         | one of",
                 "peers = h2                    | peers = h2               | NAME@ADDRESS",
-                "peers = h2@a, h2@b            | peers = h2@b             | stands once",
+                "peers = h2@a, h2@b            | peers: each name         | h2@b",
+                "peers = h2@10.0.0.1/8         | peers = h2@10.0.0.1/8    | not the address of a host",
                 "peers = h2@10.0.0.1:70000     | peers = h2@10.0.0.1:70000| from 1 to 65535",
                 "memory.directory = mem        | memory.directory = mem   | an absolute path",
                 "working-set.cold-age = 9      | working-set.cold-age = 9 | from 1 to 7",

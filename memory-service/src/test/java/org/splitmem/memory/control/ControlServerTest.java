@@ -13,10 +13,14 @@ import java.nio.file.attribute.PosixFilePermissions;
 import java.util.List;
 import java.util.Optional;
 import java.util.UUID;
+import java.util.stream.Collectors;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.RegisterExtension;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.splitmem.hooks.domain.DomainXml;
 import org.splitmem.hooks.domain.ShimPaths;
 import org.splitmem.hooks.domain.SplitReady;
@@ -30,6 +34,7 @@ import org.splitmem.model.ControlAddress;
 import org.splitmem.model.ErrorBody;
 import org.splitmem.model.HostInfo;
 import org.splitmem.model.Json;
+import org.splitmem.model.PeerList;
 
 /** The control API on a real Unix socket and a real TCP port, over a daemon's real objects. */
 class ControlServerTest {
@@ -123,6 +128,62 @@ class ControlServerTest {
         assertThat(answer.statusCode()).as(answer.body()).isEqualTo(200);
         assertThat(Json.read(answer.body().getBytes(StandardCharsets.UTF_8), ControlAddress.class))
                 .isEqualTo(new ControlAddress("h1", "127.0.0.1", config.controlPort(), config.dataPort()));
+    }
+
+    @Test
+    void theHostIsToldWhoItsPeersAre() throws Exception {
+        String list = "{\"peers\":[{\"name\":\"h1\",\"address\":\"127.0.0.1\",\"controlPort\":7779},"
+                + "{\"name\":\"h5\",\"address\":\"127.0.0.1\",\"controlPort\":1}]}";
+        assertThat(get("/v1/peers").body()).isEqualTo("{\"peers\":[]}");
+
+        assertThat(ask("PUT", "/v1/peers", list).statusCode()).isEqualTo(204);
+
+        assertThat(get("/v1/peers").body()).isEqualTo(list);
+        assertThat(get("/v1/hosts").body())
+                .contains("\"name\":\"h2\"", "\"name\":\"h5\"")
+                .containsOnlyOnce("\"name\":\"h1\",\"address\"");
+        assertError(
+                ask("PUT", "/v1/peers", list.getBytes(StandardCharsets.UTF_8), "Bearer wrong"), 401, "unauthorized");
+    }
+
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = '|',
+            quoteCharacter = '`',
+            value = {
+                "{'name':'h5','address':'10.0.0.5','controlPort':1},{'name':'h5','address':'10.0.0.6','controlPort':1} | h5@10.0.0.6:1",
+                "{'name':'h5','address':'10.0.0.5/8','controlPort':1} | h5@10.0.0.5/8",
+                "{'name':'h5','address':'10.0.0.5:1','controlPort':1} | h5@10.0.0.5:1",
+                "{'name':'h5','address':'','controlPort':1} | address of h5",
+                "{'name':'h5','controlPort':1} | address of h5",
+                "{'name':'h 5','address':'10.0.0.5','controlPort':1} | h 5",
+                "{'address':'10.0.0.5','controlPort':1} | name",
+                "{'name':'h5','address':'10.0.0.5','controlPort':0} | h5@10.0.0.5:0",
+                "{'name':'h5','address':'10.0.0.5','controlPort':65536} | h5@10.0.0.5:65536",
+                "{'name':'h5','address':'10.0.0.5'} | controlPort",
+                "null | one of peers",
+            })
+    void aBadListOfPeersIsRefusedNamingTheItemAndChangesNothing(String items, String named) throws Exception {
+        String good = "{\"peers\":[{\"name\":\"h6\",\"address\":\"127.0.0.1\",\"controlPort\":1}]}";
+        assertThat(ask("PUT", "/v1/peers", good).statusCode()).isEqualTo(204);
+
+        HttpResponse<String> answer = ask("PUT", "/v1/peers", "{\"peers\":[" + items.replace('\'', '"') + "]}");
+
+        assertError(answer, 400, "invalid-json");
+        assertThat(answer.body()).contains(named);
+        assertThat(get("/v1/peers").body()).isEqualTo(good);
+    }
+
+    @Test
+    void aListOfTooManyPeersIsRefused() throws Exception {
+        String items = IntStream.rangeClosed(0, PeerList.MOST)
+                .mapToObj(i -> "{\"name\":\"h" + i + "\",\"address\":\"10.0.0.5\",\"controlPort\":1}")
+                .collect(Collectors.joining(","));
+
+        HttpResponse<String> answer = ask("PUT", "/v1/peers", "{\"peers\":[" + items + "]}");
+
+        assertError(answer, 400, "invalid-json");
+        assertThat(answer.body()).contains("more than 4096 peers: 4097");
     }
 
     @Test

@@ -4,28 +4,39 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.io.IOException;
+import java.nio.file.Path;
 import java.util.List;
 import java.util.UUID;
+import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
-import org.splitmem.memory.config.DaemonConfig;
+import org.junit.jupiter.api.io.TempDir;
+import org.splitmem.memory.migration.PeerDirectory;
 import org.splitmem.memory.migration.PeerHosts;
 import org.splitmem.memory.testing.Ports;
+import org.splitmem.model.PeerAddress;
 
 class HttpPeersTest {
-    private final HttpPeers peers = new HttpPeers(
-            List.of(
-                    new DaemonConfig.PeerAddress("h2", "127.0.0.1", Ports.free().getPort()),
-                    new DaemonConfig.PeerAddress("h3", "127.0.0.1", 1)),
-            7780,
-            TestControl.KEY);
+    @TempDir
+    private Path state;
+
+    private HttpPeers peers;
+
+    @BeforeEach
+    void know() {
+        List<PeerAddress> configured = List.of(
+                new PeerAddress("h2", "127.0.0.1", Ports.free().getPort()), new PeerAddress("h3", "127.0.0.1", 1));
+        peers = new HttpPeers(new PeerDirectory("h1", configured, state.resolve("peers.json")), 7780, TestControl.KEY);
+    }
 
     @Test
-    void aHostThatNobodyConfiguredIsRefusedNamingThoseThatAre() throws Exception {
+    void aHostThatNobodyConfiguredIsRefusedNamingThoseThatAreAndWhatCanBeDone() throws Exception {
         assertThat(peers.find("h2")).isEqualTo(new PeerHosts.Peer("h2", "127.0.0.1", 7780));
         assertThatThrownBy(() -> peers.find("h9"))
                 .isInstanceOf(IOException.class)
                 .hasMessageContaining("h9")
-                .hasMessageContaining("h2, h3");
+                .hasMessageContaining("h2, h3")
+                .hasMessageContaining("peers of splitmem.conf")
+                .hasMessageContaining("nova-bridge");
     }
 
     @Test

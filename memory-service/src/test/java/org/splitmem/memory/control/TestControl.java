@@ -19,6 +19,7 @@ import org.splitmem.memory.migration.ExpectedSplits;
 import org.splitmem.memory.migration.GuestRoom;
 import org.splitmem.memory.migration.MigrationConfig;
 import org.splitmem.memory.migration.MigrationService;
+import org.splitmem.memory.migration.PeerDirectory;
 import org.splitmem.memory.migration.PeerHosts;
 import org.splitmem.memory.migration.PendingReleases;
 import org.splitmem.memory.migration.SplitStarts;
@@ -54,7 +55,8 @@ final class TestControl implements AutoCloseable {
                 """.formatted(directory.path(), Ports.free().getPort(), peerPort));
         config = DaemonConfig.load(file);
         HostFacts facts = new HostFacts();
-        HttpPeers peers = new HttpPeers(config.peers(), config.dataPort(), KEY);
+        PeerDirectory known = new PeerDirectory("h1", config.peers(), directory.resolve("peers.json"));
+        HttpPeers peers = new HttpPeers(known, config.dataPort(), KEY);
         SplitDefinitions definitions = new SplitDefinitions(directory.resolve("splits"));
         vms = new VmRegistry(directory.resolve("vms"), TestVms.config(), directory.path(), definitions);
         vms.recover(vm -> {}, vm -> {});
