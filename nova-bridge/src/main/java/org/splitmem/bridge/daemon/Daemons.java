@@ -12,6 +12,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.UUID;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.Executor;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import org.jspecify.annotations.Nullable;
@@ -29,6 +30,7 @@ import org.splitmem.model.Json;
 import org.splitmem.model.JsonFaults;
 import org.splitmem.model.MigrationInfo;
 import org.splitmem.model.MigrationRequest;
+import org.splitmem.model.PeerList;
 import org.splitmem.model.SubHostShare;
 import org.splitmem.model.VmInfo;
 
@@ -54,6 +56,7 @@ public final class Daemons implements AutoCloseable {
     private static final TypeReference<MigrationInfo> MIGRATION = new TypeReference<>() {};
     private static final TypeReference<FenceResult> FENCED = new TypeReference<>() {};
     private static final TypeReference<HostInfo> HOST = new TypeReference<>() {};
+    private static final TypeReference<PeerList> PEERS = new TypeReference<>() {};
 
     private static final Map<Kind, String> REMEDIES = Map.of(
             Kind.UNAUTHORIZED, "has the host the same cluster key as nova-bridge? See cluster.key-file of both",
@@ -248,6 +251,20 @@ public final class Daemons implements AutoCloseable {
                 call(via, "POST", "/v1/fences", new FenceRequest(dead, instance))
                         .orThrow(),
                 FENCED);
+    }
+
+    /** The hosts that a host was told of last. */
+    public PeerList peers(String host) throws ServiceException {
+        return read(call(host, "GET", "/v1/peers", null).orThrow(), PEERS);
+    }
+
+    public void tellPeers(String host, PeerList peers) throws ServiceException {
+        call(host, "PUT", "/v1/peers", peers).orThrow();
+    }
+
+    /** For what waits for hosts, and is not waited for. */
+    public Executor background() {
+        return threads;
     }
 
     private Answer call(String host, String method, String path, @Nullable Object body) throws ServiceException {

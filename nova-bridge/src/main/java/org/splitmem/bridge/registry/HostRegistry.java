@@ -17,6 +17,8 @@ import org.splitmem.bridge.placement.ComputeHosts;
 import org.splitmem.bridge.store.HostStore;
 import org.splitmem.bridge.store.RegisteredHost;
 import org.splitmem.bridge.store.StoreException;
+import org.splitmem.model.PeerAddress;
+import org.splitmem.model.PeerList;
 
 /** The hosts that have registered, and those of the configuration, whose addresses count. Any thread. */
 public final class HostRegistry implements Directory, ComputeHosts {
@@ -85,6 +87,33 @@ public final class HostRegistry implements Directory, ComputeHosts {
         return read().registered();
     }
 
+    /**
+     * Where the hosts reach each other: where they say, and of those that have not registered, where the configuration says.
+     *
+     * @throws StoreException if the database does not answer: hosts are told of nothing that may be old
+     */
+    public PeerList peers() {
+        List<HostStore.Entry> registered = store.all();
+        last = snapshot(registered);
+        Map<String, HostAddress> hosts = new TreeMap<>(configured);
+        for (HostStore.Entry entry : registered) {
+            hosts.put(entry.host().name(), address(entry.host()));
+        }
+        List<PeerAddress> peers = new ArrayList<>();
+        for (HostAddress host : hosts.values()) {
+            try {
+                peers.add(new PeerAddress(host.name(), host.address(), host.port()));
+            } catch (IllegalArgumentException e) {
+                log.warn("host={} is no peer of the others: {}", host.name(), e.getMessage());
+            }
+        }
+        return new PeerList(peers);
+    }
+
+    private static HostAddress address(RegisteredHost host) {
+        return new HostAddress(host.name(), host.address(), host.controlPort());
+    }
+
     @Override
     public List<HostAddress> hosts() {
         return new ArrayList<>(read().addresses().values());
@@ -116,7 +145,7 @@ public final class HostRegistry implements Directory, ComputeHosts {
         Map<String, String> byProvider = new HashMap<>();
         for (HostStore.Entry entry : registered) {
             RegisteredHost host = entry.host();
-            addresses.put(host.name(), new HostAddress(host.name(), host.address(), host.controlPort()));
+            addresses.put(host.name(), address(host));
             byProvider.put(host.hypervisor(), host.name());
         }
         addresses.putAll(configured);

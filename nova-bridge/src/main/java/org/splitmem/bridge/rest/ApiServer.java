@@ -13,6 +13,7 @@ import org.splitmem.bridge.migration.VmPlacements;
 import org.splitmem.bridge.placement.PlacementClient;
 import org.splitmem.bridge.policy.Policy;
 import org.splitmem.bridge.registry.HostRegistry;
+import org.splitmem.bridge.registry.PeerTeller;
 import org.splitmem.bridge.store.EventStore;
 import org.splitmem.bridge.store.VmStore;
 
@@ -65,7 +66,8 @@ public final class ApiServer implements AutoCloseable {
         config.register(new MigrationsResource(p.migrations(), access));
         config.register(new VmsResource(p.daemons(), p.vms(), p.placements(), access));
         config.register(new EventsResource(p.events(), access));
-        config.register(new HostsResource(p.hosts(), p.daemons(), p.placement()));
+        config.register(
+                new HostsResource(p.hosts(), new PeerTeller(p.hosts(), p.daemons()), p.daemons(), p.placement()));
         config.register(new PlansResource(p.migrations(), p.placements(), access));
         config.property(ServerProperties.WADL_FEATURE_DISABLE, true);
         config.property(ServerProperties.RESPONSE_SET_STATUS_OVER_SEND_ERROR, true);

@@ -14,6 +14,7 @@ import jakarta.ws.rs.core.Response;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.TreeMap;
+import java.util.concurrent.CompletableFuture;
 import org.jspecify.annotations.Nullable;
 import org.splitmem.bridge.daemon.Daemons;
 import org.splitmem.bridge.daemon.HostReport;
@@ -21,6 +22,7 @@ import org.splitmem.bridge.http.ServiceException;
 import org.splitmem.bridge.placement.PlacementClient;
 import org.splitmem.bridge.placement.Provider;
 import org.splitmem.bridge.registry.HostRegistry;
+import org.splitmem.bridge.registry.PeerTeller;
 import org.splitmem.bridge.store.HostStore;
 
 /** The hosts: how they are, and where their splitmemd is. */
@@ -29,11 +31,13 @@ import org.splitmem.bridge.store.HostStore;
 @Consumes(MediaType.APPLICATION_JSON)
 public final class HostsResource {
     private final HostRegistry registry;
+    private final PeerTeller peers;
     private final Daemons daemons;
     private final PlacementClient placement;
 
-    HostsResource(HostRegistry registry, Daemons daemons, PlacementClient placement) {
+    HostsResource(HostRegistry registry, PeerTeller peers, Daemons daemons, PlacementClient placement) {
         this.registry = registry;
+        this.peers = peers;
         this.daemons = daemons;
         this.placement = placement;
     }
@@ -68,9 +72,12 @@ public final class HostsResource {
             throw new ApiError(400, "invalid-parameter", "name: blank, or longer than 255 characters");
         }
         try {
-            if (registry.register(given.host(name))) {
+            boolean changed = registry.register(given.host(name));
+            if (changed) {
                 context.setProperty(Access.OBJECT, "host " + name);
             }
+            // Not waited for: what fails is in the log, and the host's next registration mends it.
+            CompletableFuture<Void> unused = peers.registered(name, changed);
         } catch (IllegalArgumentException e) {
             throw new ApiError(400, "address-not-allowed", "control_address: " + e.getMessage());
         }

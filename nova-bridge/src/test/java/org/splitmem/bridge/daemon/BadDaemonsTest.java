@@ -14,6 +14,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.UUID;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
@@ -33,6 +34,7 @@ import org.splitmem.model.Json;
 import org.splitmem.model.LatencyHistogram;
 import org.splitmem.model.LatencyUs;
 import org.splitmem.model.MigrationRequest;
+import org.splitmem.model.PeerList;
 import org.splitmem.model.VmInfo;
 import org.splitmem.model.VmState;
 
@@ -67,6 +69,8 @@ class BadDaemonsTest {
         ABORT("DELETE /v1/migrations/m1", d -> d.abort("h1", "m1", "the test is over")),
         COMPLETE("POST /v1/migrations/m1/complete", d -> d.complete("h1", "m1")),
         SPLIT("POST /v1/vms/" + VM + "/split", d -> d.split("h1", VM, "db1", 2, 1, List.of())),
+        PEERS("GET /v1/peers", d -> d.peers("h1")),
+        TELL_PEERS("PUT /v1/peers", d -> d.tellPeers("h1", new PeerList(List.of()))),
         TAKE_BACK("DELETE /v1/vms/" + VM + "/split", d -> d.takeBackSplit("h1", VM));
 
         private final String request;
@@ -78,11 +82,13 @@ class BadDaemonsTest {
         }
     }
 
+    /** Whether these were done their status alone tells. */
+    private static final Set<Asked> STATUS_TELLS = Set.of(Asked.TAKE_BACK, Asked.TELL_PEERS);
+
     static Stream<Arguments> everything() {
         return Stream.of(Asked.values())
                 .flatMap(asked -> Stream.of(Bad.values())
-                        // Whether a split was taken back its status alone tells.
-                        .filter(bad -> asked != Asked.TAKE_BACK || !bad.isSuccess())
+                        .filter(bad -> !STATUS_TELLS.contains(asked) || !bad.isSuccess())
                         .map(bad -> Arguments.of(asked, bad)));
     }
 

@@ -27,6 +27,7 @@ import org.splitmem.model.MigrationInfo;
 import org.splitmem.model.MigrationPhase;
 import org.splitmem.model.MigrationRequest;
 import org.splitmem.model.PagePlacement;
+import org.splitmem.model.PeerList;
 import org.splitmem.model.SubHostShare;
 import org.splitmem.model.VmInfo;
 import org.splitmem.model.VmState;
@@ -54,6 +55,9 @@ public final class FakeHosts implements AutoCloseable {
         private long freeMb;
         private Mood mood = Mood.WELL;
         private int hanging;
+        private PeerList peers = new PeerList(List.of());
+        private int tellings;
+        private boolean knowsNoTelling;
         private final Map<String, @Nullable String> requestIds = new TreeMap<>();
     }
 
@@ -263,6 +267,21 @@ public final class FakeHosts implements AutoCloseable {
         return host;
     }
 
+    /** What a host was told of the others. */
+    public synchronized PeerList peers(String host) {
+        return host(host).peers;
+    }
+
+    /** How often a host was told of the others. */
+    public synchronized int tellings(String host) {
+        return host(host).tellings;
+    }
+
+    /** It is older than that. */
+    public synchronized void knowsNoTelling(String host) {
+        host(host).knowsNoTelling = true;
+    }
+
     // ---- the API
 
     private void answer(String name, Request request, Response response, String body) throws IOException {
@@ -312,6 +331,15 @@ public final class FakeHosts implements AutoCloseable {
         return switch (what) {
             case "GET host" ->
                 new HostInfo(name, "1", 1, "6.7", 4096 * MIB, 0, 0, host.freeMb * MIB, 0, null, null, null);
+            case "GET peers" -> orNotFound(host.knowsNoTelling ? null : host.peers);
+            case "PUT peers" -> {
+                if (host.knowsNoTelling) {
+                    yield ErrorBody.of("not-found", what);
+                }
+                host.peers = Json.read(body, PeerList.class);
+                host.tellings++;
+                yield Map.of();
+            }
             case "GET vms" -> List.copyOf(host.vms.values());
             case "GET vms *" -> orNotFound(host.vms.get(parts[2]));
             case "POST vms migrations" -> begin(name, parts[2], Json.read(body, MigrationRequest.class));

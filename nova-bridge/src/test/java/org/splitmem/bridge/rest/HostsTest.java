@@ -12,6 +12,7 @@ import org.splitmem.bridge.booking.Consumers;
 import org.splitmem.bridge.daemon.FakeHosts;
 import org.splitmem.bridge.daemon.HostAddress;
 import org.splitmem.bridge.migration.Cloud;
+import org.splitmem.model.PeerAddress;
 
 /** Hosts that the bridge learns of while it runs, with hypervisors of other names than theirs. */
 class HostsTest extends ApiFixture {
@@ -81,6 +82,19 @@ class HostsTest extends ApiFixture {
         register("h3");
 
         assertThat(plan().path("sub_hosts").toString()).isEqualTo("[{\"host\":\"h3\",\"mb\":312}]");
+    }
+
+    @Test
+    void aHostThatRegistersIsAPeerOfTheOthers() throws Exception {
+        register("h1", "h2", "h3");
+
+        long endNs = System.nanoTime() + 20_000_000_000L;
+        while (cloud.hosts.peers("h1").peers().size() < 3 && System.nanoTime() - endNs < 0) {
+            Thread.sleep(20);
+        }
+        assertThat(cloud.hosts.peers("h1").peers())
+                .extracting(PeerAddress::name)
+                .containsExactly("h1", "h2", "h3");
     }
 
     @Test
