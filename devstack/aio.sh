@@ -53,7 +53,7 @@ SPLITMEM_DEVSTACK_STATE=${SPLITMEM_AIO_STATE:-/var/lib/splitmem-aio}
 # shellcheck source=lib.sh
 . "$HERE/lib.sh"
 # shellcheck disable=SC2034 # for the parts
-HOST_PREFIX=host SUBNET=10.79.0 WITH_DAEMON=yes HOST_MEMORY=${SPLITMEM_AIO_HOST_MEMORY:-6144}
+HOST_PREFIX=host SUBNET=10.79.0 WITH_DAEMON=yes TOLD_PEERS=yes HOST_MEMORY=${SPLITMEM_AIO_HOST_MEMORY:-6144}
 for part in cluster/process cluster/namespace cluster/network cluster/libvirt cluster/daemon cluster/hosts \
   aio/settings aio/config aio/network aio/volume aio/database aio/controller aio/bridge aio/compute aio/tenant aio/server aio/devices aio/books aio/proofs aio/everyday aio/placing aio/prove; do
   # shellcheck source=/dev/null

@@ -94,11 +94,21 @@ hosts_are_registered() {
     jq '[.hosts[] | select(.registered_at and .reachable)] | length') == "$(known_hosts | wc -l)" ]]
 }
 
+# And the bridge tells each splitmemd where the others are.
+hosts_know_each_other() {
+  local name
+  for name in $(known_hosts); do
+    [[ $( (in_host "$name" curl -sS --unix-socket /run/splitmem/splitmemd.sock http://localhost/v1/hosts) |
+      jq '[.[] | select(.reachable)] | length') == "$(known_hosts | wc -l)" ]] || return 1
+  done
+}
+
 # A new host has to be mapped to its cell before it gets servers.
 await_computes() {
   local name service
   wait_for 180 "nova-compute on all hosts (logs: $LOGS/host*/nova-compute.log)" computes_are_up || die "not all computes came up"
   wait_for 120 "all hosts to register with nova-bridge" hosts_are_registered || die "not all hosts are registered with nova-bridge"
+  wait_for 120 "all hosts to know each other" hosts_know_each_other || die "nova-bridge has not told each splitmemd of the others"
   nova_manage cell_v2 discover_hosts
   for name in $(known_hosts); do
     for service in nova-compute sshd; do

@@ -29,16 +29,19 @@ create_cluster_key() {
   (umask 077 && head -c 32 /dev/urandom | base64 -w 0 | tr '+/' '-_' >"$KEY_FILE")
 }
 
-# A daemon is given only the other hosts as peers, all of them. Lines of hosts/NAME/extra.conf are added, for tests.
+# A daemon is given only the other hosts as peers, all of them; none if nova-bridge tells it (TOLD_PEERS=yes). Lines of
+# hosts/NAME/extra.conf are added, for tests.
 daemon_config() {
   local name=$1 other peers=""
-  for other in $(known_hosts); do
-    [[ $other == "$name" ]] || peers+="${peers:+, }$other@$(host_address "$other")"
-  done
+  if [[ ${TOLD_PEERS:-no} == no ]]; then
+    for other in $(known_hosts); do
+      [[ $other == "$name" ]] || peers+="${peers:+, }$other@$(host_address "$other")"
+    done
+    printf 'peers = %s\n' "$peers"
+  fi
   cat <<EOF
 host.name = $name
 control.address = $(host_address "$name")
-peers = $peers
 cluster.key-file = /etc/splitmem/cluster.key
 memory.directory = /var/lib/splitmem/mem
 memory.lend-limit = $(cat "$LEND_FILE" 2>/dev/null || echo 8GiB)
