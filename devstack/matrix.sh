@@ -95,10 +95,11 @@ run_demo() { # SYSTEM
 }
 
 # Which of the tests failed is in their own report; these two cases are that they were run at all.
+# Incremental compilation would compile everything again, as the JDK is another one; without it only what is older than its sources.
 run_system_tests() { # SUITE
   find "$REPOSITORY" -path '*/target/surefire-reports/*StackTest*' -delete
   item "$1" "system tests" mvn -B -ntp -Psystem -Dspotless.check.skip -Dcheckstyle.skip -Dmaven.test.failure.ignore=true \
-    -Dtest=StackTest -Dsurefire.failIfNoSpecifiedTests=false package || true
+    -Dmaven.compiler.useIncrementalCompilation=false -Dtest=StackTest -Dsurefire.failIfNoSpecifiedTests=false package || true
   grep -E 'Tests run:.*(Time|FAIL)|^\[ERROR\]' "$OUTPUT/matrix-$1-system-tests.log" || true
   item machine "results of the system tests on $1" grep -q '<testcase ' "$TESTS_REPORT" || true
   # The same class on another system would write over it.
