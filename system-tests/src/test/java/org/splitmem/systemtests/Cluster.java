@@ -22,6 +22,7 @@ final class Cluster {
     private final Path state;
     private final Set<String> paused = new HashSet<>();
     private final Set<String> cut = new HashSet<>();
+    private final Set<String> slowQemu = new HashSet<>();
     private final Set<String> withoutLibvirt = new HashSet<>();
     private boolean slow;
 
@@ -46,6 +47,7 @@ final class Cluster {
         script("down");
         paused.clear();
         cut.clear();
+        slowQemu.clear();
         withoutLibvirt.clear();
         slow = false;
     }
@@ -228,11 +230,35 @@ final class Cluster {
         slow = !rate.equals("off");
     }
 
+    /** QEMU's own migrations from a host take many seconds, however little is in them; all else there is as fast as ever. */
+    void slowQemuMigration(String host) {
+        slowQemu.add(host);
+        traffic(host, "qdisc add dev eth0 root handle 1: htb default 10");
+        traffic(host, "class add dev eth0 parent 1: classid 1:10 htb rate 10gbit");
+        traffic(host, "class add dev eth0 parent 1: classid 1:20 htb rate 200kbit");
+        // To the ports of libvirt's default range, 49152 to 49215.
+        traffic(host, "filter add dev eth0 parent 1: protocol ip u32 match ip dport 49152 0xffc0 flowid 1:20");
+    }
+
+    void mendQemuMigration(String host) {
+        if (slowQemu.remove(host)) {
+            traffic(host, "qdisc delete dev eth0 root");
+        }
+    }
+
+    private void traffic(String host, String arguments) {
+        Job.Result result = exec(host, ("tc " + arguments).split(" "));
+        if (!result.succeeded()) {
+            throw new AssertionError("tc " + arguments + " on " + host + ": " + result.err());
+        }
+    }
+
     /** Ends every fault that was made. */
     void repair() {
         for (String host : hosts()) {
             continueDaemon(host);
             mendNetwork(host);
+            mendQemuMigration(host);
         }
         if (slow) {
             setBandwidth("off");
