@@ -159,7 +159,8 @@ workers = 1
 [scheduler]
 workers = 1
 [filter_scheduler]
-# What it was told of refused and deleted servers comes late: it kept a server out of its group's host (seen on a busy machine).
+# Ask the database which servers a host has. nova-compute reports refused and deleted servers late, and until then the scheduler
+# kept the next server of their group off that host (seen on a busy machine).
 track_instance_changes = false
 [oslo_messaging_notifications]
 driver = noop

@@ -108,7 +108,7 @@ action_messages() { last_action_events | jq -r '[.message, .events[].details | s
 
 delete_server() {
   [[ -n ${SERVER:-} ]] || return 0
-  # One that Nova deletes at the end of its migration stays at the destination, as nobody's.
+  # If Nova 26 deletes a server at the end of its live migration, the guest goes on running at the destination.
   wait_for 60 "Nova to be done with the server" settled || true
   api DELETE "/servers/$SERVER" >/dev/null
   wait_for 60 "the server to be deleted" server_is_gone

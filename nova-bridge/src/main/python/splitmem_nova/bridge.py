@@ -19,7 +19,7 @@ MICROVERSION = 'split-migration 1.0'
 ATTEMPTS = 3
 PAUSE_SECONDS = 1
 
-# Of a request's time, what the bridge has for undoing it.
+# What the bridge usually needs to undo a request; the undoing has no deadline of its own.
 UNDO_SECONDS = 5
 
 
@@ -186,7 +186,7 @@ class BridgeClient(client.Client):
 
 
 def _time_of_the_bridge(limit):
-    """The bridge has to have answered, and undone what it could not finish, before nobody listens any more."""
+    """The bridge gives up before the driver does, so that its answer, and the service that was too slow, can still be read."""
     return max(1, min(600, int(limit) - UNDO_SECONDS))
 
 

@@ -35,8 +35,8 @@ migrate, although splitmemd sends that of split servers unencrypted: only on a n
 Seconds between two questions for a migration's progress.
 """),
     cfg.IntOpt('request_timeout', default=90, min=1, max=600, help="""
-Seconds for one request to the bridge that plans, books or starts. The bridge is told it, less 5 s, and undoes what it cannot do by then.
-What can be asked twice without harm is tried three times.
+Seconds for one request to the bridge that plans, books or starts. The driver sends the bridge this limit less 5 s; when that time is
+over, the bridge gives up and undoes what it began. The driver tries idempotent requests up to three times.
 """),
     cfg.IntOpt('poll_timeout', default=10, min=1, max=300, help="""
 Seconds for one question to the bridge for a migration's progress, before splitmemd is asked instead; and for one request to

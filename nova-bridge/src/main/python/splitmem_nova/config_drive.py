@@ -1,6 +1,7 @@
 """Config drives of servers that migrate live: libvirt copies no disk that the guest cannot write, and Nova no longer does either.
 
 Nova 26 copies an ISO in pre_live_migration itself; 31 only makes an empty file for it there, which the guest reads as zeros.
+With 26 this copies it once more, to the same effect.
 """
 from nova.virt import configdrive
 from nova.virt.libvirt import utils

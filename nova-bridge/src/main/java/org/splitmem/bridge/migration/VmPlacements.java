@@ -101,9 +101,8 @@ public final class VmPlacements {
             } catch (ServiceException e) {
                 try (Deadline.Scope unused = Deadline.lifted()) {
                     if (split && e.isDoubtful() && !booked.booking().equals(before)) {
-                        takeBack(
-                                vm.host(),
-                                vm.instance()); // it may have reserved all the same what nobody has booked now
+                        // It may have reserved all the same what nobody has booked now.
+                        takeBack(vm.host(), vm.instance());
                     }
                     new Books(bookings, telemetry)
                             .settle(vm, null, booked.step().after()::equals, before, "undone");

@@ -53,7 +53,7 @@ class DeadlineTest extends ApiFixture {
     }
 
     @Test
-    void aPlacementWhoseHostHangsIsUndone() throws Exception {
+    void aPlanWhoseHostHangsIsUndone() throws Exception {
         cloud.hosts.mood("h1", FakeHosts.Mood.HANGS);
 
         assertError(within(2, "POST", "/v1/migrations", MIGRATION), 504, "splitmemd-too-slow");
