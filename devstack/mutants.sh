@@ -27,6 +27,8 @@ unset SPLITMEM_DISTRIBUTION # the mutated one is to be tested
 . "$HERE/lib.sh"
 
 MUTANTS=$HERE/mutants
+# In which tests may be named; in this order they are run without a mutation.
+MODULES=(events cli libvirt-hooks memory-service nova-bridge system-tests)
 COPY=$STATE/tree
 OUTPUT=$STATE/mutants
 # A test that waits for ever is ended; the second limit is for a whole run of Maven with it.
@@ -66,8 +68,8 @@ check_head() {
   for key in fault removed test; do
     [[ -n $(field "$1" "$key") ]] || die "$(patch_of "$1") has no line \"$key: ...\""
   done
-  [[ $(field "$1" test) =~ ^(memory-service|nova-bridge|system-tests)\ [A-Za-z]+#[A-Za-z]+$ ]] ||
-    die "$(patch_of "$1"): \"test:\" is like \"memory-service FrameSocketTest#aWrongChecksumIsRefused\""
+  [[ $(field "$1" test) =~ ^[a-z-]+\ [A-Za-z]+#[A-Za-z]+$ && " ${MODULES[*]} " == *" $(module_of "$1") "* ]] ||
+    die "$(patch_of "$1"): \"test:\" is like \"memory-service FrameSocketTest#aWrongChecksumIsRefused\", in one of ${MODULES[*]}"
 }
 
 chosen() { # names, one a line
@@ -133,7 +135,7 @@ run_tests() { # MODULE TESTS LOG
 # Without this a test that always fails would kill everything.
 check_unmutated() {
   local module name tests status started wanted total failed skipped log=$OUTPUT/unmutated.log
-  for module in memory-service nova-bridge system-tests; do
+  for module in "${MODULES[@]}"; do
     tests=""
     for name in "$@"; do
       if [[ $(module_of "$name") == "$module" ]]; then tests+="$(test_of "$name")"$'\n'; fi
