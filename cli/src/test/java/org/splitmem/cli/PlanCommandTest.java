@@ -137,6 +137,14 @@ class PlanCommandTest {
                         + "{\"splitmem:enabled\":\"true\",\"splitmem:mode\":\"always\",\"a\":\"b=c\"}}")));
     }
 
+    /** It waits for 60 s: with less for the bridge, that says which service was too slow. */
+    @Test
+    void theBridgeHasLessTimeThanThereIs() {
+        assertThat(plan()).isZero();
+
+        CLOUD.verify(postRequestedFor(urlPathEqualTo("/v1/plans")).withHeader("X-Splitmem-Timeout", equalTo("55")));
+    }
+
     @Test
     void aStartHasNoSource() {
         assertThat(plan("--extra-spec", "splitmem:enabled=false")).isZero();

@@ -16,6 +16,9 @@ public final class BridgeClient {
     /** A plan asks Placement and all hosts. */
     private static final Duration LIMIT = Duration.ofSeconds(60);
 
+    /** In which the bridge has to answer: less, so that its answer says which service was too slow. */
+    private static final Duration LIMIT_OF_BRIDGE = LIMIT.minusSeconds(5);
+
     private final Service bridge;
     private final String token;
 
@@ -65,7 +68,13 @@ public final class BridgeClient {
         HttpResponse<String> answer = bridge.post(
                 "/v1/plans",
                 Json.writeSnake(request),
-                Map.of("X-Auth-Token", token, "OpenStack-API-Version", TYPE + " 1.0"));
+                Map.of(
+                        "X-Auth-Token",
+                        token,
+                        "OpenStack-API-Version",
+                        TYPE + " 1.0",
+                        "X-Splitmem-Timeout",
+                        Long.toString(LIMIT_OF_BRIDGE.toSeconds())));
         if (answer.statusCode() != 200) {
             throw bridge.refusal(
                     switch (answer.statusCode()) {
