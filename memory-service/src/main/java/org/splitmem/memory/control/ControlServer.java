@@ -30,6 +30,7 @@ import org.splitmem.memory.config.DaemonConfig;
 import org.splitmem.memory.migration.ExpectedSplits;
 import org.splitmem.memory.migration.MigrationService;
 import org.splitmem.memory.migration.RequestId;
+import org.splitmem.memory.migration.RequestTime;
 import org.splitmem.memory.migration.SplitStarts;
 import org.splitmem.memory.server.MemoryServer;
 import org.splitmem.memory.vm.VmRegistry;
@@ -186,9 +187,10 @@ public final class ControlServer implements AutoCloseable {
         }
 
         /** @param failure why there is no body; absent if there is one */
+        @SuppressWarnings("try") // a scope
         private Answer answer(Request request, String path, byte @Nullable [] body, @Nullable Throwable failure) {
             boolean plain = isForHook(path);
-            try {
+            try (RequestTime.Scope unused = time(request)) {
                 if (body == null) {
                     throw unreadable(failure);
                 }
@@ -201,6 +203,15 @@ public final class ControlServer implements AutoCloseable {
             } catch (RuntimeException e) {
                 log.error("{} {} failed", request.getMethod(), path, e);
                 return error(plain, 500, "internal", "splitmemd failed, its log says more: " + e);
+            }
+        }
+
+        private RequestTime.Scope time(Request request) throws ApiException {
+            try {
+                return RequestTime.begin(
+                        request.getBeginNanoTime(), request.getHeaders().get(RequestTime.HEADER));
+            } catch (IllegalArgumentException e) {
+                throw new ApiException(400, "invalid-timeout", String.valueOf(e.getMessage()));
             }
         }
 

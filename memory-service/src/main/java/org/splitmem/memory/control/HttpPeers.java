@@ -14,6 +14,7 @@ import org.jspecify.annotations.Nullable;
 import org.splitmem.memory.migration.PeerDirectory;
 import org.splitmem.memory.migration.PeerHosts;
 import org.splitmem.memory.migration.RequestId;
+import org.splitmem.memory.migration.RequestTime;
 import org.splitmem.model.ErrorBody;
 import org.splitmem.model.FenceRequest;
 import org.splitmem.model.HostInfo;
@@ -23,7 +24,7 @@ import org.splitmem.model.PeerAddress;
 import org.splitmem.model.VmInfo;
 import org.splitmem.model.VmState;
 
-/** The other hosts' control APIs. Any thread; every call is bounded in time. */
+/** The other hosts' control APIs. Any thread; every call is bounded in time, those for one request also together: {@link RequestTime}. */
 public final class HttpPeers implements PeerHosts {
     private static final Duration CONNECT = Duration.ofSeconds(3);
     private static final Duration ANSWER = Duration.ofSeconds(20);
@@ -159,6 +160,10 @@ public final class HttpPeers implements PeerHosts {
     private HttpResponse<byte[]> send(String name, String method, String path, @Nullable Object body, Duration limit)
             throws IOException {
         PeerAddress peer = directory.find(name);
+        Duration left = RequestTime.left(limit);
+        if (left.isZero() || left.isNegative()) {
+            throw new UnreachableException("host " + name + " was not asked: the time for the request is over");
+        }
         HttpRequest.BodyPublisher publisher = body == null
                 ? HttpRequest.BodyPublishers.noBody()
                 : HttpRequest.BodyPublishers.ofByteArray(Json.writeBytes(body));
@@ -167,7 +172,7 @@ public final class HttpPeers implements PeerHosts {
                 .method(method, publisher)
                 .header("Authorization", bearer)
                 .header("Content-Type", "application/json")
-                .timeout(limit);
+                .timeout(left);
         String requestId = RequestId.current();
         if (requestId != null) {
             builder.header(RequestId.HEADER, requestId); // the logs of all hosts tell of one request

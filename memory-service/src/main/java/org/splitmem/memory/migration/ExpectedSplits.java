@@ -1,6 +1,7 @@
 package org.splitmem.memory.migration;
 
 import java.io.IOException;
+import java.time.Duration;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
@@ -31,7 +32,7 @@ import org.splitmem.model.SplitRequest;
 public final class ExpectedSplits {
     private static final Logger log = LoggerFactory.getLogger(ExpectedSplits.class);
     private static final long RETRY_NS = TimeUnit.SECONDS.toNanos(5);
-    private static final long PATIENCE_NS = TimeUnit.SECONDS.toNanos(20);
+    private static final Duration PATIENCE = Duration.ofSeconds(20);
 
     private final ExpectationFile expected;
     private final SplitDefinitions definitions;
@@ -260,7 +261,7 @@ public final class ExpectedSplits {
 
     /** Whoever is at it may just be renewing a reservation. */
     void enterSoon(UUID vm) throws RefusedException {
-        long endNs = System.nanoTime() + PATIENCE_NS;
+        long endNs = System.nanoTime() + RequestTime.left(PATIENCE).toNanos();
         synchronized (busy) {
             while (!busy.add(vm)) {
                 long leftMs = TimeUnit.NANOSECONDS.toMillis(endNs - System.nanoTime());

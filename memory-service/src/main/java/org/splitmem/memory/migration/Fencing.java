@@ -65,6 +65,7 @@ public final class Fencing {
         return new FenceResult(freed, unreachable);
     }
 
+    @SuppressWarnings("try") // a scope
     private void requireDead(String host, @Nullable UUID vm) throws RefusedException {
         if (host.equals(self.name())) {
             throw new RefusedException(
@@ -77,7 +78,8 @@ public final class Fencing {
             throw new RefusedException(Kind.NOT_FOUND, "host-not-found", String.valueOf(e.getMessage()));
         }
         boolean isAlive;
-        try {
+        // With its whole limit, however little time the caller gives: a host that was cut short would count as dead.
+        try (RequestTime.Scope unused = RequestTime.lifted()) {
             isAlive = peers.runs(peer, vm);
         } catch (IOException e) {
             log.info("{} does not answer, as is to be expected of a host that is fenced: {}", host, e.getMessage());
@@ -112,8 +114,14 @@ public final class Fencing {
             List<PeerHosts.Freed> ask() throws IOException;
         }
 
+        @SuppressWarnings("try") // a scope
         static Question ask(PeerHosts.Peer peer, Call call) {
-            FutureTask<List<PeerHosts.Freed>> task = new FutureTask<>(call::ask);
+            Long endNs = RequestTime.endNs();
+            FutureTask<List<PeerHosts.Freed>> task = new FutureTask<>(() -> {
+                try (RequestTime.Scope unused = RequestTime.until(endNs)) {
+                    return call.ask();
+                }
+            });
             Thread thread = new Thread(task, "fence-" + peer.name());
             thread.setDaemon(true);
             thread.start();

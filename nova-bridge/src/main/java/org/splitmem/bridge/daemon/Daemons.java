@@ -42,6 +42,15 @@ public final class Daemons implements AutoCloseable {
 
     private static final int AT_ONCE = 32;
 
+    /** So many seconds the host has for its answer: what it asks other hosts for is over by then. */
+    private static final String TIMEOUT_HEADER = "X-Splitmem-Timeout";
+
+    /** For the answer's way, and what the host does when its time is over. */
+    private static final long MARGIN_MS = 500;
+
+    /** At least: a host asks for 8 s whether the other one is dead, which must not be cut short, and then all others for 8 s. */
+    private static final Duration FENCING = Duration.ofSeconds(20);
+
     private static final String UUID_FORM = "[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}";
 
     /** Hosts may be newer than the bridge and tell more than it knows. */
@@ -66,16 +75,18 @@ public final class Daemons implements AutoCloseable {
             Kind.MALFORMED, "is it a splitmemd, of a version that goes with nova-bridge?");
 
     private final Directory directory;
-    private final Map<String, String> headers;
+    private final String authorization;
     private final Caller caller;
+    private final Caller fencing;
     private final SlowHosts slow = new SlowHosts(System::nanoTime);
     private final ExecutorService threads;
 
     /** @param key of the cluster */
     public Daemons(Directory directory, String key, Duration limit) {
         this.directory = directory;
-        this.headers = Map.of("Authorization", "Bearer " + key);
+        this.authorization = "Bearer " + key;
         this.caller = new Caller("splitmemd", limit, REMEDIES);
+        this.fencing = new Caller("splitmemd", limit.compareTo(FENCING) < 0 ? FENCING : limit, REMEDIES);
         this.threads = Executors.newFixedThreadPool(AT_ONCE, task -> {
             Thread thread = new Thread(task, "daemons");
             thread.setDaemon(true);
@@ -248,7 +259,7 @@ public final class Daemons implements AutoCloseable {
      */
     public FenceResult fence(String via, String dead, UUID instance) throws ServiceException {
         return read(
-                call(via, "POST", "/v1/fences", new FenceRequest(dead, instance))
+                send(fencing, address(via), "POST", "/v1/fences", new FenceRequest(dead, instance))
                         .orThrow(),
                 FENCED);
     }
@@ -268,14 +279,25 @@ public final class Daemons implements AutoCloseable {
     }
 
     private Answer call(String host, String method, String path, @Nullable Object body) throws ServiceException {
-        HostAddress address = directory
+        return send(address(host), method, path, body);
+    }
+
+    private HostAddress address(String host) throws ServiceException {
+        return directory
                 .find(host)
                 .orElseThrow(() -> new ServiceException(Kind.UNREACHABLE, "", "host " + host + " " + NOT_REGISTERED));
-        return send(address, method, path, body);
     }
 
     private Answer send(HostAddress host, String method, String path, @Nullable Object body) throws ServiceException {
-        return caller.send(host.name(), method, URI.create("http://" + host.authority() + path), headers, body);
+        return send(caller, host, method, path, body);
+    }
+
+    private Answer send(Caller with, HostAddress host, String method, String path, @Nullable Object body)
+            throws ServiceException {
+        long seconds = Math.max(1, (with.leftMs() - MARGIN_MS) / 1000);
+        Map<String, String> headers =
+                Map.of("Authorization", authorization, TIMEOUT_HEADER, Long.toString(Math.min(seconds, 600)));
+        return with.send(host.name(), method, URI.create("http://" + host.authority() + path), headers, body);
     }
 
     /** One VM without a proper name would stop the reconciliation of all. */

@@ -115,9 +115,14 @@ public final class Caller {
         }
     }
 
+    /** How long a call that begins now may take: its limit, or what is left for the request. */
+    public long leftMs() {
+        return Deadline.leftMs(limit);
+    }
+
     /** The client's own time limit ends with the answer's headers; this one with its last byte. */
     private HttpResponse<String> await(String request, HttpRequest what) throws ServiceException {
-        long leftMs = Deadline.leftMs(limit);
+        long leftMs = leftMs();
         if (leftMs <= 0) {
             throw ServiceException.late(service, request);
         }

@@ -9,6 +9,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.catchThrowableOfType;
 
 import com.github.tomakehurst.wiremock.client.WireMock;
+import com.github.tomakehurst.wiremock.verification.LoggedRequest;
 import com.github.tomakehurst.wiremock.junit5.WireMockExtension;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -26,6 +27,7 @@ import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.splitmem.bridge.http.Bad;
+import org.splitmem.bridge.http.Deadline;
 import org.splitmem.bridge.http.ServiceException;
 import org.splitmem.bridge.http.ServiceException.Kind;
 import org.splitmem.model.FaultCounts;
@@ -143,6 +145,39 @@ class BadDaemonsTest {
                     .as("of the truth nothing is hidden")
                     .isEmpty();
         }
+    }
+
+    /** Of so many seconds, as it was sent last. */
+    private static int timeOfTheHost() {
+        LoggedRequest last = WIRE.findAll(anyRequestedFor(anyUrl())).get(0);
+        WIRE.resetRequests();
+        return Integer.parseInt(last.getHeader("X-Splitmem-Timeout"));
+    }
+
+    /** Else a host would go on with what the bridge has given up. */
+    @Test
+    @SuppressWarnings("try") // a scope
+    void aHostHasLessTimeForItsAnswerThanTheBridgeWaits() throws Exception {
+        WIRE.stubFor(any(anyUrl()).willReturn(okJson("{}")));
+        try (Daemons daemons = daemons(Duration.ofSeconds(30))) {
+            daemons.split("h1", VM, "db1", 2, 1, List.of());
+            assertThat(timeOfTheHost()).isBetween(27, 29);
+
+            try (Deadline.Scope unused = Deadline.after(System.nanoTime(), Duration.ofSeconds(15))) {
+                daemons.split("h1", VM, "db1", 2, 1, List.of());
+            }
+            assertThat(timeOfTheHost()).as("of a request that ends before").isBetween(12, 14);
+        }
+    }
+
+    /** It asks for 8 s whether the other host is dead, and then for 8 s all hosts that are left. */
+    @Test
+    void aHostHasTheTimeThatFencingTakes() throws Exception {
+        WIRE.stubFor(any(anyUrl()).willReturn(okJson("{\"freed\":[],\"unreachable\":[]}")));
+        try (Daemons daemons = daemons(Duration.ofSeconds(10))) {
+            daemons.fence("h1", "h2", VM);
+        }
+        assertThat(timeOfTheHost()).isBetween(17, 19);
     }
 
     /** A VM, as a host tells it, with one thing changed. */
