@@ -3,6 +3,8 @@ package org.splitmem.events;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.ArrayNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import com.networknt.schema.JsonSchema;
 import com.networknt.schema.JsonSchemaFactory;
 import com.networknt.schema.SpecVersion;
@@ -71,10 +73,27 @@ public final class Schemas {
         }
     }
 
-    /** @return the event, whose data was found valid */
+    /** As a later version would send it: with one more field in each object. */
+    private static JsonNode later(JsonNode data) {
+        JsonNode more = data.deepCopy();
+        if (more instanceof ObjectNode object) {
+            object.properties().forEach(field -> field.setValue(later(field.getValue())));
+            object.put("ofALaterVersion", 1);
+        } else if (more instanceof ArrayNode array) {
+            for (int i = 0; i < array.size(); i++) {
+                array.set(i, later(array.get(i)));
+            }
+        }
+        return more;
+    }
+
+    /** @return the event, whose data was found valid, by readers with an older schema too */
     public static Event valid(Event event) {
         assertThat(faults(event.topic(), event.data())).as("%s", event.data()).isEmpty();
         assertThat(unknown(event.topic(), event.data())).as("%s", event.data()).isEmpty();
+        assertThat(faults(event.topic(), later(event.data())))
+                .as("fields that are added")
+                .isEmpty();
         return event;
     }
 
