@@ -246,6 +246,24 @@ class CloudRulesTest {
         assertH3IsUsed();
     }
 
+    @ParameterizedTest
+    @CsvSource({
+        "soft-anti-affinity, h1, h3",
+        "soft-anti-affinity, h3, h1",
+        "soft-affinity,      h1, h1",
+        "soft-affinity,      h3, h3",
+        "affinity,           h1, h1",
+        "affinity,           h3, h3"
+    })
+    void ofTwoHostsTheOneThatSuitsTheGroupIsChosen(String policy, String another, String chosen) throws Exception {
+        cloud.placement.unclaim(Consumers.of(Cloud.VM));
+        cloud.placement.host("h1", 1000, true);
+        cloud.nova.group(policy, 1, Cloud.VM, OTHER);
+        cloud.nova.server(OTHER, another);
+
+        assertThat(bridge.placements.place(Cloud.onHost("h2")).subHosts()).isEqualTo(Map.of(chosen, 256L));
+    }
+
     @Test
     void ofTwoServersThatArePlannedAtOnceNoneGetsAHostOfTheOther() throws Exception {
         cloud.nova.group("anti-affinity", 1, Cloud.VM, OTHER);

@@ -8,6 +8,7 @@ import java.util.Set;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class ExtraSpecsTest {
     @Test
@@ -48,6 +49,29 @@ class ExtraSpecsTest {
                 .isInstanceOf(IllegalArgumentException.class)
                 .hasMessageContaining(key)
                 .hasMessageContaining(allowed);
+    }
+
+    /** Nova keeps 255 characters of an error, with words of its own and of the driver before ours. */
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "splitmem:enabled",
+                "splitmem:mode",
+                "splitmem:min_sub_hosts",
+                "splitmem:max_sub_hosts",
+                "splitmem:replicas",
+                "splitmem:handover"
+            })
+    void whatIsAllowedIsSaidHoweverLongTheValueIs(String key) {
+        assertThatThrownBy(() -> ExtraSpecs.of(Map.of(key, "x".repeat(255))))
+                .message()
+                .startsWith("extra spec " + key + " = xxx")
+                .contains("x...: must be ")
+                .hasSizeLessThan(200);
+        assertThatThrownBy(() -> ExtraSpecs.checkMainShare(Map.of("resources:MEMORY_MB", "9".repeat(255)), 512, 256))
+                .message()
+                .endsWith("...: must be a whole number of MB, from 1 to the flavor's RAM")
+                .hasSizeLessThan(200);
     }
 
     @Test
