@@ -170,6 +170,24 @@ class BadDaemonsTest {
         }
     }
 
+    /** All hosts are asked at once, on other threads than the request's. */
+    @Test
+    @SuppressWarnings("try") // a scope
+    void noHostIsWaitedForLongerThanTheRequestMayTake() throws Exception {
+        try (FakeHosts hosts = new FakeHosts("h1", "h2");
+                Daemons daemons = new Daemons(new FixedDirectory(hosts.addresses()), "key", Duration.ofSeconds(20));
+                Deadline.Scope unused = Deadline.after(System.nanoTime(), Duration.ofSeconds(2))) {
+            hosts.mood("h1", FakeHosts.Mood.HANGS);
+            long startNs = System.nanoTime();
+
+            List<HostReport> reports = daemons.reports();
+
+            assertThat(Duration.ofNanos(System.nanoTime() - startNs)).isLessThan(Duration.ofSeconds(10));
+            assertThat(reports.get(0).error()).contains("h1");
+            assertThat(reports.get(1).info()).isNotNull();
+        }
+    }
+
     /** It asks for 8 s whether the other host is dead, and then for 8 s all hosts that are left. */
     @Test
     void aHostHasTheTimeThatFencingTakes() throws Exception {

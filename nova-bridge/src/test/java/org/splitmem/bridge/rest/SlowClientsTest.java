@@ -22,6 +22,7 @@ import org.splitmem.bridge.gate.Limits;
 class SlowClientsTest extends ApiFixture {
     private static final int MANY = 200;
     private static final int CONNECTIONS = 400;
+    private static final int OF_A_PROJECT = 40;
 
     /** A second is what a load balancer gives; the rest is for a test machine that has much else to do. */
     private static final int WITHIN_S = 10;
@@ -31,7 +32,7 @@ class SlowClientsTest extends ApiFixture {
     @Override
     Limits limits() {
         Duration limit = Duration.ofMinutes(5); // nothing ends by itself while a test runs
-        return new Limits(limit, limit, limit, Limits.DEFAULT.request(), CONNECTIONS, 4, 300, 4);
+        return new Limits(limit, limit, limit, Limits.DEFAULT.request(), CONNECTIONS, 4, OF_A_PROJECT, 4);
     }
 
     @AfterEach
@@ -191,6 +192,30 @@ class SlowClientsTest extends ApiFixture {
         }
         assertThat(answered).isGreaterThanOrEqualTo(4);
         assertThat(call("theirs", "GET", "/v1/migrations", "").statusCode()).isEqualTo(200);
+    }
+
+    @Test
+    void aProjectHasSoManyConnectionsAndGetsThemBack() throws Exception {
+        String ask = get("theirs", "/v1/migrations");
+        for (int i = 0; i < OF_A_PROJECT; i++) {
+            assertThat(connect().send(ask).readAnswer(60_000)).startsWith("HTTP/1.1 200 ");
+        }
+
+        assertThat(connect().send(ask).readAnswer(60_000))
+                .startsWith("HTTP/1.1 429 ")
+                .contains("over-budget", "connections of this project: " + OF_A_PROJECT);
+        assertThat(clients.get(0).send(ask).readAnswer(60_000)).as("on one of its own").startsWith("HTTP/1.1 200 ");
+        assertThat(call("others", "GET", "/v1/migrations", "").statusCode())
+                .as("of another project")
+                .isEqualTo(200);
+        assertOthersAreAnswered();
+
+        clients.get(0).close();
+        long start = System.nanoTime();
+        while (!connect().send(ask).readAnswer(60_000).startsWith("HTTP/1.1 200 ")) {
+            assertThat(System.nanoTime() - start).isLessThan(TimeUnit.SECONDS.toNanos(60));
+            TimeUnit.MILLISECONDS.sleep(100);
+        }
     }
 
     /** Requests that hang. The one that asks whether the budget is used up may have taken the place of one of them: it gets 429. */
