@@ -18,6 +18,7 @@ import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.splitmem.bridge.daemon.FakeHosts;
 import org.splitmem.bridge.migration.Cloud;
 import org.splitmem.events.Event;
 import org.splitmem.events.cloud.CloudJson;
@@ -108,6 +109,32 @@ class ApiTest extends ApiFixture {
         assertThat(call("nova", "DELETE", "/v1/vms/" + Cloud.VM + "/placement", "")
                         .statusCode())
                 .isEqualTo(204);
+    }
+
+    @Test
+    void aPlacementSaysWhichDeadHostTheVmIsEvacuatedFrom() throws Exception {
+        cloud.hosts.mood("h1", FakeHosts.Mood.DOWN);
+        String body = "{\"name\":\"db1\",\"host\":\"h3\",\"ram_mb\":512,\"main_mb\":256,"
+                + "\"extra_specs\":{\"splitmem:enabled\":\"true\"},\"project_id\":\"project\",\"user_id\":\"user\"%s}";
+        String path = "/v1/vms/" + Cloud.VM + "/placement";
+
+        assertThat(call("nova", "PUT", path, body.formatted("")).statusCode()).isEqualTo(200);
+        assertThat(cloud.hosts.fences()).as("of an ordinary start").isEmpty();
+        assertThat(call("nova", "PUT", path, body.formatted(",\"evacuated_from\":\"h1\""))
+                        .statusCode())
+                .isEqualTo(200);
+
+        assertThat(cloud.hosts.fences()).containsExactly("h1 " + Cloud.VM);
+    }
+
+    /** Anybody can send these headers: only a proxy of ours is believed. */
+    @ParameterizedTest
+    @CsvSource({"X-Forwarded-Host, evil.example", "X-Forwarded-Prefix, /evil", "Forwarded, host=evil.example"})
+    void linksAreNotAsAClientWantsThem(String header, String value) throws Exception {
+        JsonNode versions = json(call("", "GET", "/", "", header, value));
+
+        assertThat(versions.at("/versions/0/links/0/href").asText())
+                .isEqualTo("http://127.0.0.1:" + server.port() + "/v1");
     }
 
     @Test

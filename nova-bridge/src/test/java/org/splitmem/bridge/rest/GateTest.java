@@ -92,6 +92,24 @@ class GateTest extends ApiFixture {
         assertThat(audited().get(2).path("reason").asText()).isEqualTo("migration-not-found");
     }
 
+    /** Nova's id joins its log, ours and the hosts'. */
+    @Test
+    void theRequestOfTheCallerIsLoggedAndSentOnAndOnlyIfItIsOne() throws Exception {
+        String novas = "req-07e40000-0000-4000-8000-00000000000b";
+        HttpResponse<String> made = call("nova", "POST", "/v1/migrations", MIGRATION, "X-Openstack-Request-Id", novas);
+        String own = made.headers().firstValue("X-Openstack-Request-Id").orElseThrow();
+
+        assertThat(own).isNotEqualTo(novas);
+        assertThat(audited().get(0).path("request").asText()).isEqualTo(own);
+        assertThat(audited().get(0).path("global").asText()).isEqualTo(novas);
+        assertThat(json(made).at("/migration/request_id").asText()).isEqualTo(novas);
+        assertThat(cloud.hosts.requestId("h3", "GET /v1/host")).isEqualTo(novas);
+
+        call("nova", "DELETE", "/v1/migrations/none", "", "X-Openstack-Request-Id", "req-1 forged");
+        assertThat(audited()).hasSize(2);
+        assertThat(audited().get(1).has("global")).isFalse();
+    }
+
     @ParameterizedTest
     @CsvSource(
             delimiter = '|',

@@ -21,8 +21,10 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.slf4j.MDC;
 import org.splitmem.bridge.booking.Bookings;
 import org.splitmem.bridge.daemon.FakeHosts;
+import org.splitmem.bridge.http.Caller;
 import org.splitmem.bridge.migration.Cloud;
 import org.splitmem.bridge.migration.RefusedException;
 import org.splitmem.bridge.store.EventStore;
@@ -102,6 +104,23 @@ class EventFeedTest {
                         assertThat(event.data().path("migrationId").asText()).isEqualTo(migration.id()));
         assertThat(told.get(0).data().path("explanation")).isNotEmpty();
         assertThat(told).extracting(Event::id).doesNotHaveDuplicates();
+    }
+
+    @Test
+    void eachPlacementNamesTheRequestThatItIsOf() throws Exception {
+        String novas = "req-07e40000-0000-4000-8000-00000000000b";
+        MDC.put(Caller.GLOBAL_REQUEST_ID, novas);
+        try {
+            bridge.migrations.plan(onHost("h1"), "h2");
+            bridge.placements.release(VM, null);
+        } finally {
+            MDC.remove(Caller.GLOBAL_REQUEST_ID);
+        }
+
+        assertThat(told).extracting(Event::topic).contains(Topic.PLACEMENT);
+        assertThat(told.stream().filter(event -> event.topic() == Topic.PLACEMENT))
+                .allSatisfy(event ->
+                        assertThat(event.data().path("requestId").asText()).isEqualTo(novas));
     }
 
     @Test
