@@ -99,7 +99,9 @@ public final class Cloud extends Clock implements AutoCloseable {
 
         @Override
         public void reconciliationFailed(
-                UUID instance, @Nullable Vm vm, @Nullable Map<String, Long> wanted, String message) {}
+                UUID instance, @Nullable Vm vm, @Nullable Map<String, Long> wanted, String message) {
+            told.add("failed, wanted " + (wanted == null ? "unknown" : new TreeMap<>(wanted)) + ": " + message);
+        }
 
         @Override
         public void placementChanged(Vm vm, @Nullable String migration, Bookings.Step step, String cause) {

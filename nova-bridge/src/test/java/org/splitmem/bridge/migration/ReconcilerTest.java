@@ -245,6 +245,18 @@ class ReconcilerTest {
         assertThat(rounds(4)).isEqualTo(new Reconciler.Result(0, 1, 0));
 
         assertThat(cloud.booked()).isEqualTo(Map.of("h1", 256L));
+        assertThat(cloud.told).last().asString().startsWith("failed, wanted unknown: Placement GET ");
+    }
+
+    @Test
+    void aBookingThatCannotBeSetRightIsReported() throws Exception {
+        cloud.placement.claim(Consumers.of(VM), "SPLITMEM", "h3", 99);
+        cloud.placement.unreadable(Consumers.of(VM));
+
+        assertThat(bridge.reconciler.round()).isEqualTo(new Reconciler.Result(0, 1, 0));
+
+        assertThat(cloud.told).hasSize(1);
+        assertThat(cloud.told.get(0)).startsWith("failed, wanted {h1=256}: Placement GET ");
     }
 
     @Test
