@@ -340,6 +340,14 @@ def test_a_restarted_compute_gives_up_what_nova_has_forgotten(ours):
     assert called.called
 
 
+def test_nova_compute_does_not_start_with_a_nova_that_lacks_what_we_come_between(ours, monkeypatch):
+    monkeypatch.delattr(stock.LibvirtDriver, '_soft_reboot')
+    with stock_call('init_host') as started, pytest.raises(errors.NotSupported, match='no _soft_reboot'):
+        ours.init_host('host2')
+    assert not started.called
+    assert ours._splitmem.mock_calls == []
+
+
 def test_the_host_registers_when_nova_compute_starts_and_with_every_look_at_its_resources(ours):
     ours._splitmem.running.return_value = []
     ours._host.get_hostname.return_value = 'host2.example.org'
