@@ -207,7 +207,7 @@ public final class MemoryService implements Callable<Integer> {
     }
 
     /** By default what the host has, less what itself needs and what it has promised to others. */
-    private static long guestLimit(DaemonConfig config, HostFacts facts, MemoryServer server) {
+    static long guestLimit(DaemonConfig config, HostFacts facts, MemoryServer server) {
         Long set = config.guestLimitBytes();
         return set != null ? set : facts.totalBytes() / 100 * GUESTS_PERCENT - server.lentBytes();
     }

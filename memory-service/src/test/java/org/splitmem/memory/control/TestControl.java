@@ -38,6 +38,9 @@ final class TestControl implements AutoCloseable {
     private final VmRegistry vms;
     private final ControlServer server;
 
+    /** The most that guests may take of the host, in bytes. */
+    volatile long guestLimit = Long.MAX_VALUE;
+
     /**
      * Starts it.
      *
@@ -72,7 +75,7 @@ final class TestControl implements AutoCloseable {
         ExpectedSplits expected = new ExpectedSplits(
                 new ExpectationFile(directory.resolve("expected.json")), definitions, 600_000, vms, migrations);
         SplitStarts starts =
-                new SplitStarts(vms, definitions, expected, migrations, new GuestRoom(vms, () -> Long.MAX_VALUE));
+                new SplitStarts(vms, definitions, expected, migrations, new GuestRoom(vms, () -> guestLimit));
         server = new ControlServer(config, KEY, vms, migrations, memoryServer, peers, facts, expected, starts, idleMs);
         server.start();
     }
