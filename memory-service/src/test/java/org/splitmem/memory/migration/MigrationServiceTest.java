@@ -1,6 +1,7 @@
 package org.splitmem.memory.migration;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.catchThrowableOfType;
 
 import java.io.IOException;
@@ -11,6 +12,7 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.RegisterExtension;
 import org.splitmem.memory.shim.FakeShim;
+import org.splitmem.memory.simulation.FakeMonitor;
 import org.splitmem.memory.testing.Await;
 import org.splitmem.memory.testing.MemoryDirectory;
 import org.splitmem.memory.vm.SplitDefinitions;
@@ -200,6 +202,27 @@ class MigrationServiceTest {
         vm.left();
         migrations.arrived(vm.uuid(), "token");
         assertThat(vms.find(TestVms.UUID_OF_VM)).isNull();
+    }
+
+    /** Its source may have sent RAM past the plan, into memory that is sealed: the hook must not let QEMU begin. */
+    @Test
+    void aQemuThatExpectsRamInItsStreamIsRefusedAtTheDestinationByName() throws Exception {
+        vms.remove(vm, "it is to come here");
+        VmRecord.Lender source = new VmRecord.Lender("h2", "127.0.0.1", 7780, "token", 64L << 20);
+        migrations.prepare(new PeerHosts.Incoming(
+                TestVms.UUID_OF_VM, "db1", "m1", List.of(64L << 20), 6, 64L << 20, List.of(), source));
+        try (FakeMonitor qemu = new FakeMonitor(directory.resolve(TestVms.UUID_OF_VM + ".sock"))) {
+            qemu.is(8, 1, "memory-backend-memfd");
+            assertThatThrownBy(() -> migrations.qemuStarted(TestVms.UUID_OF_VM))
+                    .isInstanceOf(IOException.class)
+                    .hasMessageStartingWith("VM db1 was started with RAM of a memfd, and QEMU 8.1.2 on the destination")
+                    .hasMessageContaining("splitmem prepare");
+            assertThat(qemu.asked()).doesNotContain("migrate-set-capabilities");
+
+            qemu.is(8, 1, "memory-backend-file");
+            migrations.qemuStarted(TestVms.UUID_OF_VM);
+            assertThat(qemu.asked()).contains("migrate-set-capabilities");
+        }
     }
 
     private boolean isExpectedAfter(long seconds) {

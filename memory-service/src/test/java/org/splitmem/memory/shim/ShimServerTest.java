@@ -2,6 +2,10 @@ package org.splitmem.memory.shim;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import ch.qos.logback.classic.Level;
+import ch.qos.logback.classic.Logger;
+import ch.qos.logback.classic.spi.ILoggingEvent;
+import ch.qos.logback.core.read.ListAppender;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.net.UnixDomainSocketAddress;
@@ -24,6 +28,7 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.slf4j.LoggerFactory;
 import org.splitmem.memory.linux.Fd;
 
 /** Whoever comes to the shim's socket and is no shim is refused; one that stalls is dropped and keeps nobody waiting. */
@@ -172,6 +177,31 @@ class ShimServerTest {
             assertThat(answer(directory.resolve("strict.sock"), hello(ATTACH, VM)))
                     .contains("is not among shim.allowed-users");
             assertThat(strict).isNotNull();
+        }
+    }
+
+    /** It comes again ten times a second until its QEMU ends, and gets its answer each time. */
+    @Test
+    void aShimThatComesAgainAndAgainFillsNoLog() throws Exception {
+        Logger logger = (Logger) LoggerFactory.getLogger(ShimServer.class);
+        ListAppender<ILoggingEvent> log = new ListAppender<>();
+        log.start();
+        Level before = logger.getLevel();
+        logger.setLevel(Level.WARN);
+        logger.addAppender(log);
+        try {
+            for (int i = 0; i < 5; i++) {
+                assertThat(answer(hello(DISCARD, VM))).contains("no QEMU of it is known here");
+            }
+            answer(hello(WRONG_ROLE, VM));
+
+            assertThat(List.copyOf(log.list))
+                    .extracting(ILoggingEvent::getFormattedMessage)
+                    .containsExactly(
+                            "a shim was refused: no QEMU of it is known here", "a shim was refused: unknown role 77");
+        } finally {
+            logger.detachAppender(log);
+            logger.setLevel(before);
         }
     }
 
