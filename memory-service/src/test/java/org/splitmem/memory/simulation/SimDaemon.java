@@ -19,7 +19,6 @@ import org.splitmem.memory.faultpoint.FaultPoint;
 import org.splitmem.memory.migration.ExpectationFile;
 import org.splitmem.memory.migration.ExpectedSplits;
 import org.splitmem.memory.migration.GuestRoom;
-import org.splitmem.memory.migration.MigrationConfig;
 import org.splitmem.memory.migration.MigrationService;
 import org.splitmem.memory.migration.PeerHosts;
 import org.splitmem.memory.migration.PendingReleases;
@@ -49,7 +48,6 @@ final class SimDaemon {
     private static final long POLL_MS = 5;
     private static final long EXPECTED_MS = 600_000;
     private static final PagingConfig PAGING = new PagingConfig(new Pager.Tuning(16, 16, 16, 0), 20_000, 200_000, 1);
-    private static final MigrationConfig MIGRATION = new MigrationConfig(2, 0, 1, 20, 256, 4);
 
     private final SimHost host;
     private final Path directory;
@@ -123,7 +121,11 @@ final class SimDaemon {
         vms = new VmRegistry(directory.resolve("vms"), PAGING, host.monitorDirectory(), definitions, this::reached);
         server = new MemoryServer(directory.resolve("stores"), LENT_AT_MOST, () -> LENT_AT_MOST);
         migrations = new MigrationService(
-                vms, peers, MIGRATION, host.asPeer(), new PendingReleases(directory.resolve("releases.json"), peers));
+                vms,
+                peers,
+                simulation.migration(),
+                host.asPeer(),
+                new PendingReleases(directory.resolve("releases.json"), peers));
         expected = new ExpectedSplits(
                 new ExpectationFile(directory.resolve("expected.json")), definitions, EXPECTED_MS, vms, migrations);
         starts = new SplitStarts(vms, definitions, expected, migrations, new GuestRoom(vms, () -> Long.MAX_VALUE));

@@ -20,6 +20,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
 import org.jspecify.annotations.Nullable;
 import org.splitmem.memory.faultpoint.FaultPoint;
+import org.splitmem.memory.migration.MigrationConfig;
 import org.splitmem.memory.migration.MigrationService;
 import org.splitmem.memory.migration.RefusedException;
 import org.splitmem.memory.server.MemoryServer;
@@ -43,7 +44,10 @@ final class Simulation implements AutoCloseable {
         void happen(SimDaemon at) throws Exception;
     }
 
+    private static final MigrationConfig MIGRATION = new MigrationConfig(2, 0, 1, 20, 256, 4);
+
     private final Path directory;
+    private final MigrationConfig migration;
     private final List<SimHost> hosts = new ArrayList<>();
     private final Map<String, SimHost> byName = new ConcurrentHashMap<>();
     private final Map<FaultPoint, Event> events = new ConcurrentHashMap<>();
@@ -55,7 +59,12 @@ final class Simulation implements AutoCloseable {
     private final ThreadGroup threads = Thread.currentThread().getThreadGroup();
 
     Simulation(Path directory, int subHosts) throws Exception {
+        this(directory, subHosts, MIGRATION);
+    }
+
+    Simulation(Path directory, int subHosts, MigrationConfig migration) throws Exception {
         this.directory = directory;
+        this.migration = migration;
         for (int i = 1; i <= 2 + subHosts; i++) {
             SimHost host = new SimHost(this, "h" + i, directory.resolve("h" + i));
             hosts.add(host);
@@ -65,6 +74,10 @@ final class Simulation implements AutoCloseable {
 
     Path directory() {
         return directory;
+    }
+
+    MigrationConfig migration() {
+        return migration;
     }
 
     SimHost host(Role role) {
