@@ -64,8 +64,7 @@ class ReadyLimitTest {
     private static MigrationRequest toTheDestination(Simulation sim) {
         List<SubHostShare> shares =
                 List.of(new SubHostShare(sim.host(Role.SUB_HOST).name(), null));
-        return new MigrationRequest(
-                sim.host(Role.DESTINATION).name(), 16 * MIB, shares, 2, null, Handover.HYBRID);
+        return new MigrationRequest(sim.host(Role.DESTINATION).name(), 16 * MIB, shares, 2, null, Handover.HYBRID);
     }
 
     private static MigrationInfo only(SimHost source) throws Exception {

@@ -204,7 +204,9 @@ class SlowClientsTest extends ApiFixture {
         assertThat(connect().send(ask).readAnswer(60_000))
                 .startsWith("HTTP/1.1 429 ")
                 .contains("over-budget", "connections of this project: " + OF_A_PROJECT);
-        assertThat(clients.get(0).send(ask).readAnswer(60_000)).as("on one of its own").startsWith("HTTP/1.1 200 ");
+        assertThat(clients.get(0).send(ask).readAnswer(60_000))
+                .as("on one of its own")
+                .startsWith("HTTP/1.1 200 ");
         assertThat(call("others", "GET", "/v1/migrations", "").statusCode())
                 .as("of another project")
                 .isEqualTo(200);
