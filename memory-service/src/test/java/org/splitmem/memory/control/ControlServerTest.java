@@ -3,8 +3,6 @@ package org.splitmem.memory.control;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.io.IOException;
-import java.net.InetAddress;
-import java.net.ServerSocket;
 import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
@@ -27,8 +25,6 @@ import org.splitmem.hooks.domain.DomainXml;
 import org.splitmem.hooks.domain.ShimPaths;
 import org.splitmem.hooks.domain.SplitReady;
 import org.splitmem.memory.config.DaemonConfig;
-import org.splitmem.memory.shim.FakeShim;
-import org.splitmem.memory.testing.Await;
 import org.splitmem.memory.testing.MemoryDirectory;
 import org.splitmem.memory.testing.Ports;
 import org.splitmem.memory.vm.TestVms;
@@ -38,7 +34,6 @@ import org.splitmem.model.ControlAddress;
 import org.splitmem.model.ErrorBody;
 import org.splitmem.model.HostInfo;
 import org.splitmem.model.Json;
-import org.splitmem.model.MigrationInfo;
 import org.splitmem.model.PeerList;
 
 /** The control API on a real Unix socket and a real TCP port, over a daemon's real objects. */
@@ -302,80 +297,6 @@ class ControlServerTest {
         assertError(ask("PUT", "/v1/vms/db1/budget", "{\"bytes\":4096}"), 400, "budget-too-small");
         assertThat(ask("PUT", "/v1/vms/db1/budget", "{\"bytes\":33554432}").statusCode())
                 .isEqualTo(200);
-    }
-
-    private static String incoming(long budget) {
-        return "{\"vm\":\"" + VM + "\",\"name\":\"db1\",\"migration\":\"m1\",\"backendBytes\":[" + (64 << 20)
-                + "],\"epoch\":2,\"budgetBytes\":" + budget + ",\"lenders\":[],\"source\":{\"host\":\"h2\","
-                + "\"address\":\"127.0.0.1\",\"dataPort\":7780,\"token\":\"t\",\"reservedBytes\":0}}";
-    }
-
-    /** Whatever brings a VM's memory here: a migration, a split that starts here, a greater budget. */
-    @Test
-    void guestsTakeNoMoreOfTheHostThanTheirLimit() throws Exception {
-        control.guestLimit = 48 << 20;
-        String expected = "{\"name\":\"db1\",\"ramBytes\":" + (128 << 20) + ",\"budgetBytes\":" + (49 << 20)
-                + ",\"subHosts\":[{\"host\":\"h2\"}]}";
-
-        HttpResponse<String> refused = ask("POST", "/v1/incoming", incoming(49 << 20));
-
-        assertError(refused, 507, "no-room");
-        assertThat(refused.body()).contains("guests may take 48.0 MiB", "VM db1 needs 49.0 MiB");
-        assertError(ask("POST", "/v1/vms/" + VM + "/split", expected), 507, "no-room");
-        assertThat(vms.all()).isEmpty();
-
-        assertThat(ask("POST", "/v1/incoming", incoming(32 << 20)).statusCode()).isEqualTo(204);
-    }
-
-    @Test
-    void aBudgetAboveTheLimitOfGuestsIsRefused() throws Exception {
-        control.guestLimit = 48 << 20;
-        vms.prepare(TestVms.record("db1", VmRecord.Phase.PAGED, 64 << 20));
-
-        HttpResponse<String> refused = ask("PUT", "/v1/vms/db1/budget", "{\"bytes\":" + (49 << 20) + "}");
-
-        assertError(refused, 507, "no-room");
-        assertThat(refused.body()).contains("memory.guest-limit");
-        assertThat(ask("PUT", "/v1/vms/db1/budget", "{\"bytes\":" + (48 << 20) + "}")
-                        .statusCode())
-                .isEqualTo(200);
-    }
-
-    /** Who aborted nobody said: it need not have been an operator. */
-    @Test
-    void anAbortWithoutAReasonIsNotSaidToBeTheOperators() throws Exception {
-        try (FakeShim shim = new FakeShim(VM)) {
-            vms.prepare(TestVms.record("db1", VmRecord.Phase.LOCAL, 64 << 20));
-            vms.ready(shim.session());
-
-            String path = abortedWhileItsDestinationHangs();
-
-            Await.until("it is over", () -> info(path).phase().isOver());
-            assertThat(info(path).reason()).isEqualTo("aborted by a request to splitmemd's API");
-        }
-    }
-
-    /** @return the path of the migration, which has been told to end and whose destination is gone now */
-    private String abortedWhileItsDestinationHangs() throws Exception {
-        try (ServerSocket hangs = new ServerSocket(0, 8, InetAddress.getLoopbackAddress())) {
-            String peers = "{\"peers\":[{\"name\":\"h5\",\"address\":\"127.0.0.1\",\"controlPort\":"
-                    + hangs.getLocalPort() + "}]}";
-            assertThat(ask("PUT", "/v1/peers", peers).statusCode()).isEqualTo(204);
-            HttpResponse<String> begun = ask("POST", "/v1/vms/db1/migrations", "{\"destination\":\"h5\"}");
-            assertThat(begun.statusCode()).as(begun.body()).isEqualTo(202);
-            String path = "/v1/migrations/"
-                    + Json.read(begun.body(), MigrationInfo.class).id();
-            assertThat(ask("DELETE", path, "").statusCode()).isEqualTo(200);
-            return path;
-        }
-    }
-
-    private MigrationInfo info(String path) {
-        try {
-            return Json.read(get(path).body(), MigrationInfo.class);
-        } catch (Exception e) {
-            throw new IllegalStateException(e);
-        }
     }
 
     @Test
