@@ -2,10 +2,8 @@ package org.splitmem.memory.control;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import com.sun.net.httpserver.HttpServer;
 import java.io.IOException;
 import java.net.InetAddress;
-import java.net.InetSocketAddress;
 import java.net.ServerSocket;
 import java.net.URI;
 import java.net.http.HttpClient;
@@ -13,7 +11,6 @@ import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
 import java.time.Duration;
 import java.util.UUID;
-import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -86,32 +83,15 @@ class RequestTimeTest {
     /** A host that has not had the time to say so is not dead. */
     @Test
     void whetherAHostIsDeadIsAskedForLongerThanItsCallerWaits() throws Exception {
-        HttpServer slow = HttpServer.create(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0), 0);
-        slow.createContext("/v1/host", exchange -> {
-            await(1500);
-            exchange.sendResponseHeaders(200, -1);
-            exchange.close();
-        });
-        slow.start();
-        String peer = "{\"peers\":[{\"name\":\"h5\",\"address\":\"127.0.0.1\",\"controlPort\":"
-                + slow.getAddress().getPort() + "}]}";
-        try {
+        try (RawPeer slow = new RawPeer(1500)) {
+            String peer =
+                    "{\"peers\":[{\"name\":\"h5\",\"address\":\"127.0.0.1\",\"controlPort\":" + slow.port() + "}]}";
             assertThat(ask("PUT", "/v1/peers", peer, "2").statusCode()).isEqualTo(204);
 
             HttpResponse<String> answer = ask("POST", "/v1/fences", "{\"host\":\"h5\"}", "1");
 
             assertThat(answer.statusCode()).as(answer.body()).isEqualTo(409);
             assertThat(answer.body()).contains("host-not-fenced");
-        } finally {
-            slow.stop(0);
-        }
-    }
-
-    private static void await(long ms) {
-        try {
-            TimeUnit.MILLISECONDS.sleep(ms);
-        } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
         }
     }
 
