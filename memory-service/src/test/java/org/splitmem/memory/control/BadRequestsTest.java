@@ -84,10 +84,14 @@ class BadRequestsTest {
         }
     }
 
+    /** Of one that ends in its head the server may see the end together with the rest, and then says so. */
     @Test
     void aRequestThatIsCutOffIsRefused() throws Exception {
         for (SocketAddress address : control.addresses()) {
-            assertThat(answer(address, HALF_A_HEAD, true)).isEmpty();
+            assertThat(answer(address, HALF_A_HEAD, true))
+                    .satisfiesAnyOf(
+                            nothing -> assertThat(nothing).isEmpty(),
+                            refusal -> assertThat(refusal).startsWith("HTTP/1.1 400"));
             assertThat(answer(address, HALF_A_BODY, true))
                     .startsWith("HTTP/1.1 502")
                     .contains("\"code\":\"failed\"");
