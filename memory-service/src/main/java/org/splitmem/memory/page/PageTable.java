@@ -4,6 +4,7 @@ import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.nio.ShortBuffer;
 import java.util.Objects;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.atomic.AtomicLongArray;
@@ -12,7 +13,9 @@ import java.util.concurrent.atomic.AtomicLongArray;
  * Where each page of one VM is: two bytes a page, in memory that outlives the daemon.
  *
  * <p>Any thread may read and step entries; every step is one atomic compare-and-set of the entry, so two threads can never
- * both win a page. The counts by state follow each step, and are exact whenever no step is under way.
+ * both win a page. The counts by state follow each step, and are exact whenever no step is under way: they are for people and
+ * budgets. What memory may be freed by is {@link #awaitedFromSource} and {@link #elsewhere}, which are never too low: a page counts
+ * before the step that makes it one of them, and until after the step that ends that.
  */
 public final class PageTable {
     private static final int ENTRY_BYTES = 2;
@@ -23,7 +26,9 @@ public final class PageTable {
     private final ByteBuffer entries;
     private final long pages;
     private final AtomicLongArray byState = new AtomicLongArray(STATES);
-    private final AtomicLong incomingFromSource = new AtomicLong();
+    private final AtomicLong awaited = new AtomicLong();
+    private final AtomicLong elsewhere = new AtomicLong();
+    private long unwritten;
     private final AtomicLongArray remoteByHost = new AtomicLongArray(PageEntry.MAX_HOSTS);
 
     /**
@@ -39,6 +44,16 @@ public final class PageTable {
         recount();
     }
 
+    /** Makes a new table of memory: no page is anywhere. */
+    public static PageTable make(ByteBuffer entries, long pages) {
+        ShortBuffer all = entries.duplicate().order(ByteOrder.LITTLE_ENDIAN).asShortBuffer();
+        short zero = (short) PageEntry.of(PageState.ZERO);
+        for (int page = 0; page < pages; page++) {
+            all.put(page, zero);
+        }
+        return new PageTable(entries, pages);
+    }
+
     /** Size of a table, whole pages. */
     public static long bytesFor(long pages) {
         return Pages.roundUp(pages * ENTRY_BYTES);
@@ -48,15 +63,19 @@ public final class PageTable {
         long[] states = new long[STATES];
         long[] hosts = new long[PageEntry.MAX_HOSTS];
         long fromSource = 0;
+        long notHere = 0;
         for (long page = 0; page < pages; page++) {
             int entry = get(page);
+            unwritten += entry == 0 ? 1 : 0;
             states[PageEntry.state(entry).code()]++;
             if (PageEntry.state(entry) == PageState.REMOTE) {
                 hosts[PageEntry.host(entry)]++;
             }
-            fromSource += comesFromSource(entry) ? 1 : 0;
+            fromSource += isAwaited(entry) ? 1 : 0;
+            notHere += isElsewhere(entry) ? 1 : 0;
         }
-        incomingFromSource.set(fromSource);
+        awaited.set(fromSource);
+        elsewhere.set(notHere);
         for (int i = 0; i < STATES; i++) {
             byState.set(i, states[i]);
         }
@@ -67,6 +86,11 @@ public final class PageTable {
 
     public long pages() {
         return pages;
+    }
+
+    /** Entries that were 0 when this was made of memory: no daemon has written them, so nothing is known of their pages. */
+    public long unwrittenEntries() {
+        return unwritten;
     }
 
     /** The entry of a page, see {@link PageEntry}. */
@@ -97,16 +121,42 @@ public final class PageTable {
         int shift = shift(page);
         int mask = 0xFFFF << shift;
         int pair = (int) PAIR.getVolatile(entries, index);
+        if ((pair & mask) >>> shift != expected) {
+            return false;
+        }
+        enter(expected, next);
         while ((pair & mask) >>> shift == expected) {
             int updated = (pair & ~mask) | next << shift;
             int seen = (int) PAIR.compareAndExchange(entries, index, pair, updated);
             if (seen == pair) {
+                leave(expected, next);
                 count(expected, next);
                 return true;
             }
             pair = seen; // maybe only the neighbour moved
         }
+        leave(next, expected);
         return false;
+    }
+
+    /** Before an entry may change: what it is about to become counts already. */
+    private void enter(int before, int after) {
+        if (isAwaited(after) && !isAwaited(before)) {
+            awaited.incrementAndGet();
+        }
+        if (isElsewhere(after) && !isElsewhere(before)) {
+            elsewhere.incrementAndGet();
+        }
+    }
+
+    /** After an entry has changed: what it was counts no longer. */
+    private void leave(int before, int after) {
+        if (isAwaited(before) && !isAwaited(after)) {
+            awaited.decrementAndGet();
+        }
+        if (isElsewhere(before) && !isElsewhere(after)) {
+            elsewhere.decrementAndGet();
+        }
     }
 
     /** Sets and clears flags whatever else happens to the entry. @return the entry before */
@@ -149,14 +199,19 @@ public final class PageTable {
         }
         countRemote(before, -1);
         countRemote(after, 1);
-        int fromSource = (comesFromSource(after) ? 1 : 0) - (comesFromSource(before) ? 1 : 0);
-        if (fromSource != 0) {
-            incomingFromSource.addAndGet(fromSource);
-        }
     }
 
-    private static boolean comesFromSource(int entry) {
-        return PageEntry.state(entry) == PageState.INCOMING && PageEntry.has(entry, PageEntry.FROM_SOURCE);
+    private static boolean isAwaited(int entry) {
+        return switch (PageEntry.state(entry)) {
+            case AT_SOURCE -> true;
+            case INCOMING -> PageEntry.has(entry, PageEntry.FROM_SOURCE);
+            case ZERO, LOCAL, REMOTE, OUTGOING, PUNCHING, FILLING -> false;
+        };
+    }
+
+    private static boolean isElsewhere(int entry) {
+        PageState state = PageEntry.state(entry);
+        return state != PageState.LOCAL && state != PageState.ZERO;
     }
 
     private void countRemote(int entry, int delta) {
@@ -174,9 +229,14 @@ public final class PageTable {
         return remoteByHost.get(host);
     }
 
-    /** Pages that are still to come from a migration's source, those on their way included. */
+    /** Pages that are still to come from a migration's source, those on their way included. Never too low. */
     public long awaitedFromSource() {
-        return count(PageState.AT_SOURCE) + incomingFromSource.get();
+        return awaited.get();
+    }
+
+    /** Pages that are not simply here, or nowhere as all zero: on another host, or on their way. Never too low. */
+    public long elsewhere() {
+        return elsewhere.get();
     }
 
     /** Pages that take up memory on this host. */

@@ -6,7 +6,6 @@ import java.util.function.Consumer;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import org.splitmem.memory.faultpoint.FaultPoint;
-import org.splitmem.memory.page.PageState;
 import org.splitmem.memory.page.PageTable;
 import org.splitmem.memory.shim.DiscardRule;
 import org.splitmem.memory.shim.ShimSession;
@@ -124,9 +123,7 @@ public final class PagingSwitch {
 
     /** Whether all of it is here, it may all stay, and nothing is under way. */
     private boolean isWhole(Paging p) {
-        PageTable t = p.table();
-        return vm.mayPageOut()
-                && vm.budgetPages() == t.pages()
-                && t.count(PageState.LOCAL) + t.count(PageState.ZERO) == t.pages();
+        PageTable table = p.table();
+        return vm.mayPageOut() && vm.budgetPages() == table.pages() && table.elsewhere() == 0;
     }
 }

@@ -8,6 +8,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Random;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.atomic.AtomicBoolean;
 import org.junit.jupiter.api.Test;
 import org.splitmem.memory.testing.SeededTest;
 
@@ -135,6 +136,8 @@ class PageTableTest {
             assertThat(table.countRemote(host)).as("host " + host).isEqualTo(remote[host]);
         }
         assertThat(table.awaitedFromSource()).isEqualTo(states[PageState.AT_SOURCE.code()] + fromSource);
+        assertThat(table.elsewhere())
+                .isEqualTo(table.pages() - states[PageState.ZERO.code()] - states[PageState.LOCAL.code()]);
         assertThat(table.resident())
                 .isEqualTo(table.pages()
                         - states[PageState.ZERO.code()]
@@ -210,6 +213,58 @@ class PageTableTest {
             assertThat(table.get(page)).isEqualTo(perThread);
         }
         assertCountsMatch(table);
+    }
+
+    /** The source frees a page as soon as none is awaited; here one always is. */
+    @Test
+    void aPageThatIsAskedForAgainAndAgainIsAwaitedAllTheTime() throws Exception {
+        PageTable table = new PageTable(file(10), 10);
+        int atSource = PageEntry.of(PageState.AT_SOURCE);
+        int incoming = PageEntry.of(PageState.INCOMING) | PageEntry.FROM_SOURCE;
+        table.put(3, atSource);
+
+        whileMoving(
+                table,
+                3,
+                atSource,
+                incoming,
+                () -> assertThat(table.awaitedFromSource()).isPositive());
+
+        assertThat(table.awaitedFromSource()).isEqualTo(1);
+    }
+
+    /** A VM is whole, and its memory servers free what they have, as soon as no page is elsewhere. */
+    @Test
+    void aPageThatIsAskedForAgainAndAgainIsElsewhereAllTheTime() throws Exception {
+        PageTable table = new PageTable(file(10), 10);
+        int remote = PageEntry.of(PageState.REMOTE, 2);
+        int incoming = PageEntry.of(PageState.INCOMING, 2);
+        table.put(3, remote);
+
+        whileMoving(
+                table, 3, remote, incoming, () -> assertThat(table.elsewhere()).isPositive());
+
+        assertThat(table.elsewhere()).isEqualTo(1);
+    }
+
+    /** A thread moves the page to and fro while the check is made many times. */
+    private static void whileMoving(PageTable table, long page, int one, int other, Runnable check) throws Exception {
+        AtomicBoolean over = new AtomicBoolean();
+        Thread mover = new Thread(() -> {
+            while (!over.get()) {
+                table.step(page, one, other);
+                table.step(page, other, one);
+            }
+        });
+        mover.start();
+        try {
+            for (int i = 0; i < 3_000_000; i++) {
+                check.run();
+            }
+        } finally {
+            over.set(true);
+            mover.join();
+        }
     }
 
     @Test
