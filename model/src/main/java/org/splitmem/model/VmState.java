@@ -15,5 +15,7 @@ public enum VmState {
     /** Switching over to another host, or there already while its last pages are fetched from here. */
     OUTGOING,
     /** Its QEMU is not connected: it has just exited, or the daemon has just been restarted. */
-    GONE
+    GONE,
+    /** Its record or page table is damaged: its memory is kept, and its guest waits; splitmemd's log says why. */
+    FROZEN
 }

@@ -54,6 +54,12 @@ final class DaemonMetrics {
         Gauge.builder("splitmem_held_bytes", server, MemoryServer::heldBytes)
                 .description("Pages kept for VMs that run elsewhere")
                 .register(registry);
+        Gauge.builder(
+                        "splitmem_frozen",
+                        () -> vms.damaged().all().size()
+                                + server.damaged().all().size())
+                .description("VMs and stores that could not be taken up, for what was left of them is damaged")
+                .register(registry);
         new JvmMemoryMetrics().bindTo(registry);
         new ProcessorMetrics().bindTo(registry);
         JvmGcMetrics gc = new JvmGcMetrics();

@@ -3,6 +3,7 @@ package org.splitmem.memory.control;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
+import java.util.UUID;
 import org.jspecify.annotations.Nullable;
 import org.splitmem.memory.fault.FaultStats;
 import org.splitmem.memory.migration.ExpectationFile.Expected;
@@ -60,6 +61,25 @@ final class Views {
                 VmState.DEFINED,
                 definition.reserved() ? reserved(definition.lenders()) : Map.of(),
                 definition.epoch());
+    }
+
+    /** One whose record or page table is damaged: nothing else is known of it. */
+    static VmInfo frozen(UUID uuid) {
+        return new VmInfo(
+                uuid.toString(),
+                uuid.toString(),
+                VmState.FROZEN,
+                0,
+                0,
+                0,
+                0,
+                null,
+                Map.of(),
+                Map.of(),
+                FaultCounts.NONE,
+                LatencyUs.NONE,
+                LatencyHistogram.NONE,
+                0);
     }
 
     private static VmInfo notHere(SplitDefinition how, VmState state, Map<String, Long> reserved, long epoch) {

@@ -25,6 +25,7 @@ final class VmViews {
     List<VmInfo> all() {
         List<VmInfo> all = new ArrayList<>(vms.all().stream().map(Views::of).toList());
         all.addAll(notHere());
+        vms.damaged().all().keySet().forEach(uuid -> all.add(Views.frozen(uuid)));
         return all;
     }
 
@@ -32,7 +33,7 @@ final class VmViews {
         Optional<VmInfo> here = vms.find(uuidOrName).map(Views::of);
         return here.isPresent()
                 ? here
-                : notHere().stream()
+                : all().stream()
                         .filter(vm -> vm.uuid().equals(uuidOrName) || vm.name().equals(uuidOrName))
                         .findFirst();
     }

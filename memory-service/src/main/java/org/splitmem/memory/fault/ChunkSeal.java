@@ -15,21 +15,41 @@ public final class ChunkSeal {
 
     private static final int SEALED = 0, WANTED = 1, OPEN = 2;
 
+    /** In memory that outlives the daemon, where 0 is what nobody has written. */
+    private static final byte KEPT_SEALED = 1, KEPT_OPEN = 2;
+
     private final AtomicIntegerArray chunks;
     private final ByteBuffer opened;
 
-    /** @param opened a byte a chunk, not zero for those that are open; kept up to date, for the next daemon */
+    /**
+     * Takes up what an earlier daemon has kept.
+     *
+     * @param opened a byte a chunk; kept up to date, for the next daemon
+     * @throws IllegalArgumentException if nobody has written one of them: whether the chunk is open is not known then
+     */
     public ChunkSeal(long pages, ByteBuffer opened) {
         this.opened = opened;
         this.chunks = new AtomicIntegerArray(chunksOf(pages));
         for (int chunk = 0; chunk < chunks.length(); chunk++) {
-            chunks.set(chunk, opened.get(chunk) == 0 ? SEALED : OPEN);
+            byte kept = opened.get(chunk);
+            if (kept != KEPT_SEALED && kept != KEPT_OPEN) {
+                throw new IllegalArgumentException("whether chunk " + chunk + " is open is not known: " + kept);
+            }
+            chunks.set(chunk, kept == KEPT_OPEN ? OPEN : SEALED);
         }
+    }
+
+    /** @param kept at least a byte a chunk; overwritten. All chunks are sealed */
+    public static ChunkSeal allSealed(long pages, ByteBuffer kept) {
+        for (int chunk = 0; chunk < chunksOf(pages); chunk++) {
+            kept.put(chunk, KEPT_SEALED);
+        }
+        return new ChunkSeal(pages, kept);
     }
 
     /** All chunks sealed, and not remembered. */
     public static ChunkSeal allSealed(long pages) {
-        return new ChunkSeal(pages, ByteBuffer.allocate(chunksOf(pages)));
+        return allSealed(pages, ByteBuffer.allocate(chunksOf(pages)));
     }
 
     public static int chunksOf(long pages) {
@@ -60,7 +80,7 @@ public final class ChunkSeal {
 
     /** @return false if it was open already */
     public boolean open(int chunk) {
-        opened.put(chunk, (byte) 1); // first, so that a guest that was let in is never locked out again
+        opened.put(chunk, KEPT_OPEN); // first, so that a guest that was let in is never locked out again
         return chunks.getAndSet(chunk, OPEN) != OPEN;
     }
 

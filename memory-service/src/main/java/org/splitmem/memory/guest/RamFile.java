@@ -1,5 +1,7 @@
 package org.splitmem.memory.guest;
 
+import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import org.splitmem.memory.linux.Fd;
 import org.splitmem.memory.linux.LinuxException;
@@ -33,6 +35,22 @@ public final class RamFile implements AutoCloseable {
             fd.close();
             throw e;
         }
+    }
+
+    /**
+     * Opens a file that is there.
+     *
+     * @throws IOException naming it if it is not, or has another size
+     */
+    public static RamFile openExisting(Path path, long bytes) throws IOException {
+        if (!Files.exists(path)) {
+            throw new IOException(path + " is missing");
+        }
+        long found = Files.size(path);
+        if (found != bytes) {
+            throw new IOException(path + " has " + found + " B instead of " + bytes);
+        }
+        return open(path, bytes);
     }
 
     /** Opens or makes the file without touching its size: QEMU sets that of a new VM's RAM. */

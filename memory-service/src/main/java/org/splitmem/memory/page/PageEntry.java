@@ -13,7 +13,7 @@ package org.splitmem.memory.page;
  *   bit  11    DIRTY: still to be sent by the migration
  *   bit  12    TO_SUB_HOST: planned for the sub-host in bits 3-6, not for the main host
  *   bit  13    SENT: its planned host holds a copy (maybe stale)
- *   bit  14    FROM_SOURCE: with INCOMING, it comes from the migration's source
+ *   bit  14    FROM_SOURCE: with INCOMING, it comes from the migration's source; set with ZERO, so that no entry that was ever written is 0
  *   bit  15    UNANNOUNCED: the destination does not yet know where the page is
  * </pre>
  *
@@ -28,6 +28,7 @@ public final class PageEntry {
     public static final int TO_SUB_HOST = 1 << 12;
     public static final int SENT = 1 << 13;
     public static final int FROM_SOURCE = 1 << 14;
+    private static final int WRITTEN_ZERO = 1 << 14;
     public static final int UNANNOUNCED = 1 << 15;
 
     private static final int STATE_MASK = 7;
@@ -56,7 +57,7 @@ public final class PageEntry {
 
     /** A fresh entry: this state, no host, no age, no flag. */
     public static int of(PageState state) {
-        return state.code();
+        return state == PageState.ZERO ? WRITTEN_ZERO : state.code();
     }
 
     /** A fresh entry for a page on, or on its way from or to, memory server {@code host}. */
@@ -64,7 +65,7 @@ public final class PageEntry {
         if (host < 0 || host >= MAX_HOSTS) {
             throw new IllegalArgumentException("memory server index out of range 0-15: " + host);
         }
-        return state.code() | host << HOST_SHIFT;
+        return of(state) | host << HOST_SHIFT;
     }
 
     /** A fresh entry for a page that page-out took for cold and sent to memory server {@code host}. */
@@ -79,7 +80,7 @@ public final class PageEntry {
 
     /** The same entry in another state. */
     public static int withState(int entry, PageState state) {
-        return (entry & ~STATE_MASK) | state.code();
+        return (entry & ~(STATE_MASK | FROM_SOURCE)) | of(state);
     }
 
     /** The same entry, planned for sub-host {@code host}. */

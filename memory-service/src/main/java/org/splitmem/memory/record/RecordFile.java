@@ -3,22 +3,31 @@ package org.splitmem.memory.record;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
+import java.util.Arrays;
+import java.util.HexFormat;
 import java.util.stream.Stream;
+import java.util.zip.CRC32C;
 import org.splitmem.model.InvalidJsonException;
 import org.splitmem.model.Json;
 
-/** A JSON file that is there whole or not at all, whenever its daemon dies. Stateless. */
+/**
+ * A JSON file that is there whole or not at all, whenever its daemon dies: a line of JSON, and one with its CRC32C, as
+ * {@code crc32c 1a2b3c4d}. Files of earlier versions have no second line. Stateless.
+ */
 public final class RecordFile {
+    private static final String CHECKSUM = "crc32c ";
+
     private RecordFile() {}
 
     /** Replaces the file in one step. */
     public static void save(Path file, Object value) throws IOException {
         Path draft = file.resolveSibling(file.getFileName() + ".new");
-        Files.write(draft, Json.writeBytes(value));
+        Files.write(draft, bytesOf(value));
         Files.move(draft, file, StandardCopyOption.ATOMIC_MOVE);
     }
 
@@ -27,7 +36,7 @@ public final class RecordFile {
         Path draft = file.resolveSibling(file.getFileName() + ".new");
         try (FileChannel channel = FileChannel.open(
                 draft, StandardOpenOption.CREATE, StandardOpenOption.TRUNCATE_EXISTING, StandardOpenOption.WRITE)) {
-            ByteBuffer bytes = ByteBuffer.wrap(Json.writeBytes(value));
+            ByteBuffer bytes = ByteBuffer.wrap(bytesOf(value));
             while (bytes.hasRemaining()) {
                 channel.write(bytes);
             }
@@ -42,10 +51,36 @@ public final class RecordFile {
         }
     }
 
-    /** @throws IOException naming the file if it cannot be read or understood */
+    private static byte[] bytesOf(Object value) {
+        byte[] json = Json.writeBytes(value);
+        byte[] sum = ("\n" + CHECKSUM + checksum(json, json.length) + "\n").getBytes(StandardCharsets.US_ASCII);
+        byte[] all = Arrays.copyOf(json, json.length + sum.length);
+        System.arraycopy(sum, 0, all, json.length, sum.length);
+        return all;
+    }
+
+    private static String checksum(byte[] bytes, int length) {
+        CRC32C crc = new CRC32C();
+        crc.update(bytes, 0, length);
+        return HexFormat.of().toHexDigits((int) crc.getValue());
+    }
+
+    /** @throws IOException naming the file if it cannot be read or understood, or is not as it was written */
     public static <T> T load(Path file, Class<T> type) throws IOException {
+        if (!Files.exists(file)) {
+            throw new IOException(file + " is missing");
+        }
+        byte[] all = Files.readAllBytes(file);
+        int end = 0;
+        while (end < all.length && all[end] != '\n') {
+            end++;
+        }
+        String sum = new String(all, end, all.length - end, StandardCharsets.US_ASCII).strip();
+        if (!sum.isEmpty() && !sum.equals(CHECKSUM + checksum(all, end))) {
+            throw new IOException(file + " is damaged: its checksum is not that of its content");
+        }
         try {
-            return Json.read(Files.readAllBytes(file), type);
+            return Json.read(Arrays.copyOf(all, end), type);
         } catch (InvalidJsonException e) {
             throw new IOException(file + " is damaged: " + e.getMessage(), e);
         }

@@ -14,6 +14,7 @@ import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import org.splitmem.memory.page.Pages;
+import org.splitmem.memory.record.Damaged;
 import org.splitmem.memory.record.RecordFile;
 import org.splitmem.memory.wire.ErrorCode;
 import org.splitmem.memory.wire.Hello;
@@ -39,6 +40,7 @@ public final class MemoryServer implements ConnectionResolver {
     private final long lendLimitBytes;
     private final LongSupplier availableBytes;
     private final Map<UUID, PageStore> stores = new HashMap<>(); // guarded by this
+    private final Damaged damaged = new Damaged("the store of VM");
     private final FencedOwners fenced = new FencedOwners(); // guarded by this
 
     /**
@@ -56,18 +58,36 @@ public final class MemoryServer implements ConnectionResolver {
     public synchronized void recover() throws IOException {
         Files.createDirectories(directory);
         try (Stream<Path> found = Files.list(directory)) {
-            for (Path store : (Iterable<Path>) found::iterator) {
-                if (!StoreRecord.isIn(store)) {
-                    RecordFile.deleteDirectory(store); // made a moment before the daemon died: nothing was acknowledged
-                    continue;
-                }
-                StoreRecord record = StoreRecord.load(store);
-                PageStore opened = PageStore.open(store, record);
-                stores.put(record.vm(), opened);
-                log.info(
-                        "vm={} store of {} pages recovered, owner {}", record.vm(), opened.heldPages(), record.owner());
+            for (Path entry : (Iterable<Path>) found::iterator) {
+                recover(entry);
             }
         }
+    }
+
+    private void recover(Path entry) throws IOException {
+        try {
+            if (isUnused(entry)) {
+                RecordFile.deleteDirectory(entry); // made a moment before the daemon died: nothing was acknowledged
+                return;
+            }
+            StoreRecord record = StoreRecord.load(entry);
+            if (!entry.endsWith(record.vm().toString())) {
+                throw new IOException(entry + " has the record of VM " + record.vm());
+            }
+            PageStore opened = PageStore.openExisting(entry, record);
+            stores.put(record.vm(), opened);
+            log.info("vm={} store of {} pages recovered, owner {}", record.vm(), opened.heldPages(), record.owner());
+        } catch (IOException e) {
+            damaged.add(entry, e);
+        }
+    }
+
+    /** A directory without a record in which no page is held either. */
+    private static boolean isUnused(Path entry) throws IOException {
+        return Damaged.uuidOf(entry) != null
+                && Files.isDirectory(entry)
+                && !StoreRecord.isIn(entry)
+                && !PageStore.holdsAny(entry);
     }
 
     /**
@@ -76,6 +96,11 @@ public final class MemoryServer implements ConnectionResolver {
      * @throws NoRoomException if the limit or the memory does not allow it, or the VM has a reservation here; nothing is changed then
      */
     public synchronized void reserve(StoreRecord wanted) throws IOException, NoRoomException {
+        try {
+            damaged.requireNot(wanted.vm()); // its pages are in the way
+        } catch (IOException e) {
+            throw new NoRoomException(String.valueOf(e.getMessage()));
+        }
         PageStore existing = stores.get(wanted.vm());
         if (existing != null) {
             String main = existing.record().mainHost();
@@ -94,7 +119,7 @@ public final class MemoryServer implements ConnectionResolver {
             throw new NoRoomException("only " + Math.max(free, 0) + " B of its memory are free; asked for were "
                     + wanted.reservedBytes() + " B");
         }
-        PageStore store = PageStore.open(directory.resolve(wanted.vm().toString()), wanted);
+        PageStore store = PageStore.make(directory.resolve(wanted.vm().toString()), wanted);
         stores.put(wanted.vm(), store);
         log.info("vm={} reserved {} B for {}", wanted.vm(), wanted.reservedBytes(), wanted.owner());
     }
@@ -206,6 +231,11 @@ public final class MemoryServer implements ConnectionResolver {
                 store.leave();
             }
         };
+    }
+
+    /** Stores of an earlier daemon that cannot be taken up, and why: nothing of theirs is touched. */
+    public Damaged damaged() {
+        return damaged;
     }
 
     public long lendLimitBytes() {

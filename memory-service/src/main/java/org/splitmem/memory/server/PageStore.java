@@ -1,6 +1,7 @@
 package org.splitmem.memory.server;
 
 import java.io.IOException;
+import java.io.InputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.concurrent.atomic.AtomicLong;
@@ -23,6 +24,8 @@ import org.splitmem.memory.wire.RunList;
 final class PageStore {
     /** A migration keeps its streams open, so a store without any has lost its migration. */
     private static final long FORSAKEN_NS = 30_000_000_000L;
+
+    private static final String DATA = "pages", HELD = "held", CRC = "crc";
 
     private final StoreRecord record;
     private final Path directory;
@@ -55,15 +58,42 @@ final class PageStore {
         claimedPages.set(heldPages.get());
     }
 
-    /** Opens the store's files, making those that are not there yet. */
-    static PageStore open(Path directory, StoreRecord record) throws IOException {
+    /** A new store. */
+    static PageStore make(Path directory, StoreRecord record) throws IOException {
         Files.createDirectories(directory);
-        RamFile data = RamFile.open(directory.resolve("pages"), Pages.toBytes(record.pages()));
-        RamFile held = RamFile.open(directory.resolve("held"), HeldPages.bytesFor(record.pages()));
-        RamFile crc = RamFile.open(directory.resolve("crc"), Checksums.bytesFor(record.pages()));
+        RamFile data = RamFile.open(directory.resolve(DATA), Pages.toBytes(record.pages()));
+        RamFile held = RamFile.open(directory.resolve(HELD), HeldPages.bytesFor(record.pages()));
+        RamFile crc = RamFile.open(directory.resolve(CRC), Checksums.bytesFor(record.pages()));
         PageStore store = new PageStore(record, directory, data, held, crc);
         record.save(directory);
         return store;
+    }
+
+    /** One that an earlier daemon has left. @throws IOException naming the file that is missing, or not as long as it was */
+    static PageStore openExisting(Path directory, StoreRecord record) throws IOException {
+        RamFile data = RamFile.openExisting(directory.resolve(DATA), Pages.toBytes(record.pages()));
+        RamFile held = RamFile.openExisting(directory.resolve(HELD), HeldPages.bytesFor(record.pages()));
+        RamFile crc = RamFile.openExisting(directory.resolve(CRC), Checksums.bytesFor(record.pages()));
+        return new PageStore(record, directory, data, held, crc);
+    }
+
+    /** Whether a directory has a store in which a page is held, whatever its record says. */
+    static boolean holdsAny(Path directory) throws IOException {
+        Path held = directory.resolve(HELD);
+        if (!Files.exists(held)) {
+            return false;
+        }
+        try (InputStream in = Files.newInputStream(held)) {
+            byte[] some = new byte[1 << 16];
+            for (int n = in.read(some); n > 0; n = in.read(some)) {
+                for (int i = 0; i < n; i++) {
+                    if (some[i] != 0) {
+                        return true;
+                    }
+                }
+            }
+        }
+        return false;
     }
 
     StoreRecord record() {

@@ -2,6 +2,7 @@ package org.splitmem.memory.vm;
 
 import java.io.IOException;
 import java.net.UnixDomainSocketAddress;
+import java.nio.ByteBuffer;
 import java.nio.channels.SocketChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -32,15 +33,42 @@ final class VmFiles {
 
     // Guarded by this.
     private @Nullable GuestMemory memory;
-    private @Nullable PageTable table;
-    private @Nullable RamFile tableFile;
+    private @Nullable TableFile table;
     private @Nullable RamFile sealFile;
     private final List<AutoCloseable> doomed = new ArrayList<>();
     private int users;
 
+    /** @param directory made if it is not there */
     VmFiles(Path directory) throws IOException {
         this.directory = directory;
         Files.createDirectories(directory);
+    }
+
+    /**
+     * Proves that what an earlier daemon has left is what it wrote, as far as it is still needed.
+     *
+     * @throws IOException naming what is missing or wrong
+     */
+    synchronized void check(VmRecord record) throws IOException {
+        boolean paged = record.phase() == VmRecord.Phase.PAGED || record.phase() == VmRecord.Phase.INCOMING;
+        boolean usesRam = record.pid() != 0;
+        if (paged && record.ramBytes() > 0) {
+            TableFile found = TableFile.open(directory.resolve(TABLE), record);
+            table = found;
+            usesRam &= found.table().resident() > 0; // one that is just starting has no file yet
+            if (isSealed(record)) {
+                seal(record);
+            }
+        }
+        if (usesRam) {
+            for (int i = 0; i < record.backendBytes().size(); i++) {
+                RamFile.openExisting(ram(i), record.backendBytes().get(i)).close();
+            }
+        }
+    }
+
+    private static boolean isSealed(VmRecord record) {
+        return record.phase() == VmRecord.Phase.INCOMING || record.source() != null;
     }
 
     void save(VmRecord record) throws IOException {
@@ -54,6 +82,10 @@ final class VmFiles {
 
     private Path ram(int backend) {
         return directory.resolve("ram" + backend);
+    }
+
+    static boolean isRam(Path file) {
+        return file.getFileName().toString().matches("ram[0-9]+");
     }
 
     /** The RAM. @throws IOException if its size is not known yet */
@@ -74,26 +106,47 @@ final class VmFiles {
         return opened;
     }
 
-    /** The page table, made if there is none. */
+    /** The page table. @throws IOException if there is none */
     synchronized PageTable table(VmRecord record) throws IOException {
-        PageTable known = table;
-        if (known != null) {
-            return known;
+        TableFile known = table;
+        if (known == null) {
+            throw new IOException("VM " + record.name() + " is not paged now");
         }
-        long pages = memory(record).pages();
-        RamFile file = RamFile.open(directory.resolve(TABLE), PageTable.bytesFor(pages));
-        tableFile = file;
-        PageTable opened = new PageTable(Mman.view(file.address(), Math.toIntExact(file.bytes())), pages);
-        table = opened;
-        return opened;
+        return known.table();
     }
 
-    /** Which chunks of an incoming VM are open. */
+    /** Makes a new page table, instead of one that may be there: no page is anywhere. For an incoming VM also its seal. */
+    synchronized void makeTable(VmRecord record) throws IOException {
+        discardTable();
+        table = TableFile.make(directory.resolve(TABLE), record);
+        if (isSealed(record)) {
+            RamFile file = RamFile.open(directory.resolve(SEAL), sealBytes(record));
+            ChunkSeal.allSealed(Pages.fromBytes(record.ramBytes()), view(file));
+            file.close();
+        }
+    }
+
+    private static long sealBytes(VmRecord record) {
+        return Pages.roundUp(ChunkSeal.chunksOf(Pages.fromBytes(record.ramBytes())) + 1);
+    }
+
+    private static ByteBuffer view(RamFile file) {
+        return Mman.view(file.address(), Math.toIntExact(file.bytes()));
+    }
+
+    /** Which chunks of an incoming VM are open. @throws IOException if that is not known */
     synchronized ChunkSeal seal(VmRecord record) throws IOException {
-        long pages = memory(record).pages();
-        RamFile file = RamFile.open(directory.resolve(SEAL), Pages.roundUp(ChunkSeal.chunksOf(pages) + 1));
-        sealFile = file;
-        return new ChunkSeal(pages, Mman.view(file.address(), Math.toIntExact(file.bytes())));
+        Path path = directory.resolve(SEAL);
+        RamFile file = sealFile;
+        if (file == null) {
+            file = RamFile.openExisting(path, sealBytes(record));
+            sealFile = file;
+        }
+        try {
+            return new ChunkSeal(Pages.fromBytes(record.ramBytes()), view(file));
+        } catch (IllegalArgumentException e) {
+            throw new IOException(path + " is damaged: " + e.getMessage(), e);
+        }
     }
 
     /** A connection begins to use the mappings: until it leaves they stay, since an access after that would kill the JVM. */
@@ -128,10 +181,9 @@ final class VmFiles {
 
     /** Forgets the table; it is unmapped once nobody uses it any more. */
     synchronized void discardTable() throws IOException {
-        doom(tableFile);
+        doom(table);
         doom(sealFile);
         table = null;
-        tableFile = null;
         sealFile = null;
         Files.deleteIfExists(directory.resolve(TABLE));
         Files.deleteIfExists(directory.resolve(SEAL));

@@ -18,6 +18,7 @@ import org.slf4j.LoggerFactory;
 import org.splitmem.memory.faultpoint.FaultPoint;
 import org.splitmem.memory.faultpoint.FaultPoints;
 import org.splitmem.memory.linux.Fd;
+import org.splitmem.memory.record.Damaged;
 import org.splitmem.memory.record.RecordFile;
 import org.splitmem.memory.shim.DiscardConnection;
 import org.splitmem.memory.shim.DiscardHandler;
@@ -32,6 +33,7 @@ public final class VmRegistry implements ShimHandler {
     private final VmContext context;
     private final MonitorSockets sockets;
     private final Map<UUID, Vm> vms = new HashMap<>(); // guarded by this
+    private final Damaged damaged = new Damaged("VM");
     private volatile Starts starts = new WholeStarts();
 
     /**
@@ -63,21 +65,52 @@ public final class VmRegistry implements ShimHandler {
     public synchronized void recover(Finder found, Consumer<Vm> takenUp) throws IOException {
         Files.createDirectories(directory);
         try (Stream<Path> all = Files.list(directory)) {
-            for (Path vmDirectory : (Iterable<Path>) all::iterator) {
-                if (!VmRecord.isIn(vmDirectory)) {
-                    RecordFile.deleteDirectory(
-                            vmDirectory); // made a moment before the daemon died: no QEMU has seen it
-                    continue;
-                }
-                VmRecord record = VmRecord.load(vmDirectory);
-                Vm vm = new Vm(vmDirectory, record, context);
-                vm.markRestarted(() -> takenUp.accept(vm));
-                found.accept(vm);
-                context.definitions().settle(vm.record());
-                vms.put(record.uuid(), vm);
-                log.info("vm={} ({}) found again; its QEMU was {}", record.uuid(), record.phase(), record.pid());
+            for (Path entry : (Iterable<Path>) all::iterator) {
+                recover(entry, found, takenUp);
             }
         }
+    }
+
+    private void recover(Path entry, Finder found, Consumer<Vm> takenUp) throws IOException {
+        Vm vm;
+        try {
+            if (isUnused(entry)) {
+                RecordFile.deleteDirectory(entry); // made a moment before the daemon died: no QEMU has seen it
+                return;
+            }
+            VmRecord record = VmRecord.load(entry);
+            if (!entry.endsWith(record.uuid().toString())) {
+                throw new IOException(entry + " has the record of VM " + record.uuid());
+            }
+            vm = Vm.found(entry, record, context);
+        } catch (IOException e) {
+            damaged.add(entry, e);
+            return;
+        }
+        vm.markRestarted(() -> takenUp.accept(vm));
+        found.accept(vm);
+        context.definitions().settle(vm.record());
+        vms.put(vm.uuid(), vm);
+        log.info(
+                "vm={} ({}) found again; its QEMU was {}",
+                vm.uuid(),
+                vm.record().phase(),
+                vm.record().pid());
+    }
+
+    /** A directory without a record, and without any RAM either. */
+    private static boolean isUnused(Path entry) throws IOException {
+        if (Damaged.uuidOf(entry) == null || !Files.isDirectory(entry) || VmRecord.isIn(entry)) {
+            return false;
+        }
+        try (Stream<Path> files = Files.list(entry)) {
+            return files.noneMatch(VmFiles::isRam);
+        }
+    }
+
+    /** VMs of an earlier daemon that cannot be taken up, and why: nothing of theirs is touched. */
+    public Damaged damaged() {
+        return damaged;
     }
 
     /** Decides what becomes of VMs whose QEMU starts on this host. Called on the shims' threads. */
@@ -156,12 +189,13 @@ public final class VmRegistry implements ShimHandler {
 
     /** Makes room for a VM that is about to migrate to this host. @throws IOException if it is here already */
     public synchronized Vm prepare(VmRecord incoming) throws IOException {
+        damaged.requireNot(incoming.uuid());
         Vm here = vms.get(incoming.uuid());
         if (here != null) {
             throw new IOException("VM " + incoming.uuid() + " is on this host already ("
                     + here.record().phase() + ")");
         }
-        Vm vm = new Vm(directory.resolve(incoming.uuid().toString()), incoming, context);
+        Vm vm = Vm.begin(directory.resolve(incoming.uuid().toString()), incoming, context);
         vms.put(incoming.uuid(), vm);
         return vm;
     }
@@ -200,6 +234,7 @@ public final class VmRegistry implements ShimHandler {
 
     /** The VM to which this QEMU belongs; null if that begins with it. */
     private @Nullable Vm vmOf(UUID uuid, int pid) throws IOException {
+        damaged.requireNot(uuid);
         Vm known = find(uuid);
         if (known == null || known.record().pid() == pid || known.record().pid() == 0) {
             return known;
@@ -225,7 +260,7 @@ public final class VmRegistry implements ShimHandler {
         if (vms.containsKey(record.uuid())) {
             throw new IOException("VM " + record.uuid() + " is on this host already");
         }
-        Vm vm = new Vm(directory.resolve(record.uuid().toString()), record, context);
+        Vm vm = Vm.begin(directory.resolve(record.uuid().toString()), record, context);
         vm.promise(promisedBytes);
         vms.put(record.uuid(), vm);
         log.info("vm={} name={} starts here, {}", record.uuid(), record.name(), record.phase());
@@ -258,6 +293,7 @@ public final class VmRegistry implements ShimHandler {
     }
 
     private synchronized Vm known(UUID uuid) throws IOException {
+        damaged.requireNot(uuid);
         Vm vm = vms.get(uuid);
         if (vm == null) {
             throw new IOException("no RAM of VM " + uuid + " is known here");

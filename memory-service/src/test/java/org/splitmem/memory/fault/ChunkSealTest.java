@@ -1,6 +1,7 @@
 package org.splitmem.memory.fault;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.nio.ByteBuffer;
 import org.junit.jupiter.api.Test;
@@ -47,7 +48,7 @@ class ChunkSealTest {
     @Test
     void theNextDaemonFindsTheSameChunksOpen() {
         ByteBuffer kept = ByteBuffer.allocate(4096);
-        ChunkSeal seal = new ChunkSeal(PAGES, kept);
+        ChunkSeal seal = ChunkSeal.allSealed(PAGES, kept);
         seal.want(0);
         seal.open(2);
 
@@ -60,5 +61,16 @@ class ChunkSealTest {
             next.open(chunk);
         }
         assertThat(next.allOpen()).isTrue();
+    }
+
+    /** A chunk that is sealed again after its guest has written would be fetched as it was before. */
+    @Test
+    void whatNobodyHasWrittenIsNotTakenForSealed() {
+        ByteBuffer kept = ByteBuffer.allocate(4096);
+        ChunkSeal.allSealed(PAGES, kept).open(1);
+        kept.put(1, (byte) 0);
+
+        assertThatThrownBy(() -> new ChunkSeal(PAGES, kept))
+                .hasMessageContaining("whether chunk 1 is open is not known");
     }
 }

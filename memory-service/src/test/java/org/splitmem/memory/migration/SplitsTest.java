@@ -180,7 +180,7 @@ class SplitsTest {
         peers.refuse("");
         migrations.sweep(System.nanoTime() + 10_000_000_000L);
         assertThat(peers.asked()).contains("reserve h3", "reserve h4", "release h3", "release h4");
-        assertThat(directory.resolve("releases.json")).content().isEqualTo("[]");
+        assertThat(directory.resolve("releases.json")).content().startsWith("[]\n");
     }
 
     @Test

@@ -28,7 +28,8 @@ class PageEntryTest {
                         assertThat(PageEntry.host(entry)).isEqualTo(host);
                         assertThat(PageEntry.age(entry)).isEqualTo(age);
                         for (int other : FLAGS) {
-                            assertThat(PageEntry.has(entry, other)).isEqualTo(other == flag);
+                            boolean always = state == PageState.ZERO && other == PageEntry.FROM_SOURCE;
+                            assertThat(PageEntry.has(entry, other)).isEqualTo(other == flag || always);
                         }
                     }
                 }
@@ -49,9 +50,11 @@ class PageEntryTest {
                         PageState.INCOMING,
                         PageState.PUNCHING,
                         PageState.FILLING);
-        assertThat(PageEntry.of(PageState.ZERO))
-                .as("a fresh file is a table of zero pages")
-                .isZero();
+        for (PageState state : PageState.values()) {
+            assertThat(PageEntry.of(state)).as("what nobody has written").isNotZero();
+            assertThat(PageEntry.withState(PageEntry.of(PageState.INCOMING), state))
+                    .isEqualTo(PageEntry.of(state));
+        }
     }
 
     @Test

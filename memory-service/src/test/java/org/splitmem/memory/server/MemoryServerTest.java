@@ -246,7 +246,7 @@ class MemoryServerTest {
     void aStoreThatIsAdoptedByManyAtOnceKeepsAWholeRecord() throws Exception {
         Path store = directory.resolve("many");
         PageStore many =
-                PageStore.open(store, new StoreRecord(VM, Lender.TOKEN, 0, PAGES, RESERVED, "h1", null, false));
+                PageStore.make(store, new StoreRecord(VM, Lender.TOKEN, 0, PAGES, RESERVED, "h1", null, false));
         List<Callable<Void>> owners = Collections.nCopies(400, () -> {
             many.adopt(1);
             return null;

@@ -87,7 +87,7 @@ class RestartTest extends MachineTest {
         machine.guest().run("verify 0 0");
         machine.stopDaemon();
         try (RamFile ram = open("ram0", Pages.toBytes(PAGES));
-                RamFile file = open("table", PageTable.bytesFor(PAGES))) {
+                RamFile file = open("table", PageTable.bytesFor(PAGES) + Pages.SIZE)) {
             PageTable table = new PageTable(Mman.view(file.address(), (int) file.bytes()), PAGES);
             for (long page = 0; page < 64; page++) { // acknowledged by h2, the local copy not yet freed
                 table.put(page, PageEntry.of(PageState.PUNCHING, 0));
