@@ -13,7 +13,7 @@ import picocli.CommandLine.ParentCommand;
 @Command(
         name = "abort",
         description = {
-            "Give up a migration; the VM runs on where it is.",
+            "Give up a migration; the VM stays where it is.",
             "Possible until handover, from when on the destination owns the VM. Waits for the end of the migration, and fails if the VM"
                     + " has moved all the same."
         })

@@ -5,6 +5,7 @@ import java.util.concurrent.Callable;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 import org.splitmem.cli.control.ControlClient;
+import org.splitmem.cli.migration.Abort;
 import org.splitmem.cli.migration.Hypervisor;
 import org.splitmem.cli.migration.HypervisorException;
 import org.splitmem.cli.migration.JsonLines;
@@ -177,8 +178,7 @@ final class MigrateCommand implements Callable<Integer> {
         if (info.phase() == MigrationPhase.ABORTED) {
             throw new CommandFailedException(
                     "migration " + info.id() + " of " + info.name() + " aborted: " + info.reason()
-                            + (error == null || isSaid(error, info) ? "" : " (" + error + ")") + "; the VM runs on at "
-                            + info.source());
+                            + (error == null || isSaid(error, info) ? "" : " (" + error + ")") + Abort.where(info));
         }
         if (!splitmem.json()) {
             splitmem.out().println(ProgressText.summary(info));

@@ -61,6 +61,7 @@ public final class Infos {
                 reason,
                 new PagePlacement(8192, Map.of("h3", 93696L), 29184),
                 null,
+                null,
                 null);
     }
 

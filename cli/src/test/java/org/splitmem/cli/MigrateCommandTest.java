@@ -128,7 +128,7 @@ class MigrateCommandTest {
 
         assertThat(migrate("--to", "h2", "--quiet")).isEqualTo(1);
 
-        assertThat(cli.err()).isEqualTo("splitmem: migration m1 of vm1 aborted: h3 died; the VM runs on at h1\n");
+        assertThat(cli.err()).isEqualTo("splitmem: migration m1 of vm1 aborted: h3 died; the VM is still at h1\n");
     }
 
     @Test
@@ -140,7 +140,7 @@ class MigrateCommandTest {
 
         assertThat(cli.err())
                 .isEqualTo("splitmem: migration m1 of vm1 aborted: asked to"
-                        + " (libvirt, migrating to qemu+tcp://10.78.0.2/system: unsupported); the VM runs on at h1\n");
+                        + " (libvirt, migrating to qemu+tcp://10.78.0.2/system: unsupported); the VM is still at h1\n");
     }
 
     @Test

@@ -166,7 +166,7 @@ class QueryCommandsTest {
 
         assertThat(run("abort", "vm1")).isZero();
 
-        assertThat(cli.out()).isEqualTo("migration m1 of vm1 aborted: asked to; the VM runs on at h1\n");
+        assertThat(cli.out()).isEqualTo("migration m1 of vm1 aborted: asked to; the VM is still at h1\n");
     }
 
     @Test
@@ -188,7 +188,7 @@ class QueryCommandsTest {
         assertThat(daemon.requests())
                 .filteredOn("DELETE /v1/migrations/m1?reason=aborted+by+the+operator+%28splitmem+abort%29"::equals)
                 .hasSize(2);
-        assertThat(cli.out()).contains("migration m1 of vm1 aborted: asked to; the VM runs on at h1");
+        assertThat(cli.out()).contains("migration m1 of vm1 aborted: asked to; the VM is still at h1");
         assertThat(cli.err()).contains("no migration with the id vm7, nor a running one of a VM vm7");
     }
 

@@ -110,6 +110,7 @@ class MigrationEventsTest {
                 null,
                 PagePlacement.NONE,
                 null,
+                null,
                 null);
 
         assertThatIllegalArgumentException()

@@ -52,7 +52,8 @@ public final class Samples {
                 phase == MigrationPhase.ABORTED ? "h3 died" : null,
                 new PagePlacement(50, Map.of("h3", 100L), 50),
                 uuid(7),
-                "req-" + uuid(8));
+                "req-" + uuid(8),
+                null);
     }
 
     /** A split VM after so many page-ins, of which two in ten were slow, and every tenth a stall. */

@@ -27,6 +27,7 @@ import org.jspecify.annotations.Nullable;
  * @param pages where the VM's pages are to be or, when DONE, are
  * @param novaMigrationUuid of Nova's own record of it; absent if the request for it had none
  * @param requestId of the request that began it, as OpenStack joins logs by; absent if it had none
+ * @param vmEnded true if it was given up because the VM has ended at its source; absent otherwise
  */
 public record MigrationInfo(
         String id,
@@ -51,7 +52,8 @@ public record MigrationInfo(
         @Nullable String reason,
         PagePlacement pages,
         @Nullable String novaMigrationUuid,
-        @Nullable String requestId) {
+        @Nullable String requestId,
+        @Nullable Boolean vmEnded) {
     public MigrationInfo {
         Require.text("id", id);
         Require.text("vm", vm);
@@ -75,5 +77,10 @@ public record MigrationInfo(
             Require.notNegative("downtimeMs", downtimeMs);
         }
         Require.present("pages", pages);
+    }
+
+    /** Of a migration that was given up: whether the VM is still at its source. */
+    public boolean staysAtSource() {
+        return !Boolean.TRUE.equals(vmEnded);
     }
 }

@@ -14,7 +14,7 @@ public enum MigrationPhase {
     HANDOVER,
     /** Everything is in its place and the source holds nothing any more. */
     DONE,
-    /** Given up before handover; the VM runs on at its source. */
+    /** Given up before handover; the VM is still at its source, unless it has ended there. */
     ABORTED;
 
     public boolean isOver() {

@@ -31,6 +31,7 @@ final class Samples {
                 "round 2 of at most 30",
                 new PagePlacement(10, Map.of("h3", 20L), 30),
                 null,
+                null,
                 null);
     }
 

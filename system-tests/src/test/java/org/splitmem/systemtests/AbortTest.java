@@ -59,7 +59,7 @@ final class AbortTest {
             Job.Result result = job.await(LIMIT);
             assertThat(answer.name()).isEqualTo(guest.name());
             assertThat(result.exitCode()).isEqualTo(1);
-            assertThat(result.err()).contains("aborted by the operator").contains("the VM runs on at h1");
+            assertThat(result.err()).contains("aborted by the operator").contains("the VM is still at h1");
         }
         runsOn();
     }
@@ -74,7 +74,7 @@ final class AbortTest {
 
             Job.Result result = job.await(LIMIT);
             assertThat(result.exitCode()).isNotZero();
-            assertThat(result.err()).contains("the VM runs on at h1");
+            assertThat(result.err()).contains("the VM is still at h1");
         }
         awaitAborted();
         runsOn();

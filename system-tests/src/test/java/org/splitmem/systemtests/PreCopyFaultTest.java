@@ -36,7 +36,7 @@ final class PreCopyFaultTest {
     void aSubHostDies() {
         String error = failsWhen(() -> bed.cluster().killDaemon("h3"));
 
-        assertThat(error).contains("h3").contains("the VM runs on at h1");
+        assertThat(error).contains("h3").contains("the VM is still at h1");
         bed.cluster().startDaemon("h3");
         runsOn();
     }
@@ -45,7 +45,7 @@ final class PreCopyFaultTest {
     void aSubHostHangs() {
         String error = failsWhen(() -> bed.cluster().pauseDaemon("h3"));
 
-        assertThat(error).contains("h3").contains("the VM runs on at h1");
+        assertThat(error).contains("h3").contains("the VM is still at h1");
         bed.cluster().continueDaemon("h3");
         runsOn();
     }
@@ -54,7 +54,7 @@ final class PreCopyFaultTest {
     void theDestinationDies() {
         String error = failsWhen(() -> bed.cluster().killDaemon("h2"));
 
-        assertThat(error).contains("h2").contains("the VM runs on at h1");
+        assertThat(error).contains("h2").contains("the VM is still at h1");
         bed.cluster().startDaemon("h2");
         runsOn();
     }
@@ -64,7 +64,7 @@ final class PreCopyFaultTest {
     void theDestinationHangs() {
         String error = failsWhen(() -> bed.cluster().pauseDaemon("h2"));
 
-        assertThat(error).contains("h2").contains("the VM runs on at h1");
+        assertThat(error).contains("h2").contains("the VM is still at h1");
         bed.cluster().continueDaemon("h2");
         runsOn();
     }
@@ -74,7 +74,7 @@ final class PreCopyFaultTest {
     void aSubHostIsCutOff() {
         String error = failsWhen(() -> bed.cluster().cutNetwork("h3"));
 
-        assertThat(error).contains("h3").contains("the VM runs on at h1");
+        assertThat(error).contains("h3").contains("the VM is still at h1");
         bed.cluster().mendNetwork("h3");
         runsOn();
     }
@@ -105,7 +105,7 @@ final class PreCopyFaultTest {
 
         String error = fails();
 
-        assertThat(error).contains("the VM runs on at h1");
+        assertThat(error).contains("the VM is still at h1");
         runsOn();
     }
 
@@ -116,7 +116,7 @@ final class PreCopyFaultTest {
 
         String error = fails();
 
-        assertThat(error).contains("the VM runs on at h1").contains(guest.name());
+        assertThat(error).contains("the VM is still at h1").contains(guest.name());
         assertThat(other.isRunningOn("h2")).isTrue();
         other.destroy();
         runsOn();
@@ -131,7 +131,7 @@ final class PreCopyFaultTest {
 
             Job.Result result = job.await(LIMIT);
             assertThat(result.exitCode()).as(result.err()).isEqualTo(1);
-            assertThat(result.err()).contains("the VM runs on at h1");
+            assertThat(result.err()).contains("the VM is still at h1");
         }
         runsOn();
     }
@@ -147,7 +147,7 @@ final class PreCopyFaultTest {
         try (Job job = bed.cli("h1").startMigration(odd, "h2", "--budget", "128MiB", "--sub-host", "h3")) {
             Job.Result result = job.await(LIMIT);
             assertThat(result.exitCode()).as(result.err()).isEqualTo(1);
-            assertThat(result.err()).contains("the VM runs on at h1");
+            assertThat(result.err()).contains("the VM is still at h1");
         }
 
         odd.awaitState(VmState.LOCAL, LIMIT);

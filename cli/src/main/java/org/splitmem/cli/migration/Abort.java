@@ -60,12 +60,17 @@ public final class Abort {
     public static String told(MigrationInfo info) {
         String what = "migration " + info.id() + " of " + info.name();
         if (info.phase() == MigrationPhase.ABORTED) {
-            return what + " aborted: " + info.reason() + "; the VM runs on at " + info.source();
+            return what + " aborted: " + info.reason() + where(info);
         }
         if (!info.phase().canAbort()) {
             return what + " could not be aborted any more: the VM runs at " + info.destination();
         }
         return what + " is to be aborted, but is still in "
                 + info.phase().name().toLowerCase(Locale.ROOT) + ": 'splitmem migrations' shows how it ends";
+    }
+
+    /** Where the VM of a migration that was given up is, as the end of a sentence. */
+    public static String where(MigrationInfo info) {
+        return info.staysAtSource() ? "; the VM is still at " + info.source() : "";
     }
 }

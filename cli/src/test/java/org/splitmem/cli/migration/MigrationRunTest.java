@@ -186,7 +186,7 @@ class MigrationRunTest {
 
         String told = run.abandon();
 
-        assertThat(told).isEqualTo("migration m1 of vm1 aborted: asked to; the VM runs on at h1");
+        assertThat(told).isEqualTo("migration m1 of vm1 aborted: asked to; the VM is still at h1");
         assertThat(hypervisor.calls()).containsExactly(MIGRATE, "abort " + Infos.UUID);
     }
 
@@ -234,7 +234,7 @@ class MigrationRunTest {
         var told = CompletableFuture.supplyAsync(() -> abandon(run));
         answer.countDown();
 
-        assertThat(told.get()).isEqualTo("migration m1 of vm1 aborted: asked to; the VM runs on at h1");
+        assertThat(told.get()).isEqualTo("migration m1 of vm1 aborted: asked to; the VM is still at h1");
     }
 
     private static String abandon(MigrationRun run) {

@@ -376,6 +376,10 @@ final class Endpoints {
             migrations.cancel(uuid(call.segment(1)), call.query("token"));
             return Answer.empty();
         }
+        if (call.is("GET", "incoming", "*", "arrival")) {
+            return Answer.json(migrations.arrival(
+                    uuid(call.segment(1)), call.query("token"), number("epoch", call.query("epoch"))));
+        }
         if (call.is("DELETE", "outgoing", "*")) {
             arrived(uuid(call.segment(1)), call.query("token"));
             return Answer.empty();
@@ -401,6 +405,14 @@ final class Endpoints {
             return UUID.fromString(text);
         } catch (IllegalArgumentException e) {
             throw new ApiException(400, "invalid-uuid", "not a uuid: " + text);
+        }
+    }
+
+    private static long number(String what, String text) throws ApiException {
+        try {
+            return Long.parseLong(text);
+        } catch (NumberFormatException e) {
+            throw new ApiException(400, "invalid-" + what, "not a number: " + text);
         }
     }
 

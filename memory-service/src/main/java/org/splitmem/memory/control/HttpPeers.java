@@ -99,6 +99,14 @@ public final class HttpPeers implements PeerHosts {
     }
 
     @Override
+    public Arrival arrival(Peer destination, UUID vm, String token, long epoch) throws IOException {
+        String path = "/v1/incoming/" + vm + "/arrival?token=" + token + "&epoch=" + epoch;
+        HttpResponse<byte[]> answer = send(destination.name(), "GET", path, null, SHORT_WAIT);
+        check(destination.name(), answer);
+        return Json.read(answer.body(), Arrival.class);
+    }
+
+    @Override
     public boolean wantsStores(Peer source, UUID vm) throws IOException {
         return Json.read(call(source.name(), "GET", "/v1/outgoing/" + vm + "/wants-stores", null), Boolean.class);
     }

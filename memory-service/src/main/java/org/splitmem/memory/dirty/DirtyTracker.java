@@ -75,6 +75,7 @@ public final class DirtyTracker implements AutoCloseable {
                 }
                 from = reached;
             }
+            Pagemap.requireAlive(pagemap, argument, base + Pages.toBytes(page));
         }
     }
 }

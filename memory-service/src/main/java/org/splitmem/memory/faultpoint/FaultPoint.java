@@ -11,6 +11,8 @@ public enum FaultPoint {
     ROUND_SENT,
     /** The hypervisor may be asked. */
     READY,
+    /** The destination's QEMU waits, and QEMU here leaves RAM out; the hypervisor has not begun. */
+    RAM_LEFT_OUT,
     /** The hypervisor has begun; that the VM is leaving is not recorded. */
     SWITCHOVER,
     /** That the VM is leaving is recorded, and QEMU's exit is held. */
@@ -25,7 +27,7 @@ public enum FaultPoint {
     PUSHED,
     /** The destination says that the guest runs there; that it has left is not recorded. */
     HANDOVER,
-    /** That the VM has left is recorded. */
+    /** That the VM has left is recorded; the destination does not know. */
     LEFT,
     /** The destination says that it has every page; they are not freed. */
     ARRIVED,
@@ -47,6 +49,8 @@ public enum FaultPoint {
     CHUNK_OPENED,
     /** A pushed page is claimed; its bytes are not in the file. */
     PUSH_CLAIMED,
+    /** QEMU has the guest's whole state; the source does not know. */
+    LOADED,
     /** The guest runs here; nobody was told, nothing recorded. */
     RUNNING,
     /** The guest runs here and the source was told; this host's ownership is not recorded. */
@@ -118,5 +122,9 @@ public enum FaultPoint {
     /** Every memory server obeys this owner; the VM is not recorded. */
     BIRTH_ADOPTED,
     /** The VM is recorded as paged; QEMU has no RAM yet. */
-    BORN
+    BORN,
+
+    // ---- a migration of which the source's QEMU has ended
+    /** Only the destination can say whether the guest is there, and it has not. */
+    UNDECIDED
 }

@@ -19,6 +19,11 @@ public final class Pagemap {
     }
 
     static final long PAGEMAP_SCAN = Ioctl.readWrite('f', 16, PmScanArg.SIZE);
+    /** Of the file itself: one for each page. */
+    private static final int ENTRY_BYTES = 8;
+
+    private static final int PAGE_SHIFT = 12;
+
     private static final long PAGE_IS_WRITTEN = 2;
     private static final long PM_SCAN_WP_MATCHING = 1;
 
@@ -73,6 +78,21 @@ public final class Pagemap {
     /** Where the last scan with this argument stopped: its end, or earlier if the runs did not fit. */
     public static long walkEnd(NativeBlock argument) {
         return argument.getLong(PmScanArg.WALK_END);
+    }
+
+    /**
+     * Proves that what was scanned before this was the memory of a process that had not ended: of one that has, kernels without a check
+     * of their own in PAGEMAP_SCAN report that nothing was written.
+     *
+     * @param argument overwritten
+     * @param address of the process, in a mapping
+     * @throws LinuxException ESRCH if its memory map is gone
+     */
+    public static void requireAlive(Fd pagemap, NativeBlock argument, long address) throws LinuxException {
+        long offset = (address >>> PAGE_SHIFT) * ENTRY_BYTES;
+        if (Unistd.readAt(pagemap, argument.address(), ENTRY_BYTES, offset) != ENTRY_BYTES) {
+            throw new LinuxException("the scanned process has ended", Errno.ESRCH);
+        }
     }
 
     /** True if this kernel has the call: an empty range of this very process is scanned. */

@@ -40,6 +40,8 @@ public final class Unistd {
 
     private static native int eventfd(int initial, int flags);
 
+    private static native long pread(int fd, long address, long length, long offset);
+
     private static native long pwrite(int fd, long address, long length, long offset);
 
     private static native long write(int fd, long address, long length);
@@ -96,6 +98,20 @@ public final class Unistd {
             throw new LinuxException("lseek(" + offset + ", whence " + whence + ")", errno);
         }
         return position;
+    }
+
+    /** @return bytes read, 0 at the end */
+    static long readAt(Fd fd, long address, long length, long offset) throws LinuxException {
+        while (true) {
+            long n = pread(fd.number(), address, length, offset);
+            if (n >= 0) {
+                return n;
+            }
+            int errno = Errno.last();
+            if (errno != Errno.EINTR) {
+                throw new LinuxException("pread(offset " + offset + ", " + length + " B)", errno);
+            }
+        }
     }
 
     /** Writes a whole range of memory to a file. */

@@ -30,6 +30,8 @@ final class ControlLink implements AutoCloseable {
     private long resumedUs;
     private boolean arrived;
     private boolean opened;
+    private boolean loaded;
+    private boolean qemuEnded;
     private @Nullable IOException broken;
 
     /** @param changed called after anything came in; must not wait */
@@ -73,6 +75,8 @@ final class ControlLink implements AutoCloseable {
             case RESUMED -> resumedUs = socket.rawPage();
             case ARRIVED -> arrived = true;
             case FLUSHED -> opened = true;
+            case LOADED -> loaded = true;
+            case QEMU_ENDED -> qemuEnded = true;
             default -> throw socket.bad("no business on a control connection");
         }
     }
@@ -95,6 +99,16 @@ final class ControlLink implements AutoCloseable {
     /** True once the destination has every page. */
     synchronized boolean hasArrived() {
         return arrived;
+    }
+
+    /** True once the destination's QEMU has the guest's whole state. */
+    synchronized boolean hasLoaded() {
+        return loaded;
+    }
+
+    /** True once the destination's QEMU has ended without the guest having run there. */
+    synchronized boolean hasQemuEnded() {
+        return qemuEnded;
     }
 
     synchronized @Nullable IOException broken() {
@@ -148,6 +162,15 @@ final class ControlLink implements AutoCloseable {
             socket.send(FrameType.ABORT, 0, 0, 0);
         } catch (IOException e) {
             log.debug("the destination could not be told: {}", e.getMessage());
+        }
+    }
+
+    /** A destination that does not get this asks, see {@link PeerHosts#fate}. */
+    void tellHandedOver() {
+        try {
+            socket.send(FrameType.HANDED_OVER, 0, 0, 0);
+        } catch (IOException e) {
+            log.debug("the destination has to ask whose the VM is: {}", e.getMessage());
         }
     }
 

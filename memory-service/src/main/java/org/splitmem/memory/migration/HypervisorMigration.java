@@ -2,10 +2,10 @@ package org.splitmem.memory.migration;
 
 import java.io.IOException;
 import java.util.function.BooleanSupplier;
-import java.util.function.LongSupplier;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
+import org.splitmem.memory.faultpoint.FaultPoint;
 import org.splitmem.memory.migration.Signals.Hypervisor;
 import org.splitmem.memory.qmp.QmpMonitor;
 import org.splitmem.memory.vm.Vm;
@@ -13,15 +13,27 @@ import org.splitmem.memory.vm.Vm;
 /**
  * The hypervisor's own migration of a VM, as QEMU's monitor shows it.
  *
- * <p>Only the hypervisor can say where the guest runs once it has begun: whoever it resumes is the owner, and what the guest may
- * need elsewhere is not given up before it has said so. Whoever waits for its word asks it to cancel as soon as the migration
- * is not wanted any more; it may be too late for that. Confined to the migration's thread.
+ * <p>Once it has begun, only the hypervisor decides where the guest runs, and what the guest may need elsewhere is not given up
+ * before that is certain:
+ *
+ * <pre>
+ *   resumed at the destination                                  it is there
+ *   resumed here, or QEMU reports a failed migration            it is here
+ *   QEMU has ended here, and the guest is loaded there          it is there, also if it was paused and is never resumed
+ *   QEMU has ended here, and there is none at the destination   it is nowhere: it was shut off or destroyed
+ * </pre>
+ *
+ * As soon as the migration is not wanted any more QEMU is asked to cancel; it may be too late for that. Confined to the
+ * migration's thread.
  */
 final class HypervisorMigration implements AutoCloseable {
     private static final Logger log = LoggerFactory.getLogger(HypervisorMigration.class);
 
     /** Between two cancels of a hypervisor that says nothing: it may have lost one, or be unable to answer. */
     private static final long AGAIN_NS = Signals.seconds(10);
+
+    /** Between two questions to a destination that is not decided, or does not answer. */
+    private static final long ASK_NS = 500_000_000L;
 
     private static final int LOOKS = 100;
     private static final long LOOK_NS = 50_000_000L;
@@ -30,7 +42,27 @@ final class HypervisorMigration implements AutoCloseable {
     private final Signals signals;
     private final String localHost;
     private final int limitSeconds;
+    private boolean leftOut;
     private @Nullable QmpMonitor monitor;
+
+    /** What can be known of the destination. */
+    interface Destination {
+        /** True once the guest was resumed there. */
+        boolean isRunning();
+
+        /** Whether {@link #arrival} has something new without asking. */
+        boolean isDecided();
+
+        /** Waits for an answer if it has to ask. AWAITED as long as there is none. */
+        PeerHosts.Arrival arrival();
+    }
+
+    /** Where the guest runs in the end. */
+    enum Outcome {
+        HERE,
+        THERE,
+        NOWHERE
+    }
 
     /** @param limitSeconds for each step that only the hypervisor can do */
     HypervisorMigration(Vm vm, Signals signals, String localHost, int limitSeconds) {
@@ -47,30 +79,44 @@ final class HypervisorMigration implements AutoCloseable {
         RamInStream.refuseWhatQemuSends(qmp, vm.name(), localHost);
     }
 
-    /** QEMU is to leave RAM out of its stream. */
+    /**
+     * Has QEMU leave RAM out of its stream. To be called while a QEMU waits for that stream at the destination, and not before:
+     * libvirt allows no other migration, and no save, of a domain for which it has had one started.
+     */
     void leaveRamOut() throws IOException {
         QmpMonitor qmp = monitor;
         if (qmp == null) {
             throw new IOException("QEMU's monitor is not connected");
         }
+        leftOut = true;
+        vm.mayLeaveRamOut(true);
+        signals.expect(true);
         qmp.ignoreShared(true);
     }
 
-    /** QEMU is to send RAM again when it migrates. */
+    /** Has QEMU send RAM again when it migrates, or is saved; upkeep tries again if it does not confirm. */
     void sendRamAgain() {
         QmpMonitor qmp = monitor;
         try {
-            if (qmp != null && qmp.isOpen()) {
+            if (leftOut && qmp != null && qmp.isOpen()) {
                 qmp.ignoreShared(false);
+                vm.mayLeaveRamOut(false);
+                leftOut = false;
             }
         } catch (IOException e) {
-            log.warn("vm={} x-ignore-shared stays set in QEMU: {}", vm.uuid(), e.getMessage());
+            log.warn("vm={} x-ignore-shared stays set in QEMU for now: {}", vm.uuid(), e.getMessage());
         }
     }
 
     boolean hasBegun() {
         Hypervisor h = signals.hypervisor();
         return h == Hypervisor.ACTIVE || h == Hypervisor.SWITCHOVER;
+    }
+
+    /** RAM no longer changes here, unless it gives up yet. */
+    boolean hasSwitchedOver() {
+        Hypervisor h = signals.hypervisor();
+        return !gaveUp() && (h == Hypervisor.SWITCHOVER || h == Hypervisor.COMPLETED);
     }
 
     /** The guest runs here, or will in a moment. */
@@ -135,40 +181,63 @@ final class HypervisorMigration implements AutoCloseable {
     }
 
     /**
-     * Waits for the hypervisor's word on where the guest runs.
+     * Waits until it is certain where the guest runs, for as long as that takes.
      *
-     * @param resumedUs when it resumed at the destination; 0 until that is known
-     * @param unwanted once true, the hypervisor is asked to cancel
-     * @return false if it runs here
+     * @param there what is known of the destination; may wait for it when QEMU has ended here
+     * @param unwanted once true, QEMU is asked to cancel
      */
-    boolean awaitRunsElsewhere(LongSupplier resumedUs, BooleanSupplier unwanted) {
-        boolean cancelled = false;
-        while (resumedUs.getAsLong() == 0) {
-            boolean cancelIt = !cancelled;
+    Outcome awaitOutcome(Destination there, BooleanSupplier unwanted) {
+        long cancelledNs = 0;
+        while (true) {
+            boolean cancels = cancelledNs != 0;
             boolean inTime = signals.await(
-                    () -> resumedUs.getAsLong() > 0
+                    () -> there.isRunning()
                             || gaveUp()
                             || signals.isQemuGone()
-                            || (cancelIt && unwanted.getAsBoolean()),
-                    cancelIt ? Signals.seconds(limitSeconds) : AGAIN_NS);
-            if (resumedUs.getAsLong() > 0) {
-                return true;
+                            || (!cancels && unwanted.getAsBoolean()),
+                    cancels ? ASK_NS : Signals.seconds(limitSeconds));
+            if (there.isRunning()) {
+                return Outcome.THERE;
             }
             if (gaveUp()) {
-                return false;
+                return Outcome.HERE;
             }
             if (signals.isQemuGone()) {
-                return true;
+                return awaitLoaded(there);
             }
-            if (!inTime && cancelIt) {
+            if (!inTime && !cancels) {
                 signals.abort(
                         "the hypervisor has not resumed the guest within " + limitSeconds
                                 + " s of stopping it (migration.switchover-seconds); see libvirt's and QEMU's logs at both ends");
             }
-            cancelled = true;
-            cancel();
+            if (signals.hypervisor()
+                    == Hypervisor.COMPLETED) { // too late to cancel, and the one here does not fail any more
+                switch (there.arrival()) {
+                    case ABSENT -> {
+                        return Outcome.HERE; // its state is in the QEMU here alone
+                    }
+                    case OWNED, WHOLE -> {
+                        return Outcome.THERE;
+                    }
+                    case AWAITED, LOADED -> {}
+                }
+            }
+            if (!cancels || System.nanoTime() - cancelledNs >= AGAIN_NS) {
+                cancel();
+                cancelledNs = System.nanoTime();
+            }
         }
-        return true;
+    }
+
+    /** QEMU has ended here: as libvirt does once the guest is loaded at the destination, or because the VM was ended. */
+    private Outcome awaitLoaded(Destination there) {
+        PeerHosts.Arrival arrival = there.arrival();
+        while (arrival == PeerHosts.Arrival.AWAITED) {
+            vm.reached(FaultPoint.UNDECIDED);
+            signals.await(there::isDecided, ASK_NS);
+            arrival = there.arrival();
+        }
+        return arrival == PeerHosts.Arrival.ABSENT ? Outcome.NOWHERE : Outcome.THERE;
     }
 
     /** The hypervisor must not finish what this daemon gives up: the guest would run there without its memory. */

@@ -35,6 +35,7 @@ final class IncomingMigration {
     private static final long ALONE_NS = 30_000_000_000L;
 
     private static final long FATE_NS = 200_000_000L;
+    private static final long ASK_NS = 500_000_000L;
     private static final long MONITOR_LIMIT_NS = 20_000_000_000L;
     private static final long MONITOR_RETRY_NS = 10_000_000L;
 
@@ -47,10 +48,11 @@ final class IncomingMigration {
     private final RunList runs = new RunList();
     private final NativeBlock argument = QemuMemory.newArgument();
 
-    private boolean givenUp; // the control connection's thread's
+    private volatile boolean givenUp;
     // Guarded by this.
     private @Nullable FrameSocket control;
     private @Nullable QmpMonitor monitor;
+    private boolean loaded;
     private long resumedUs;
     private long aloneSinceNs = System.nanoTime();
 
@@ -99,28 +101,20 @@ final class IncomingMigration {
             }
             if (!givenUp
                     && vm.record().pid() != 0) { // also if the guest runs here: it may have needed a few chunks only
-                startOrphan();
+                inBackground("orphan-", this::awaitFateWithMonitor);
             }
         }
     }
 
-    private void startOrphan() {
-        inBackground("orphan-", new Orphan(vm, source, peers, argument));
-    }
-
     /** On a thread of its own, for as long as which the RAM and the table stay mapped. */
     private void inBackground(String name, Runnable task) {
-        Thread thread = new Thread(
-                () -> {
-                    try {
-                        vm.using(task::run);
-                    } catch (IOException e) {
-                        log.error("vm={} {}", vm.uuid(), e.getMessage());
-                    }
-                },
-                name + vm.uuid());
-        thread.setDaemon(true);
-        thread.start();
+        inThread(name, () -> {
+            try {
+                vm.using(task::run);
+            } catch (IOException e) {
+                log.error("vm={} {}", vm.uuid(), e.getMessage());
+            }
+        });
     }
 
     private boolean receiveControl(FrameSocket socket) throws IOException {
@@ -135,6 +129,7 @@ final class IncomingMigration {
                 }
                 case DIRTY -> dirty(socket, table);
                 case FLUSH -> tell(FrameType.FLUSHED, 0);
+                case HANDED_OVER -> own("its source has handed it over");
                 case ABORT -> {
                     givenUp = true;
                     log.info("vm={} migration={} was given up by its source", vm.uuid(), id);
@@ -214,19 +209,57 @@ final class IncomingMigration {
             try (QmpMonitor connected =
                     QmpMonitor.connect(vm.qmpSocket(), vm.uuid().toString())) {
                 if (connected.isRunning()) {
-                    connected.ignoreShared(false);
-                    vm.arrived();
-                    log.info("vm={} the guest runs here", vm.uuid());
+                    own("the guest runs here");
+                } else if (connected.isLoaded()) {
+                    loaded();
                 }
             } catch (IOException e) {
                 log.debug("vm={} its QEMU cannot be asked: {}", vm.uuid(), e.getMessage());
             }
-            LockSupport.parkNanos(FATE_NS);
+            if (!isOwner()) {
+                awaitHandover(FATE_NS);
+            }
         }
         while (vm.paging() == null && !vm.isQemuGone() && !vm.isStopped()) {
             LockSupport.parkNanos(FATE_NS); // until its shim has connected
         }
         new Orphan(vm, source, peers, argument).run();
+    }
+
+    /** A guest that was paused is never resumed: that it is handed over then only its source can say. */
+    private void awaitHandover(long pauseNs) {
+        if (hasLoaded() && new Orphan(vm, source, peers, argument).hasLeft()) {
+            own("its source has handed it over");
+        } else {
+            LockSupport.parkNanos(pauseNs);
+        }
+    }
+
+    /** The source, or its daemon, went away before it has said whose the VM is. */
+    private void awaitFateWithMonitor() {
+        new Orphan(vm, source, peers, argument).run();
+        while (!isOwner() && !vm.isQemuGone() && !vm.isStopped() && !givenUp) {
+            awaitHandover(ASK_NS);
+        }
+    }
+
+    /** How far it has come here, for its source. */
+    PeerHosts.Arrival arrival() {
+        VmRecord record = vm.record();
+        return switch (record.phase()) {
+            case INCOMING -> {
+                if (vm.isQemuGone()) {
+                    yield PeerHosts.Arrival.ABSENT;
+                }
+                yield hasLoaded() ? PeerHosts.Arrival.LOADED : PeerHosts.Arrival.AWAITED;
+            }
+            case PAGED, LOCAL, LEAVING, LEFT ->
+                record.source() != null && isOwner() ? PeerHosts.Arrival.OWNED : PeerHosts.Arrival.WHOLE;
+        };
+    }
+
+    private synchronized boolean hasLoaded() {
+        return loaded;
     }
 
     // ---- QEMU here
@@ -245,6 +278,7 @@ final class IncomingMigration {
         QmpMonitor connected = connectMonitor();
         try {
             RamInStream.refuseWhatQemuSends(connected, vm.name(), "the destination");
+            vm.mayLeaveRamOut(true);
             connected.ignoreShared(true);
         } catch (IOException e) {
             connected.close();
@@ -261,7 +295,7 @@ final class IncomingMigration {
         long endNs = System.nanoTime() + MONITOR_LIMIT_NS;
         while (true) {
             try {
-                return QmpMonitor.connect(vm.qmpSocket(), vm.uuid().toString(), this::onQmp, () -> {});
+                return QmpMonitor.connect(vm.qmpSocket(), vm.uuid().toString(), this::onQmp, this::qemuEnded);
             } catch (IOException e) {
                 if (System.nanoTime() > endNs) {
                     throw new IOException(
@@ -273,43 +307,96 @@ final class IncomingMigration {
     }
 
     private void onQmp(QmpEvent event) {
-        if (!event.name().equals("RESUME")) {
-            return;
+        if (event.name().equals("RESUME")) {
+            resumed(event.timestampUs());
+        } else if (event.name().equals("MIGRATION") && event.status().equals("completed")) {
+            loaded();
         }
+    }
+
+    /** The stream is read to its end: the guest can run here, if its source says so or the hypervisor has it run. */
+    private void loaded() {
+        synchronized (this) {
+            if (loaded) {
+                return;
+            }
+            loaded = true;
+        }
+        vm.reached(FaultPoint.LOADED);
+        log.info("vm={} migration={} QEMU has loaded the guest", vm.uuid(), id);
+        tell(FrameType.LOADED, 0);
+        inThread("loaded-", () -> sendRamAgain(false)); // libvirt allows a save as soon as it is through, too
+    }
+
+    private void resumed(long atUs) {
         synchronized (this) {
             if (resumedUs > 0) {
                 return;
             }
-            resumedUs = event.timestampUs();
+            resumedUs = atUs;
         }
         vm.reached(FaultPoint.RUNNING);
-        tell(FrameType.RESUMED, event.timestampUs());
+        tell(FrameType.RESUMED, atUs);
         vm.reached(FaultPoint.RUNNING_TOLD);
+        own("the guest runs here");
+    }
+
+    /** The VM is this host's from here on. */
+    private void own(String because) {
         try {
-            vm.arrived();
-            vm.reached(FaultPoint.OWNED);
-            log.info("vm={} migration={} the guest runs here", vm.uuid(), id);
+            if (vm.arrived()) {
+                vm.reached(FaultPoint.OWNED);
+                log.info("vm={} migration={} is this host's: {}", vm.uuid(), id, because);
+            }
         } catch (IOException e) {
             log.error("vm={} its arrival cannot be recorded: {}", vm.uuid(), e.getMessage());
         }
-        Thread settled = new Thread(this::settleAsOwner, "owner-" + vm.uuid());
-        settled.setDaemon(true);
-        settled.start();
+        inThread("owner-", () -> sendRamAgain(true));
     }
 
-    /** Later migrations send RAM again. */
-    private void settleAsOwner() {
+    private void inThread(String name, Runnable task) {
+        Thread thread = new Thread(task, name + vm.uuid());
+        thread.setDaemon(true);
+        thread.start();
+    }
+
+    /**
+     * Later migrations, and saves, send RAM again. If QEMU does not confirm that now, upkeep asks it again.
+     *
+     * @param close whether the monitor is of no more use here: it serves one connection at a time
+     */
+    private void sendRamAgain(boolean close) {
         QmpMonitor qmp;
         synchronized (this) {
             qmp = monitor;
         }
+        if (qmp == null) {
+            return;
+        }
         try {
-            if (qmp != null) {
+            if (vm.mayLeaveRamOut() && qmp.isOpen()) {
                 qmp.ignoreShared(false);
-                qmp.close();
+                vm.mayLeaveRamOut(false);
             }
         } catch (IOException e) {
-            log.warn("vm={} not everything is settled after its arrival: {}", vm.uuid(), e.getMessage());
+            log.warn("vm={} x-ignore-shared stays set in QEMU for now: {}", vm.uuid(), e.getMessage());
+        } finally {
+            if (close) {
+                qmp.close();
+            }
+        }
+    }
+
+    /** Also when this daemon closes its monitor, which it does only as the owner. */
+    private void qemuEnded() {
+        synchronized (this) {
+            if (monitor == null) { // QEMU was refused
+                return;
+            }
+        }
+        if (!isOwner()) {
+            log.info("vm={} migration={} QEMU has ended before the guest ran here", vm.uuid(), id);
+            tell(FrameType.QEMU_ENDED, 0);
         }
     }
 

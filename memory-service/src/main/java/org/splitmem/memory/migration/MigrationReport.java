@@ -29,6 +29,7 @@ final class MigrationReport {
     private @Nullable Long finishedAtMs;
     private @Nullable Double downtimeMs;
     private @Nullable String reason;
+    private boolean vmEnded;
     private PagePlacement pages = PagePlacement.NONE;
 
     MigrationReport(Vm vm, MigrationTask task, String source, Progress progress) {
@@ -45,6 +46,11 @@ final class MigrationReport {
         if (next.isOver()) {
             finishedAtMs = System.currentTimeMillis();
         }
+    }
+
+    /** The VM has ended at its source. To be called before it is given up for that. */
+    synchronized void vmEnded() {
+        vmEnded = true;
     }
 
     /** The destination has fetched a page. */
@@ -113,7 +119,8 @@ final class MigrationReport {
                 reason,
                 pages,
                 task.origin().novaMigration(),
-                task.origin().requestId());
+                task.origin().requestId(),
+                vmEnded ? true : null);
     }
 
     private SubHostShare share(VmRecord.Lender lender) {

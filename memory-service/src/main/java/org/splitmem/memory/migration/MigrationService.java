@@ -39,6 +39,7 @@ public final class MigrationService implements ConnectionResolver {
     private final Splits splits;
 
     private final BusyVms busy;
+    private final UnsettledVms unsettled;
     private final RecentMigrations recent = new RecentMigrations();
 
     // Guarded by this.
@@ -63,6 +64,7 @@ public final class MigrationService implements ConnectionResolver {
             PendingReleases releases,
             BusyVms busy) {
         this.busy = busy;
+        this.unsettled = new UnsettledVms(busy);
         this.releases = releases;
         this.vms = vms;
         this.peers = peers;
@@ -107,7 +109,7 @@ public final class MigrationService implements ConnectionResolver {
         requireStreamWithoutRam(vm);
         Reservations reservations = new Reservations(vm, task, peers, self.name(), releases);
         OutgoingMigration migration =
-                new OutgoingMigration(vm, task, config, reservations, self.name(), () -> busy.ended(vm));
+                new OutgoingMigration(vm, task, config, reservations, peers, self.name(), () -> busy.ended(vm));
         recent.add(migration.report());
         busy.begin(vm, migration);
         migration.start();
@@ -195,7 +197,7 @@ public final class MigrationService implements ConnectionResolver {
         return new RefusedException(
                 Kind.CONFLICT,
                 "handed-over",
-                "migration " + known.id() + " was handed over: the guest runs on " + known.destination() + " already");
+                "migration " + known.id() + " was handed over: the guest is on " + known.destination() + " already");
     }
 
     // ---- to here
@@ -211,7 +213,8 @@ public final class MigrationService implements ConnectionResolver {
                 wanted.budgetBytes(),
                 wanted.lenders(),
                 wanted.source(),
-                0);
+                0,
+                null);
         try {
             Vm vm = vms.prepare(record);
             vm.requireTable();
@@ -352,7 +355,21 @@ public final class MigrationService implements ConnectionResolver {
             if (vm.record().phase() == VmRecord.Phase.LEAVING) { // it may run here: see InterruptedMigration
                 throw stillLeaving(uuid);
             }
-            vms.remove(vm, "its new owner has every page");
+            free(vm);
+        }
+    }
+
+    /** A QEMU that is still there the hypervisor may have run on: upkeep finds out, and frees the RAM only when it has ended. */
+    private void free(Vm left) throws RefusedException {
+        if (!left.hasQemu()) {
+            vms.remove(left, "its new owner has every page");
+            return;
+        }
+        try {
+            left.fetched();
+        } catch (IOException e) {
+            log.error("vm={} cannot be recorded: {}", left.uuid(), e.getMessage());
+            throw stillLeaving(left.uuid());
         }
     }
 
@@ -373,12 +390,32 @@ public final class MigrationService implements ConnectionResolver {
     }
 
     /**
+     * How far a migration to here has come, for its source, which lost touch with this daemon.
+     *
+     * @param epoch of the owner that the VM was to have here
+     */
+    public PeerHosts.Arrival arrival(UUID uuid, String token, long epoch) {
+        IncomingMigration migration = incoming(uuid);
+        if (migration != null && Hello.isSameToken(migration.token(), token)) {
+            return migration.arrival();
+        }
+        if (vms.damaged().contains(uuid)) {
+            return PeerHosts.Arrival.AWAITED; // nobody knows
+        }
+        Vm vm = vms.find(uuid); // an earlier daemon may have received all of it
+        boolean came = vm != null && !vm.isQemuGone() && vm.record().epoch() >= epoch;
+        return came ? PeerHosts.Arrival.WHOLE : PeerHosts.Arrival.ABSENT;
+    }
+
+    /**
      * Whether what sub-hosts keep for a migration or a split of a VM that is here may still be needed: while it goes on, and, of
      * a migration, until its new owner, which has adopted the stores by then, has told that it has every page. What is kept for
      * VMs that are yet to start only {@link ExpectedSplits#wantsStores} knows.
      */
     boolean wantsStores(UUID uuid) {
-        return busy.isBorrowing(uuid) || keptFor(vms.find(uuid)) != null;
+        return busy.isBorrowing(uuid)
+                || keptFor(vms.find(uuid)) != null
+                || vms.damaged().contains(uuid); // which may be any of them
     }
 
     /** The RAM that a peer wants to talk of. @throws PeerException if it is of another size than the peer thinks */
@@ -411,22 +448,42 @@ public final class MigrationService implements ConnectionResolver {
         if (!busy.claimAtOnce(vm, BusyVms.Claim.UPKEEP)) {
             return;
         }
-        VmRecord record = vm.record();
+        if (isUnsettled(vm)) {
+            unsettled.settle(vm, "interrupted-", () -> new InterruptedMigration(vm, peers).decide());
+            return;
+        }
         try {
-            IncomingMigration expected = incoming(vm.uuid());
-            if (expected != null && expected.isForsaken(nowNs)) {
-                discard(expected, "nothing came from its source");
-            } else if (record.phase() == VmRecord.Phase.LEAVING) {
-                InterruptedMigration.decide(vm);
-            } else if (!record.mayBeFetchedFrom() && vm.isQemuGone()) {
-                ended(vm, "its QEMU " + record.pid() + " has exited");
-            } else if (record.phase() == VmRecord.Phase.PAGED) {
-                new PagingSwitch(vm).off(whole -> releases.addStores(whole.uuid(), whole.lenders()));
-            }
+            sweepClaimed(vm, nowNs);
         } catch (IOException e) {
             log.warn("vm={} upkeep failed: {}", vm.uuid(), e.getMessage());
         } finally {
             busy.release(vm);
+        }
+        if (isOwned(vm) && vm.mayLeaveRamOut() && vm.session() != null) {
+            takenUp(vm);
+        }
+    }
+
+    /** Where the guest is has to be found out, or its QEMU should have ended and has not. */
+    private static boolean isUnsettled(Vm vm) {
+        VmRecord record = vm.record();
+        return record.mayBeFetchedFrom() || (record.phase() == VmRecord.Phase.LEFT && vm.hasQemu());
+    }
+
+    private static boolean isOwned(Vm vm) {
+        VmRecord.Phase phase = vm.record().phase();
+        return !vm.isStopped() && (phase == VmRecord.Phase.LOCAL || phase == VmRecord.Phase.PAGED);
+    }
+
+    private void sweepClaimed(Vm vm, long nowNs) throws IOException {
+        VmRecord record = vm.record();
+        IncomingMigration expected = incoming(vm.uuid());
+        if (expected != null && expected.isForsaken(nowNs)) {
+            discard(expected, "nothing came from its source");
+        } else if (vm.isQemuGone()) {
+            ended(vm, "its QEMU " + record.pid() + " has exited");
+        } else if (record.phase() == VmRecord.Phase.PAGED) {
+            new PagingSwitch(vm).off(whole -> releases.addStores(whole.uuid(), whole.lenders()));
         }
     }
 
@@ -445,28 +502,11 @@ public final class MigrationService implements ConnectionResolver {
         }
     }
 
-    /** An earlier daemon may have died in the middle of a migration: QEMU is to send RAM again when it migrates. */
+    /** Its QEMU may still leave RAM out of a migration, as an earlier one of ours, or an earlier daemon, has set it. */
     public void takenUp(Vm vm) {
-        boolean claimed = busy.claimAtOnce(vm, BusyVms.Claim.UPKEEP); // before a request can find it
-        Thread thread = new Thread(() -> sendRamAgain(vm, claimed), "taken-up-" + vm.uuid());
-        thread.setDaemon(true);
-        thread.start();
-    }
-
-    private void sendRamAgain(Vm vm, boolean claimed) {
-        try {
-            if (!claimed) {
-                busy.claim(vm, BusyVms.Claim.UPKEEP);
-            }
-        } catch (RefusedException e) {
-            log.info("vm={} QEMU's capabilities are left to what has the VM: {}", vm.uuid(), e.getMessage());
-            return;
-        }
-        try {
-            InterruptedMigration.sendRamAgain(vm);
-        } finally {
-            busy.release(vm);
-        }
+        if (busy.claimAtOnce(vm, BusyVms.Claim.UPKEEP)) { // before a request can find it
+            unsettled.settle(vm, "taken-up-", () -> InterruptedMigration.sendRamAgain(vm));
+        } // else upkeep comes to it
     }
 
     /** Its QEMU has exited: frees what it had, here and on other hosts. */
@@ -480,8 +520,7 @@ public final class MigrationService implements ConnectionResolver {
         }
         vms.remove(vm, because);
         VmRecord.Lender source = record.source();
-        boolean cameHere = record.phase() == VmRecord.Phase.PAGED || record.phase() == VmRecord.Phase.INCOMING;
-        if (cameHere && source != null) { // it need not keep pages for a VM that is gone
+        if (record.phase() == VmRecord.Phase.PAGED && source != null) { // it need not keep pages for a VM that is gone
             releases.add(new PendingReleases.Release(Kept.SOURCE, source.host(), record.uuid(), source.token()));
         }
     }

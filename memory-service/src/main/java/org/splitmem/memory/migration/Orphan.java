@@ -50,7 +50,8 @@ final class Orphan implements Runnable {
         }
     }
 
-    private boolean hasLeft() {
+    /** Whether the VM is handed over. */
+    boolean hasLeft() {
         try {
             return peers.fate(peers.find(source.host()), vm.uuid(), source.token()) == PeerHosts.Fate.LEFT;
         } catch (IOException e) {

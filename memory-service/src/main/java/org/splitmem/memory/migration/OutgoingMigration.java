@@ -14,6 +14,7 @@ import org.slf4j.LoggerFactory;
 import org.splitmem.memory.dirty.DirtyTracker;
 import org.splitmem.memory.faultpoint.FaultPoint;
 import org.splitmem.memory.guest.GuestMemory;
+import org.splitmem.memory.migration.HypervisorMigration.Outcome;
 import org.splitmem.memory.migration.Signals.Hypervisor;
 import org.splitmem.memory.page.PageTable;
 import org.splitmem.memory.remote.Endpoint;
@@ -31,9 +32,10 @@ import org.splitmem.model.MigrationPhase;
  *   PLANNED    -> PRECOPY     every memory server has reserved its share, the destination expects the VM
  *   PRECOPY    -> READY       the remainder is small, or stops shrinking, or somebody asked not to wait for that
  *   READY      -> SWITCHOVER  the hypervisor's migration has begun
- *   SWITCHOVER -> HANDOVER    the destination's vCPUs run; ABORTED is no longer possible
+ *   SWITCHOVER -> HANDOVER    the destination has the guest, see HypervisorMigration; ABORTED is no longer possible
  *   HANDOVER   -> DONE        the last page has arrived there
- *   PLANNED .. SWITCHOVER -> ABORTED   a peer failed, somebody cancelled, or the hypervisor gave up; the VM runs on here
+ *   HANDOVER   -> ABORTED     the hypervisor has resumed the guest here all the same
+ *   PLANNED .. SWITCHOVER -> ABORTED   a peer failed, somebody cancelled, the hypervisor gave up, or the VM has ended
  * </pre>
  *
  * The migration's own thread alone changes the phase and sends frames; everybody else leaves word with {@link Signals}.
@@ -42,6 +44,9 @@ final class OutgoingMigration {
     private static final Logger log = LoggerFactory.getLogger(OutgoingMigration.class);
     /** While ready, a round follows the last one after this pause. */
     private static final long READY_PAUSE_NS = 200_000_000L;
+
+    /** How long the QEMU that did its part may take to end, which libvirt sees to. */
+    private static final int QEMU_END_S = 10;
 
     private static final String GAVE_UP = "the hypervisor gave up its migration";
 
@@ -54,6 +59,8 @@ final class OutgoingMigration {
     private final Progress progress = new Progress();
     private final ReadyGate readyGate = new ReadyGate(signals, progress, this::phase);
     private final Reservations reservations;
+    private final PeerHosts peers;
+    private final String localHost;
     private final MigrationReport report;
     private final Thread thread;
 
@@ -70,6 +77,7 @@ final class OutgoingMigration {
             MigrationTask task,
             MigrationConfig config,
             Reservations reservations,
+            PeerHosts peers,
             String localHost,
             Runnable whenOver) {
         this.vm = vm;
@@ -78,6 +86,8 @@ final class OutgoingMigration {
         this.whenOver = whenOver;
         this.hypervisor = new HypervisorMigration(vm, signals, localHost, config.switchoverSeconds());
         this.reservations = reservations;
+        this.peers = peers;
+        this.localHost = localHost;
         this.report = new MigrationReport(vm, task, localHost, progress);
         this.thread = new Thread(this::run, "migration-" + vm.uuid());
         thread.setDaemon(true);
@@ -103,7 +113,7 @@ final class OutgoingMigration {
             if (phase.canAbort()) {
                 giveUp(signals.reasonFor(e));
             } else {
-                staysAfter(e);
+                failedAfterHandover(e);
             }
         } finally {
             closeLinks();
@@ -138,7 +148,6 @@ final class OutgoingMigration {
         progress.planned(dirty.count(), System.nanoTime());
         sender = new RoundSender(memory, table, groups);
         rounds(dirty, sender);
-        hypervisor.leaveRamOut();
         enter(MigrationPhase.READY, progress.remainingBytes() + " B remain after round " + progress.round());
         vm.reached(FaultPoint.READY);
         staySmall(dirty, sender);
@@ -217,7 +226,9 @@ final class OutgoingMigration {
     }
 
     private boolean isCut() {
-        return signals.abortReason() != null || signals.hypervisor() == Hypervisor.SWITCHOVER;
+        return mustStop()
+                || signals.hypervisor() == Hypervisor.SWITCHOVER
+                || (phase == MigrationPhase.READY && readyGate.isAwaited());
     }
 
     private void checkAbort() throws IOException {
@@ -225,10 +236,18 @@ final class OutgoingMigration {
         if (reason != null) {
             throw new IOException(reason);
         }
+        if (signals.isQemuGone()) {
+            throw new IOException("QEMU of VM " + vm.name() + " has ended on " + localHost
+                    + ": the VM was shut off, destroyed or saved");
+        }
+        String destination = task.destination().name();
+        if (control != null && control.hasQemuEnded()) {
+            throw new IOException("QEMU of VM " + vm.name() + " has ended on " + destination
+                    + " before the guest was there; see its log there, libvirt's qemu/" + vm.name() + ".log");
+        }
         IOException broken = control == null ? null : control.broken();
         if (broken != null) {
-            throw new IOException(
-                    "the destination " + task.destination().name() + " is gone: " + broken.getMessage(), broken);
+            throw new IOException("the destination " + destination + " is gone: " + broken.getMessage(), broken);
         }
     }
 
@@ -236,7 +255,13 @@ final class OutgoingMigration {
     private void staySmall(DirtyPages dirty, RoundSender rounds) throws IOException {
         long startNs = System.nanoTime();
         long lastNs = startNs;
-        while (!signals.await(() -> hypervisor.hasBegun() || mustStop(), READY_PAUSE_NS)) {
+        while (!isBegun(READY_PAUSE_NS)) {
+            if (readyGate.isAwaited()) {
+                hypervisor.leaveRamOut();
+                vm.reached(FaultPoint.RAM_LEFT_OUT);
+                readyGate.open();
+                continue;
+            }
             if (lastNs - startNs > Signals.seconds(config.readySeconds())) {
                 throw new IOException("it was ready, but the hypervisor has not begun to migrate within "
                         + config.readySeconds() + " s (migration.ready-seconds)");
@@ -249,9 +274,16 @@ final class OutgoingMigration {
         checkAbort();
     }
 
+    /** @return true also if there is no more to wait for; false after the time, or if the destination's QEMU waits */
+    private boolean isBegun(long pauseNs) {
+        signals.await(() -> hypervisor.hasBegun() || mustStop() || readyGate.isAwaited(), pauseNs);
+        return hypervisor.hasBegun() || mustStop();
+    }
+
     private boolean mustStop() {
         ControlLink link = control;
-        return signals.abortReason() != null || (link != null && link.broken() != null);
+        boolean destinationFails = link != null && (link.broken() != null || link.hasQemuEnded());
+        return signals.abortReason() != null || signals.isQemuGone() || destinationFails;
     }
 
     // ---- the switch-over
@@ -259,13 +291,13 @@ final class OutgoingMigration {
     private void switchOver() throws IOException {
         enter(MigrationPhase.SWITCHOVER, "the hypervisor is migrating");
         vm.reached(FaultPoint.SWITCHOVER);
-        vm.leaving(task.source());
+        vm.leaving(task.source(), task.destination().name());
         vm.requireSession().holdExit(true);
         vm.reached(FaultPoint.LEAVING);
         DirtyPages dirty = new DirtyPages(vm.requireMemory(), vm.requireTable(), Objects.requireNonNull(tracker)::log);
         unsent = dirty;
         hypervisor.awaitSwitchover(this::mustStop);
-        if (hypervisor.gaveUp()) {
+        if (!hypervisor.hasSwitchedOver()) {
             checkAbort();
             throw new IOException(GAVE_UP);
         }
@@ -291,11 +323,22 @@ final class OutgoingMigration {
         RoundSender push = requireSender();
         Thread pushing = new Thread(() -> pushRest(push, link), "migration-push-" + vm.uuid());
         pushing.start();
-        if (!hypervisor.awaitRunsElsewhere(link::resumedUs, this::mustStop)) {
-            throw new IOException(GAVE_UP);
+        switch (hypervisor.awaitOutcome(destination(link), this::mustStop)) {
+            case HERE -> throw new IOException(GAVE_UP);
+            case NOWHERE -> throw new IOException(ended());
+            case THERE -> {
+                report.downtime(signals.stoppedUs(), link.resumedUs());
+                enter(
+                        MigrationPhase.HANDOVER,
+                        "the guest is on " + task.destination().name());
+            }
         }
-        report.downtime(signals.stoppedUs(), link.resumedUs());
-        enter(MigrationPhase.HANDOVER, "the guest runs on " + task.destination().name());
+    }
+
+    private String ended() {
+        return "VM " + vm.name() + " runs nowhere any more: its QEMU has ended on " + localHost
+                + " in the switch-over, and no guest was loaded on "
+                + task.destination().name() + "; it was shut off or destroyed, or QEMU has failed: see its log";
     }
 
     /** Only once every chunk is open there: a page pushed into a sealed one could overwrite what the guest writes next. */
@@ -321,9 +364,16 @@ final class OutgoingMigration {
         ControlLink link = requireControl();
         vm.reached(FaultPoint.HANDOVER);
         vm.left();
-        link.endUnlessAllTold();
         vm.reached(FaultPoint.LEFT);
+        link.tellHandedOver();
+        link.endUnlessAllTold();
         awaitArrival(link);
+        // Its end here is the hypervisor's agreement: before that, it may yet have the guest run here after all.
+        signals.await(() -> signals.isQemuGone() || signals.resumedHere(), Signals.seconds(QEMU_END_S));
+        if (signals.resumedHere()) {
+            comeBack(link);
+            return;
+        }
         vm.reached(FaultPoint.ARRIVED);
         progress.finished();
         report.downtime(signals.stoppedUs(), link.resumedUs()); // QEMU may have ended here before this word came
@@ -340,8 +390,23 @@ final class OutgoingMigration {
         new HandoverWatch(vm.uuid(), task, config.handoverStallSeconds(), progress, report, System.nanoTime())
                 .await(
                         signals,
-                        () -> link.hasArrived() || signals.hasArrived(),
+                        () -> link.hasArrived() || signals.hasArrived() || signals.resumedHere(),
                         () -> sender == null ? 0 : sender.sentPages());
+    }
+
+    /**
+     * The hypervisor found that it had failed after the destination had the guest, and has resumed it here, where all its pages are, as
+     * they were when it stopped. What the destination has taken over is the destination's to free, or that of whoever fences it.
+     */
+    private void comeBack(ControlLink link) {
+        hypervisor.sendRamAgain();
+        link.tellAbort();
+        closeLinks();
+        stay();
+        enter(
+                MigrationPhase.ABORTED,
+                "the hypervisor has resumed the guest on " + localHost + " after it was handed over to "
+                        + task.destination().name() + ", so that it failed there; see libvirt's logs");
     }
 
     // ---- giving up
@@ -350,53 +415,57 @@ final class OutgoingMigration {
     private void giveUp(String reason) {
         log.warn("vm={} migration={} gives up in {}: {}", vm.uuid(), task.id(), phase, reason);
         vm.reached(FaultPoint.GIVING_UP);
-        if (runsElsewhere()) {
-            handOverAllTheSame();
+        Outcome outcome = outcome();
+        if (outcome == Outcome.THERE) {
+            completeHandover();
         } else {
             vm.reached(FaultPoint.HYPERVISOR_GAVE_UP);
-            abandon(reason);
+            if (outcome == Outcome.NOWHERE || signals.isQemuGone()) {
+                report.vmEnded();
+            }
+            abandon(outcome == Outcome.NOWHERE ? ended() : reason);
         }
     }
 
     /** Waits until that is certain. */
-    private boolean runsElsewhere() {
-        if (!hypervisor.mayRunElsewhere()) {
-            return false;
+    private Outcome outcome() {
+        ControlLink link = control;
+        if (link == null || !hypervisor.mayRunElsewhere()) {
+            return Outcome.HERE;
         }
-        releaseQemu(); // that it ends may be the only word that comes
-        return hypervisor.awaitRunsElsewhere(this::resumedUs, () -> true);
+        releaseQemu(); // that it ends may be the only sign that comes
+        return hypervisor.awaitOutcome(destination(link), () -> true);
     }
 
-    private long resumedUs() {
-        ControlLink link = control;
-        return link == null ? 0 : link.resumedUs();
+    private DestinationState destination(ControlLink link) {
+        return new DestinationState(vm.uuid(), task, link, peers, report);
     }
 
     /** What this daemon failed to do the hypervisor did not wait for: nothing that the guest may need there is given up. */
-    private void handOverAllTheSame() {
+    private void completeHandover() {
         try {
             if (phase != MigrationPhase.SWITCHOVER) {
                 enter(MigrationPhase.SWITCHOVER, "the hypervisor has migrated it");
             }
-            vm.leaving(task.source());
+            vm.leaving(task.source(), task.destination().name());
             enter(
                     MigrationPhase.HANDOVER,
-                    "it failed, but the guest runs on " + task.destination().name());
+                    "it failed, but the guest is on " + task.destination().name());
             handOver();
         } catch (IOException | RuntimeException e) {
-            staysAfter(e);
+            failedAfterHandover(e);
         }
     }
 
-    private void staysAfter(Exception e) {
+    private void failedAfterHandover(Exception e) {
         log.error("vm={} migration={} failed after its handover; its pages stay here", vm.uuid(), task.id(), e);
     }
 
     private void abandon(String reason) {
+        hypervisor.sendRamAgain(); // first: libvirt lets the next save begin as soon as it has seen the failure, too
         if (control != null) {
             control.tellAbort();
         }
-        hypervisor.sendRamAgain();
         releaseQemu();
         closeLinks();
         stay();
@@ -419,7 +488,11 @@ final class OutgoingMigration {
             vm.unwatch();
             vm.stays();
         } catch (IOException e) {
-            log.error("vm={} it runs on here, but not everything is as before: {}", vm.uuid(), e.getMessage());
+            if (signals.isQemuGone()) {
+                log.debug("vm={} nothing is left to roll back: {}", vm.uuid(), e.getMessage());
+            } else {
+                log.error("vm={} rollback incomplete: {}", vm.uuid(), e.getMessage());
+            }
         }
     }
 

@@ -65,16 +65,38 @@ public interface PeerHosts {
     /** Tells a migration's source that every page has arrived: it may free what it kept. */
     void arrived(Peer source, UUID vm, String token) throws IOException;
 
-    /** What became of a VM that was leaving its source when the source's daemon died. */
+    /** What became of a VM at the source of its migration. */
     enum Fate {
         /** Not decided, or not known there. */
         UNKNOWN,
-        /** Its QEMU has ended; all its pages are there, and nobody knows which were sent before. */
+        /** It is handed over. All its pages are there, also if it is not known any more which were sent before. */
         LEFT
     }
 
     /** Asks a migration's source. */
     Fate fate(Peer source, UUID vm, String token) throws IOException;
+
+    /** How far a migration has come at its destination. */
+    enum Arrival {
+        /** No QEMU of this migration is there, and none will be: it has ended, or the migration was given up. */
+        ABSENT,
+        /** It is prepared; the guest is not loaded. */
+        AWAITED,
+        /** QEMU has the guest's whole state. Who may run it, the source decides. */
+        LOADED,
+        /** The VM is this host's own; it still needs pages of the source. */
+        OWNED,
+        /** The VM is this host's own, and needs nothing of the source any more. */
+        WHOLE
+    }
+
+    /**
+     * Asks a migration's destination.
+     *
+     * @param token of the migration's source
+     * @param epoch of the new owner
+     */
+    Arrival arrival(Peer destination, UUID vm, String token, long epoch) throws IOException;
 
     /** What a host kept for a VM of a host that is fenced, and has freed. */
     record Freed(

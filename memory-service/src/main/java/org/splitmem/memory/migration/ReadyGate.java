@@ -3,7 +3,10 @@ package org.splitmem.memory.migration;
 import java.util.function.Supplier;
 import org.splitmem.model.MigrationPhase;
 
-/** Where those wait who must not ask the hypervisor to migrate before nearly all memory has moved. Any thread. */
+/**
+ * Where libvirt's hook at the destination waits: before QEMU is started there until nearly all memory has moved, and with that QEMU
+ * waiting until the one here leaves RAM out of its stream. Any thread.
+ */
 final class ReadyGate {
     private static final long LOOK_AGAIN_NS = 50_000_000L;
     /** What libvirt takes to start QEMU and to get to know it. */
@@ -12,6 +15,8 @@ final class ReadyGate {
     private final Signals signals;
     private final Progress progress;
     private final Supplier<MigrationPhase> phase;
+    private volatile boolean qemuWaits;
+    private volatile boolean open;
 
     ReadyGate(Signals signals, Progress progress, Supplier<MigrationPhase> phase) {
         this.signals = signals;
@@ -19,13 +24,29 @@ final class ReadyGate {
         this.phase = phase;
     }
 
+    /** True once a QEMU waits for its stream at the destination, and until that is answered. */
+    boolean isAwaited() {
+        return qemuWaits && !open;
+    }
+
+    /** QEMU here leaves RAM out: the hypervisor may begin. */
+    void open() {
+        open = true;
+        signals.changed();
+    }
+
     /**
-     * Waits until the hypervisor may be asked to migrate.
+     * Waits until the hypervisor may go on.
      *
-     * @param nearly whether it is enough that the rest of the round will take no longer than starting a QEMU
+     * @param nearly whether a QEMU is yet to be started at the destination: it is enough that the rest of the round will take no longer
+     *     than that
      * @return false if the migration ended before, or the time
      */
     boolean await(boolean nearly, long timeoutNs) {
+        if (!nearly) {
+            qemuWaits = true;
+            signals.changed();
+        }
         long endNs = System.nanoTime() + timeoutNs;
         while (System.nanoTime() - endNs < 0 && !phase.get().isOver() && !isOpen(nearly)) {
             signals.await(() -> isOpen(false) || phase.get().isOver(), LOOK_AGAIN_NS); // progress wakes nobody
@@ -35,7 +56,8 @@ final class ReadyGate {
 
     private boolean isOpen(boolean nearly) {
         return switch (phase.get()) {
-            case READY, SWITCHOVER -> true;
+            case READY -> nearly || open;
+            case SWITCHOVER -> true;
             case PRECOPY -> nearly && progress.isShort(QEMU_START_SECONDS);
             case PLANNED, HANDOVER, DONE, ABORTED -> false;
         };

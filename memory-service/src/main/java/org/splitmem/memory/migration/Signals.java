@@ -6,9 +6,15 @@ import java.util.concurrent.locks.ReentrantLock;
 import org.jspecify.annotations.Nullable;
 import org.splitmem.memory.qmp.QmpEvent;
 
-/** What other threads tell a migration's thread: the hypervisor's events, a wish to abort, news on the control link. */
+/**
+ * What other threads tell a migration's thread: the hypervisor's events, a wish to abort, news on the control link.
+ *
+ * <p>QEMU reports every migration alike, to another host or to a file. Only one that begins while RAM is left out of the stream is
+ * the hypervisor's part of ours: none other can be under way then, see {@link HypervisorMigration#leaveRamOut}. Any other takes
+ * the RAM along and is none of a split migration's business.
+ */
 final class Signals {
-    /** How far the hypervisor's own migration has come. */
+    /** How far the hypervisor's part of this migration has come. */
     enum Hypervisor {
         IDLE,
         ACTIVE,
@@ -24,6 +30,7 @@ final class Signals {
     private Hypervisor hypervisor = Hypervisor.IDLE;
     private long stoppedUs;
     private boolean resumedHere;
+    private boolean expected;
     private boolean qemuGone;
     private boolean arrived;
     private boolean complete;
@@ -34,7 +41,9 @@ final class Signals {
         try {
             switch (event.name()) {
                 case "STOP" -> stoppedUs = event.timestampUs();
-                case "RESUME" -> resumedHere = stoppedUs > 0;
+                // Before the switch-over it is the operator who stops and resumes the guest, and QEMU goes on
+                // migrating.
+                case "RESUME" -> resumedHere = resumedHere || isSwitchedOver();
                 case "MIGRATION" -> onMigrationStatus(event.status());
                 default -> {
                     return;
@@ -46,7 +55,14 @@ final class Signals {
         }
     }
 
+    private boolean isSwitchedOver() {
+        return hypervisor == Hypervisor.SWITCHOVER || hypervisor == Hypervisor.COMPLETED;
+    }
+
     private void onMigrationStatus(String status) {
+        if (!expected) {
+            return;
+        }
         switch (status) {
             case "setup", "active" -> {
                 if (hypervisor == Hypervisor.IDLE || hypervisor == Hypervisor.FAILED) {
@@ -59,6 +75,16 @@ final class Signals {
             case "completed" -> hypervisor = Hypervisor.COMPLETED;
             case "failed", "cancelled" -> hypervisor = Hypervisor.FAILED;
             default -> {} // device, cancelling: nothing follows from them
+        }
+    }
+
+    /** @param now whether a migration that QEMU begins from here on is the hypervisor's part of this one */
+    void expect(boolean now) {
+        lock.lock();
+        try {
+            expected = now;
+        } finally {
+            lock.unlock();
         }
     }
 

@@ -31,6 +31,12 @@ public final class QmpMonitor implements AutoCloseable {
     /** Of the type of an object in a list, as in {@code child<memory-backend-file>}. */
     private static final String CHILD = "child<";
 
+    /** The run state of a QEMU that was started to receive a migration. */
+    private static final String WAITS_FOR_STREAM = "inmigrate";
+
+    /** What query-migrate reports when nothing is under way. */
+    private static final Set<String> MIGRATION_OVER = Set.of("none", "completed", "failed", "cancelled");
+
     private static final long ANSWER_S = 20;
 
     private final SocketChannel channel;
@@ -122,18 +128,35 @@ public final class QmpMonitor implements AutoCloseable {
     }
 
     /**
-     * Whether QEMU leaves RAM that is a shared file out of its migration streams, to be said on both sides.
+     * Sets whether QEMU leaves RAM that is a shared file out of its migration streams; both ends of a migration need it. Also has QEMU
+     * send MIGRATION events.
      *
-     * @throws IOException if QEMU refuses or does not answer in time
+     * @throws IOException if QEMU refuses, does not answer in time, or confirms and has something else set afterwards
      */
     public void ignoreShared(boolean state) throws IOException {
         var arguments = JSON.createObjectNode();
-        arguments
-                .putArray("capabilities")
-                .addObject()
-                .put("capability", IGNORE_SHARED)
-                .put("state", state);
+        var capabilities = arguments.putArray("capabilities");
+        capabilities.addObject().put("capability", IGNORE_SHARED).put("state", state);
+        capabilities.addObject().put("capability", "events").put("state", true);
         execute("migrate-set-capabilities", arguments);
+        if (ignoresShared() != state) {
+            throw new IOException(
+                    "QEMU confirmed that " + IGNORE_SHARED + " is " + onOff(state) + ", but has it " + onOff(!state));
+        }
+    }
+
+    private static String onOff(boolean state) {
+        return state ? "on" : "off";
+    }
+
+    /** Whether QEMU would leave shared RAM out of its next migration stream. */
+    public boolean ignoresShared() throws IOException {
+        for (JsonNode capability : execute("query-migrate-capabilities", JSON.createObjectNode())) {
+            if (capability.path("capability").asText().equals(IGNORE_SHARED)) {
+                return capability.path("state").asBoolean();
+            }
+        }
+        return false; // a QEMU without the capability cannot leave anything out
     }
 
     /** Cancels the migration that QEMU is doing; harmless if there is none. */
@@ -141,9 +164,25 @@ public final class QmpMonitor implements AutoCloseable {
         execute("migrate_cancel", JSON.createObjectNode());
     }
 
+    /** Whether this QEMU is sending the VM somewhere: to another host, or to a file as {@code virsh save} does. */
+    public boolean isMigrating() throws IOException {
+        String status =
+                execute("query-migrate", JSON.createObjectNode()).path("status").asText("none");
+        return !MIGRATION_OVER.contains(status);
+    }
+
     /** True if the guest's vCPUs run. */
     public boolean isRunning() throws IOException {
-        return execute("query-status", JSON.createObjectNode()).path("running").asBoolean();
+        return status().path("running").asBoolean();
+    }
+
+    /** True unless QEMU still waits for a migration stream, or for the rest of one. */
+    public boolean isLoaded() throws IOException {
+        return !status().path("status").asText(WAITS_FOR_STREAM).equals(WAITS_FOR_STREAM);
+    }
+
+    private JsonNode status() throws IOException {
+        return execute("query-status", JSON.createObjectNode());
     }
 
     public QemuVersion version() throws IOException {

@@ -53,6 +53,7 @@ public record SplitDefinition(
 
     /** The record of a QEMU that begins so: paged before it touches its first page. */
     public VmRecord born(String asName, int pid) {
-        return new VmRecord(vm, asName, VmRecord.Phase.PAGED, backendBytes, epoch, budgetBytes, lenders, null, pid);
+        return new VmRecord(
+                vm, asName, VmRecord.Phase.PAGED, backendBytes, epoch, budgetBytes, lenders, null, pid, null);
     }
 }

@@ -41,12 +41,34 @@ public final class Vm {
     private boolean restarted;
     private boolean stopped;
     private boolean pulling;
+    private volatile boolean mayLeaveRamOut;
 
-    Vm(Path directory, VmRecord record, VmContext host) throws IOException {
+    private Vm(Path directory, VmRecord record, VmContext host) throws IOException {
         this.host = host;
         this.files = new VmFiles(directory);
         this.record = record;
-        files.save(record);
+    }
+
+    /** One that begins on this host. */
+    static Vm begin(Path directory, VmRecord record, VmContext host) throws IOException {
+        Vm vm = new Vm(directory, record, host);
+        boolean paged = record.phase() == VmRecord.Phase.PAGED || record.phase() == VmRecord.Phase.INCOMING;
+        if (paged && record.ramBytes() > 0) {
+            vm.files.makeTable(record); // first: a VM that is recorded as paged has one
+        }
+        vm.files.save(record);
+        return vm;
+    }
+
+    /**
+     * One that an earlier daemon has served.
+     *
+     * @throws IOException naming what it left that is missing, or not what it wrote
+     */
+    static Vm found(Path directory, VmRecord record, VmContext host) throws IOException {
+        Vm vm = new Vm(directory, record, host);
+        vm.files.check(record);
+        return vm;
     }
 
     public UUID uuid() {
@@ -177,6 +199,7 @@ public final class Vm {
      */
     synchronized void markRestarted(Runnable takenUp) {
         restarted = true;
+        mayLeaveRamOut = true; // nothing tells what the earlier one had set
         whenTakenUp = takenUp;
     }
 
@@ -220,7 +243,7 @@ public final class Vm {
         void run() throws E;
     }
 
-    /** The page table, made if there is none. */
+    /** The page table. @throws IOException if it is not paged now */
     public PageTable requireTable() throws IOException {
         return files.table(record());
     }
@@ -260,7 +283,7 @@ public final class Vm {
     }
 
     private synchronized Paging startWatch(VmRecord as, PagingConfig how) throws IOException {
-        files.discardTable();
+        files.makeTable(as);
         Paging started = newPaging(as, null, how);
         started.start();
         paging = started;
@@ -304,15 +327,16 @@ public final class Vm {
      * The hypervisor is about to switch over: whatever happens to this daemon, the RAM must stay.
      *
      * @param how a new owner would reach its pages
+     * @param destination the host of that owner
      */
-    public synchronized void leaving(VmRecord.Lender how) throws IOException {
-        save(record.reachedBy(VmRecord.Phase.LEAVING, how));
+    public synchronized void leaving(VmRecord.Lender how, String destination) throws IOException {
+        save(record.leaving(how, destination));
     }
 
-    /** The guest runs on here: the hypervisor's migration failed. */
+    /** The guest is here: the hypervisor's migration failed, or it has resumed the guest here after the handover. */
     public void stays() throws IOException {
         synchronized (this) {
-            if (record.phase() != VmRecord.Phase.LEAVING) {
+            if (record.phase() != VmRecord.Phase.LEAVING && record.phase() != VmRecord.Phase.LEFT) {
                 return;
             }
             save(record.withoutSource().withPhase(VmRecord.Phase.LOCAL));
@@ -349,11 +373,23 @@ public final class Vm {
         whenWhole = callback;
     }
 
-    /** The guest runs here: this host is the owner. */
-    public synchronized void arrived() throws IOException {
-        if (record.phase() == VmRecord.Phase.INCOMING) {
-            save(record.withPhase(VmRecord.Phase.PAGED));
+    /** It was handed over to here: this host is the owner. @return false if it was already */
+    public synchronized boolean arrived() throws IOException {
+        if (record.phase() != VmRecord.Phase.INCOMING) {
+            return false;
         }
+        save(record.withPhase(VmRecord.Phase.PAGED));
+        return true;
+    }
+
+    /** Whether QEMU may have been left with a setting with which a migration, or a save, would lose the RAM. */
+    public boolean mayLeaveRamOut() {
+        return mayLeaveRamOut;
+    }
+
+    /** @param may false once QEMU has confirmed that it sends RAM */
+    public void mayLeaveRamOut(boolean may) {
+        mayLeaveRamOut = may;
     }
 
     // ---- for PagingSwitch
@@ -449,6 +485,11 @@ public final class Vm {
     }
 
     // ---- the end
+
+    /** True if a QEMU has attached to it and not exited. */
+    public boolean hasQemu() {
+        return record().hasQemu();
+    }
 
     /** True if its QEMU has exited. */
     public boolean isQemuGone() {

@@ -20,6 +20,7 @@ import org.splitmem.memory.record.RecordFile;
  * @param lenders the memory servers by index, as page table entries name them
  * @param source while pages are still at the migration's source: how its new owner reaches them
  * @param pid of QEMU, 0 if none has attached yet
+ * @param destination host to which it is leaving, or has left
  */
 public record VmRecord(
         @JsonProperty(required = true) UUID uuid,
@@ -30,7 +31,8 @@ public record VmRecord(
         @JsonProperty(required = true) long budgetBytes,
         @JsonProperty(required = true) List<Lender> lenders,
         @Nullable Lender source,
-        @JsonProperty(required = true) int pid) {
+        @JsonProperty(required = true) int pid,
+        @Nullable String destination) {
 
     /** How far a VM has come on this host. */
     public enum Phase {
@@ -75,7 +77,7 @@ public record VmRecord(
 
     /** A VM whose QEMU has just been started here. */
     public static VmRecord started(UUID uuid, String name, int pid) {
-        return new VmRecord(uuid, name, Phase.LOCAL, List.of(), FIRST_EPOCH, -1, List.of(), null, pid);
+        return new VmRecord(uuid, name, Phase.LOCAL, List.of(), FIRST_EPOCH, -1, List.of(), null, pid, null);
     }
 
     /** Of all backends; 0 until QEMU has mapped them. */
@@ -99,47 +101,51 @@ public record VmRecord(
         return Pages.fromBytes(lenders.get(host).reservedBytes());
     }
 
+    boolean hasQemu() {
+        return pid != 0 && Unistd.processExists(pid);
+    }
+
     /** True if its QEMU has exited. */
     boolean isQemuGone() {
         return pid != 0 && !Unistd.processExists(pid);
     }
 
     VmRecord withPhase(Phase next) {
-        return new VmRecord(uuid, name, next, backendBytes, epoch, budgetBytes, lenders, source, pid);
+        return new VmRecord(uuid, name, next, backendBytes, epoch, budgetBytes, lenders, source, pid, destination);
     }
 
     VmRecord withBackendBytes(List<Long> bytes) {
-        return new VmRecord(uuid, name, phase, bytes, epoch, budgetBytes, lenders, source, pid);
+        return new VmRecord(uuid, name, phase, bytes, epoch, budgetBytes, lenders, source, pid, destination);
     }
 
     VmRecord withBudget(long bytes) {
-        return new VmRecord(uuid, name, phase, backendBytes, epoch, bytes, lenders, source, pid);
+        return new VmRecord(uuid, name, phase, backendBytes, epoch, bytes, lenders, source, pid, destination);
     }
 
     VmRecord withPid(int newPid) {
-        return new VmRecord(uuid, name, phase, backendBytes, epoch, budgetBytes, lenders, source, newPid);
+        return new VmRecord(uuid, name, phase, backendBytes, epoch, budgetBytes, lenders, source, newPid, destination);
     }
 
     VmRecord withoutSource() {
-        return new VmRecord(uuid, name, phase, backendBytes, epoch, budgetBytes, lenders, null, pid);
+        return new VmRecord(uuid, name, phase, backendBytes, epoch, budgetBytes, lenders, null, pid, null);
     }
 
-    VmRecord reachedBy(Phase next, Lender how) {
-        return new VmRecord(uuid, name, next, backendBytes, epoch, budgetBytes, lenders, how, pid);
+    VmRecord leaving(Lender how, String to) {
+        return new VmRecord(uuid, name, Phase.LEAVING, backendBytes, epoch, budgetBytes, lenders, how, pid, to);
     }
 
     VmRecord withoutLenders() {
-        return new VmRecord(uuid, name, phase, backendBytes, epoch, budgetBytes, List.of(), source, pid);
+        return new VmRecord(uuid, name, phase, backendBytes, epoch, budgetBytes, List.of(), source, pid, destination);
     }
 
     /** Of a local VM: those that are about to be asked to lend. */
     VmRecord withLenders(List<Lender> next) {
-        return new VmRecord(uuid, name, phase, backendBytes, epoch, budgetBytes, next, source, pid);
+        return new VmRecord(uuid, name, phase, backendBytes, epoch, budgetBytes, next, source, pid, destination);
     }
 
     /** Paged here by a new owner, within a budget. */
     VmRecord split(long budget) {
-        return new VmRecord(uuid, name, Phase.PAGED, backendBytes, epoch + 1, budget, lenders, null, pid);
+        return new VmRecord(uuid, name, Phase.PAGED, backendBytes, epoch + 1, budget, lenders, null, pid, null);
     }
 
     /** True of a VM that is to have a part of its RAM elsewhere. */

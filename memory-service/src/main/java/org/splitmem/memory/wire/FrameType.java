@@ -22,7 +22,10 @@ public enum FrameType {
     ABORT(16),
     ADOPT(17),
     LIST_HELD(18),
-    HELD(19);
+    HELD(19),
+    LOADED(20),
+    QEMU_ENDED(21),
+    HANDED_OVER(22);
 
     private static final @Nullable FrameType[] BY_NUMBER = new @Nullable FrameType[32];
 

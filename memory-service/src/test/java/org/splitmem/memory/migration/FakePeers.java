@@ -17,6 +17,7 @@ final class FakePeers implements PeerHosts {
     private volatile String refusing = "";
     private volatile String waiting = "";
     private volatile String running = "";
+    private volatile Arrival arrival = Arrival.AWAITED;
 
     FakePeers(String... names) {
         this.names = Set.of(names);
@@ -106,6 +107,17 @@ final class FakePeers implements PeerHosts {
     public Fate fate(Peer source, UUID vm, String token) throws IOException {
         ask("fate", source);
         return Fate.UNKNOWN;
+    }
+
+    /** What the destination of a migration says from now on. */
+    void arrive(Arrival how) {
+        arrival = how;
+    }
+
+    @Override
+    public Arrival arrival(Peer destination, UUID vm, String token, long epoch) throws IOException {
+        ask("arrival", destination);
+        return arrival;
     }
 
     @Override

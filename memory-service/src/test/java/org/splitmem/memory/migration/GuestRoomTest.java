@@ -44,7 +44,8 @@ class GuestRoomTest {
     }
 
     private static VmRecord of(int number, VmRecord.Phase phase, long ram, long budget) {
-        return new VmRecord(new UUID(1, number), "vm" + number, phase, List.of(ram), 1, budget, List.of(), null, 0);
+        return new VmRecord(
+                new UUID(1, number), "vm" + number, phase, List.of(ram), 1, budget, List.of(), null, 0, null);
     }
 
     @Test

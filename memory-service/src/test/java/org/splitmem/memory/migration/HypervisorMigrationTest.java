@@ -13,6 +13,8 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.extension.RegisterExtension;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.splitmem.memory.migration.HypervisorMigration.Outcome;
+import org.splitmem.memory.migration.PeerHosts.Arrival;
 import org.splitmem.memory.migration.Signals.Hypervisor;
 import org.splitmem.memory.simulation.FakeMonitor;
 import org.splitmem.memory.testing.Await;
@@ -32,6 +34,7 @@ class HypervisorMigrationTest {
     final MemoryDirectory directory = new MemoryDirectory();
 
     private final Signals signals = new Signals();
+    private final There there = new There();
     private final AtomicInteger cancels = new AtomicInteger();
     private FakeMonitor qemu;
     private VmRegistry vms;
@@ -128,16 +131,109 @@ class HypervisorMigrationTest {
         qemu.migration("pre-switchover");
         Await.until("the guest is stopped", () -> signals.hypervisor() == Hypervisor.SWITCHOVER);
 
-        boolean elsewhere = hypervisor.awaitRunsElsewhere(() -> 0, this::isAborted);
+        Outcome outcome = hypervisor.awaitOutcome(there, this::isAborted);
 
-        assertThat(elsewhere).isFalse();
+        assertThat(outcome).isEqualTo(Outcome.HERE);
         assertThat(cancels).hasValue(1);
         assertThat(signals.abortReason())
                 .contains("has not resumed the guest within 1 s of stopping it (migration.switchover-seconds)");
     }
 
+    /** Of a paused guest no RESUME ever comes. */
+    @Test
+    void aGuestThatIsLoadedThereIsThereOnceQemuHasEndedHere() throws Exception {
+        complete();
+        there.arrival = Arrival.LOADED;
+        qemu.close();
+
+        assertThat(hypervisor.awaitOutcome(there, this::isAborted)).isEqualTo(Outcome.THERE);
+    }
+
+    @Test
+    void aVmOfWhichNoQemuIsLeftIsNowhere() throws Exception {
+        complete();
+        there.arrival = Arrival.ABSENT;
+        qemu.close();
+
+        assertThat(hypervisor.awaitOutcome(there, this::isAborted)).isEqualTo(Outcome.NOWHERE);
+    }
+
+    /** Its last word may be on its way, and a host that does not answer may have the guest. */
+    @Test
+    void thatQemuHasEndedHereAloneDecidesNothing() throws Exception {
+        complete();
+        there.arrival = Arrival.AWAITED;
+        there.then = Arrival.LOADED;
+        qemu.close();
+
+        assertThat(hypervisor.awaitOutcome(there, this::isAborted)).isEqualTo(Outcome.THERE);
+        assertThat(there.asked).hasValueGreaterThanOrEqualTo(2);
+    }
+
+    /** libvirt could not resume a paused guest there, and has nothing to resume here: QEMU says nothing more. */
+    @Test
+    void aGuestIsHereIfItsQemuThereHasEndedAfterTheStream() throws Exception {
+        complete();
+        there.arrival = Arrival.ABSENT;
+
+        assertThat(hypervisor.awaitOutcome(there, () -> true)).isEqualTo(Outcome.HERE);
+    }
+
+    @Test
+    void aGuestThatWasResumedThereIsThere() throws Exception {
+        complete();
+        there.arrival = Arrival.OWNED;
+
+        assertThat(hypervisor.awaitOutcome(there, this::isAborted)).isEqualTo(Outcome.THERE);
+    }
+
+    /** As virsh save does it: the same events, but the RAM goes with them. */
+    @Test
+    void aMigrationThatBeginsBeforeRamIsLeftOutIsNotOurs() throws Exception {
+        hypervisor.connect();
+
+        qemu.migration("setup");
+        qemu.migration("active");
+        qemu.migration("completed");
+        qemu.close();
+        Await.until("QEMU has ended", signals::isQemuGone);
+
+        assertThat(hypervisor.hasBegun()).isFalse();
+        assertThat(hypervisor.mayRunElsewhere()).isFalse();
+    }
+
+    private void complete() throws Exception {
+        begin(532_480);
+        qemu.migration("pre-switchover");
+        qemu.migration("completed");
+        Await.until("its part is done", () -> signals.hypervisor() == Hypervisor.COMPLETED);
+    }
+
+    /** A destination that reports what it is told to. */
+    private static final class There implements HypervisorMigration.Destination {
+        private final AtomicInteger asked = new AtomicInteger();
+        private volatile Arrival arrival = Arrival.AWAITED;
+        private volatile Arrival then;
+
+        @Override
+        public boolean isRunning() {
+            return arrival == Arrival.OWNED;
+        }
+
+        @Override
+        public boolean isDecided() {
+            return false;
+        }
+
+        @Override
+        public Arrival arrival() {
+            return asked.getAndIncrement() > 0 && then != null ? then : arrival;
+        }
+    }
+
     private void begin(long streamBytes) throws Exception {
         hypervisor.connect();
+        hypervisor.leaveRamOut();
         qemu.streams(streamBytes);
         qemu.migration("active");
         Await.until("it has begun", hypervisor::hasBegun);

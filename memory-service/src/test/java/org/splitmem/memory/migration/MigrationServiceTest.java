@@ -191,7 +191,7 @@ class MigrationServiceTest {
     /** A QEMU that fails at the destination may be all that is told: then the guest runs here. */
     @Test
     void whatIsKeptForANewOwnerIsNotFreedBeforeTheVmHasLeft() throws Exception {
-        vm.leaving(new VmRecord.Lender("h1", "127.0.0.1", 7780, "token", 64L << 20));
+        vm.leaving(new VmRecord.Lender("h1", "127.0.0.1", 7780, "token", 64L << 20), "h2");
 
         RefusedException refusal =
                 catchThrowableOfType(RefusedException.class, () -> migrations.arrived(vm.uuid(), "token"));

@@ -2,12 +2,18 @@ package org.splitmem.memory.migration;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.splitmem.memory.migration.Signals.Hypervisor;
 import org.splitmem.memory.qmp.QmpEvent;
 
 class SignalsTest {
     private final Signals signals = new Signals();
+
+    @BeforeEach
+    void leaveRamOut() {
+        signals.expect(true);
+    }
 
     @Test
     void theHypervisorsMigrationIsFollowedToItsEnd() {
@@ -44,6 +50,30 @@ class SignalsTest {
         event("RESUME", 2_000);
 
         assertThat(signals.resumedHere()).isFalse();
+    }
+
+    @Test
+    void aGuestThatSomebodyStopsAndResumesMeanwhileIsStillMigrating() {
+        migration("active");
+        event("STOP", 1_000);
+
+        event("RESUME", 2_000);
+
+        assertThat(signals.resumedHere()).isFalse();
+        assertThat(signals.hypervisor()).isEqualTo(Hypervisor.ACTIVE);
+    }
+
+    /** As of virsh save: RAM is in its stream, and it is none of our business. */
+    @Test
+    void aMigrationThatTakesTheRamAlongIsNotOurs() {
+        signals.expect(false);
+
+        migration("setup");
+        migration("active");
+        event("STOP", 1_000);
+        migration("completed");
+
+        assertThat(signals.hypervisor()).isEqualTo(Hypervisor.IDLE);
     }
 
     @Test

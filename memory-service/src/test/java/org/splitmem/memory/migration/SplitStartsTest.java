@@ -207,7 +207,17 @@ class SplitStartsTest {
     void oneThatHasLeftAndIsFetchedStillDoesNotStartHereAgain() throws Exception {
         VmRecord.Lender source = new VmRecord.Lender("h1", "127.0.0.1", 7780, "token", RAM);
         vms.start(
-                new VmRecord(VM, "db1", VmRecord.Phase.LEFT, List.of(RAM), 1, -1, List.of(), source, Integer.MAX_VALUE),
+                new VmRecord(
+                        VM,
+                        "db1",
+                        VmRecord.Phase.LEFT,
+                        List.of(RAM),
+                        1,
+                        -1,
+                        List.of(),
+                        source,
+                        Integer.MAX_VALUE,
+                        null),
                 0);
 
         assertThatThrownBy(this::open).hasMessageContaining("still fetches pages from here");

@@ -26,7 +26,7 @@ class BugsTest extends SimulationTest {
         for (FaultPoint point : EnumSet.range(FaultPoint.RESERVED, FaultPoint.QEMU_RELEASED)) {
             all.put("a bug at " + point, () -> {
                 boolean came = run(point.name(), Scenario.plain(), sim -> sim.at(point, Simulation.bug()));
-                assertThat(came && point.compareTo(FaultPoint.READY) <= 0)
+                assertThat(came && point.compareTo(FaultPoint.RAM_LEFT_OUT) <= 0)
                         .as("the guest has migrated")
                         .isFalse();
                 return came;
@@ -40,7 +40,15 @@ class BugsTest extends SimulationTest {
     @EnumSource(names = {"TOLD_DIRTY", "QEMU_RELEASED"})
     void whenTheGuestRunsAtTheDestinationAlreadyNothingIsGivenUp(FaultPoint point) throws Exception {
         Scenario twoChunks = new Scenario(
-                3, 1, List.of(100 * MIB, 40 * MIB), 34_000, 96 * MIB, 2, Handover.HYBRID, FakeHypervisor.Failure.NONE);
+                3,
+                1,
+                List.of(100 * MIB, 40 * MIB),
+                34_000,
+                96 * MIB,
+                2,
+                Handover.HYBRID,
+                FakeHypervisor.Failure.NONE,
+                false);
 
         boolean came = run(
                 "sim",

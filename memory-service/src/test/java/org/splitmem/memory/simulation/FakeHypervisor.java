@@ -16,6 +16,8 @@ final class FakeHypervisor {
         NONE,
         /** QEMU does not start at the destination. */
         START,
+        /** QEMU waits at the destination, and the stream to it is never begun. */
+        BEGIN,
         /** While the guest runs. */
         ACTIVE,
         /** The vCPUs have stopped, and that the disks are drained was not said. */
@@ -23,7 +25,11 @@ final class FakeHypervisor {
         /** The device state is sent, and being loaded. */
         LOADING,
         /** QEMU at the source is through; at the destination it does not resume. */
-        COMPLETED
+        COMPLETED,
+        /** The guest runs at the destination, is lost there, and libvirt resumes the one here. */
+        RESUMED,
+        /** The VM is destroyed while its device state is sent. */
+        DESTROYED
     }
 
     /** Looks at a QEMU that loads and loads, by whoever watches it. */
@@ -36,22 +42,31 @@ final class FakeHypervisor {
     private final UUID vm;
     private final List<Long> backends;
     private final Failure failure;
+    private final boolean paused;
     private final long pages;
     private final SimQemu atSource;
     private @Nullable SimQemu atDestination;
     private volatile boolean cancelled;
     private volatile boolean completed;
+    private boolean begun;
     private boolean stopped;
     private int looksInVain;
 
     FakeHypervisor(
-            Simulation simulation, Path program, UUID vm, List<Long> backends, SimQemu atSource, Failure failure) {
+            Simulation simulation,
+            Path program,
+            UUID vm,
+            List<Long> backends,
+            SimQemu atSource,
+            Failure failure,
+            boolean paused) {
         this.simulation = simulation;
         this.program = program;
         this.vm = vm;
         this.backends = backends;
         this.atSource = atSource;
         this.failure = failure;
+        this.paused = paused;
         this.pages = backends.stream().mapToLong(Long::longValue).sum() / 4096;
         atSource.monitor().whenCancelled(this::cancel);
     }
@@ -60,18 +75,43 @@ final class FakeHypervisor {
         cancelled = !completed;
     }
 
-    /** @return the QEMU that the guest runs in from now on, of the two */
+    /** @return the QEMU that the guest is in from now on, of the two; null if it is destroyed */
+    @Nullable
     SimQemu migrate(String guestCommand) throws Exception {
         String refusal = tryIt();
         SimQemu there = atDestination;
-        if (refusal == null && there != null) {
+        if (refusal == null && there != null && failure == Failure.RESUMED) {
             there.monitor().resume();
-            there.run(guestCommand);
+            simulation.await("the source knows", this::isHandedOver);
+            there.close();
+            atSource.monitor().resume();
+            atSource.run(guestCommand);
+            return atSource;
+        }
+        if (refusal == null && there != null) {
+            if (!paused) {
+                there.monitor().resume();
+                there.run(guestCommand);
+            }
             atSource.exit();
             return there;
         }
+        if (failure == Failure.DESTROYED && stopped) {
+            atSource.close();
+            if (there != null) {
+                there.close();
+            }
+            return null;
+        }
         giveUp(guestCommand);
         return atSource;
+    }
+
+    /** Or whoever would take it over is dead. */
+    private boolean isHandedOver() throws IOException {
+        SimHost source = simulation.host(Role.SOURCE);
+        return source.daemon().migrations().list().stream()
+                .noneMatch(migration -> migration.phase().canAbort());
     }
 
     /** @return why it failed, or null if the guest may resume at the destination */
@@ -79,6 +119,10 @@ final class FakeHypervisor {
         if (failure == Failure.START || !hooksAgree()) {
             return "QEMU does not start at the destination";
         }
+        if (failure == Failure.BEGIN) {
+            return "the stream could not be begun";
+        }
+        begun = true;
         atSource.monitor().migration("setup");
         atSource.monitor().migration("active");
         if (!atSource.monitor().ignoresShared() || failure == Failure.ACTIVE || cancelled) {
@@ -86,7 +130,9 @@ final class FakeHypervisor {
         }
         atSource.pause();
         stopped = true;
-        atSource.monitor().stop();
+        if (!paused) {
+            atSource.monitor().stop();
+        }
         if (failure == Failure.STOPPED || cancelled) {
             return "it failed once the vCPUs had stopped";
         }
@@ -133,6 +179,9 @@ final class FakeHypervisor {
         if (there == null) {
             return "no QEMU at the destination";
         }
+        if (failure == Failure.DESTROYED) {
+            return "the VM was destroyed";
+        }
         Path state = simulation.directory().resolve("device-state");
         atSource.process().run("save " + state);
         there.process().run("load " + state);
@@ -153,6 +202,7 @@ final class FakeHypervisor {
             completed = true;
         }
         atSource.monitor().migration("completed");
+        there.monitor().load();
         return failure == Failure.COMPLETED ? "the guest could not be resumed" : null;
     }
 
@@ -168,10 +218,10 @@ final class FakeHypervisor {
         if (there != null) {
             there.close();
         }
-        if (!completed) {
+        if (!completed && begun) {
             atSource.monitor().migration(cancelled ? "cancelled" : "failed");
         }
-        if (stopped) {
+        if (stopped && !paused) {
             atSource.monitor().resume();
             atSource.run(guestCommand);
         }

@@ -32,6 +32,8 @@ public final class FakeMonitor implements AutoCloseable {
     private volatile boolean ignoresShared;
     private volatile boolean running;
     private volatile boolean hasRun;
+    private volatile boolean loaded;
+    private volatile String migration = "";
     private volatile int[] qemu = {7, 2};
     private volatile String backend = "memory-backend-file";
     private volatile long streamBytes;
@@ -86,13 +88,20 @@ public final class FakeMonitor implements AutoCloseable {
 
     private JsonNode execute(JsonNode request) {
         ObjectNode result = JSON.createObjectNode();
+        if (request.path("execute").asText().equals("query-migrate-capabilities")) {
+            return JSON.createArrayNode()
+                    .add(JSON.createObjectNode().put("capability", "events").put("state", true))
+                    .add(JSON.createObjectNode()
+                            .put("capability", "x-ignore-shared")
+                            .put("state", ignoresShared));
+        }
         if (request.path("execute").asText().equals("qom-list")) {
             return JSON.createArrayNode()
                     .add(JSON.createObjectNode().put("name", "type").put("type", "string"))
                     .add(JSON.createObjectNode().put("name", "pc.ram").put("type", "child<" + backend + ">"));
         }
         switch (request.path("execute").asText()) {
-            case "query-status" -> result.put("running", running);
+            case "query-status" -> result.put("running", running).put("status", status());
             case "migrate-set-capabilities" ->
                 ignoresShared = request.at("/arguments/capabilities/0/state").asBoolean();
             case "migrate_cancel" -> whenCancelled.run();
@@ -102,13 +111,23 @@ public final class FakeMonitor implements AutoCloseable {
                         .put("minor", qemu[1])
                         .put("micro", 2);
             case "query-migrate" -> {
+                if (!migration.isEmpty()) {
+                    result.put("status", migration);
+                }
                 if (streamBytes > 0) {
-                    result.put("status", "active").putObject("ram").put("total", streamBytes);
+                    result.putObject("ram").put("total", streamBytes);
                 }
             }
             default -> {} // qmp_capabilities
         }
         return result;
+    }
+
+    private String status() {
+        if (running) {
+            return "running";
+        }
+        return hasRun || loaded ? "paused" : "inmigrate";
     }
 
     private static void send(SocketChannel client, String text) throws IOException {
@@ -142,7 +161,14 @@ public final class FakeMonitor implements AutoCloseable {
     }
 
     public void migration(String status) {
+        migration = status;
         event("MIGRATION", JSON.createObjectNode().put("status", status));
+    }
+
+    /** It has read the stream to its end. */
+    void load() {
+        loaded = true;
+        migration("completed");
     }
 
     void stop() {

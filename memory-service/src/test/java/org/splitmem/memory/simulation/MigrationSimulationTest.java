@@ -33,7 +33,8 @@ class MigrationSimulationTest extends SimulationTest {
                 32 * MIB,
                 3,
                 Handover.COMPLETE,
-                FakeHypervisor.Failure.NONE);
+                FakeHypervisor.Failure.NONE,
+                false);
 
         assertThat(run("sim", scenario, sim -> {})).isTrue();
     }
@@ -58,6 +59,27 @@ class MigrationSimulationTest extends SimulationTest {
 
     private static MigrationInfo only(Simulation sim) throws IOException {
         return sim.host(Role.SOURCE).daemon().migrations().list().get(0);
+    }
+
+    /** It is never resumed: that it is handed over shows in the QEMU that has loaded it, and in the one that has ended. */
+    @Test
+    void aPausedGuestIsHandedOverToo() throws Exception {
+        assertThat(run("sim", Scenario.plain().withPausedGuest(), sim -> {})).isTrue();
+    }
+
+    @ParameterizedTest
+    @EnumSource(
+            mode = EnumSource.Mode.EXCLUDE,
+            names = {"NONE", "DESTROYED", "RESUMED"})
+    void aHypervisorThatFailsLeavesAPausedVmAtHome(FakeHypervisor.Failure failure) throws Exception {
+        assertThat(run("sim", Scenario.plain().withPausedGuest().failing(failure), sim -> {}))
+                .isFalse();
+    }
+
+    /** libvirt has it saved by a migration of QEMU, to a file. */
+    @Test
+    void aVmThatIsSavedWhenItsMigrationIsReadyIsNotTakenForMigrated() throws Exception {
+        save("sim", Scenario.plain());
     }
 
     @ParameterizedTest

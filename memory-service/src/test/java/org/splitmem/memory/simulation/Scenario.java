@@ -26,6 +26,7 @@ import org.splitmem.model.SubHostShare;
  * @param backends bytes of each
  * @param filledPages of all
  * @param budgetBytes at the destination
+ * @param paused whether the guest's vCPUs stand still from before the migration until after it
  */
 record Scenario(
         long seed,
@@ -35,18 +36,24 @@ record Scenario(
         long budgetBytes,
         int streams,
         Handover handover,
-        FakeHypervisor.Failure failure) {
+        FakeHypervisor.Failure failure,
+        boolean paused) {
     private static final long MIB = 1L << 20;
     /** By then whoever waits for a dead peer has given up. */
     private static final long MUCH_LATER_NS = 40_000_000_000L;
 
     /** 28 MiB, nearly all of it in use, of which 16 MiB may be at the destination. */
     static Scenario plain() {
-        return new Scenario(1, 1, List.of(28 * MIB), 6_800, 16 * MIB, 2, Handover.HYBRID, FakeHypervisor.Failure.NONE);
+        return new Scenario(
+                1, 1, List.of(28 * MIB), 6_800, 16 * MIB, 2, Handover.HYBRID, FakeHypervisor.Failure.NONE, false);
     }
 
     Scenario failing(FakeHypervisor.Failure how) {
-        return new Scenario(seed, subHosts, backends, filledPages, budgetBytes, streams, handover, how);
+        return new Scenario(seed, subHosts, backends, filledPages, budgetBytes, streams, handover, how, paused);
+    }
+
+    Scenario withPausedGuest() {
+        return new Scenario(seed, subHosts, backends, filledPages, budgetBytes, streams, handover, failure, true);
     }
 
     /** @return true if the guest has come to the destination */
@@ -56,15 +63,49 @@ record Scenario(
             events.accept(sim);
             boolean ready = migrate(sim);
             SimQemu there = ready
-                    ? new FakeHypervisor(sim, program, Simulation.VM, backends, qemu, failure).migrate(guest())
+                    ? new FakeHypervisor(sim, program, Simulation.VM, backends, qemu, failure, paused).migrate(guest())
                     : qemu;
-            if (there == qemu) {
+            if (there == null) {
+                runsNowhere(sim);
+            } else if (there == qemu) {
                 staysAtHome(sim, qemu);
             } else {
                 livesOn(sim, there);
             }
             sim.requireMigrationsOver();
-            return there != qemu;
+            return there != null && there != qemu;
+        }
+    }
+
+    /** The guest is saved to a file, as {@code virsh save} does, when its migration is ready. */
+    void save(Path directory, Path program) throws Exception {
+        try (Simulation sim = new Simulation(directory, subHosts)) {
+            SimQemu qemu = start(sim, program);
+            assertThat(migrate(sim)).isTrue();
+            qemu.monitor().migration("setup");
+            qemu.monitor().migration("active");
+            assertThat(qemu.monitor().ignoresShared()).as("RAM is left out").isFalse();
+            qemu.pause();
+            qemu.monitor().stop();
+            qemu.process().run("verify 0 " + pages()); // as QEMU reads all of it
+            qemu.monitor().migration("completed");
+            qemu.close();
+            runsNowhere(sim);
+            sim.requireMigrationsOver();
+        }
+    }
+
+    private static void runsNowhere(Simulation sim) throws Exception {
+        SimHost source = sim.host(Role.SOURCE);
+        sim.awaitRestarts();
+        sim.await("the migration is over", () -> isAt(source.daemon(), MigrationPhase.DONE));
+        sim.await("nothing is left anywhere", MUCH_LATER_NS, sim::isClean);
+        List<MigrationInfo> known = source.daemon().migrations().list();
+        assertThat(known).allMatch(m -> m.phase() == MigrationPhase.ABORTED);
+        if (sim.happened().isEmpty()) { // else it may have ended for another reason before
+            assertThat(known)
+                    .singleElement()
+                    .satisfies(m -> assertThat(m.reason()).contains("has ended on h1"));
         }
     }
 
@@ -94,7 +135,11 @@ record Scenario(
                 () -> vm(source).map(vm -> vm.session() != null).orElse(false));
         qemu.process().run("fill 0 " + filledPages + " 1");
         qemu.monitor().resume();
-        qemu.run(guest());
+        if (paused) {
+            qemu.monitor().stop();
+        } else {
+            qemu.run(guest());
+        }
         return qemu;
     }
 
@@ -139,7 +184,7 @@ record Scenario(
         sim.await("nothing is left elsewhere", MUCH_LATER_NS, () -> sim.isCleanBut(source));
         sim.awaitRestarts();
         assertThat(sim.owners()).containsExactly(source.name());
-        assertThat(qemu.monitor().isRunning()).isTrue();
+        assertThat(qemu.monitor().isRunning()).isEqualTo(!paused);
         assertThat(source.daemon().migrations().list()).allMatch(m -> m.phase() == MigrationPhase.ABORTED);
         pause(sim, qemu);
         qemu.process().run("verify 0 " + pages());
@@ -151,8 +196,12 @@ record Scenario(
             if (!info.phase().isOver()) {
                 try {
                     daemon.call(() -> daemon.migrations().abort(info.id(), "the hypervisor failed"));
-                } catch (RefusedException e) { // a daemon that lost its QEMU because it was just killed
-                    assertThat(daemon.isDead()).as(e.getMessage()).isTrue();
+                } catch (
+                        RefusedException
+                                e) { // it comes back by itself; or the daemon lost its QEMU because it was just killed
+                    assertThat(e.code().equals("handed-over") || daemon.isDead())
+                            .as(e.getMessage())
+                            .isTrue();
                 }
             }
         }
@@ -165,6 +214,9 @@ record Scenario(
     private void livesOn(Simulation sim, SimQemu qemu) throws Exception {
         SimHost destination = sim.host(Role.DESTINATION);
         SimHost source = sim.host(Role.SOURCE);
+        if (paused) {
+            resumeThere(sim, qemu);
+        }
         pause(sim, qemu);
         qemu.process().run("verify 0 " + pages());
         qemu.run(guestInLittle());
@@ -190,6 +242,15 @@ record Scenario(
         assertThat(sim.owners()).containsExactly(destination.name());
         assertThat(qemu.monitor().isRunning()).isTrue();
         qemu.process().run("verify 0 " + pages());
+    }
+
+    /** As the operator does, long after the migration. */
+    private void resumeThere(Simulation sim, SimQemu qemu) throws Exception {
+        SimHost destination = sim.host(Role.DESTINATION);
+        sim.await("it is handed over", () -> phase(destination) == VmRecord.Phase.PAGED);
+        sim.await("QEMU sends RAM again when it is saved", () -> !qemu.monitor().ignoresShared());
+        qemu.monitor().resume();
+        qemu.run(guest());
     }
 
     /** While the hosts do their upkeep: a page that the guest waits for may depend on it. */

@@ -40,7 +40,8 @@ class SeededSimulationTest extends SimulationTest {
                 16 * MIB + random.nextInt(8) * MIB,
                 1 + random.nextInt(4),
                 any(random, Handover.values()),
-                random.nextInt(4) > 0 ? FakeHypervisor.Failure.NONE : any(random, FakeHypervisor.Failure.values()));
+                random.nextInt(4) > 0 ? FakeHypervisor.Failure.NONE : any(random, FakeHypervisor.Failure.values()),
+                random.nextInt(4) == 0);
     }
 
     private static Simulation.Event event(Random random, Simulation sim) {

@@ -82,6 +82,11 @@ final class SimPeers implements PeerHosts {
     }
 
     @Override
+    public Arrival arrival(Peer destination, UUID vm, String token, long epoch) throws IOException {
+        return ask(destination, daemon -> daemon.migrations().arrival(vm, token, epoch));
+    }
+
+    @Override
     public List<Freed> fence(Peer peer, String host, @Nullable UUID vm) throws IOException {
         return ask(
                 peer,

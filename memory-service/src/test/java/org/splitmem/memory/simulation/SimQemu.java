@@ -20,7 +20,7 @@ final class SimQemu implements AutoCloseable {
     private final FakeMonitor monitor;
     private volatile boolean stopping;
     private @Nullable FutureTask<Boolean> guest;
-    private boolean ended;
+    private volatile boolean ended;
 
     /** Starts it, with all its RAM. @throws AssertionError if the daemon refuses its RAM */
     SimQemu(Path program, UUID vm, SimHost host, List<Long> backends) throws IOException, InterruptedException {
@@ -79,6 +79,11 @@ final class SimQemu implements AutoCloseable {
                 throw new AssertionError("the guest failed: " + e.getCause().getMessage(), e);
             }
         }
+    }
+
+    /** Whether its guest was ever run, and it has not ended. */
+    boolean isOfGuest() {
+        return !ended && monitor.hasRun();
     }
 
     /** As libvirt ends it. */

@@ -317,7 +317,7 @@ final class Simulation implements AutoCloseable {
             VmRecord.Phase phase = phaseAt(host);
             boolean own = phase == VmRecord.Phase.LOCAL || phase == VmRecord.Phase.PAGED;
             // A plain migration's QEMU is one of a LOCAL VM, too, before it has received anything.
-            if (own && qemusOf(host).stream().anyMatch(qemu -> qemu.monitor().hasRun())) {
+            if (own && qemusOf(host).stream().anyMatch(SimQemu::isOfGuest)) {
                 owners.add(host.name());
             }
         }
@@ -345,8 +345,13 @@ final class Simulation implements AutoCloseable {
         }
     }
 
+    /** Nothing of the VM is anywhere. */
+    boolean isClean() throws IOException {
+        return isCleanBut(null);
+    }
+
     /** Nothing of the VM is anywhere but on its own host. */
-    boolean isCleanBut(SimHost owner) throws IOException {
+    boolean isCleanBut(@Nullable SimHost owner) throws IOException {
         for (SimHost host : hosts) {
             SimDaemon daemon = host.daemon();
             if (daemon.server().lentBytes() > 0 || host.filesKept() > (host == owner ? 1 : 0)) {

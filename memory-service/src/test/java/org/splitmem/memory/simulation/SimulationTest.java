@@ -21,6 +21,11 @@ abstract class SimulationTest {
         program = Gcc.compile("paging/fakeqemu.c", directory.resolve("fakeqemu"));
     }
 
+    /** As {@link Scenario#save}. */
+    final void save(String name, Scenario scenario) throws Exception {
+        scenario.save(directory.resolve(name), program);
+    }
+
     /** Plays a scenario in a directory of that name, with the events that it is given. @return whether the guest has migrated */
     final boolean run(String name, Scenario scenario, Consumer<Simulation> events) throws Exception {
         return scenario.run(directory.resolve(name), program, events);

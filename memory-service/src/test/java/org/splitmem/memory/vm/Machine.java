@@ -88,7 +88,8 @@ final class Machine implements AutoCloseable {
                         -1,
                         lenders.stream().map(Machine::lent).toList(),
                         source == null ? null : lent(source),
-                        0));
+                        0,
+                        null));
         prepared.accept(vm());
         qemu = FakeQemu.start(program, VM, socket());
         for (long bytes : backends) {

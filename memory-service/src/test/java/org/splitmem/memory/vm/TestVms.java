@@ -21,7 +21,7 @@ public final class TestVms {
 
     public static VmRecord record(String name, VmRecord.Phase phase, long ramBytes) {
         List<Long> backends = ramBytes == 0 ? List.of() : List.of(ramBytes);
-        return new VmRecord(UUID_OF_VM, name, phase, backends, 5, -1, List.of(), null, 0);
+        return new VmRecord(UUID_OF_VM, name, phase, backends, 5, -1, List.of(), null, 0, null);
     }
 
     /** The same with memory servers. */
@@ -37,7 +37,7 @@ public final class TestVms {
 
     public static Vm vm(Path directory, VmRecord record) throws IOException {
         SplitDefinitions definitions = new SplitDefinitions(directory.resolve("splits"));
-        return new Vm(directory, record, new VmContext(config(), directory, definitions, FaultPoints.NONE));
+        return Vm.begin(directory, record, new VmContext(config(), directory, definitions, FaultPoints.NONE));
     }
 
     /** Its QEMU is connected, as far as the daemon can see. */

@@ -107,6 +107,7 @@ final class MigrationTale {
                 migration.novaMigration() == null
                         ? null
                         : migration.novaMigration().toString(),
-                migration.requestId());
+                migration.requestId(),
+                seen == null ? null : seen.vmEnded());
     }
 }

@@ -204,7 +204,8 @@ public final class FakeHosts implements AutoCloseable {
                         reason,
                         PagePlacement.NONE,
                         m.novaMigrationUuid(),
-                        m.requestId()));
+                        m.requestId(),
+                        m.vmEnded()));
         if (phase == MigrationPhase.DONE) {
             Map<String, Long> remote = new TreeMap<>();
             m.subHosts().forEach(share -> remote.put(share.host(), share.bytes() / MIB));
@@ -404,6 +405,7 @@ public final class FakeHosts implements AutoCloseable {
                 null,
                 PagePlacement.NONE,
                 request.novaMigrationUuid(),
+                null,
                 null);
         host(source).migrations.add(info);
         return info;
