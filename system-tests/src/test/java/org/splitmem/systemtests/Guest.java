@@ -149,6 +149,11 @@ final class Guest {
         return uuid;
     }
 
+    /** Its definition, as it was started from. */
+    Path xml() {
+        return xml;
+    }
+
     String name() {
         return spec.name();
     }

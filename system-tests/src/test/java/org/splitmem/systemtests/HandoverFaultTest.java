@@ -2,6 +2,9 @@ package org.splitmem.systemtests;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.time.Duration;
 import org.junit.jupiter.api.Test;
 import org.splitmem.model.MigrationInfo;
@@ -79,6 +82,27 @@ final class HandoverFaultTest {
 
             assertThat(refused.exitCode()).isEqualTo(1);
             assertThat(refused.err()).contains("handed over");
+            assertThat(job.await(LIMIT).exitCode()).isZero();
+        }
+        guest.isAt("h2");
+        arrives(guest);
+    }
+
+    /** As a high-availability manager would, or an operator: its former RAM is what the guest's last pages still come from. */
+    @Test
+    void itIsNotStartedAgainWhereItsLastPagesAre() throws IOException {
+        Guest guest = busy("again");
+        Path second = bed.cluster().file("guest/again-second.xml"); // with a console of its own
+        Files.writeString(second, Cluster.read(guest.xml()).replace("again.log", "again-second.log"));
+        try (Job job = migrate(guest)) {
+            MigrationInfo info = awaitHandover(guest);
+            assertThat(info.phase()).as("too late for this test").isEqualTo(MigrationPhase.HANDOVER);
+            Await.until("libvirt has ended it on h1", LIMIT, () -> !guest.isRunningOn("h1"));
+
+            Job.Result refused = bed.cluster().virsh("h1", "create", second.toString());
+
+            assertThat(refused.succeeded()).isFalse();
+            assertThat(refused.err()).contains("has migrated away, and its new host still fetches pages from here");
             assertThat(job.await(LIMIT).exitCode()).isZero();
         }
         guest.isAt("h2");

@@ -143,16 +143,31 @@ public final class Vm {
             throw new IOException("RAM backend " + index + " comes when VM " + name() + " is paged already");
         }
         mappings.put(index, new QemuMemory.Mapping(hva, bytes, uffd));
-        VmRecord noted = Mappings.noted(record, pid, index, bytes);
-        if (!noted.equals(record)) {
-            save(noted);
-        }
+        note(Mappings.noted(record, pid, index, bytes));
         log.info("vm={} backend {} of {} B mapped by QEMU {} ({})", uuid(), index, bytes, pid, record.phase());
         boolean paged = record.phase() == VmRecord.Phase.INCOMING || record.phase() == VmRecord.Phase.PAGED;
         if (paged) {
             startPagingIfComplete();
         }
         return GivenBack.watch(record.phase(), paged ? Paging.MODES : 0);
+    }
+
+    /**
+     * One that is born split, and of which it is known only now how much RAM it has, is recorded with that once it has a page table: a
+     * daemon that finds the record without the table could not tell it from one whose table was lost.
+     */
+    private void note(VmRecord noted) throws IOException {
+        if (noted.phase() != VmRecord.Phase.PAGED || files.hasTable()) {
+            if (!noted.equals(record)) {
+                save(noted);
+            }
+            return;
+        }
+        record = noted;
+        if (mappings.isComplete(noted)) {
+            files.makeTable(noted);
+            save(noted);
+        }
     }
 
     /** What takes back the memory that its guest gives back. */

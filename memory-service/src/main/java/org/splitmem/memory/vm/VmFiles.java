@@ -106,6 +106,10 @@ final class VmFiles {
         return opened;
     }
 
+    synchronized boolean hasTable() {
+        return table != null;
+    }
+
     /** The page table. @throws IOException if there is none */
     synchronized PageTable table(VmRecord record) throws IOException {
         TableFile known = table;

@@ -30,6 +30,7 @@ final class Machine implements AutoCloseable {
     private final long pages;
     private final List<Lender> lenders = new ArrayList<>();
     private @Nullable Lender source;
+    private boolean isBorn;
     private PagingConfig config = new PagingConfig(new Pager.Tuning(16, 16, 16, 0), 100_000, 1_000_000, 1);
     private List<Long> backends;
     private VmRecord.Phase phase = VmRecord.Phase.PAGED;
@@ -64,6 +65,12 @@ final class Machine implements AutoCloseable {
         return this;
     }
 
+    /** Paged from its first page on; how much RAM it has is not known before QEMU maps it. */
+    Machine born() {
+        isBorn = true;
+        return this;
+    }
+
     Machine with(PagingConfig other) {
         config = other;
         return this;
@@ -83,7 +90,7 @@ final class Machine implements AutoCloseable {
                         VM,
                         "guest",
                         phase,
-                        backends,
+                        isBorn ? List.of() : backends,
                         1,
                         -1,
                         lenders.stream().map(Machine::lent).toList(),

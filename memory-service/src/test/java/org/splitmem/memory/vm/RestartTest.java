@@ -46,6 +46,19 @@ class RestartTest extends MachineTest {
         machine.guest().run("verify 0 " + PAGES);
     }
 
+    /** How much RAM it has was not known before its QEMU came. */
+    @Test
+    void aVmThatWasBornPagedIsTakenUpWithAllItsPages() throws Exception {
+        machine("h2").born().start();
+        machine.guest().run("fill 0 " + PAGES + " 2");
+        machine.pageOut(0, PAGES / 2, 0);
+
+        restart();
+
+        assertThat(machine.table().countRemote(0)).isEqualTo(PAGES / 2);
+        machine.guest().run("verify 0 " + PAGES);
+    }
+
     @Test
     void aFaultThatTheOldDaemonHadReadIsAnsweredByTheNewOne() throws Exception {
         machine("h2").start();
