@@ -8,10 +8,10 @@
 SERVERS_SUBNET=10.80.0
 SERVERS_GATEWAY=$SERVERS_SUBNET.1
 
+# Hosts come up at the same time, and each of them may be the first.
 create_servers_bridge() {
-  if in_switch ip link show br1 >/dev/null 2>&1; then return 0; fi
-  in_switch ip -batch - <<<"link add br1 type bridge stp_state 0 forward_delay 0
-address add $SERVERS_GATEWAY/24 dev br1
+  in_switch ip link add br1 type bridge stp_state 0 forward_delay 0 2>/dev/null || in_switch ip link show br1 >/dev/null
+  in_switch ip -batch - <<<"address replace $SERVERS_GATEWAY/24 dev br1
 link set br1 up"
 }
 
