@@ -1,6 +1,9 @@
 package org.splitmem.model;
 
-/** Where a migration is. Its path: PLANNED, PRECOPY, READY, SWITCHOVER, HANDOVER, DONE; until HANDOVER it can end in ABORTED instead. */
+/**
+ * Where a migration is. Its path: PLANNED, PRECOPY, READY, SWITCHOVER, HANDOVER, DONE; until HANDOVER it can end in ABORTED instead, later
+ * only if the VM comes back.
+ */
 public enum MigrationPhase {
     /** Accepted; the memory on the destinations is being reserved. */
     PLANNED,
@@ -14,7 +17,7 @@ public enum MigrationPhase {
     HANDOVER,
     /** Everything is in its place and the source holds nothing any more. */
     DONE,
-    /** Given up before handover; the VM is still at its source, unless it has ended there. */
+    /** Given up, after HANDOVER only if the hypervisor resumed the VM at its source; it is still there, unless it has ended. */
     ABORTED;
 
     public boolean isOver() {

@@ -15,7 +15,7 @@ public final class ChunkSeal {
 
     private static final int SEALED = 0, WANTED = 1, OPEN = 2;
 
-    /** In memory that outlives the daemon, where 0 is what nobody has written. */
+    /** As kept in memory that outlives the daemon. 0 is neither: that byte was lost, or never written. */
     private static final byte KEPT_SEALED = 1, KEPT_OPEN = 2;
 
     private final AtomicIntegerArray chunks;
@@ -25,7 +25,7 @@ public final class ChunkSeal {
      * Takes up what an earlier daemon has kept.
      *
      * @param opened a byte a chunk; kept up to date, for the next daemon
-     * @throws IllegalArgumentException if nobody has written one of them: whether the chunk is open is not known then
+     * @throws IllegalArgumentException if a byte is neither value: it does not tell whether its chunk is open
      */
     public ChunkSeal(long pages, ByteBuffer opened) {
         this.opened = opened;

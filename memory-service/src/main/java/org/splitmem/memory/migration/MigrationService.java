@@ -400,7 +400,7 @@ public final class MigrationService implements ConnectionResolver {
             return migration.arrival();
         }
         if (vms.damaged().contains(uuid)) {
-            return PeerHosts.Arrival.AWAITED; // nobody knows
+            return PeerHosts.Arrival.AWAITED; // its record, which could tell, is damaged: the source keeps all pages
         }
         Vm vm = vms.find(uuid); // an earlier daemon may have received all of it
         boolean came = vm != null && !vm.isQemuGone() && vm.record().epoch() >= epoch;

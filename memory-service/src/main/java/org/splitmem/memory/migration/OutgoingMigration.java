@@ -35,7 +35,7 @@ import org.splitmem.model.MigrationPhase;
  *   SWITCHOVER -> HANDOVER    the destination has the guest, see HypervisorMigration; ABORTED is no longer possible
  *   HANDOVER   -> DONE        the last page has arrived there
  *   HANDOVER   -> ABORTED     the hypervisor has resumed the guest here all the same
- *   PLANNED .. SWITCHOVER -> ABORTED   a peer failed, somebody cancelled, the hypervisor gave up, or the VM has ended
+ *   PLANNED .. SWITCHOVER -> ABORTED   a peer failed, a request aborted it, the hypervisor failed, or the VM ended
  * </pre>
  *
  * The migration's own thread alone changes the phase and sends frames; everybody else leaves word with {@link Signals}.
@@ -396,7 +396,7 @@ final class OutgoingMigration {
 
     /**
      * The hypervisor found that it had failed after the destination had the guest, and has resumed it here, where all its pages are, as
-     * they were when it stopped. What the destination has taken over is the destination's to free, or that of whoever fences it.
+     * they were when it stopped. The destination frees what it has taken over, or the sub-hosts do when it is fenced.
      */
     private void comeBack(ControlLink link) {
         hypervisor.sendRamAgain();

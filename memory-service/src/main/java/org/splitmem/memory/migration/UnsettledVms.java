@@ -49,6 +49,9 @@ final class UnsettledVms {
             }
             LockSupport.parkNanos(PAUSE_NS);
         } finally {
+            if (vm.isStopped()) {
+                troubles.remove(vm.uuid());
+            }
             busy.release(vm);
         }
     }

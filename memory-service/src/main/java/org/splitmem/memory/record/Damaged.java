@@ -32,7 +32,7 @@ public final class Damaged {
             return;
         }
         String reason = kind + " " + uuid + " cannot be taken up, and is frozen: " + why.getMessage()
-                + ". Nothing of it is freed; once nobody needs it, remove " + entry + " and restart splitmemd";
+                + ". Nothing of it is freed; to give it up, remove " + entry + " and restart splitmemd";
         reasons.put(uuid, reason);
         log.error("vm={} {}", uuid, reason);
     }

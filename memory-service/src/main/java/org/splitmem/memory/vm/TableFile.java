@@ -54,7 +54,7 @@ final class TableFile implements AutoCloseable {
     /**
      * Opens what an earlier daemon has left.
      *
-     * @throws IOException naming what is wrong: nobody knows where the VM's pages are then
+     * @throws IOException naming what is wrong: the VM's pages cannot be located then
      */
     static TableFile open(Path path, VmRecord record) throws IOException {
         long pages = Pages.fromBytes(record.ramBytes());

@@ -202,6 +202,20 @@ class HypervisorMigrationTest {
         assertThat(hypervisor.mayRunElsewhere()).isFalse();
     }
 
+    /** Of an earlier daemon: the file would have no memory in it. */
+    @Test
+    void aSaveThatBeganWhileRamIsLeftOutIsCancelled() throws Exception {
+        hypervisor.connect();
+        hypervisor.leaveRamOut();
+        hypervisor.close();
+        qemu.migration("active");
+
+        InterruptedMigration.sendRamAgain(vm);
+
+        assertThat(cancels).hasValue(1);
+        assertThat(vm.mayLeaveRamOut()).isFalse();
+    }
+
     private void complete() throws Exception {
         begin(532_480);
         qemu.migration("pre-switchover");
