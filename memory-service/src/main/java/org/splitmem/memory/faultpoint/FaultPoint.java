@@ -33,6 +33,8 @@ public enum FaultPoint {
     ARRIVED,
     /** A migration is given up; nobody was told. */
     GIVING_UP,
+    /** A migration is given up that the hypervisor has not begun, and might yet begin. */
+    HYPERVISOR_NOT_BEGUN,
     /** A migration is given up, and the hypervisor's is over; no other host was told. */
     HYPERVISOR_GAVE_UP,
 

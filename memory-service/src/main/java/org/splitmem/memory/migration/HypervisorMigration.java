@@ -94,7 +94,11 @@ final class HypervisorMigration implements AutoCloseable {
         qmp.ignoreShared(true);
     }
 
-    /** Has QEMU send RAM again when it migrates, or is saved; upkeep tries again if it does not confirm. */
+    /**
+     * Has QEMU send RAM again when it migrates, or is saved; upkeep tries again if it does not confirm. QEMU refuses while it migrates: once
+     * it has confirmed, the hypervisor can no longer begin its part of this migration, and if it has begun meanwhile
+     * {@link #mayRunElsewhere} has become true.
+     */
     void sendRamAgain() {
         QmpMonitor qmp = monitor;
         try {
@@ -130,11 +134,12 @@ final class HypervisorMigration implements AutoCloseable {
 
     /** False if the guest can only run here: nobody has begun to migrate it, or whoever did gave up, or its QEMU died at it. */
     boolean mayRunElsewhere() {
-        return switch (signals.hypervisor()) {
-            case IDLE, FAILED -> false;
-            case ACTIVE -> !signals.resumedHere() && !vm.isQemuGone();
-            case SWITCHOVER, COMPLETED -> !signals.resumedHere();
-        };
+        return leftOut
+                && switch (signals.hypervisor()) {
+                    case IDLE, FAILED -> false;
+                    case ACTIVE -> !signals.resumedHere() && !vm.isQemuGone();
+                    case SWITCHOVER, COMPLETED -> !signals.resumedHere();
+                };
     }
 
     /**

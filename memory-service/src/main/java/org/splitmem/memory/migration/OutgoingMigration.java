@@ -430,7 +430,14 @@ final class OutgoingMigration {
     /** Waits until that is certain. */
     private Outcome outcome() {
         ControlLink link = control;
-        if (link == null || !hypervisor.mayRunElsewhere()) {
+        if (link == null) {
+            return Outcome.HERE;
+        }
+        if (!hypervisor.mayRunElsewhere()) {
+            vm.reached(FaultPoint.HYPERVISOR_NOT_BEGUN);
+            hypervisor.sendRamAgain();
+        }
+        if (!hypervisor.mayRunElsewhere()) { // it has not begun meanwhile
             return Outcome.HERE;
         }
         releaseQemu(); // that it ends may be the only sign that comes

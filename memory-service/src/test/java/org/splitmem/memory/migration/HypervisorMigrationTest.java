@@ -202,6 +202,32 @@ class HypervisorMigrationTest {
         assertThat(hypervisor.mayRunElsewhere()).isFalse();
     }
 
+    /** QEMU does not agree to send RAM then, and the guest may come to run at the destination. */
+    @Test
+    void aMigrationThatBeginsWhenItIsNotWantedAnyMoreIsNotOver() throws Exception {
+        hypervisor.connect();
+        hypervisor.leaveRamOut();
+        assertThat(hypervisor.mayRunElsewhere()).isFalse();
+
+        qemu.migration("active");
+        hypervisor.sendRamAgain();
+
+        assertThat(hypervisor.mayRunElsewhere()).isTrue();
+        assertThat(vm.mayLeaveRamOut()).isTrue();
+    }
+
+    @Test
+    void whatBeginsOnceRamIsSentAgainIsNotOurs() throws Exception {
+        hypervisor.connect();
+        hypervisor.leaveRamOut();
+        hypervisor.sendRamAgain();
+
+        qemu.migration("active");
+        Await.until("it is seen", () -> signals.hypervisor() == Hypervisor.ACTIVE);
+
+        assertThat(hypervisor.mayRunElsewhere()).isFalse();
+    }
+
     /** Of an earlier daemon: the file would have no memory in it. */
     @Test
     void aSaveThatBeganWhileRamIsLeftOutIsCancelled() throws Exception {

@@ -24,6 +24,8 @@ import java.util.concurrent.CountDownLatch;
 public final class FakeMonitor implements AutoCloseable {
     private static final ObjectMapper JSON = new ObjectMapper();
 
+    private static final Set<String> MIGRATING = Set.of("setup", "active", "pre-switchover", "device", "cancelling");
+
     private final Path path;
     private final ServerSocketChannel listener;
     private final List<String> asked = new CopyOnWriteArrayList<>();
@@ -76,7 +78,11 @@ public final class FakeMonitor implements AutoCloseable {
                 answering.await();
                 ObjectNode answer =
                         JSON.createObjectNode().put("id", request.path("id").asLong());
-                answer.set("return", execute(request));
+                if (sets(request)) {
+                    answer.set("return", execute(request));
+                } else {
+                    answer.putObject("error").put("desc", "There's a migration process in progress");
+                }
                 send(client, JSON.writeValueAsString(answer));
             }
         } catch (IOException e) {
@@ -84,6 +90,23 @@ public final class FakeMonitor implements AutoCloseable {
         } catch (InterruptedException e) {
             throw new AssertionError(e); // no one interrupts this thread
         }
+    }
+
+    /** Sets what is to be set. @return false if it migrates, as QEMU refuses then; its event was sent before */
+    private synchronized boolean sets(JsonNode request) {
+        if (!request.path("execute").asText().equals("migrate-set-capabilities")) {
+            return true;
+        }
+        if (isMigrating()) {
+            return false;
+        }
+        ignoresShared = request.at("/arguments/capabilities/0/state").asBoolean();
+        return true;
+    }
+
+    /** Whether it sends its guest somewhere. */
+    boolean isMigrating() {
+        return MIGRATING.contains(migration);
     }
 
     private JsonNode execute(JsonNode request) {
@@ -102,8 +125,6 @@ public final class FakeMonitor implements AutoCloseable {
         }
         switch (request.path("execute").asText()) {
             case "query-status" -> result.put("running", running).put("status", status());
-            case "migrate-set-capabilities" ->
-                ignoresShared = request.at("/arguments/capabilities/0/state").asBoolean();
             case "migrate_cancel" -> whenCancelled.run();
             case "query-version" ->
                 result.putObject("qemu")
@@ -160,7 +181,7 @@ public final class FakeMonitor implements AutoCloseable {
         streamBytes = bytes;
     }
 
-    public void migration(String status) {
+    public synchronized void migration(String status) {
         migration = status;
         event("MIGRATION", JSON.createObjectNode().put("status", status));
     }

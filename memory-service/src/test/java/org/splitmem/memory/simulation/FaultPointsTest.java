@@ -104,6 +104,7 @@ class FaultPointsTest extends SimulationTest {
 
     private static Scenario scenario(FaultPoint point) {
         return switch (point) {
+            case HYPERVISOR_NOT_BEGUN -> Scenario.plain().failing(FakeHypervisor.Failure.BEGIN);
             case GIVING_UP, HYPERVISOR_GAVE_UP -> Scenario.plain().failing(FakeHypervisor.Failure.STOPPED);
             default -> Scenario.plain();
         };

@@ -61,6 +61,23 @@ class MigrationSimulationTest extends SimulationTest {
         return sim.host(Role.SOURCE).daemon().migrations().list().get(0);
     }
 
+    /** QEMU does not agree to send RAM any more once it migrates, and the guest would be loaded where it has none. */
+    @Test
+    void aHypervisorThatBeginsWhileItsMigrationIsGivenUpIsCancelled() throws Exception {
+        List<Boolean> migrates = new ArrayList<>();
+
+        boolean came = run("sim", Scenario.plain(), sim -> {
+            sim.at(FaultPoint.RAM_LEFT_OUT, sim.killing(Role.DESTINATION));
+            sim.at(
+                    FaultPoint.HYPERVISOR_NOT_BEGUN,
+                    at -> Await.until("it has begun", () -> sim.isMigrating(Role.SOURCE)));
+            sim.at(FaultPoint.HYPERVISOR_GAVE_UP, at -> migrates.add(sim.isMigrating(Role.SOURCE)));
+        });
+
+        assertThat(came).isFalse();
+        assertThat(migrates).containsExactly(false);
+    }
+
     /** It is never resumed: that it is handed over shows in the QEMU that has loaded it, and in the one that has ended. */
     @Test
     void aPausedGuestIsHandedOverToo() throws Exception {

@@ -222,6 +222,11 @@ final class Simulation implements AutoCloseable {
         qemusOf(host).add(qemu);
     }
 
+    /** Whether QEMU sends its guest somewhere. */
+    boolean isMigrating(Role role) {
+        return qemusOf(host(role)).stream().anyMatch(qemu -> qemu.monitor().isMigrating());
+    }
+
     void cutMonitors(SimHost host) {
         qemusOf(host).forEach(qemu -> qemu.monitor().cut());
     }
@@ -264,13 +269,13 @@ final class Simulation implements AutoCloseable {
 
     private void upkeep(long laterNs) throws Exception {
         for (SimHost host : hosts) {
-            if (host.isUp()) {
-                try {
-                    host.daemon().upkeep(System.nanoTime() + laterNs);
-                } catch (IOException e) {
-                    if (host.isUp()) {
-                        throw e;
-                    }
+            SimDaemon daemon = null;
+            try {
+                daemon = host.daemon();
+                daemon.upkeep(System.nanoTime() + laterNs);
+            } catch (IOException e) {
+                if (daemon != null && !daemon.isDead()) { // else it died, and another may have taken its place since
+                    throw e;
                 }
             }
         }
