@@ -42,8 +42,10 @@ public final class FdPassing {
         NativeBlock range = new NativeBlock(16).putLong(0, message.address()).putLong(8, message.size());
         NativeBlock header = header(range, control);
         long sent = Sockets.sendmsg(socket.fd().number(), header.address(), Sockets.MSG_NOSIGNAL);
+        int errno = Errno.last();
+        NativeBlock.keep(control, range, header);
         if (sent < 0) {
-            throw new LinuxException("sendmsg(SCM_RIGHTS)", Errno.last());
+            throw new LinuxException("sendmsg(SCM_RIGHTS)", errno);
         }
         if (sent < message.size()) { // the descriptor went with the first byte
             socket.send(message.address() + sent, message.size() - sent, false);
@@ -56,8 +58,10 @@ public final class FdPassing {
         NativeBlock range = new NativeBlock(16).putLong(0, message.address()).putLong(8, message.size());
         NativeBlock header = header(range, control);
         long received = Sockets.recvmsg(socket.fd().number(), header.address(), Sockets.MSG_CMSG_CLOEXEC);
+        int errno = Errno.last();
+        NativeBlock.keep(range);
         if (received < 0) {
-            throw new LinuxException("recvmsg", Errno.last());
+            throw new LinuxException("recvmsg", errno);
         }
         if (received == 0) {
             throw new EOFException("receive: " + socket.peer() + " closed the connection");

@@ -7,9 +7,15 @@ import org.jspecify.annotations.Nullable;
 /** A listening stream socket. One thread accepts; any thread may {@link #shutdown}. */
 public final class ListeningSocket implements AutoCloseable {
     private static final int BACKLOG = 256;
+    /** Of a struct sockaddr_un, the largest. */
+    private static final int ADDRESS_BYTES = 110;
 
     private final Fd fd;
     private final boolean tcp;
+    // The accepting thread's. Fields, since the kernel writes to them when somebody comes, long after the last look at
+    // a local variable.
+    private final NativeBlock from = new NativeBlock(ADDRESS_BYTES);
+    private final NativeBlock fromLength = new NativeBlock(Integer.BYTES);
 
     private ListeningSocket(Fd fd, boolean tcp) {
         this.fd = fd;
@@ -52,13 +58,10 @@ public final class ListeningSocket implements AutoCloseable {
     /** Waits for a peer. @return null once the socket was shut down */
     public @Nullable StreamSocket accept() throws IOException {
         while (true) {
-            int number = Sockets.accept4(fd.number(), 0, 0, Sockets.SOCK_CLOEXEC);
+            fromLength.putInt(0, ADDRESS_BYTES);
+            int number = Sockets.accept4(fd.number(), from.address(), fromLength.address(), Sockets.SOCK_CLOEXEC);
             if (number >= 0) {
-                Fd accepted = new Fd(number);
-                if (tcp) {
-                    Sockets.setInt(number, Sockets.IPPROTO_TCP, Sockets.TCP_NODELAY, 1);
-                }
-                return new StreamSocket(accepted, tcp ? "peer" : "local process");
+                return accepted(new Fd(number));
             }
             int errno = Errno.last();
             if (errno == Errno.EINVAL) {
@@ -68,6 +71,19 @@ public final class ListeningSocket implements AutoCloseable {
                 throw new LinuxException("accept", errno);
             }
         }
+    }
+
+    private StreamSocket accepted(Fd number) throws LinuxException {
+        if (!tcp) {
+            return new StreamSocket(number, "local process");
+        }
+        try {
+            Sockets.setUpTcp(number.number());
+        } catch (LinuxException e) {
+            number.close();
+            throw e;
+        }
+        return new StreamSocket(number, Sockets.inetText(from));
     }
 
     /** Ends accept. For a Unix socket too: Linux answers EINVAL after a shutdown of a listener. */

@@ -2,6 +2,7 @@ package org.splitmem.memory.linux;
 
 import com.sun.jna.Native;
 import com.sun.jna.Pointer;
+import java.lang.ref.Reference;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 
@@ -18,6 +19,17 @@ public final class NativeBlock {
     public NativeBlock(int size) {
         this.bytes = ByteBuffer.allocateDirect(size).order(ByteOrder.LITTLE_ENDIAN);
         this.address = Pointer.nativeValue(Native.getDirectBufferPointer(bytes));
+    }
+
+    /**
+     * To be called after a system call that was given the address of a block which is looked at no more: without that the block may be freed
+     * before the kernel reads it, or writes to it. A system call throws nothing, so that this needs no finally.
+     */
+    @SuppressWarnings("ReachabilityFenceUsage")
+    public static void keep(NativeBlock... blocks) {
+        for (NativeBlock block : blocks) {
+            Reference.reachabilityFence(block);
+        }
     }
 
     public long address() {

@@ -13,7 +13,6 @@ import java.net.SocketTimeoutException;
  * end-of-file; {@link #close} belongs to the owner, once no thread uses the socket.
  */
 public final class StreamSocket implements AutoCloseable {
-    private static final int NODELAY_ON = 1;
     private static final long DRAIN_MS = 2_000;
     private static final long DRAIN_BYTES = 64L << 20;
 
@@ -27,7 +26,7 @@ public final class StreamSocket implements AutoCloseable {
     }
 
     /**
-     * Connects over TCP with Nagle's algorithm off.
+     * Connects over TCP. Nagle's algorithm is off; a peer that vanishes ends the connection after 10 s.
      *
      * @throws SocketTimeoutException if the peer did not answer in time
      */
@@ -37,7 +36,7 @@ public final class StreamSocket implements AutoCloseable {
         Fd fd = open(family);
         try {
             connect(fd, name, address.toString(), timeoutMs);
-            Sockets.setInt(fd.number(), Sockets.IPPROTO_TCP, Sockets.TCP_NODELAY, NODELAY_ON);
+            Sockets.setUpTcp(fd.number());
             return new StreamSocket(fd, address.getHostString() + ":" + address.getPort());
         } catch (IOException e) {
             fd.close();

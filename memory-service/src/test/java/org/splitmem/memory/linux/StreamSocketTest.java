@@ -5,7 +5,9 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.io.EOFException;
 import java.io.IOException;
+import java.net.InetSocketAddress;
 import java.net.SocketTimeoutException;
+import java.util.List;
 import java.util.Random;
 import java.util.concurrent.CompletableFuture;
 import org.junit.jupiter.api.AfterEach;
@@ -220,5 +222,27 @@ class StreamSocketTest {
         assertThat(refusal.getLong(0)).isEqualTo(99);
         pair.near().shutdown();
         refusing.join();
+    }
+
+    /** Both ends of a connection, of which the other may lose its power at any moment. */
+    @Test
+    void aPeerThatVanishesIsNoticedByEitherEnd() throws Exception {
+        InetSocketAddress address = Ports.free();
+        try (ListeningSocket listener = ListeningSocket.tcp(address);
+                StreamSocket near = StreamSocket.connect(address, 5_000);
+                StreamSocket far = listener.accept()) {
+            for (StreamSocket end : List.of(near, far)) {
+                int fd = end.fd().number();
+                assertThat(Sockets.getInt(fd, Sockets.IPPROTO_TCP, Sockets.TCP_USER_TIMEOUT))
+                        .isEqualTo(10_000);
+                assertThat(Sockets.getInt(fd, Sockets.SOL_SOCKET, Sockets.SO_KEEPALIVE))
+                        .isEqualTo(1);
+                int idle = Sockets.getInt(fd, Sockets.IPPROTO_TCP, Sockets.TCP_KEEPIDLE);
+                int every = Sockets.getInt(fd, Sockets.IPPROTO_TCP, Sockets.TCP_KEEPINTVL);
+                int probes = Sockets.getInt(fd, Sockets.IPPROTO_TCP, Sockets.TCP_KEEPCNT);
+                assertThat(idle + every * probes).isEqualTo(10);
+            }
+            assertThat(far.peer()).matches("127\\.0\\.0\\.1:\\d+");
+        }
     }
 }
