@@ -14,8 +14,8 @@ final class Frames {
     private final ByteBuffer header = ByteBuffer.allocate(HEADER_BYTES).order(ByteOrder.LITTLE_ENDIAN);
     private final byte[] payload;
 
-    private Frames(int type, byte[] payload) {
-        this.payload = payload;
+    private Frames(int type, byte[] content) {
+        this.payload = content.length == 0 ? content : withChecksum(content);
         header.put("SPM1".getBytes(StandardCharsets.US_ASCII))
                 .putShort((short) 1)
                 .putShort((short) type);
@@ -44,10 +44,22 @@ final class Frames {
     }
 
     private Frames sum() {
-        CRC32C crc = new CRC32C();
-        crc.update(header.array(), 0, CRC);
-        header.putInt(CRC, (int) crc.getValue());
+        header.putInt(CRC, crc32c(header.array(), CRC));
         return this;
+    }
+
+    private static byte[] withChecksum(byte[] content) {
+        return ByteBuffer.allocate(content.length + Integer.BYTES)
+                .order(ByteOrder.LITTLE_ENDIAN)
+                .put(content)
+                .putInt(crc32c(content, content.length))
+                .array();
+    }
+
+    private static int crc32c(byte[] bytes, int length) {
+        CRC32C crc = new CRC32C();
+        crc.update(bytes, 0, length);
+        return (int) crc.getValue();
     }
 
     byte[] bytes() {

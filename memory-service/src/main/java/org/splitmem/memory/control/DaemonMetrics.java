@@ -122,6 +122,12 @@ final class DaemonMetrics {
                 "Page-ins that took more than 100 ms",
                 s -> s.pageInLatency().stalls());
         counter(one, tags, "splitmem_vm_lost_pages_total", "Pages that cannot be had", s -> s.lost.sum());
+        counter(
+                one,
+                tags,
+                "splitmem_vm_damaged_pages_total",
+                "Pages that were damaged between hosts, and sent again",
+                s -> s.damaged.sum());
         quantile(one, tags, "0.5", LatencyUs::p50);
         quantile(one, tags, "0.9", LatencyUs::p90);
         quantile(one, tags, "0.99", LatencyUs::p99);

@@ -110,10 +110,10 @@ public final class Arrivals {
         }
 
         @Override
-        public void arrived(long page, int crc32c, long askedNs) {
-            if (views.crc32c(page) != crc32c) {
-                failed(page, "it arrived damaged: its checksum is wrong");
-                return;
+        public boolean arrived(long page, int checksum, long askedNs) {
+            if (views.checksum(page) != checksum) {
+                stats.damaged.increment();
+                return false;
             }
             points.reached(FaultPoint.PAGE_ARRIVED);
             int entry = table.get(page);
@@ -121,7 +121,7 @@ public final class Arrivals {
             try {
                 if (PageEntry.state(entry) != INCOMING || !table.step(page, entry, PageEntry.of(LOCAL))) {
                     failed(page, "it arrived but was not asked for (state " + PageEntry.state(entry) + ")");
-                    return;
+                    return true;
                 }
                 points.reached(FaultPoint.PAGE_LOCAL);
                 stale.copyOf(page); // a page-out of this page waits for the gate: it cannot store before this is noted
@@ -135,6 +135,7 @@ public final class Arrivals {
             if (askedNs != NOBODY_WAITS && !PageEntry.has(entry, PageEntry.FROM_SOURCE)) {
                 stats.pageInLatency().record(System.nanoTime() - askedNs);
             }
+            return true;
         }
 
         @Override

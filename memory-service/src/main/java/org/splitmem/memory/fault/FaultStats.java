@@ -16,6 +16,8 @@ public final class FaultStats {
     public final LongAdder givenBack = new LongAdder();
     /** Those of them that a memory server had. */
     public final LongAdder givenBackRemote = new LongAdder();
+    /** Times that a page was damaged on its way here, or to a memory server, and was sent again. */
+    public final LongAdder damaged = new LongAdder();
     /** Pages that are lost: the guest waits on them for ever. */
     public final LongAdder lost = new LongAdder();
 

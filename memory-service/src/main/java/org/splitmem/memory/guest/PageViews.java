@@ -2,6 +2,7 @@ package org.splitmem.memory.guest;
 
 import java.nio.ByteBuffer;
 import org.splitmem.memory.linux.Windows;
+import org.splitmem.memory.page.PageChecksum;
 import org.splitmem.memory.page.Pages;
 
 /**
@@ -26,7 +27,8 @@ public final class PageViews {
         return windows[memory.backendOf(page)].at(memory.offset(page), Pages.SIZE);
     }
 
-    public int crc32c(long page) {
-        return windows[memory.backendOf(page)].crc32c(memory.offset(page), Pages.SIZE);
+    /** See {@link PageChecksum}. */
+    public int checksum(long page) {
+        return PageChecksum.of(windows[memory.backendOf(page)].crc32c(memory.offset(page), Pages.SIZE), page);
     }
 }

@@ -45,6 +45,9 @@ final class OutgoingMigration {
     /** While ready, a round follows the last one after this pause. */
     private static final long READY_PAUSE_NS = 200_000_000L;
 
+    /** How often pages are pushed again that were damaged on their way; the destination asks for the rest. */
+    private static final int MOST_AGAIN = 3;
+
     /** How long the QEMU that did its part may take to end, which libvirt sees to. */
     private static final int QEMU_END_S = 10;
 
@@ -201,7 +204,7 @@ final class OutgoingMigration {
             progress.round(round);
             long startNs = System.nanoTime();
             round(dirty, rounds);
-            long found = dirty.scanAll(this::isCut);
+            long found = dirty.scanAll(this::isCut) + rounds.againPages();
             progress.dirty(found, System.nanoTime() - startNs);
             log.info(
                     "vm={} migration={} round {}: {} pages sent so far, {} written meanwhile, {} ms",
@@ -266,7 +269,7 @@ final class OutgoingMigration {
                 throw new IOException("it was ready, but the hypervisor has not begun to migrate within "
                         + config.readySeconds() + " s (migration.ready-seconds)");
             }
-            long found = dirty.scanAll(this::isCut);
+            long found = dirty.scanAll(this::isCut) + rounds.againPages();
             progress.dirty(found, System.nanoTime() - lastNs);
             lastNs = System.nanoTime();
             round(dirty, rounds);
@@ -350,6 +353,14 @@ final class OutgoingMigration {
         }
         try {
             push.send(List.of(groups.get(0)), () -> false, sent -> {});
+            for (int again = 0; again < MOST_AGAIN && push.againPages() > 0; again++) {
+                log.warn(
+                        "vm={} migration={} {} pages were damaged on their way",
+                        vm.uuid(),
+                        task.id(),
+                        push.againPages());
+                push.send(List.of(groups.get(0)), () -> false, sent -> {});
+            }
             vm.reached(FaultPoint.PUSHED);
         } catch (IOException e) {
             log.warn(

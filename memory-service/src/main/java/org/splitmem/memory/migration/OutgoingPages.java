@@ -35,9 +35,10 @@ final class OutgoingPages implements ConnectionHandler {
             socket.checkLength(0, 0);
             socket.checkCount(1, 1);
             long page = socket.checkPage(1, memory.pages());
-            int crc32c = views.crc32c(page);
             vector.clear();
-            vector.add(socket.header(FrameType.PAGE_DATA, page, 1, Pages.SIZE, crc32c), FrameSocket.HEADER_BYTES);
+            vector.add(
+                    socket.header(FrameType.PAGE_DATA, page, 1, Pages.SIZE, views.checksum(page)),
+                    FrameSocket.HEADER_BYTES);
             vector.add(memory.address(page), Pages.SIZE);
             socket.socket().sendAll(vector);
             served.run();

@@ -25,6 +25,7 @@ import org.splitmem.memory.page.PageEntry;
 import org.splitmem.memory.page.PageState;
 import org.splitmem.memory.page.PageTable;
 import org.splitmem.memory.stream.BulkSender;
+import org.splitmem.memory.stream.Flushes;
 import org.splitmem.memory.stream.ZeroPages;
 import org.splitmem.memory.wire.RunList;
 
@@ -39,6 +40,7 @@ final class RoundSender implements AutoCloseable {
     private final List<StreamGroup> groups;
     private final ExecutorService workers;
     private final LongAdder sentPages = new LongAdder();
+    private final LongAdder againPages = new LongAdder();
 
     RoundSender(GuestMemory memory, PageTable table, List<StreamGroup> groups) {
         this.memory = memory;
@@ -53,12 +55,14 @@ final class RoundSender implements AutoCloseable {
     }
 
     /**
-     * Sends one round, and returns when every page of it is stored where it belongs.
+     * Sends one round, and returns when every page of it is stored where it belongs, but for those that are DIRTY again: the guest wrote
+     * them while they were sent, or they were damaged on their way.
      *
      * @param cut once true, pages not yet taken stay DIRTY
      * @param progress told now and then how many pages were sent since the migration began
      */
     void send(List<StreamGroup> to, BooleanSupplier cut, LongConsumer progress) throws IOException {
+        againPages.reset();
         AtomicReference<@Nullable IOException> failed = new AtomicReference<>();
         List<Future<?>> running = new ArrayList<>();
         for (StreamGroup group : to) {
@@ -127,6 +131,11 @@ final class RoundSender implements AutoCloseable {
         return sentPages.sum();
     }
 
+    /** Pages of the last round that did not arrive as they are now. */
+    long againPages() {
+        return againPages.sum();
+    }
+
     List<StreamGroup> groups() {
         return groups;
     }
@@ -151,6 +160,7 @@ final class RoundSender implements AutoCloseable {
         private final ZeroPages zeroes = new ZeroPages(memory);
         private final RunList data = new RunList();
         private final RunList voided = new RunList();
+        private final Flushes.Damaged again = this::sendAgain;
 
         Worker(StreamGroup group, BulkSender sender) {
             this.group = group;
@@ -169,7 +179,7 @@ final class RoundSender implements AutoCloseable {
             }
             sendData();
             sendVoided();
-            sender.flush();
+            sender.flush(again);
         }
 
         /** Clears DIRTY before the content is read: a write after that is found by the next scan. */
@@ -199,9 +209,17 @@ final class RoundSender implements AutoCloseable {
 
         private void sendData() throws IOException {
             if (!data.isEmpty()) {
-                sender.send(data);
+                sender.send(data, again);
                 sentPages.add(data.pages());
                 data.clear();
+            }
+        }
+
+        private void sendAgain(long page) {
+            int entry = table.get(page);
+            if (PageEntry.has(entry, SENT) && planned(entry) == group.index()) { // else it was not sent there
+                table.flag(page, DIRTY, UNANNOUNCED);
+                againPages.increment();
             }
         }
 

@@ -29,6 +29,8 @@ final class SwitchOver {
     private static final Logger log = LoggerFactory.getLogger(SwitchOver.class);
     /** With more the sending is what takes time. */
     private static final int MOST_THREADS = 16;
+    /** How often pages are sent again that were damaged on their way, while the guest stands still. */
+    private static final int MOST_AGAIN = 3;
 
     private final DirtyPages dirty;
     private final ControlLink control;
@@ -147,9 +149,18 @@ final class SwitchOver {
 
     private void sendAll() throws IOException {
         sender.send(sender.groups(), () -> false, sent -> {});
+        for (int again = 0; again < MOST_AGAIN && sender.againPages() > 0; again++) {
+            sender.send(sender.groups(), () -> false, sent -> {});
+        }
+        boolean all = sender.againPages() == 0;
         dirty.announce(control.socket());
+        RunList runs = new RunList();
         for (int chunk = 0; chunk < chunks; chunk++) {
-            control.sendClean(chunk);
+            if (all) {
+                control.sendClean(chunk);
+            } else { // the destination asks for what was damaged each time
+                control.sendDirty(dirty, chunk, runs);
+            }
             points.reached(FaultPoint.TOLD_DIRTY);
         }
     }

@@ -15,12 +15,16 @@ import org.splitmem.memory.wire.PeerException;
  * Page-ins from one peer: requests are pipelined and answered in order.
  *
  * <p>A lost connection is made again for as long as it takes, and every unanswered request is sent again: the faults of a
- * peer that is away simply wait. Any thread may {@link #request}; pages arrive on the client's own thread.
+ * peer that is away simply wait. A page that was damaged on its way is asked for again. Any thread may {@link #request}; pages arrive on the
+ * client's own thread.
  */
 public final class PageInClient implements AutoCloseable {
     private static final Logger log = LoggerFactory.getLogger(PageInClient.class);
     /** Requests in flight; a further one waits. Far more than a VM has threads that can fault. */
     static final int RING = 1024;
+
+    /** A page that is damaged so many times in a row is so where it comes from. */
+    static final int TRIES = 8;
 
     private static final long FIRST_RETRY_NS = 20_000_000L;
     private static final long LAST_RETRY_NS = 1_000_000_000L;
@@ -32,6 +36,7 @@ public final class PageInClient implements AutoCloseable {
     // The ring of unanswered requests; guarded by this.
     private final long[] pageOf = new long[RING];
     private final long[] askedNsOf = new long[RING];
+    private final byte[] triesOf = new byte[RING];
     private long head;
     private long tail;
     private @Nullable FrameSocket socket;
@@ -58,9 +63,14 @@ public final class PageInClient implements AutoCloseable {
             Thread.currentThread().interrupt();
             throw new IllegalStateException("interrupted while waiting for " + endpoint.host(), e);
         }
+        ask(page, nowNs, 1);
+    }
+
+    private void ask(long page, long nowNs, int tries) {
         int slot = (int) (tail & (RING - 1));
         pageOf[slot] = page;
         askedNsOf[slot] = nowNs;
+        triesOf[slot] = (byte) tries;
         tail++;
         FrameSocket s = socket;
         if (s != null) {
@@ -150,8 +160,27 @@ public final class PageInClient implements AutoCloseable {
         s.checkLength(Pages.SIZE, Pages.SIZE);
         checkAnswers(s, page);
         s.socket().receive(sink.address(page), Pages.SIZE);
-        int crc32c = s.value();
-        sink.arrived(page, crc32c, answered());
+        if (sink.arrived(page, s.value(), oldestAskedNs())) {
+            answered();
+        } else if (!askAgain()) {
+            answered();
+            sink.failed(page, endpoint.host() + " has sent it damaged " + TRIES + " times: its checksum is wrong");
+        }
+    }
+
+    /** The oldest request becomes the newest. @return false if that was done often enough */
+    private synchronized boolean askAgain() {
+        int slot = (int) (head & (RING - 1));
+        int tries = triesOf[slot];
+        if (tries == TRIES) {
+            return false;
+        }
+        if (tries == 1) {
+            log.warn("vm={} page {} from {} was damaged on its way", endpoint.vm(), pageOf[slot], endpoint.host());
+        }
+        head++; // makes room for it
+        ask(pageOf[slot], askedNsOf[slot], tries + 1);
+        return true;
     }
 
     private void checkAnswers(FrameSocket s, long page) throws PeerException {
@@ -164,11 +193,13 @@ public final class PageInClient implements AutoCloseable {
         return head == tail ? -1 : pageOf[(int) (head & (RING - 1))];
     }
 
-    private synchronized long answered() {
-        long askedNs = askedNsOf[(int) (head & (RING - 1))];
+    private synchronized long oldestAskedNs() {
+        return askedNsOf[(int) (head & (RING - 1))];
+    }
+
+    private synchronized void answered() {
         head++;
         notifyAll();
-        return askedNs;
     }
 
     /** Ends the connection; unanswered requests are forgotten. Returns when the receiving thread has ended. */

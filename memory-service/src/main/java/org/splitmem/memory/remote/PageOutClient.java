@@ -4,8 +4,8 @@ import java.io.IOException;
 import java.util.function.LongPredicate;
 import org.jspecify.annotations.Nullable;
 import org.splitmem.memory.guest.GuestMemory;
-import org.splitmem.memory.linux.IoVector;
-import org.splitmem.memory.page.Pages;
+import org.splitmem.memory.stream.Flushes;
+import org.splitmem.memory.stream.PagesFrame;
 import org.splitmem.memory.wire.FrameSocket;
 import org.splitmem.memory.wire.FrameType;
 import org.splitmem.memory.wire.Hello;
@@ -28,14 +28,16 @@ public final class PageOutClient implements AutoCloseable {
     private final long[] drops = new long[MAX_DROPS]; // guarded by itself: the fault path adds while a page-out waits
     private int dropCount; // guarded by drops
     private final RunList sending = new RunList();
-    private final IoVector vector = new IoVector();
+    private final PagesFrame frame;
+    private final Flushes flushes;
     private @Nullable FrameSocket socket;
     private volatile boolean mayHoldStale;
-    private int sequence;
 
     public PageOutClient(Endpoint endpoint, GuestMemory memory) {
         this.endpoint = endpoint;
         this.memory = memory;
+        this.frame = new PagesFrame(memory);
+        this.flushes = new Flushes(memory.pages());
     }
 
     public Endpoint endpoint() {
@@ -97,35 +99,21 @@ public final class PageOutClient implements AutoCloseable {
     }
 
     /**
-     * Stores pages on the server; when it returns, the server has acknowledged them all.
+     * Stores pages on the server; when it returns, the server has acknowledged them all, but for those that are told.
      *
      * @param runs of pages that are in the RAM file
+     * @param damaged told pages that did not arrive whole
      * @throws PeerException with code FULL if they do not fit the reservation: none may be taken as stored
      */
-    public synchronized void store(RunList runs) throws IOException {
+    public synchronized void store(RunList runs, Flushes.Damaged damaged) throws IOException {
         FrameSocket s = connected();
         try {
             sendDrops(s);
-            vector.clear();
-            int bytes = Math.toIntExact(runs.bytes() + Pages.toBytes(runs.pages()));
-            vector.add(s.header(FrameType.PAGES, 0, runs.runs(), bytes, 0), FrameSocket.HEADER_BYTES);
-            vector.add(runs.address(), runs.bytes());
-            for (int run = 0; run < runs.runs(); run++) {
-                memory.addTo(vector, runs.first(run), runs.count(run));
-            }
-            s.socket().sendAll(vector);
-            awaitFlushed(s);
+            frame.send(s, runs);
+            flushes.flush(s, damaged);
         } catch (IOException e) {
             disconnect();
             throw e;
-        }
-    }
-
-    private void awaitFlushed(FrameSocket s) throws IOException {
-        int expected = ++sequence;
-        s.send(FrameType.FLUSH, 0, 0, expected);
-        if (!s.receive() || s.type() != FrameType.FLUSHED || s.value() != expected) {
-            throw s.bad("no FLUSHED " + expected);
         }
     }
 
@@ -191,7 +179,9 @@ public final class PageOutClient implements AutoCloseable {
         FrameSocket s = connected();
         try {
             s.send(FrameType.ADOPT, epoch, 0, 0);
-            awaitFlushed(s);
+            flushes.flush(s, page -> {
+                throw s.bad("page " + page + ", which was not sent");
+            });
         } catch (IOException e) {
             disconnect();
             throw e;

@@ -8,11 +8,12 @@ public interface PageSink {
     /**
      * All bytes of the page are at its address.
      *
-     * @param crc32c what the sender computed when it stored the page; to be checked before anybody sees the page
+     * @param checksum what came with it, see {@link org.splitmem.memory.page.PageChecksum}; to be checked before anybody sees the page
      * @param askedNs {@link System#nanoTime} of the request
+     * @return false if the page was damaged: it is asked for again
      */
-    void arrived(long page, int crc32c, long askedNs);
+    boolean arrived(long page, int checksum, long askedNs);
 
-    /** The peer does not have the page. */
+    /** The peer does not have the page, or sends it damaged each time. */
     void failed(long page, String reason);
 }

@@ -4,7 +4,7 @@ import java.nio.ByteBuffer;
 import org.splitmem.memory.linux.Mman;
 import org.splitmem.memory.page.Pages;
 
-/** The CRC32C of each page that a store holds: 4 bytes a page, in a mapped file, read through views of 1 GiB. */
+/** The checksum of each page that a store holds, as its owner made it: 4 bytes a page, in a mapped file, read through views of 1 GiB. */
 final class Checksums {
     private static final int PAGES_PER_VIEW_SHIFT = 28;
     private static final long PAGES_PER_VIEW = 1L << PAGES_PER_VIEW_SHIFT;

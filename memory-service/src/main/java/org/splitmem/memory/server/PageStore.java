@@ -9,8 +9,8 @@ import org.splitmem.memory.guest.RamFile;
 import org.splitmem.memory.linux.LinuxException;
 import org.splitmem.memory.linux.Mman;
 import org.splitmem.memory.linux.Unistd;
-import org.splitmem.memory.linux.Windows;
 import org.splitmem.memory.page.Pages;
+import org.splitmem.memory.stream.ReceivedPages;
 import org.splitmem.memory.wire.ErrorCode;
 import org.splitmem.memory.wire.PeerException;
 import org.splitmem.memory.wire.RunList;
@@ -135,7 +135,7 @@ final class PageStore {
     /**
      * Makes room for pages that are about to arrive.
      *
-     * @return how many of them are new here: for {@link #abandon} if they do not arrive
+     * @return how many of them are new here, for {@link #settle}
      * @throws PeerException FULL if they do not fit the reservation; nothing is changed then
      */
     long admit(RunList runs) throws PeerException {
@@ -157,8 +157,36 @@ final class PageStore {
         return added;
     }
 
-    /** Admitted pages did not arrive whole: frees what is not held, and the room. */
-    void abandon(RunList runs, long added) throws LinuxException {
+    /**
+     * Writes admitted pages of one run: bytes and checksums first, then they count as held.
+     *
+     * @param address of their bytes in {@code frame}, which knows the checksums that came with them
+     * @return how many are new here
+     */
+    long store(long first, long count, long address, ReceivedPages frame) throws LinuxException {
+        Unistd.writeAt(data.fd(), address, Pages.toBytes(count), Pages.toBytes(first));
+        long added = 0;
+        for (long page = first; page < first + count; page++) {
+            checksums.put(page, frame.checksumAt(address + Pages.toBytes(page - first)));
+            if (held.add(page)) {
+                added++;
+            }
+        }
+        heldPages.addAndGet(added);
+        return added;
+    }
+
+    /**
+     * To follow each {@link #admit}: frees the room of pages that are not held, since they did not arrive, or were damaged, or are named
+     * twice, and what was written of them.
+     *
+     * @param admitted what {@link #admit} answered
+     * @param stored pages that {@link #store} has added
+     */
+    void settle(RunList runs, long admitted, long stored) throws LinuxException {
+        if (stored == admitted) {
+            return;
+        }
         for (int run = 0; run < runs.runs(); run++) {
             for (long page = runs.first(run); page < runs.first(run) + runs.count(run); page++) {
                 if (!held.contains(page)) {
@@ -166,37 +194,14 @@ final class PageStore {
                 }
             }
         }
-        claimedPages.addAndGet(-added);
-    }
-
-    /**
-     * Writes admitted pages: bytes and checksums first, then they count as held.
-     *
-     * @param windows a view of the memory that {@code address} is the start of
-     * @param admitted what {@link #admit} answered: a page that is named twice takes room once
-     */
-    void store(RunList runs, long address, Windows windows, long admitted) throws LinuxException {
-        long added = 0;
-        long offset = 0;
-        for (int run = 0; run < runs.runs(); run++) {
-            long bytes = Pages.toBytes(runs.count(run));
-            Unistd.writeAt(data.fd(), address + offset, bytes, Pages.toBytes(runs.first(run)));
-            for (long page = runs.first(run); page < runs.first(run) + runs.count(run); page++) {
-                checksums.put(page, windows.crc32c(offset, Pages.SIZE));
-                if (held.add(page)) {
-                    added++;
-                }
-                offset += Pages.SIZE;
-            }
-        }
-        heldPages.addAndGet(added);
-        claimedPages.addAndGet(added - admitted);
+        claimedPages.addAndGet(stored - admitted);
     }
 
     boolean holds(long page) {
         return held.contains(page);
     }
 
+    /** As it came with the page. */
     int checksum(long page) {
         return checksums.get(page);
     }

@@ -1,10 +1,10 @@
 package org.splitmem.memory.server;
 
 import java.io.IOException;
+import org.jspecify.annotations.Nullable;
 import org.splitmem.memory.linux.IoVector;
-import org.splitmem.memory.linux.NativeBlock;
-import org.splitmem.memory.linux.Windows;
 import org.splitmem.memory.page.Pages;
+import org.splitmem.memory.stream.ReceivedPages;
 import org.splitmem.memory.wire.FrameSocket;
 import org.splitmem.memory.wire.FrameType;
 import org.splitmem.memory.wire.Hello;
@@ -16,8 +16,11 @@ final class StoreConnection implements ConnectionHandler {
     private final Hello hello;
     private final RunList runs = new RunList();
     private final IoVector vector = new IoVector();
-    private final NativeBlock frame = new NativeBlock(RunList.MAX_PAGES * Pages.SIZE);
-    private final Windows windows = new Windows(frame.address(), frame.size());
+    /** Null until pages come: most connections only ask for some. */
+    private @Nullable ReceivedPages received;
+
+    private final ReceivedPages.Taker taker = this::store;
+    private long storedPages;
 
     StoreConnection(PageStore store, Hello hello) {
         this.store = store;
@@ -64,7 +67,7 @@ final class StoreConnection implements ConnectionHandler {
                 socket.checkLength(runs.bytes(), runs.bytes());
                 store.drop(runs);
             }
-            case FLUSH -> socket.send(FrameType.FLUSHED, 0, 0, socket.value());
+            case FLUSH -> received().answerFlush(socket);
             case LIST_HELD -> {
                 long listedTo = store.list(socket.checkPage(1, store.pages()), runs);
                 runs.sendAs(FrameType.HELD, socket, listedTo, 0);
@@ -79,20 +82,28 @@ final class StoreConnection implements ConnectionHandler {
         }
     }
 
-    private void receivePages(FrameSocket socket) throws IOException {
-        runs.receive(socket, store.pages(), RunList.MAX_PAGES);
-        int bytes = Math.toIntExact(runs.bytes() + Pages.toBytes(runs.pages()));
-        socket.checkLength(bytes, bytes);
-        long added = store.admit(runs);
-        boolean arrived = false;
-        try {
-            socket.socket().receive(frame.address(), Pages.toBytes(runs.pages()));
-            store.store(runs, frame.address(), windows, added);
-            arrived = true;
-        } finally {
-            if (!arrived) {
-                store.abandon(runs, added);
-            }
+    private ReceivedPages received() {
+        ReceivedPages pages = received;
+        if (pages == null) {
+            pages = new ReceivedPages();
+            received = pages;
         }
+        return pages;
+    }
+
+    private void receivePages(FrameSocket socket) throws IOException {
+        ReceivedPages pages = received();
+        RunList admitted = pages.receiveHead(socket, store.pages());
+        long room = store.admit(admitted);
+        storedPages = 0;
+        try {
+            pages.receivePages(socket, taker);
+        } finally {
+            store.settle(admitted, room, storedPages);
+        }
+    }
+
+    private void store(long address, long page, long count) throws IOException {
+        storedPages += store.store(page, count, address, received());
     }
 }

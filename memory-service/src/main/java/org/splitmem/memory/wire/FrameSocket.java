@@ -1,9 +1,7 @@
 package org.splitmem.memory.wire;
 
 import java.io.IOException;
-import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
-import java.util.zip.CRC32C;
 import org.splitmem.memory.linux.NativeBlock;
 import org.splitmem.memory.linux.StreamSocket;
 
@@ -22,12 +20,12 @@ import org.splitmem.memory.linux.StreamSocket;
  *      28    4  crc32c    of bytes 0-27
  * </pre>
  *
- * One thread may send while another receives; nothing is allocated by either, but for errors.
+ * A payload that is not empty ends with a CRC32C of its own, but for pages, each of which has one. One thread may send while another receives; nothing is allocated by either, but for errors.
  */
 public final class FrameSocket implements AutoCloseable {
     public static final int VERSION = 1;
     public static final int HEADER_BYTES = 32;
-    /** Largest payload of a frame that is not PAGES. */
+    /** Largest payload of a frame that is not PAGES, with its checksum. */
     public static final int MAX_SMALL_PAYLOAD = 64 * 1024;
 
     private static final int MAGIC = 0x314D5053; // "SPM1"
@@ -66,7 +64,7 @@ public final class FrameSocket implements AutoCloseable {
                 .putInt(COUNT, count)
                 .putInt(LENGTH, length)
                 .putInt(VALUE, value);
-        out.block.putInt(CRC, out.checksum());
+        out.checksum.append(CRC);
         return out.block.address();
     }
 
@@ -86,11 +84,14 @@ public final class FrameSocket implements AutoCloseable {
     }
 
     private void sendSmall(FrameType kind, int value, byte[] payload, int length) throws IOException {
-        sendHeader(kind, 0, 0, length, value, length > 0);
-        if (length > 0) {
-            NativeBlock block = new NativeBlock(length);
+        int whole = length == 0 ? 0 : length + PayloadChecksum.BYTES;
+        sendHeader(kind, 0, 0, whole, value, whole > 0);
+        if (whole > 0) {
+            NativeBlock block = new NativeBlock(whole);
             block.buffer().duplicate().put(payload, 0, length);
-            socket.send(block.address(), length, false);
+            new PayloadChecksum(block).append(length);
+            socket.send(block.address(), whole, false);
+            NativeBlock.keep(block);
         }
     }
 
@@ -113,7 +114,7 @@ public final class FrameSocket implements AutoCloseable {
                     peer() + " speaks version " + (in.block.getShort(4) & 0xFFFF) + " of the protocol, this host "
                             + VERSION + ": upgrade the older one");
         }
-        if (in.block.getInt(CRC) != in.checksum()) {
+        if (!in.checksum.isRight(CRC)) {
             throw new PeerException(ErrorCode.BAD_FRAME, peer() + " sent a frame with a wrong header checksum");
         }
         FrameType known = FrameType.of(in.block.getShort(TYPE) & 0xFFFF);
@@ -136,13 +137,16 @@ public final class FrameSocket implements AutoCloseable {
 
     /** Receives the payload of a small frame. Allocates: not for hot paths. */
     public byte[] receiveSmall() throws IOException {
-        int length = checkLength(0, MAX_SMALL_PAYLOAD);
-        byte[] payload = new byte[length];
-        if (length > 0) {
-            NativeBlock block = new NativeBlock(length);
-            socket.receive(block.address(), length);
-            block.buffer().duplicate().get(payload);
+        int whole = checkLength(0, MAX_SMALL_PAYLOAD);
+        if (whole == 0) {
+            return new byte[0];
         }
+        checkLength(PayloadChecksum.BYTES + 1, MAX_SMALL_PAYLOAD);
+        byte[] payload = new byte[whole - PayloadChecksum.BYTES];
+        NativeBlock block = new NativeBlock(whole);
+        socket.receive(block.address(), whole);
+        new PayloadChecksum(block).require(this, payload.length);
+        block.buffer().duplicate().get(payload);
         return payload;
     }
 
@@ -196,16 +200,8 @@ public final class FrameSocket implements AutoCloseable {
         socket.close();
     }
 
-    /** A header and the view of what its checksum covers. */
     private static final class Header {
         final NativeBlock block = new NativeBlock(HEADER_BYTES);
-        private final ByteBuffer covered = block.buffer().duplicate().limit(CRC);
-        private final CRC32C crc = new CRC32C();
-
-        int checksum() {
-            crc.reset();
-            crc.update(covered.position(0));
-            return (int) crc.getValue();
-        }
+        final PayloadChecksum checksum = new PayloadChecksum(block);
     }
 }

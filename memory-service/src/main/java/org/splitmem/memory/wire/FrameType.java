@@ -25,7 +25,8 @@ public enum FrameType {
     HELD(19),
     LOADED(20),
     QEMU_ENDED(21),
-    HANDED_OVER(22);
+    HANDED_OVER(22),
+    DAMAGED(23);
 
     private static final @Nullable FrameType[] BY_NUMBER = new @Nullable FrameType[32];
 

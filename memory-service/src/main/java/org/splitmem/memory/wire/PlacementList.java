@@ -8,14 +8,15 @@ import org.splitmem.memory.page.PageState;
 /**
  * A PLACE frame's payload: where runs of pages are, as the migration's source knows it. An entry is 12 bytes: first page
  * (32 bits), pages (32 bits), state (8 bits: ZERO, LOCAL at the destination, or REMOTE), memory server (8 bits), 16 bits
- * zero. Confined to one thread; reused.
+ * zero. The CRC32C of all that follows, unless the list is empty. Confined to one thread; reused.
  */
 public final class PlacementList {
     public static final int MAX_ENTRIES = 4096;
 
     private static final int BYTES = 12, COUNT = 4, STATE = 8, HOST = 9;
 
-    private final NativeBlock block = new NativeBlock(MAX_ENTRIES * BYTES);
+    private final NativeBlock block = new NativeBlock(MAX_ENTRIES * BYTES + PayloadChecksum.BYTES);
+    private final PayloadChecksum checksum = new PayloadChecksum(block);
     private int entries;
 
     public void clear() {
@@ -64,10 +65,15 @@ public final class PlacementList {
         return block.buffer().get(entry * BYTES + HOST);
     }
 
+    private static int bytes(int entries) {
+        return entries == 0 ? 0 : entries * BYTES + PayloadChecksum.BYTES;
+    }
+
     public void send(FrameSocket socket) throws IOException {
-        socket.sendHeader(FrameType.PLACE, 0, entries, entries * BYTES, 0, entries > 0);
+        socket.sendHeader(FrameType.PLACE, 0, entries, bytes(entries), 0, entries > 0);
         if (entries > 0) {
-            socket.socket().send(block.address(), (long) entries * BYTES, false);
+            checksum.append(entries * BYTES);
+            socket.socket().send(block.address(), bytes(entries), false);
         }
     }
 
@@ -79,9 +85,10 @@ public final class PlacementList {
     public void receive(FrameSocket socket, long vmPages, int hosts) throws IOException {
         clear();
         int expected = socket.checkCount(0, MAX_ENTRIES);
-        socket.checkLength(expected * BYTES, expected * BYTES);
+        socket.checkLength(bytes(expected), bytes(expected));
         if (expected > 0) {
-            socket.socket().receive(block.address(), (long) expected * BYTES);
+            socket.socket().receive(block.address(), bytes(expected));
+            checksum.require(socket, expected * BYTES);
         }
         for (int entry = 0; entry < expected; entry++) {
             check(socket, entry, vmPages, hosts);

@@ -4,8 +4,8 @@ import java.io.IOException;
 import org.splitmem.memory.linux.NativeBlock;
 
 /**
- * A list of runs of pages, as PAGES, DROP, DIRTY and HELD frames carry it: for each run its first page and its number of
- * pages, 32 bits each. Confined to one thread; reused.
+ * A list of runs of pages, as PAGES, DROP, DIRTY, HELD and DAMAGED frames carry it: for each run its first page and its number of
+ * pages, 32 bits each; then, unless the list is empty, the CRC32C of all that. Confined to one thread; reused.
  */
 public final class RunList {
     public static final int MAX_RUNS = 512;
@@ -15,7 +15,8 @@ public final class RunList {
     private static final int RUN_BYTES = 8;
     private static final int PAGES_OFFSET = 4;
 
-    private final NativeBlock block = new NativeBlock(MAX_RUNS * RUN_BYTES);
+    private final NativeBlock block = new NativeBlock(MAX_RUNS * RUN_BYTES + PayloadChecksum.BYTES);
+    private final PayloadChecksum checksum = new PayloadChecksum(block);
     private int runs;
     private long pages;
 
@@ -67,19 +68,28 @@ public final class RunList {
         pages += count;
     }
 
-    public long address() {
+    /** Adds its checksum. @return where its {@link #bytes} bytes are, good until the list changes */
+    public long sealed() {
+        if (runs > 0) {
+            checksum.append(runs * RUN_BYTES);
+        }
         return block.address();
     }
 
+    /** Its length on the wire. */
     public int bytes() {
-        return runs * RUN_BYTES;
+        return bytes(runs);
+    }
+
+    private static int bytes(int runs) {
+        return runs == 0 ? 0 : runs * RUN_BYTES + PayloadChecksum.BYTES;
     }
 
     /** Sends a frame whose whole payload is this list. */
     public void sendAs(FrameType type, FrameSocket socket, long page, int value) throws IOException {
         socket.sendHeader(type, page, runs, bytes(), value, runs > 0);
         if (runs > 0) {
-            socket.socket().send(address(), bytes(), false);
+            socket.socket().send(sealed(), bytes(), false);
         }
     }
 
@@ -88,14 +98,15 @@ public final class RunList {
      *
      * @param vmPages pages of the VM
      * @param mostPages the most pages in all runs together
-     * @throws PeerException if a number is out of range; nothing of the list is to be used then
+     * @throws PeerException if it was damaged, or a number is out of range; nothing of the list is to be used then
      */
     public void receive(FrameSocket socket, long vmPages, long mostPages) throws IOException {
         clear();
         int expected = socket.checkCount(0, MAX_RUNS);
-        socket.checkLength(expected * RUN_BYTES, Integer.MAX_VALUE);
+        socket.checkLength(bytes(expected), Integer.MAX_VALUE);
         if (expected > 0) {
-            socket.socket().receive(address(), (long) expected * RUN_BYTES);
+            socket.socket().receive(block.address(), bytes(expected));
+            checksum.require(socket, expected * RUN_BYTES);
         }
         for (int run = 0; run < expected; run++) {
             long first = first(run);

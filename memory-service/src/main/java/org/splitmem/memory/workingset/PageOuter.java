@@ -21,6 +21,7 @@ import org.splitmem.memory.page.PageTable;
 import org.splitmem.memory.page.Pages;
 import org.splitmem.memory.remote.PageOutClient;
 import org.splitmem.memory.shim.ShimSession;
+import org.splitmem.memory.stream.Flushes;
 import org.splitmem.memory.stream.ZeroPages;
 import org.splitmem.memory.wire.RunList;
 
@@ -44,6 +45,8 @@ public final class PageOuter {
     private final RunList zeroes = new RunList();
     private final RunList punched = new RunList();
     private final NativeBlock argument = QemuMemory.newArgument();
+    private final Flushes.Damaged keep = this::keep;
+    private int batchHost;
 
     public PageOuter(
             GuestMemory memory,
@@ -103,7 +106,8 @@ public final class PageOuter {
             sortOutZeroes(host);
             points.reached(FaultPoint.PAGES_MARKED);
             if (!data.isEmpty()) {
-                server.store(data);
+                batchHost = host;
+                server.store(data, keep);
             }
         } catch (IOException e) {
             takeBack(host);
@@ -114,6 +118,13 @@ public final class PageOuter {
         stats.pageOuts.add(freed);
         // Not PUNCHING: the next daemon would take a page for the server's that no server has.
         return freed + free(zeroes, host, PageEntry.of(FILLING), PageEntry.of(ZERO), server);
+    }
+
+    /** The server does not have it. One that the guest wrote while it was sent is local again already. */
+    private void keep(long page) {
+        if (table.step(page, PageEntry.of(OUTGOING, batchHost), PageEntry.of(LOCAL))) {
+            stats.damaged.increment();
+        }
     }
 
     private void zap(ShimSession shim) throws IOException {

@@ -346,6 +346,7 @@ class ControlServerTest {
                 "splitmem_vm_zero_fills_total",
                 "splitmem_vm_minor_faults_total",
                 "splitmem_vm_lost_pages_total",
+                "splitmem_vm_damaged_pages_total",
                 "splitmem_vm_page_in_seconds",
                 "jvm_memory_used_bytes")) {
             assertThat(metrics)

@@ -10,6 +10,7 @@ import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.util.List;
 import java.util.UUID;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicLong;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -21,6 +22,7 @@ import org.splitmem.memory.page.PageState;
 import org.splitmem.memory.page.PageTable;
 import org.splitmem.memory.page.Pages;
 import org.splitmem.memory.stream.RateLimiter;
+import org.splitmem.memory.testing.DamagingRelay;
 import org.splitmem.memory.testing.GuestContent;
 import org.splitmem.memory.testing.Lender;
 import org.splitmem.memory.testing.MemoryDirectory;
@@ -117,6 +119,39 @@ class RoundSenderTest {
 
         assertThat(table.get(6)).isEqualTo(PageEntry.of(PageState.ZERO) | UNANNOUNCED);
         assertThat(main.server().heldBytes()).isEqualTo(Pages.toBytes(COLD - 2));
+    }
+
+    /** One page of each frame, in the first round; then the network is good again. */
+    @Test
+    void whatWasDamagedOnItsWayIsSentAgainInTheNextRound() throws Exception {
+        AtomicLong damaged = new AtomicLong();
+        AtomicBoolean bad = new AtomicBoolean(true);
+        DamagingRelay.Damage damage = frame -> {
+            if (bad.get() && frame.pages() > 0) {
+                frame.flipInPage(frame.pages() - 1);
+                damaged.incrementAndGet();
+            }
+        };
+        StreamGroup through =
+                new StreamGroup(StreamGroup.MAIN, main.behind(damage).endpoint(VM, 1, PAGES));
+        through.open(2, memory, new RateLimiter(0));
+        try (RoundSender rounds = new RoundSender(memory, table, List.of(through))) {
+            rounds.send(List.of(through), () -> false, progress::set);
+
+            assertThat(damaged.get()).isPositive();
+            assertThat(rounds.againPages()).isEqualTo(damaged.get());
+            assertThat(dirty()).isEqualTo(damaged.get() + PAGES - COLD);
+            assertThat(main.server().heldBytes()).isEqualTo(Pages.toBytes(COLD - damaged.get()));
+
+            bad.set(false);
+            rounds.send(List.of(through), () -> false, progress::set);
+
+            assertThat(rounds.againPages()).isZero();
+            assertThat(main.server().heldBytes()).isEqualTo(Pages.toBytes(COLD));
+            assertThat(rounds.sentPages()).isEqualTo(COLD + damaged.get());
+        } finally {
+            through.close();
+        }
     }
 
     @Test

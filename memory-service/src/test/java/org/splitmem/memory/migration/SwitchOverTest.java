@@ -251,4 +251,33 @@ class SwitchOverTest {
         assertThat(main.server().heldBytes()).isEqualTo(Pages.toBytes(2));
         assertThat(table.get(7)).isEqualTo(PageEntry.of(PageState.LOCAL) | PageEntry.SENT);
     }
+
+    /** A page that is damaged each time it is sent the destination has to ask for itself. */
+    @Test
+    void inACompleteHandoverWhatCannotBeSentWholeIsTold() throws Exception {
+        long bad = 4 * CHUNK_PAGES;
+        main.behind(frame -> {
+            for (int i = 0; i < frame.pages(); i++) {
+                frame.flipInPage(i);
+            }
+        });
+        StreamGroup through = new StreamGroup(StreamGroup.MAIN, main.endpoint(VM, 1, PAGES));
+        through.open(1, memory, new RateLimiter(0));
+        fill(bad, 1);
+        writes.of(bad);
+        var hearing = hearing();
+
+        try (RoundSender rounds = new RoundSender(memory, table, List.of(through))) {
+            DirtyPages dirty = new DirtyPages(memory, table, () -> writes);
+            new SwitchOver(dirty, control, rounds, PAGES, this::reached).run(Handover.COMPLETE);
+        } finally {
+            through.close();
+        }
+
+        Map<Integer, NavigableSet<Long>> sets = hearing.get(10, TimeUnit.SECONDS);
+        assertThat(sets).hasSize(CHUNKS);
+        assertThat(sets.get(4)).containsExactly(bad);
+        assertThat(sets.get(3)).isEmpty();
+        assertThat(main.server().heldBytes()).isZero();
+    }
 }

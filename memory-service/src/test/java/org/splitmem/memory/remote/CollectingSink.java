@@ -7,6 +7,9 @@ import org.splitmem.memory.page.Pages;
 
 /** Notes what arrives, in order. */
 final class CollectingSink implements PageSink {
+    /** In place of a checksum that is wrong. */
+    static final int DAMAGED = -1;
+
     private final NativeBlock page = new NativeBlock(Pages.SIZE);
     private final List<Long> arrived = new CopyOnWriteArrayList<>();
     private final List<String> failures = new CopyOnWriteArrayList<>();
@@ -18,12 +21,16 @@ final class CollectingSink implements PageSink {
 
     /** Only pages whose first word is their number count: the bytes that came belong to the page. */
     @Override
-    public void arrived(long number, int crc32c, long askedNs) {
+    public boolean arrived(long number, int checksum, long askedNs) {
+        if (checksum == DAMAGED) {
+            return false;
+        }
         if (page.getLong(0) == number) {
             arrived.add(number);
         } else {
             failures.add("page " + number + " has the content of page " + page.getLong(0));
         }
+        return true;
     }
 
     @Override

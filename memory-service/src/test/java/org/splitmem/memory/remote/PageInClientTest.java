@@ -7,6 +7,7 @@ import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.stream.LongStream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
@@ -38,8 +39,12 @@ class PageInClientTest {
 
     /** An honest answer: the page's first word is its number. */
     private static void answer(FrameSocket socket, long page) throws IOException {
+        answer(socket, page, 0);
+    }
+
+    private static void answer(FrameSocket socket, long page, int checksum) throws IOException {
         NativeBlock content = new NativeBlock(Pages.SIZE).putLong(0, page);
-        socket.sendHeader(FrameType.PAGE_DATA, page, 1, Pages.SIZE, 0, true);
+        socket.sendHeader(FrameType.PAGE_DATA, page, 1, Pages.SIZE, checksum, true);
         socket.socket().send(content.address(), Pages.SIZE, false);
     }
 
@@ -159,6 +164,45 @@ class PageInClientTest {
 
         Await.until("it fails", () -> !sink.failures().isEmpty());
         assertThat(sink.failures()).containsExactly("page 5: h2 does not hold it");
+        assertThat(client.unanswered()).isZero();
+    }
+
+    @Test
+    void aPageThatWasDamagedOnItsWayIsAskedForAgain() throws Exception {
+        AtomicInteger answers = new AtomicInteger();
+        start((socket, connection) -> {
+            while (socket.receive()) {
+                boolean damaged = answers.getAndIncrement() % 3 == 0;
+                answer(socket, socket.rawPage(), damaged ? CollectingSink.DAMAGED : 0);
+            }
+        });
+
+        request(0, PageInClient.RING + 500); // the ring is full meanwhile
+
+        Await.until("all have arrived", () -> sink.arrived().size() == PageInClient.RING + 500);
+        assertThat(sink.arrived()).containsExactlyInAnyOrderElementsOf(pages(0, PageInClient.RING + 500));
+        assertThat(sink.failures()).isEmpty();
+        assertThat(client.unanswered()).isZero();
+        assertThat(server.connections()).isEqualTo(1);
+    }
+
+    @Test
+    void aPageThatIsDamagedEachTimeFailsAndOthersGoOn() throws Exception {
+        AtomicInteger asked = new AtomicInteger();
+        start((socket, connection) -> {
+            while (socket.receive()) {
+                boolean damaged = socket.rawPage() == 7;
+                asked.addAndGet(damaged ? 1 : 0);
+                answer(socket, socket.rawPage(), damaged ? CollectingSink.DAMAGED : 0);
+            }
+        });
+
+        request(6, 3);
+
+        Await.until("it fails", () -> !sink.failures().isEmpty());
+        assertThat(sink.failures()).containsExactly("page 7: h2 has sent it damaged 8 times: its checksum is wrong");
+        assertThat(sink.arrived()).containsExactly(6L, 8L);
+        assertThat(asked).hasValue(PageInClient.TRIES);
         assertThat(client.unanswered()).isZero();
     }
 

@@ -14,6 +14,7 @@ import org.junit.jupiter.api.extension.RegisterExtension;
 import org.splitmem.memory.guest.GuestMemory;
 import org.splitmem.memory.linux.NativeBlock;
 import org.splitmem.memory.page.Pages;
+import org.splitmem.memory.stream.Flushes;
 import org.splitmem.memory.testing.GuestContent;
 import org.splitmem.memory.testing.Lender;
 import org.splitmem.memory.testing.MemoryDirectory;
@@ -29,6 +30,10 @@ class PageOutClientTest {
 
     @RegisterExtension
     final MemoryDirectory directory = new MemoryDirectory();
+
+    private static final Flushes.Damaged NONE = page -> {
+        throw new AssertionError("page " + page + " is damaged");
+    };
 
     private final List<String> seen = new CopyOnWriteArrayList<>();
     private GuestMemory memory;
@@ -60,7 +65,7 @@ class PageOutClientTest {
                     seen.add(socket.type().toString());
                     runs.receive(socket, PAGES, PAGES);
                     if (pages) {
-                        NativeBlock content = new NativeBlock((int) Pages.toBytes(runs.pages()));
+                        NativeBlock content = new NativeBlock((int) (runs.pages() * (Integer.BYTES + Pages.SIZE)));
                         socket.socket().receive(content.address(), content.size());
                     }
                 }
@@ -75,9 +80,9 @@ class PageOutClientTest {
         try (ScriptedServer server = new ScriptedServer((socket, connection) -> note(socket));
                 PageOutClient client = new PageOutClient(server.endpoint(PAGES), memory)) {
             client.drop(5);
-            client.store(runs(5, 1));
+            client.store(runs(5, 1), NONE);
             client.drop(5);
-            client.store(runs(5, 1));
+            client.store(runs(5, 1), NONE);
 
             assertThat(seen).containsExactly("DROP", "PAGES", "DROP", "PAGES");
             assertThat(server.connections()).isEqualTo(1);
@@ -89,12 +94,12 @@ class PageOutClientTest {
         try (Lender h2 = new Lender("h2", directory.resolve("h2")).reserve(VM, PAGES, Pages.toBytes(PAGES));
                 PageOutClient client = new PageOutClient(h2.endpoint(VM, 1, PAGES), memory)) {
             for (int i = 0; i < 20; i++) {
-                client.store(runs(10, 100));
+                client.store(runs(10, 100), NONE);
                 for (long page = 10; page < 110; page++) {
                     client.drop(page);
                 }
             }
-            client.store(runs(10, 100));
+            client.store(runs(10, 100), NONE);
 
             assertThat(h2.server().heldBytes()).isEqualTo(Pages.toBytes(100));
         }
@@ -105,13 +110,13 @@ class PageOutClientTest {
         try (Lender h2 = new Lender("h2", directory.resolve("h2")).reserve(VM, PAGES, Pages.toBytes(PAGES));
                 PageOutClient client = new PageOutClient(h2.endpoint(VM, 1, PAGES), memory)) {
             for (long page = 0; page < PAGES; page += 500) {
-                client.store(runs(page, 500));
+                client.store(runs(page, 500), NONE);
             }
 
             long dropped = client.reconcile(page -> page % 3 == 0); // more runs than one list holds
 
             assertThat(dropped).isEqualTo(667);
-            client.store(runs(0, 1)); // the drops are through when this is
+            client.store(runs(0, 1), NONE); // the drops are through when this is
             assertThat(h2.server().heldBytes()).isEqualTo(Pages.toBytes(PAGES - 667 + 1));
             assertThat(client.reconcile(page -> page % 3 == 0)).isEqualTo(1);
         }
@@ -120,7 +125,7 @@ class PageOutClientTest {
     private PeerException storeAt(ScriptedServer.Script script) throws IOException {
         try (ScriptedServer server = new ScriptedServer(script);
                 PageOutClient client = new PageOutClient(server.endpoint(PAGES), memory)) {
-            return catchThrowableOfType(PeerException.class, () -> client.store(runs(0, 1)));
+            return catchThrowableOfType(PeerException.class, () -> client.store(runs(0, 1), NONE));
         }
     }
 
@@ -156,10 +161,10 @@ class PageOutClientTest {
                     }
                 });
                 PageOutClient client = new PageOutClient(server.endpoint(PAGES), memory)) {
-            IOException broken = catchThrowableOfType(IOException.class, () -> client.store(runs(0, 500)));
+            IOException broken = catchThrowableOfType(IOException.class, () -> client.store(runs(0, 500), NONE));
 
             assertThat(broken).isNotNull();
-            client.store(runs(0, 500));
+            client.store(runs(0, 500), NONE);
             assertThat(seen).containsExactly("PAGES");
         }
     }

@@ -57,7 +57,9 @@ class HostilePeersTest {
         try (PageOutClient good = new PageOutClient(h2.endpoint(VM, 1, PAGES), memory)) {
             Await.until("the whole reservation can be used", () -> {
                 try {
-                    good.store(all);
+                    good.store(all, page -> {
+                        throw new AssertionError("page " + page + " is damaged");
+                    });
                     return true;
                 } catch (PeerException e) { // until the broken connection's end is noticed
                     return false;
@@ -132,9 +134,9 @@ class HostilePeersTest {
     @Test
     void aHelloThatMakesNoSenseIsRefused() throws Exception {
         byte[] good = HelloCodec.encode(new Hello(Hello.Role.PAGE_IN, VM, Lender.TOKEN, 1, PAGES));
-        for (byte[] payload : new byte[][] {{}, "null".getBytes(StandardCharsets.UTF_8), Arrays.copyOf(good, 20)}) {
+        for (byte[] payload : new byte[][] {{0}, "null".getBytes(StandardCharsets.UTF_8), Arrays.copyOf(good, 20)}) {
             try (FrameSocket socket = new FrameSocket(connect())) {
-                RawFrame.of(FrameType.HELLO).payload(payload).send(socket.socket());
+                RawFrame.of(FrameType.HELLO).sealed(payload).send(socket.socket());
 
                 assertThat(refusal(socket).code()).isEqualTo(ErrorCode.BAD_FRAME);
             }
@@ -173,12 +175,14 @@ class HostilePeersTest {
     void aLengthThatDoesNotFitTheRunsIsRefused() throws Exception {
         assertThat(refused(
                         Hello.Role.PAGE_OUT,
-                        RawFrame.of(FrameType.PAGES).runs(new long[] {0, 1}).length(8 + 4095)))
-                .hasMessageContaining("a payload of 4103 B, allowed are 4104 to 4104");
+                        RawFrame.of(FrameType.PAGES)
+                                .zeroPages(new long[] {0, 1})
+                                .length(16 + 4095)))
+                .hasMessageContaining("a payload of 4111 B, allowed are 4112 to 4112");
         assertThat(refused(
                         Hello.Role.PAGE_OUT,
-                        RawFrame.of(FrameType.DROP).runs(new long[] {0, 1}).length(9)))
-                .hasMessageContaining("a payload of 9 B");
+                        RawFrame.of(FrameType.DROP).runs(new long[] {0, 1}).length(13)))
+                .hasMessageContaining("a payload of 13 B");
     }
 
     @Test
@@ -192,11 +196,10 @@ class HostilePeersTest {
     @Test
     void aPeerThatDiesInTheMiddleOfPagesGivesItsClaimBack() throws Exception {
         try (FrameSocket socket = welcome(Hello.Role.PAGE_OUT)) {
-            RawFrame.of(FrameType.PAGES)
-                    .runs(new long[] {0, PAGES})
-                    .length(8 + (int) Pages.toBytes(PAGES))
-                    .send(socket.socket());
-            RawFrame.send(socket.socket(), new byte[100_000]);
+            byte[] whole = RawFrame.of(FrameType.PAGES)
+                    .zeroPages(new long[] {0, PAGES})
+                    .bytes();
+            RawFrame.send(socket.socket(), Arrays.copyOf(whole, 100_000));
         }
 
         Await.until(
@@ -215,13 +218,10 @@ class HostilePeersTest {
 
     @Test
     void aPageThatIsNamedTwiceTakesRoomOnce() throws Exception {
-        byte[] payload = new byte[16 + 2 * 4096];
-        byte[] twice = RawFrame.of(FrameType.PAGES)
-                .runs(new long[] {5, 1}, new long[] {5, 1})
-                .bytes();
-        System.arraycopy(twice, 32, payload, 0, 16);
         try (FrameSocket socket = welcome(Hello.Role.PAGE_OUT)) {
-            RawFrame.of(FrameType.PAGES).payload(payload).count(2).send(socket.socket());
+            RawFrame.of(FrameType.PAGES)
+                    .zeroPages(new long[] {5, 1}, new long[] {5, 1})
+                    .send(socket.socket());
             socket.send(FrameType.FLUSH, 0, 0, 1);
             assertThat(socket.receive()).isTrue();
         }

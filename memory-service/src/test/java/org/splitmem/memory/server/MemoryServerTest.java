@@ -28,6 +28,7 @@ import org.splitmem.memory.remote.Endpoint;
 import org.splitmem.memory.remote.PageInClient;
 import org.splitmem.memory.remote.PageOutClient;
 import org.splitmem.memory.remote.PageSink;
+import org.splitmem.memory.stream.Flushes;
 import org.splitmem.memory.testing.Await;
 import org.splitmem.memory.testing.GuestContent;
 import org.splitmem.memory.testing.Lender;
@@ -45,6 +46,10 @@ class MemoryServerTest {
     private static final UUID VM = UUID.fromString("6d1f0000-0000-4000-8000-000000000001");
     private static final long PAGES = 1000;
     private static final long RESERVED = Pages.toBytes(600);
+
+    private static final Flushes.Damaged NONE = page -> {
+        throw new AssertionError("page " + page + " is damaged");
+    };
 
     @RegisterExtension
     final MemoryDirectory directory = new MemoryDirectory();
@@ -88,8 +93,9 @@ class MemoryServerTest {
             }
 
             @Override
-            public void arrived(long page, int crc32c, long askedNs) {
+            public boolean arrived(long page, int checksum, long askedNs) {
                 done.add(page + " " + GuestContent.matches(memory, page, 1));
+                return true;
             }
 
             @Override
@@ -108,7 +114,7 @@ class MemoryServerTest {
 
     @Test
     void pagesComeBackAsTheyWereStoredAlsoAcrossBackends() throws Exception {
-        out.store(runs(100, 400));
+        out.store(runs(100, 400), NONE);
         GuestContent.write(memory, 0, PAGES, 2);
 
         fetch(100, 400);
@@ -118,16 +124,16 @@ class MemoryServerTest {
 
     @Test
     void aReservationThatIsFullStoresNothingOfAFrame() throws Exception {
-        out.store(runs(0, 300));
-        out.store(runs(300, 290));
+        out.store(runs(0, 300), NONE);
+        out.store(runs(300, 290), NONE);
 
-        PeerException refusal = catchThrowableOfType(PeerException.class, () -> out.store(runs(590, 11)));
+        PeerException refusal = catchThrowableOfType(PeerException.class, () -> out.store(runs(590, 11), NONE));
 
         assertThat(refusal.code()).isEqualTo(ErrorCode.FULL);
         assertThat(refusal).hasMessageContaining("2457600 B are reserved").hasMessageContaining("2416640 B are used");
         assertThat(h2.server().heldBytes()).isEqualTo(Pages.toBytes(590));
-        out.store(runs(590, 10));
-        out.store(runs(0, 500)); // pages that are there already need no room
+        out.store(runs(590, 10), NONE);
+        out.store(runs(0, 500), NONE); // pages that are there already need no room
         assertThat(h2.server().heldBytes()).isEqualTo(RESERVED);
     }
 
@@ -167,17 +173,17 @@ class MemoryServerTest {
 
     @Test
     void anOlderOwnerIsRefusedOnceANewerCame() throws Exception {
-        out.store(runs(0, 1));
+        out.store(runs(0, 1), NONE);
         try (PageOutClient newer = new PageOutClient(h2.endpoint(VM, 2, PAGES), memory)) {
             newer.adopt(2);
 
-            PeerException open = catchThrowableOfType(PeerException.class, () -> out.store(runs(1, 1)));
+            PeerException open = catchThrowableOfType(PeerException.class, () -> out.store(runs(1, 1), NONE));
             PeerException later = refusal(endpoint(), Hello.Role.PAGE_IN);
 
             assertThat(open.code()).isEqualTo(ErrorCode.STALE_EPOCH);
             assertThat(later.code()).isEqualTo(ErrorCode.STALE_EPOCH);
             assertThat(later).hasMessageContaining("epoch 1 was shown, the newest is 2");
-            newer.store(runs(1, 1));
+            newer.store(runs(1, 1), NONE);
         }
         h2.goAway();
         h2.comeBack();
@@ -186,7 +192,7 @@ class MemoryServerTest {
 
     @Test
     void aStoreSurvivesItsDaemon() throws Exception {
-        out.store(runs(10, 200));
+        out.store(runs(10, 200), NONE);
         out.close();
         h2.goAway();
         GuestContent.write(memory, 0, PAGES, 2);
@@ -201,7 +207,7 @@ class MemoryServerTest {
     @Test
     void droppedPagesAreFreedInMemoryToo() throws Exception {
         Path pages = directory.resolve("h2").resolve(VM.toString()).resolve("pages");
-        out.store(runs(0, 500));
+        out.store(runs(0, 500), NONE);
         assertThat(MemoryDirectory.allocatedBytes(pages)).isEqualTo(Pages.toBytes(500));
 
         for (long page = 100; page < 400; page++) {
@@ -211,12 +217,12 @@ class MemoryServerTest {
 
         Await.until("they are dropped", () -> h2.server().heldBytes() == Pages.toBytes(200));
         Await.until("they are freed", () -> MemoryDirectory.allocatedBytes(pages) == Pages.toBytes(200));
-        out.store(runs(500, 400)); // the room is free too
+        out.store(runs(500, 400), NONE); // the room is free too
     }
 
     @Test
     void aReleasedStoreIsGone() throws Exception {
-        out.store(runs(0, 100));
+        out.store(runs(0, 100), NONE);
 
         assertThat(h2.server().release(VM, "another token")).isFalse();
         assertThat(h2.server().release(VM, Lender.TOKEN)).isTrue();
@@ -273,7 +279,7 @@ class MemoryServerTest {
 
     @Test
     void aStoreThatNobodyUsesIsKeptWhileItsOwnerWantsItOrDoesNotAnswer() throws Exception {
-        out.store(runs(0, 1));
+        out.store(runs(0, 1), NONE);
         out.close();
         List<UUID> asked = new ArrayList<>();
         Await.until("its owner is asked", () -> {
@@ -291,7 +297,7 @@ class MemoryServerTest {
 
     @Test
     void aStoreWhoseMigrationDiedIsFreed() throws Exception {
-        out.store(runs(0, 1));
+        out.store(runs(0, 1), NONE);
         assertThat(isLent(3600)).as("while its migration is connected").isTrue();
 
         out.close();
@@ -304,7 +310,7 @@ class MemoryServerTest {
     @Test
     void aStoreThatAnOwnerAdoptedIsKeptHoweverLongTheOwnerIsAway() throws Exception {
         out.adopt(1);
-        out.store(runs(0, 1));
+        out.store(runs(0, 1), NONE);
         out.close();
         h2.goAway();
         h2.comeBack();
@@ -409,7 +415,7 @@ class MemoryServerTest {
     @Test
     void anOwnerThatComesBackAfterItWasFencedNeitherReadsNorWrites() throws Exception {
         out.adopt(1);
-        out.store(runs(0, 100));
+        out.store(runs(0, 100), NONE);
         FrameSocket in = endpoint().connect(Hello.Role.PAGE_IN);
         String other = "0".repeat(64);
 
@@ -424,14 +430,14 @@ class MemoryServerTest {
                 .as("on the connection that it has")
                 .isEqualTo(ErrorCode.STALE_EPOCH);
         // Pages that it has sent already may be answered by a reset of the connection rather than by the reason.
-        assertThatThrownBy(() -> out.store(runs(100, 10))).isInstanceOf(IOException.class);
+        assertThatThrownBy(() -> out.store(runs(100, 10), NONE)).isInstanceOf(IOException.class);
         assertThat(refusalOf(() -> endpoint().connect(Hello.Role.PAGE_OUT))).isEqualTo(ErrorCode.STALE_EPOCH);
 
         h2.server().reserve(new StoreRecord(VM, other, 1, PAGES, RESERVED, "h3", "h3", false));
         Endpoint now = new Endpoint("h2", h2.address(), VM, other, 2, PAGES);
         try (PageOutClient successor = new PageOutClient(now, memory)) {
             successor.adopt(2);
-            successor.store(runs(0, 50));
+            successor.store(runs(0, 50), NONE);
             for (long epoch : new long[] {1, 2, 99}) { // however new it thinks it is
                 assertThat(refusalOf(() -> h2.endpoint(VM, epoch, PAGES).connect(Hello.Role.PAGE_IN)))
                         .isEqualTo(ErrorCode.STALE_EPOCH);
@@ -439,7 +445,7 @@ class MemoryServerTest {
                         .isEqualTo(ErrorCode.STALE_EPOCH);
             }
             assertThat(refusalOf(() -> {
-                        out.store(runs(0, 10));
+                        out.store(runs(0, 10), NONE);
                         return null;
                     }))
                     .isEqualTo(ErrorCode.STALE_EPOCH);

@@ -25,7 +25,7 @@ import org.splitmem.memory.wire.RawFrame;
 /** Peers that stop in the middle of their hand-shake on the data port. */
 class StalledPeersTest {
     private static final byte[] HELLO = RawFrame.of(FrameType.HELLO)
-            .payload(HelloCodec.encode(new Hello(Hello.Role.PAGE_IN, UUID.randomUUID(), "token", 1, 1)))
+            .sealed(HelloCodec.encode(new Hello(Hello.Role.PAGE_IN, UUID.randomUUID(), "token", 1, 1)))
             .bytes();
 
     private final InetSocketAddress address = Ports.free();

@@ -1,17 +1,23 @@
 package org.splitmem.memory.stream;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.catchThrowableOfType;
 
 import java.io.IOException;
 import java.net.SocketTimeoutException;
 import java.nio.ByteBuffer;
 import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Random;
 import java.util.TreeSet;
 import java.util.UUID;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicLong;
+import java.util.stream.LongStream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -38,6 +44,10 @@ import org.splitmem.memory.wire.RunList;
 class BulkSenderTest {
     private static final UUID VM = UUID.fromString("6d1f0000-0000-4000-8000-000000000001");
     private static final long PAGES = 3000;
+
+    private static final Flushes.Damaged NONE = page -> {
+        throw new AssertionError("page " + page + " is damaged");
+    };
 
     @RegisterExtension
     final MemoryDirectory directory = new MemoryDirectory();
@@ -90,15 +100,102 @@ class BulkSenderTest {
                 }
                 page += count + 1 + random.nextInt(5);
                 if (runs.pages() == RunList.MAX_PAGES || page >= 1900) {
-                    sender.send(runs);
+                    sender.send(runs, NONE);
                     runs.clear();
                 }
             }
-            sender.flush();
+            sender.flush(NONE);
         }
 
         assertStored(sent);
         assertThat(h2.server().heldBytes()).isEqualTo(Pages.toBytes(sent.size()));
+    }
+
+    private static RunList runs(long from, long count) {
+        RunList runs = new RunList();
+        runs.add(from, count);
+        return runs;
+    }
+
+    /** One bit of one page of each frame: without a checksum of the sender's own it would be stored, and given to the guest. */
+    @Test
+    void aPageThatIsDamagedOnItsWayIsNotStoredButTold() throws Exception {
+        AtomicInteger frames = new AtomicInteger();
+        h2.behind(frame -> {
+            if (frame.pages() > 0) {
+                frame.flipInPage(frames.incrementAndGet());
+            }
+        });
+        RunList scattered = new RunList();
+        for (long page = 601; page < 661; page += 3) {
+            scattered.add(page);
+        }
+        List<Long> damaged = new ArrayList<>();
+        try (BulkSender sender = sender()) {
+            sender.send(runs(0, 500), damaged::add);
+            sender.send(scattered, damaged::add);
+            sender.flush(damaged::add);
+
+            assertThat(damaged).containsExactlyInAnyOrder(1L, 607L);
+            assertThat(h2.server().heldBytes()).isEqualTo(Pages.toBytes(500 + 20 - 2));
+            sender.flush(NONE);
+        }
+        assertStored(LongStream.range(2, 500).boxed().toList());
+    }
+
+    @Test
+    void aPageThatComesInThePlaceOfAnotherIsNotStored() throws Exception {
+        h2.behind(frame -> {
+            if (frame.pages() > 0) {
+                frame.swapPages(3, 77);
+            }
+        });
+        List<Long> damaged = new ArrayList<>();
+        try (BulkSender sender = sender()) {
+            sender.send(runs(0, 100), damaged::add);
+            sender.flush(damaged::add);
+        }
+
+        assertThat(damaged).containsExactlyInAnyOrder(3L, 77L);
+        assertThat(h2.server().heldBytes()).isEqualTo(Pages.toBytes(98));
+    }
+
+    /** What the receiver has to remember is bounded: the sender asks in between. */
+    @Test
+    void aStreamOfWhichEveryPageIsDamagedIsToldAllTheSame() throws Exception {
+        h2.behind(frame -> {
+            for (int i = 0; i < frame.pages(); i++) {
+                frame.flipInPage(i);
+            }
+        });
+        AtomicLong damaged = new AtomicLong();
+        long sent = 0;
+        try (BulkSender sender = sender()) {
+            while (sent < ReceivedPages.MOST_UNFLUSHED + 1000) {
+                sender.send(runs(0, 500), page -> damaged.incrementAndGet());
+                sent += 500;
+            }
+            sender.flush(page -> damaged.incrementAndGet());
+        }
+
+        assertThat(damaged).hasValue(sent);
+        assertThat(h2.server().heldBytes()).isZero();
+    }
+
+    /** Which page a bit makes of it nobody can know. */
+    @Test
+    void aRunThatIsDamagedEndsTheStream() throws Exception {
+        h2.behind(frame -> {
+            if (frame.pages() > 0) {
+                frame.flip(0);
+            }
+        });
+        try (BulkSender sender = sender()) {
+            sender.send(runs(0, 100), NONE);
+
+            assertThatThrownBy(() -> sender.flush(NONE)).hasMessageContaining("PAGES with a payload that was damaged");
+        }
+        assertThat(h2.server().heldBytes()).isZero();
     }
 
     @Test
@@ -106,13 +203,13 @@ class BulkSenderTest {
         RunList runs = new RunList();
         runs.add(0, 100);
         try (BulkSender sender = sender()) {
-            sender.send(runs);
+            sender.send(runs, NONE);
             sender.drop(runs);
-            sender.flush();
+            sender.flush(NONE);
             assertThat(h2.server().heldBytes()).isZero();
             sender.drop(runs);
-            sender.send(runs);
-            sender.flush();
+            sender.send(runs, NONE);
+            sender.flush(NONE);
         }
 
         assertThat(h2.server().heldBytes()).isEqualTo(Pages.toBytes(100));
@@ -125,9 +222,9 @@ class BulkSenderTest {
                 for (long page = 0; page + 500 <= PAGES; page += 500) { // a third more than was reserved
                     RunList runs = new RunList();
                     runs.add(page, 500);
-                    sender.send(runs);
+                    sender.send(runs, NONE);
                 }
-                sender.flush();
+                sender.flush(NONE);
             });
 
             assertThat(refusal).isNotNull();
@@ -144,8 +241,8 @@ class BulkSenderTest {
 
             Throwable failure = catchThrowableOfType(java.io.IOException.class, () -> {
                 for (int i = 0; i < 100; i++) {
-                    sender.send(runs);
-                    sender.flush();
+                    sender.send(runs, NONE);
+                    sender.flush(NONE);
                 }
             });
 
@@ -160,7 +257,7 @@ class BulkSenderTest {
                         new BulkSender(new FrameSocket(withoutLimits(pair)), memory, new RateLimiter(0), 200)) {
             CompletableFuture<Void> flush = CompletableFuture.runAsync(() -> {
                 try {
-                    sender.flush();
+                    sender.flush(NONE);
                 } catch (IOException e) {
                     throw new CompletionException(e);
                 }
@@ -187,7 +284,7 @@ class BulkSenderTest {
 
             Await.until("it fails", () -> {
                 try {
-                    sender.flush();
+                    sender.flush(NONE);
                     return false;
                 } catch (java.io.IOException e) {
                     return true;

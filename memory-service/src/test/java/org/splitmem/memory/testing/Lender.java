@@ -5,6 +5,7 @@ import java.net.InetSocketAddress;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.UUID;
+import org.jspecify.annotations.Nullable;
 import org.splitmem.memory.remote.Endpoint;
 import org.splitmem.memory.server.DataServer;
 import org.splitmem.memory.server.MemoryServer;
@@ -17,6 +18,7 @@ public final class Lender implements AutoCloseable {
     private final String name;
     private final Path directory;
     private final InetSocketAddress address = Ports.free();
+    private @Nullable DamagingRelay relay;
     private MemoryServer server;
     private DataServer data;
     private boolean up;
@@ -47,12 +49,18 @@ public final class Lender implements AutoCloseable {
         return this;
     }
 
+    /** From now on those who connect to it do so through a relay. */
+    public Lender behind(DamagingRelay.Damage damage) throws IOException {
+        relay = new DamagingRelay(address, damage);
+        return this;
+    }
+
     public MemoryServer server() {
         return server;
     }
 
     public InetSocketAddress address() {
-        return address;
+        return relay == null ? address : relay.address();
     }
 
     public String name() {
@@ -60,13 +68,16 @@ public final class Lender implements AutoCloseable {
     }
 
     public Endpoint endpoint(UUID vm, long epoch, long pages) {
-        return new Endpoint(name, address, vm, TOKEN, epoch, pages);
+        return new Endpoint(name, address(), vm, TOKEN, epoch, pages);
     }
 
     @Override
     public void close() {
         if (up) {
             goAway();
+        }
+        if (relay != null) {
+            relay.close();
         }
     }
 }

@@ -41,7 +41,9 @@ class IncomingVmTest extends MachineTest {
         RunList runs = new RunList();
         runs.add(from, count);
         try (PageOutClient client = new PageOutClient(host.endpoint(Machine.VM, 1, PAGES), memory)) {
-            client.store(runs);
+            client.store(runs, page -> {
+                throw new AssertionError("page " + page + " is damaged");
+            });
         }
         memory.punch(from, count);
     }

@@ -7,6 +7,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Random;
+import java.util.concurrent.atomic.AtomicLong;
 import org.junit.jupiter.api.Test;
 import org.splitmem.memory.fault.FaultStats;
 import org.splitmem.memory.fault.Pager;
@@ -176,6 +177,31 @@ class PagingTest extends MachineTest {
                 () -> machine.paging().stats().lost.sum() == 1);
         assertThat(machine.guest().hasAnswered()).isFalse();
         assertThat(machine.count(PageState.LOCAL)).isEqualTo(3);
+    }
+
+    /** A bit of a page of each frame, both ways: nothing wrong is ever stored, or given to the guest, and nothing is lost. */
+    @Test
+    void pagesThatAreDamagedOnTheirWayAreSentAgain() throws Exception {
+        AtomicLong frames = new AtomicLong();
+        machine("h2");
+        machine.lender(0).behind(frame -> {
+            if (frame.pages() > 0 && frames.incrementAndGet() % 2 == 0) {
+                frame.flipInPage((int) (frames.get() % frame.pages()));
+            }
+        });
+        machine.start();
+        machine.guest().run("fill 0 " + PAGES + " 6");
+
+        for (int i = 0; i < 20; i++) {
+            machine.pageOut(0, PAGES, 0);
+        }
+
+        assertThat(machine.count(PageState.REMOTE)).isEqualTo(PAGES);
+        long outwards = machine.paging().stats().damaged.sum();
+        assertThat(outwards).isPositive();
+        machine.guest().run("verify 0 " + PAGES);
+        assertThat(machine.paging().stats().damaged.sum()).isGreaterThan(outwards);
+        assertThat(machine.paging().stats().lost.sum()).isZero();
     }
 
     @Test

@@ -30,13 +30,35 @@ class FrameSocketTest extends FramesTest {
 
     @Test
     void aSmallPayloadArrivesWhole() throws Exception {
-        byte[] payload = new byte[FrameSocket.MAX_SMALL_PAYLOAD];
+        byte[] payload = new byte[FrameSocket.MAX_SMALL_PAYLOAD - 4];
         new Random(1).nextBytes(payload);
 
         sender.sendSmall(FrameType.HELLO, 5, payload);
 
         assertThat(receiver.receive()).isTrue();
         assertThat(receiver.receiveSmall()).isEqualTo(payload);
+    }
+
+    @Test
+    void aSmallPayloadThatWasDamagedIsRefused() throws Exception {
+        byte[] frame = RawFrame.of(FrameType.HELLO)
+                .sealed("{\"epoch\":2}".getBytes(StandardCharsets.UTF_8))
+                .bytes();
+        frame[32 + 9] ^= 1; // epoch 3
+        RawFrame.send(pair.near(), frame);
+        receiver.receive();
+
+        assertThat(catchThrowableOfType(PeerException.class, () -> receiver.receiveSmall()))
+                .hasMessageContaining("HELLO with a payload that was damaged on its way");
+    }
+
+    @Test
+    void aSmallPayloadThatIsNothingButAChecksumIsRefused() throws Exception {
+        RawFrame.of(FrameType.HELLO).sealed(new byte[0]).send(pair.near());
+        receiver.receive();
+
+        assertThat(catchThrowableOfType(PeerException.class, () -> receiver.receiveSmall()))
+                .hasMessageContaining("a payload of 4 B, allowed are 5 to 65536");
     }
 
     @Test
@@ -63,7 +85,7 @@ class FrameSocketTest extends FramesTest {
         PeerException refusal = refusal(RawFrame.of(FrameType.FLUSH).magic(0x20544547));
 
         assertThat(refusal.code()).isEqualTo(ErrorCode.BAD_FRAME);
-        assertThat(refusal).hasMessageContaining("peer does not speak splitmem's protocol");
+        assertThat(refusal).hasMessageContaining("does not speak splitmem's protocol");
     }
 
     @Test
@@ -84,7 +106,7 @@ class FrameSocketTest extends FramesTest {
 
     @Test
     void anUnknownTypeIsRefusedByItsNumber() throws Exception {
-        for (int type : new int[] {0, 23, 31, 32, 40_000, 65_535}) {
+        for (int type : new int[] {0, 24, 31, 32, 40_000, 65_535}) {
             PeerException refusal = refusal(RawFrame.of(FrameType.FLUSH).type(type));
 
             assertThat(refusal.code()).isEqualTo(ErrorCode.BAD_FRAME);
@@ -105,7 +127,7 @@ class FrameSocketTest extends FramesTest {
     @Test
     void anErrorWithACodeOfTheFutureIsUnknown() throws Exception {
         PeerException refusal =
-                refusal(RawFrame.of(FrameType.ERROR).value(77).payload("new".getBytes(StandardCharsets.UTF_8)));
+                refusal(RawFrame.of(FrameType.ERROR).value(77).sealed("new".getBytes(StandardCharsets.UTF_8)));
 
         assertThat(refusal.code()).isEqualTo(ErrorCode.UNKNOWN);
     }
@@ -129,7 +151,7 @@ class FrameSocketTest extends FramesTest {
 
             assertThat(refusal.code()).isEqualTo(ErrorCode.BAD_FRAME);
             assertThat(refusal)
-                    .hasMessageContaining("peer sent HELLO")
+                    .hasMessageContaining("sent HELLO")
                     .hasMessageContaining("payload of " + length + " B")
                     .hasMessageContaining("0 to 65536");
         }
@@ -143,7 +165,7 @@ class FrameSocketTest extends FramesTest {
 
             PeerException refusal = catchThrowableOfType(PeerException.class, () -> receiver.checkCount(1, 512));
 
-            assertThat(refusal).hasMessageContaining("peer sent PAGES with a count of " + count);
+            assertThat(refusal).hasMessageContaining("sent PAGES with a count of " + count);
         }
     }
 

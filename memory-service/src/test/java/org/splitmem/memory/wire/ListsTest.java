@@ -84,7 +84,7 @@ class ListsTest extends FramesTest {
         PeerException refusal = refusedRuns(RawFrame.of(FrameType.PAGES).runs(new long[] {90, 11}), 100, 512);
 
         assertThat(refusal.code()).isEqualTo(ErrorCode.BAD_FRAME);
-        assertThat(refusal).hasMessageContaining("peer sent PAGES with a run of 11 pages at 90");
+        assertThat(refusal).hasMessageContaining("sent PAGES with a run of 11 pages at 90");
     }
 
     @Test
@@ -111,8 +111,43 @@ class ListsTest extends FramesTest {
     @Test
     void aPayloadShorterThanItsRunsIsRefused() throws Exception {
         assertThat(refusedRuns(
-                        RawFrame.of(FrameType.DROP).runs(new long[] {5, 1}).length(7), 100, 100))
-                .hasMessageContaining("a payload of 7 B");
+                        RawFrame.of(FrameType.DROP).runs(new long[] {5, 1}).length(11), 100, 100))
+                .hasMessageContaining("a payload of 11 B");
+    }
+
+    /** Any bit: another page would be dropped, or taken for written. */
+    @Test
+    void runsThatWereDamagedAreRefused() throws Exception {
+        for (int bit = 0; bit < 8 * (2 * 8 + 4); bit++) {
+            byte[] frame = RawFrame.of(FrameType.DROP)
+                    .runs(new long[] {5, 1}, new long[] {9, 3})
+                    .bytes();
+            frame[32 + bit / 8] ^= (byte) (1 << bit % 8);
+            RawFrame.send(pair.near(), frame);
+            receiver.receive();
+            RunList runs = new RunList();
+
+            assertThat(catchThrowableOfType(PeerException.class, () -> runs.receive(receiver, VM_PAGES, VM_PAGES)))
+                    .hasMessageContaining("DROP with a payload that was damaged on its way");
+            assertThat(runs.isEmpty()).isTrue();
+        }
+    }
+
+    @Test
+    void placementsThatWereDamagedAreRefused() throws Exception {
+        byte[] entry = new byte[12];
+        entry[4] = 1; // page 0, ZERO
+        for (int bit = 0; bit < 8 * (12 + 4); bit++) {
+            byte[] frame = RawFrame.of(FrameType.PLACE).sealed(entry).count(1).bytes();
+            frame[32 + bit / 8] ^= (byte) (1 << bit % 8);
+            RawFrame.send(pair.near(), frame);
+            receiver.receive();
+            PlacementList placements = new PlacementList();
+
+            assertThat(catchThrowableOfType(PeerException.class, () -> placements.receive(receiver, 100, 5)))
+                    .hasMessageContaining("PLACE with a payload that was damaged on its way");
+            assertThat(placements.size()).isZero();
+        }
     }
 
     @Test
@@ -159,7 +194,7 @@ class ListsTest extends FramesTest {
     private PeerException refusedPlacement(long first, long count, int state, int host) throws IOException {
         ByteBuffer entry = ByteBuffer.allocate(12).order(ByteOrder.LITTLE_ENDIAN);
         entry.putInt((int) first).putInt((int) count).put((byte) state).put((byte) host);
-        RawFrame.of(FrameType.PLACE).payload(entry.array()).count(1).send(pair.near());
+        RawFrame.of(FrameType.PLACE).sealed(entry.array()).count(1).send(pair.near());
         receiver.receive();
         PlacementList placements = new PlacementList();
         PeerException refusal = catchThrowableOfType(PeerException.class, () -> placements.receive(receiver, 100, 5));
@@ -194,12 +229,12 @@ class ListsTest extends FramesTest {
 
     @Test
     void aPlacementListOfAWrongLengthIsRefused() throws Exception {
-        RawFrame.of(FrameType.PLACE).payload(new byte[13]).count(1).send(pair.near());
+        RawFrame.of(FrameType.PLACE).sealed(new byte[13]).count(1).send(pair.near());
         receiver.receive();
 
         PeerException refusal =
                 catchThrowableOfType(PeerException.class, () -> new PlacementList().receive(receiver, 100, 5));
 
-        assertThat(refusal).hasMessageContaining("a payload of 13 B, allowed are 12 to 12");
+        assertThat(refusal).hasMessageContaining("a payload of 17 B, allowed are 16 to 16");
     }
 }

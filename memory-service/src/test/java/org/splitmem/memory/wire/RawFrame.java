@@ -3,6 +3,7 @@ package org.splitmem.memory.wire;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.util.Arrays;
 import java.util.zip.CRC32C;
 import org.splitmem.memory.linux.NativeBlock;
 import org.splitmem.memory.linux.StreamSocket;
@@ -62,11 +63,48 @@ public final class RawFrame {
         return length(bytes.length);
     }
 
+    /** With its checksum behind it. Sets the length too. */
+    public RawFrame sealed(byte[] bytes) {
+        return payload(withChecksum(bytes));
+    }
+
+    private static byte[] withChecksum(byte[] bytes) {
+        return ByteBuffer.allocate(bytes.length + 4)
+                .order(ByteOrder.LITTLE_ENDIAN)
+                .put(bytes)
+                .putInt(crc32c(bytes))
+                .array();
+    }
+
+    private static int crc32c(byte[] bytes) {
+        CRC32C crc = new CRC32C();
+        crc.update(bytes);
+        return (int) crc.getValue();
+    }
+
     /** Runs of {first, count} pages as a RunList carries them; sets count and length too. */
     public RawFrame runs(long[]... runs) {
+        return sealed(list(runs)).count(runs.length);
+    }
+
+    private static byte[] list(long[]... runs) {
         ByteBuffer bytes = ByteBuffer.allocate(runs.length * 8).order(ByteOrder.LITTLE_ENDIAN);
         for (long[] run : runs) {
             bytes.putInt((int) run[0]).putInt((int) run[1]);
+        }
+        return bytes.array();
+    }
+
+    /** Runs as {@link #runs}, and after them their pages, all zero, with their checksums. */
+    public RawFrame zeroPages(long[]... runs) {
+        byte[] list = withChecksum(list(runs));
+        int pages = (int) Arrays.stream(runs).mapToLong(run -> run[1]).sum();
+        ByteBuffer bytes = ByteBuffer.allocate(list.length + pages * (4 + 4096)).order(ByteOrder.LITTLE_ENDIAN);
+        bytes.put(list);
+        for (long[] run : runs) {
+            for (long page = run[0]; page < run[0] + run[1]; page++) {
+                bytes.putInt(crc32c(new byte[4096]) ^ (int) page);
+            }
         }
         return payload(bytes.array()).count(runs.length);
     }
