@@ -56,6 +56,8 @@ final class EventText {
             case "pages-lost" ->
                 "guest frozen on pages that cannot be had, "
                         + data.path("lostPages").asLong() + " faults";
+            case "obstacle" ->
+                "nothing is sent out any more: " + data.path("obstacle").asText();
             default -> kind + ", budget " + budget + ", " + remote + " on sub-hosts"; // also of kinds that come later
         };
         return "on " + data.path("host").asText() + ": " + what;

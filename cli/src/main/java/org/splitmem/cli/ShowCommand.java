@@ -45,6 +45,10 @@ final class ShowCommand implements Runnable {
         line("page-outs", Long.toString(faults.pageOuts()));
         line("other faults", faults.zeroFills() + " zero-filled, " + faults.minor() + " resident but unmapped");
         line("page-in time", Text.latencies(vm.pageInUs()));
+        String obstacle = vm.obstacle();
+        if (obstacle != null) {
+            line("stays here", obstacle);
+        }
     }
 
     private void line(String what, String value) {

@@ -98,7 +98,8 @@ class EventsCommandTest {
                 counts,
                 vm.pageInUs(),
                 histogram,
-                vm.epoch());
+                vm.epoch(),
+                vm.obstacle());
     }
 
     @Test

@@ -80,7 +80,8 @@ public final class Infos {
                 new FaultCounts(9503, 222, 17, 41313, 64, 31),
                 new LatencyUs(9503, 25.4, 61, 1300, 2_000_000),
                 LatencyHistogram.NONE,
-                3);
+                3,
+                null);
     }
 
     public static List<HostStatus> hosts() {

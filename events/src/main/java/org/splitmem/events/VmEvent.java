@@ -12,6 +12,7 @@ import org.jspecify.annotations.Nullable;
  * @param remoteBytes on sub-hosts; of a sub-host that is lost or back, on that one
  * @param subHost only of {@link #SUB_HOST_LOST} and {@link #SUB_HOST_BACK}
  * @param lostPages faults so far on pages that cannot be had; only of {@link #PAGES_LOST}
+ * @param obstacle the device, and why; only of {@link #OBSTACLE}
  */
 public record VmEvent(
         String instanceUuid,
@@ -22,7 +23,8 @@ public record VmEvent(
         @Nullable Long beforeBytes,
         long remoteBytes,
         @Nullable String subHost,
-        @Nullable Long lostPages) {
+        @Nullable Long lostPages,
+        @Nullable String obstacle) {
     /** A whole VM has pages on sub-hosts from now on. */
     public static final String SPLIT = Topic.VM.type("split");
     /** A split VM is whole again. */
@@ -35,6 +37,8 @@ public record VmEvent(
     public static final String SUB_HOST_BACK = Topic.VM.type("sub-host-back");
     /** The guest touched pages that cannot be had, and is frozen on them. */
     public static final String PAGES_LOST = Topic.VM.type("pages-lost");
+    /** A split VM got a device that forbids a split: nothing of it is sent out any more, and it becomes whole if its host has room. */
+    public static final String OBSTACLE = Topic.VM.type("obstacle");
 
     /**
      * The event that tells it.

@@ -82,7 +82,8 @@ public final class Samples {
                 counts,
                 LatencyUs.NONE,
                 histogram,
-                epoch);
+                epoch,
+                null);
     }
 
     /** A migration's event, the n-th of its VM. */

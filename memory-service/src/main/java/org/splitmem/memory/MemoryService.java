@@ -29,6 +29,7 @@ import org.splitmem.memory.migration.PeerDirectory;
 import org.splitmem.memory.migration.PeerHosts;
 import org.splitmem.memory.migration.PendingReleases;
 import org.splitmem.memory.migration.SplitStarts;
+import org.splitmem.memory.migration.WholeAgain;
 import org.splitmem.memory.server.DataServer;
 import org.splitmem.memory.server.MemoryServer;
 import org.splitmem.memory.shim.ShimServer;
@@ -99,7 +100,7 @@ public final class MemoryService implements Callable<Integer> {
             List<String> missing = KernelFeatures.missing();
             if (!missing.isEmpty()) {
                 throw new ConfigException(
-                        "this kernel lacks " + String.join(", ", missing) + "; Linux 6.7 or newer is needed");
+                        "this kernel lacks " + String.join(", ", missing) + "; Linux 6.9, 6.8.10 or newer is needed");
             }
         } catch (LinuxException e) {
             throw new ConfigException("the kernel cannot be asked for userfaultfd (" + e.getMessage()
@@ -135,8 +136,8 @@ public final class MemoryService implements Callable<Integer> {
                 TimeUnit.SECONDS.toMillis(t.expectedSeconds()),
                 vms,
                 migrations);
-        SplitStarts starts = new SplitStarts(
-                vms, definitions, expected, migrations, new GuestRoom(vms, () -> guestLimit(config, facts, server)));
+        GuestRoom room = new GuestRoom(vms, () -> guestLimit(config, facts, server));
+        SplitStarts starts = new SplitStarts(vms, definitions, expected, migrations, room);
         vms.setStarts(starts);
         server.recover();
         vms.recover(vm -> found(vm, expected, migrations), migrations::takenUp);
@@ -151,7 +152,8 @@ public final class MemoryService implements Callable<Integer> {
             shims.start();
             control.start();
             CountDownLatch asked = shutdownSignal();
-            Thread upkeep = startUpkeep(vms, migrations, expected, starts, server, peers, asked);
+            Thread upkeep =
+                    startUpkeep(vms, migrations, expected, starts, new WholeAgain(vms, room), server, peers, asked);
             log.info("splitmemd {} is ready", facts.version());
             asked.await();
             upkeep.join();
@@ -222,6 +224,7 @@ public final class MemoryService implements Callable<Integer> {
             MigrationService migrations,
             ExpectedSplits expected,
             SplitStarts starts,
+            WholeAgain wholeAgain,
             MemoryServer server,
             PeerHosts peers,
             CountDownLatch asked) {
@@ -229,7 +232,7 @@ public final class MemoryService implements Callable<Integer> {
                 () -> {
                     try {
                         while (!asked.await(SWEEP_MS, TimeUnit.MILLISECONDS)) {
-                            sweep(vms, migrations, expected, starts, server, peers);
+                            sweep(vms, migrations, expected, starts, wholeAgain, server, peers);
                         }
                     } catch (InterruptedException e) {
                         Thread.currentThread().interrupt();
@@ -246,6 +249,7 @@ public final class MemoryService implements Callable<Integer> {
             MigrationService migrations,
             ExpectedSplits expected,
             SplitStarts starts,
+            WholeAgain wholeAgain,
             MemoryServer server,
             PeerHosts peers) {
         try {
@@ -253,6 +257,7 @@ public final class MemoryService implements Callable<Integer> {
             migrations.sweep(System.nanoTime());
             expected.sweep(System.nanoTime());
             starts.sweep();
+            wholeAgain.sweep();
             server.releaseForsaken(
                     System.nanoTime(), store -> peers.wantsStores(peers.find(store.owner()), store.vm()));
         } catch (RuntimeException e) {

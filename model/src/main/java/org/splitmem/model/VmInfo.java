@@ -16,6 +16,7 @@ import org.jspecify.annotations.Nullable;
  * @param pageInUs from reading a fault to its answer, for pages that were fetched in the last one to two minutes
  * @param pageInHistogram the same, for all since this daemon has paged it
  * @param epoch of ownership, one more with each migration; memory servers obey only the newest
+ * @param obstacle of a split VM: the device that was plugged in since and forbids to send pages out, and why; absent if there is none
  */
 public record VmInfo(
         String uuid,
@@ -31,7 +32,8 @@ public record VmInfo(
         FaultCounts faults,
         LatencyUs pageInUs,
         LatencyHistogram pageInHistogram,
-        long epoch) {
+        long epoch,
+        @Nullable String obstacle) {
     public VmInfo {
         Require.text("uuid", uuid);
         Require.text("name", name);

@@ -50,6 +50,7 @@ final class Samples {
                 new FaultCounts(1, 2, 3, 4, 5, 6),
                 new LatencyUs(1, 20.5, 30, 40, 50),
                 new LatencyHistogram(2, 71.5, List.of(new LatencyHistogram.Bucket(50, 2))),
-                3);
+                3,
+                null);
     }
 }

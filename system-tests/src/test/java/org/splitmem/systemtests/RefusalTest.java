@@ -2,6 +2,10 @@ package org.splitmem.systemtests;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.io.IOException;
+import java.io.RandomAccessFile;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.time.Duration;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -104,6 +108,34 @@ final class RefusalTest {
     @Test
     void theHostItIsOnAlready() {
         assertThat(refused("h1")).contains("h1");
+    }
+
+    /** The hook has read the domain's XML when it started: only QEMU knows what was plugged in since. */
+    @Test
+    void aDiskWithDirectIoThatWasPluggedInWhileItRuns() throws IOException {
+        Guest plugged = bed.boot(Guest.Spec.named("plugged"), "h1");
+        Path disk = bed.cluster().file("direct-io.img");
+        try (RandomAccessFile file = new RandomAccessFile(disk.toFile(), "rw")) {
+            file.setLength(16 << 20);
+        }
+        Job.Result attached = bed.cluster()
+                .virsh("h1", "attach-disk", plugged.name(), disk.toString(), "vdz", "--cache", "none", "--live");
+        assertThat(attached.exitCode()).as(attached.err()).isZero();
+
+        for (String[] command : new String[][] {
+            {"split", plugged.name(), "--budget", "128MiB", "--sub-host", "h3"},
+            {"migrate", plugged.name(), "--to", "h2", "--budget", "128MiB", "--sub-host", "h3"},
+        }) {
+            Job.Result result = bed.cli("h1").run(command);
+
+            assertThat(result.exitCode()).isEqualTo(1);
+            assertThat(result.err())
+                    .contains("VM plugged cannot be split or split-migrated as it is on h1: block libvirt-")
+                    .contains("reads past the page cache write guest RAM by DMA");
+        }
+        assertThat(plugged.info().state()).isEqualTo(VmState.LOCAL);
+        plugged.verifyAll();
+        Files.delete(disk);
     }
 
     /** @return what the CLI said */

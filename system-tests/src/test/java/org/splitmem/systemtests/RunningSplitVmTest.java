@@ -13,6 +13,7 @@ import org.splitmem.model.VmState;
 @SystemTest
 final class RunningSplitVmTest {
     private static final Duration LIMIT = SplitVm.LIMIT;
+    private static final long MUCH = 8L << 20;
 
     private final Testbed bed;
     private Guest guest;
@@ -24,6 +25,9 @@ final class RunningSplitVmTest {
     @BeforeEach
     void split() {
         guest = SplitVm.of(bed, "running");
+        // After a test in which h3 was away all of its pages may be elsewhere.
+        Await.until(
+                "h3 keeps pages of it", LIMIT, () -> guest.info().remoteBytes().getOrDefault("h3", 0L) >= MUCH);
     }
 
     @Test

@@ -106,6 +106,11 @@ public final class VmChanges {
             events.add(event(now, null, remote(now.vm()), null, now.lostPages())
                     .event(VmEvent.PAGES_LOST, now.vm().epoch() + "/" + now.lostPages(), at));
         }
+        String obstacle = now.vm().obstacle();
+        if (obstacle != null && (before == null || !obstacle.equals(before.vm().obstacle()))) {
+            events.add(event(now, null, remote(now.vm()), null, null, obstacle)
+                    .event(VmEvent.OBSTACLE, now.vm().epoch() + "/" + unnamed(now, obstacle), at));
+        }
         takeSubHosts(now, moment, at, events);
     }
 
@@ -128,8 +133,8 @@ public final class VmChanges {
     }
 
     /** Ids of events are shown to tenants, who do not see the names of hosts. */
-    private static UUID unnamed(Known vm, String subHost) {
-        return UUID.nameUUIDFromBytes((vm.vm().uuid() + subHost).getBytes(StandardCharsets.UTF_8));
+    private static UUID unnamed(Known vm, String name) {
+        return UUID.nameUUIDFromBytes((vm.vm().uuid() + name).getBytes(StandardCharsets.UTF_8));
     }
 
     private static VmEvent event(
@@ -138,6 +143,16 @@ public final class VmChanges {
             long remoteBytes,
             @Nullable String subHost,
             @Nullable Long lostPages) {
+        return event(now, beforeBytes, remoteBytes, subHost, lostPages, null);
+    }
+
+    private static VmEvent event(
+            Known now,
+            @Nullable Long beforeBytes,
+            long remoteBytes,
+            @Nullable String subHost,
+            @Nullable Long lostPages,
+            @Nullable String obstacle) {
         VmInfo vm = now.vm();
         return new VmEvent(
                 vm.uuid(),
@@ -148,7 +163,8 @@ public final class VmChanges {
                 beforeBytes,
                 remoteBytes,
                 subHost,
-                lostPages);
+                lostPages,
+                obstacle);
     }
 
     private static long remote(VmInfo vm) {

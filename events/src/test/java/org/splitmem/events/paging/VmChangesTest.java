@@ -27,6 +27,10 @@ class VmChangesTest {
     private Instant now = NOW;
 
     private static VmInfo vm(VmState state, long budgetBytes, Map<String, Long> remote) {
+        return vm(state, budgetBytes, remote, null);
+    }
+
+    private static VmInfo vm(VmState state, long budgetBytes, Map<String, Long> remote, String obstacle) {
         return new VmInfo(
                 Samples.VM,
                 "db1",
@@ -41,7 +45,8 @@ class VmChangesTest {
                 new FaultCounts(0, 0, 0, 0, 0, 0),
                 LatencyUs.NONE,
                 new LatencyHistogram(0, 0, List.of()),
-                1);
+                1,
+                obstacle);
     }
 
     private void runs(String host, VmInfo vm) {
@@ -159,5 +164,24 @@ class VmChangesTest {
                 .isEqualTo(other.next(now.plusSeconds(10).plusMillis(5), hosts)
                         .get(0)
                         .id());
+    }
+
+    /** Also by a bridge that has just started: somebody has to detach the device. */
+    @Test
+    void aDeviceThatForbidsASplitIsToldOnce() {
+        Map<String, Long> remote = Map.of("h3", 4096L);
+        runs("h1", vm(VmState.SPLIT, 4096 * 50, remote));
+        assertThat(look()).isEmpty();
+        runs("h1", vm(VmState.SPLIT, 4096 * 50, remote, "device hostdev0: this vfio-pci"));
+
+        List<Event> told = look();
+
+        assertThat(kinds(told)).containsExactly("obstacle");
+        assertThat(told.get(0).data().path("obstacle").asText()).isEqualTo("device hostdev0: this vfio-pci");
+        assertThat(look()).isEmpty();
+        List<Event> byAnother = new VmChanges(INTERVAL).next(now, hosts);
+        assertThat(byAnother).extracting(Event::id).containsExactly(told.get(0).id());
+        runs("h1", vm(VmState.SPLIT, 4096 * 50, remote));
+        assertThat(look()).isEmpty();
     }
 }

@@ -11,16 +11,6 @@ import org.w3c.dom.Element;
 final class CommandLineRules {
     private static final String REMEDY = "remove it from qemu:commandline";
 
-    /** Prefixes of device names: QEMU has them with -pci, -ccw, -non-transitional and so on behind. */
-    private static final List<String> DMA_DEVICES =
-            List.of("vfio-", "vhost-user-", "vhost-vdpa-", "vhost-scsi", "x-pci-proxy-dev");
-
-    private static final List<String> MEMORY_DEVICES =
-            List.of("ivshmem", "pc-dimm", "nvdimm", "virtio-mem", "virtio-pmem", "cxl-type3");
-
-    /** These send the guest's SCSI commands to the host's device by SG_IO: DMA, whatever the cache mode. */
-    private static final List<String> SCSI_PASS_THROUGH = List.of("scsi-block", "scsi-generic");
-
     private static final List<String> UNCACHED = List.of("none", "off", "directsync");
     private static final Pattern JSON_DIRECT = Pattern.compile("\\bdirect\"\\s*:\\s*(?:true|\"on\")");
 
@@ -71,11 +61,11 @@ final class CommandLineRules {
             case "readconfig" -> "the file may hold any option, and nobody can tell which";
             case "virtfs", "fsdev" -> "QEMU cannot be live-migrated while the guest has this file system mounted";
             case "object" -> againstObject(value);
-            case "device" -> againstDevice(value);
+            case "device" -> DriverRules.againstDevice(nameIn(value, "driver"));
             case "machine", "M" -> againstMachine(QemuCommandLine.options(value));
             case "overcommit" -> isOn(QemuCommandLine.options(value).get("mem-lock")) ? "memory would be locked" : null;
             case "realtime" -> isOn(QemuCommandLine.options(value).get("mlock")) ? "memory would be locked" : null;
-            case "netdev", "net" -> againstVhost(nameIn(value, "type"));
+            case "netdev", "net" -> DriverRules.againstNetwork(nameIn(value, "type"));
             case "blockdev", "drive" -> againstBlock(value);
             default -> null;
         };
@@ -92,23 +82,6 @@ final class CommandLineRules {
         return type.startsWith("x-vfio-user") ? "it " + DeviceRules.PAST_QEMU : null;
     }
 
-    private static @Nullable String againstDevice(String value) {
-        String driver = nameIn(value, "driver");
-        if (startsWithAny(driver, DMA_DEVICES)) {
-            return "this " + driver + " " + DeviceRules.PAST_QEMU;
-        }
-        if (startsWithAny(driver, MEMORY_DEVICES)) {
-            return "this " + driver + " is a second kind of RAM, which is not the daemon's";
-        }
-        if (driver.equals("usb-host")) {
-            return "this USB device " + DeviceRules.HOST_BOUND;
-        }
-        if (SCSI_PASS_THROUGH.contains(driver)) {
-            return DeviceRules.DIRECT_IO;
-        }
-        return null;
-    }
-
     private static @Nullable String againstMachine(Map<String, String> options) {
         if (options.containsKey("memory-backend")) {
             return "this memory would not be the daemon's";
@@ -118,19 +91,11 @@ final class CommandLineRules {
         return encrypted ? "the guest's memory would be encrypted" : null;
     }
 
-    private static @Nullable String againstVhost(String type) {
-        boolean vhost = type.equals("vhost-user") || type.equals("vhost-vdpa");
-        return vhost ? "this " + type + " interface " + DeviceRules.PAST_QEMU : null;
-    }
-
     private static @Nullable String againstBlock(String value) {
-        String driver = nameIn(value, "driver");
-        boolean past = driver.equals("nvme")
-                || driver.startsWith("virtio-blk-v")
-                || value.contains("nvme://")
-                || value.contains("\"nvme\"");
-        if (past) {
-            return "this disk's driver " + DeviceRules.PAST_QEMU;
+        boolean nvme = value.contains("nvme://") || value.contains("\"nvme\"");
+        String reason = DriverRules.againstBlockDriver(nvme ? "nvme" : nameIn(value, "driver"));
+        if (reason != null) {
+            return reason;
         }
         return isDirect(value) ? DeviceRules.DIRECT_IO : null;
     }

@@ -46,7 +46,8 @@ final class Views {
                 paging == null
                         ? LatencyHistogram.NONE
                         : paging.stats().pageInLatency().all(),
-                record.epoch());
+                record.epoch(),
+                vm.obstacle());
     }
 
     /** One that has not started yet. */
@@ -79,7 +80,8 @@ final class Views {
                 FaultCounts.NONE,
                 LatencyUs.NONE,
                 LatencyHistogram.NONE,
-                0);
+                0,
+                null);
     }
 
     private static VmInfo notHere(SplitDefinition how, VmState state, Map<String, Long> reserved, long epoch) {
@@ -99,7 +101,8 @@ final class Views {
                 FaultCounts.NONE,
                 LatencyUs.NONE,
                 LatencyHistogram.NONE,
-                epoch);
+                epoch,
+                null);
     }
 
     /** A VM that is served by the kernel alone is all here; one that is only expected has nothing that can be counted yet. */

@@ -7,6 +7,7 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import org.splitmem.memory.faultpoint.FaultPoint;
 import org.splitmem.memory.migration.Signals.Hypervisor;
+import org.splitmem.memory.qmp.DeviceObstacles;
 import org.splitmem.memory.qmp.QmpMonitor;
 import org.splitmem.memory.vm.Vm;
 
@@ -37,6 +38,10 @@ final class HypervisorMigration implements AutoCloseable {
 
     private static final int LOOKS = 100;
     private static final long LOOK_NS = 50_000_000L;
+
+    private static final String POST_COPY =
+            "libvirt was asked for post-copy, which would put QEMU's userfaultfd over splitmemd's: "
+                    + "migrate without --postcopy (with \"splitmem migrate\" the guest runs early all the same)";
 
     private final Vm vm;
     private final Signals signals;
@@ -72,11 +77,12 @@ final class HypervisorMigration implements AutoCloseable {
         this.limitSeconds = limitSeconds;
     }
 
-    /** Listens from here on. @throws IOException also if this QEMU would not leave RAM out */
+    /** Listens from here on. @throws IOException also if this QEMU would not leave RAM out, or has a device that forbids it */
     void connect() throws IOException {
         QmpMonitor qmp = QmpMonitor.connect(vm.qmpSocket(), vm.uuid().toString(), signals::onQmp, signals::qemuGone);
         monitor = qmp;
         RamInStream.refuseWhatQemuSends(qmp, vm.name(), localHost);
+        DeviceObstacles.refuse(qmp, vm.name(), localHost);
     }
 
     /**
@@ -88,6 +94,8 @@ final class HypervisorMigration implements AutoCloseable {
         if (qmp == null) {
             throw new IOException("QEMU's monitor is not connected");
         }
+        // One that was plugged in since the begin: from here on libvirt plugs in none.
+        DeviceObstacles.refuse(qmp, vm.name(), localHost);
         leftOut = true;
         vm.mayLeaveRamOut(true);
         signals.expect(true);
@@ -167,6 +175,10 @@ final class HypervisorMigration implements AutoCloseable {
     private void checkStream() {
         QmpMonitor qmp = monitor;
         try {
+            if (qmp != null && qmp.mayPostCopy()) {
+                signals.abort(POST_COPY);
+                return;
+            }
             long streamBytes = 0;
             for (int look = 0; look < LOOKS && streamBytes == 0 && qmp != null && qmp.isOpen(); look++) {
                 streamBytes = qmp.migrationRamBytes();

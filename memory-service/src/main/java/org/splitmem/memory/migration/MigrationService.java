@@ -13,6 +13,8 @@ import org.splitmem.memory.faultpoint.FaultPoint;
 import org.splitmem.memory.guest.GuestMemory;
 import org.splitmem.memory.migration.PendingReleases.Kept;
 import org.splitmem.memory.migration.RefusedException.Kind;
+import org.splitmem.memory.qmp.DeviceObstacles;
+import org.splitmem.memory.qmp.QmpMonitor;
 import org.splitmem.memory.server.ConnectionHandler;
 import org.splitmem.memory.server.ConnectionResolver;
 import org.splitmem.memory.vm.PagingSwitch;
@@ -106,7 +108,7 @@ public final class MigrationService implements ConnectionResolver {
     }
 
     private MigrationInfo begin(Vm vm, MigrationTask task) throws RefusedException {
-        requireStreamWithoutRam(vm);
+        requireMovable(vm);
         Reservations reservations = new Reservations(vm, task, peers, self.name(), releases);
         OutgoingMigration migration =
                 new OutgoingMigration(vm, task, config, reservations, peers, self.name(), () -> busy.ended(vm));
@@ -116,11 +118,23 @@ public final class MigrationService implements ConnectionResolver {
         return migration.report().info();
     }
 
-    private void requireStreamWithoutRam(Vm vm) throws RefusedException {
-        String reason = RamInStream.reasonAgainst(vm, self.name());
-        if (!reason.isEmpty()) {
-            throw new RefusedException(Kind.CONFLICT, "ram-is-a-memfd", reason);
+    /** As far as QEMU answers: one that does not is refused when the migration connects to it. */
+    private void requireMovable(Vm vm) throws RefusedException {
+        try (QmpMonitor qemu = QmpMonitor.connect(vm.qmpSocket(), vm.uuid().toString())) {
+            String reason = RamInStream.reasonAgainst(qemu, vm.name(), self.name());
+            if (!reason.isEmpty()) {
+                throw new RefusedException(Kind.CONFLICT, "ram-is-a-memfd", reason);
+            }
+            DeviceObstacles.refuse(qemu, vm.name(), self.name());
+        } catch (DeviceObstacles.ObstacleException e) {
+            throw notSplittable(e);
+        } catch (IOException e) {
+            log.info("vm={} QEMU cannot be asked what it has: {}", vm.uuid(), e.getMessage());
         }
+    }
+
+    static RefusedException notSplittable(DeviceObstacles.ObstacleException e) {
+        return new RefusedException(Kind.CONFLICT, "not-splittable", String.valueOf(e.getMessage()));
     }
 
     private Optional<MigrationInfo> begunAlready(Vm vm, @Nullable String id) throws RefusedException {

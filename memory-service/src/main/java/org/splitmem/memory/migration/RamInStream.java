@@ -1,37 +1,20 @@
 package org.splitmem.memory.migration;
 
 import java.io.IOException;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 import org.splitmem.memory.qmp.QemuVersion;
 import org.splitmem.memory.qmp.QmpMonitor;
-import org.splitmem.memory.vm.Vm;
 
 /**
  * Whether QEMU leaves a VM's RAM out of its own migration stream, as x-ignore-shared asks it to. What it sends all the same would
  * go, once more and past the plan, into memory that is sealed at the destination: the migration would stand still.
  */
 final class RamInStream {
-    private static final Logger log = LoggerFactory.getLogger(RamInStream.class);
     private static final String MEMFD = "memory-backend-memfd";
 
     private RamInStream() {}
 
     /**
-     * Before anything moves, at the source: why this VM's RAM would not be left out. Empty: nothing is known against it. A QEMU
-     * that does not answer now is refused when the migration connects to it.
-     */
-    static String reasonAgainst(Vm vm, String host) {
-        try (QmpMonitor qemu = QmpMonitor.connect(vm.qmpSocket(), vm.uuid().toString())) {
-            return reasonAgainst(qemu, vm.name(), host);
-        } catch (IOException e) {
-            log.info("vm={} QEMU cannot be asked what it leaves out of a migration: {}", vm.uuid(), e.getMessage());
-            return "";
-        }
-    }
-
-    /**
-     * The same of a QEMU at either end that is about to get a stream going.
+     * Of a QEMU at either end that is about to get a stream going.
      *
      * @throws IOException naming the VM, its host and the remedy; or if QEMU does not answer
      */
@@ -42,8 +25,8 @@ final class RamInStream {
         }
     }
 
-    /** Since 8.1 only RAM of a named file is left out. */
-    private static String reasonAgainst(QmpMonitor qemu, String vm, String host) throws IOException {
+    /** Why RAM would not be left out, since from 8.1 on only that of a named file is; empty: nothing is known against it. */
+    static String reasonAgainst(QmpMonitor qemu, String vm, String host) throws IOException {
         QemuVersion version = qemu.version();
         if (!version.isAtLeast(8, 1) || !qemu.objectTypes().contains(MEMFD)) {
             return "";

@@ -9,6 +9,7 @@ import org.slf4j.LoggerFactory;
 import org.splitmem.memory.faultpoint.FaultPoint;
 import org.splitmem.memory.migration.RefusedException.Kind;
 import org.splitmem.memory.page.Pages;
+import org.splitmem.memory.qmp.DeviceObstacles;
 import org.splitmem.memory.qmp.QmpMonitor;
 import org.splitmem.memory.vm.PagingSwitch;
 import org.splitmem.memory.vm.Vm;
@@ -54,8 +55,10 @@ public final class Splits {
         TaskMaker.Split wanted = tasks.split(vm, request);
         migrations.busy().claim(vm, BusyVms.Claim.SPLIT);
         try {
-            requireAllBackends(vm);
+            requireSplittable(vm);
             split(vm, wanted);
+        } catch (DeviceObstacles.ObstacleException e) {
+            throw MigrationService.notSplittable(e);
         } catch (PeerHosts.NoRoomException e) {
             throw new RefusedException(Kind.NO_ROOM, "no-room", String.valueOf(e.getMessage()));
         } catch (IOException e) {
@@ -67,9 +70,9 @@ public final class Splits {
     }
 
     /** A QEMU that answers on its monitor has mapped all its RAM: none comes later, that nobody would page. */
-    private static void requireAllBackends(Vm vm) throws IOException {
-        try (QmpMonitor monitor = QmpMonitor.connect(vm.qmpSocket(), vm.uuid().toString(), event -> {}, () -> {})) {
-            log.debug("vm={} runs: {}", vm.uuid(), monitor.isRunning());
+    private void requireSplittable(Vm vm) throws IOException {
+        try (QmpMonitor qemu = QmpMonitor.connect(vm.qmpSocket(), vm.uuid().toString())) {
+            DeviceObstacles.refuse(qemu, vm.name(), self.name());
         }
     }
 

@@ -10,6 +10,8 @@ import java.nio.channels.Channels;
 import java.nio.channels.SocketChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.concurrent.CompletableFuture;
@@ -19,9 +21,12 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Consumer;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
+import org.splitmem.memory.qmp.QemuDevice.Kind;
 
 /** One connection to a QMP monitor. Any thread may execute; events come on the reading thread, which must not wait. */
 public final class QmpMonitor implements AutoCloseable {
@@ -30,6 +35,11 @@ public final class QmpMonitor implements AutoCloseable {
     private static final String IGNORE_SHARED = "x-ignore-shared";
     /** Of the type of an object in a list, as in {@code child<memory-backend-file>}. */
     private static final String CHILD = "child<";
+
+    /** Where devices are that were asked for, with an id and without. */
+    private static final List<String> PERIPHERALS = List.of("peripheral", "peripheral-anon");
+
+    private static final Pattern NETWORK = Pattern.compile("(\\S+): index=\\d+,type=([^,\\s]+)");
 
     /** The run state of a QEMU that was started to receive a migration. */
     private static final String WAITS_FOR_STREAM = "inmigrate";
@@ -151,12 +161,22 @@ public final class QmpMonitor implements AutoCloseable {
 
     /** Whether QEMU would leave shared RAM out of its next migration stream. */
     public boolean ignoresShared() throws IOException {
-        for (JsonNode capability : execute("query-migrate-capabilities", JSON.createObjectNode())) {
-            if (capability.path("capability").asText().equals(IGNORE_SHARED)) {
-                return capability.path("state").asBoolean();
+        return isSet(IGNORE_SHARED); // a QEMU without the capability cannot leave anything out
+    }
+
+    /** Whether QEMU's migrations may become post-copy ones. */
+    public boolean mayPostCopy() throws IOException {
+        return isSet("postcopy-ram");
+    }
+
+    /** False also of one that this QEMU does not have. */
+    private boolean isSet(String capability) throws IOException {
+        for (JsonNode one : execute("query-migrate-capabilities", JSON.createObjectNode())) {
+            if (one.path("capability").asText().equals(capability)) {
+                return one.path("state").asBoolean();
             }
         }
-        return false; // a QEMU without the capability cannot leave anything out
+        return false;
     }
 
     /** Cancels the migration that QEMU is doing; harmless if there is none. */
@@ -192,11 +212,58 @@ public final class QmpMonitor implements AutoCloseable {
     /** The types of the objects that were made for QEMU's -object, as {@code memory-backend-file}. */
     public Set<String> objectTypes() throws IOException {
         var types = new TreeSet<String>();
-        for (JsonNode object : execute("qom-list", JSON.createObjectNode().put("path", "/objects"))) {
+        for (JsonNode object : qomList("/objects")) {
             String type = object.path("type").asText();
-            types.add(type.startsWith(CHILD) ? type.substring(CHILD.length(), type.length() - 1) : type);
+            types.add(type.startsWith(CHILD) ? childType(type) : type);
         }
         return types;
+    }
+
+    /** All devices, network backends and block nodes that QEMU has now, also those that were plugged in later. */
+    public List<QemuDevice> devices() throws IOException {
+        List<QemuDevice> found = new ArrayList<>();
+        for (JsonNode part : qomList("/machine")) { // one of which there is nothing may not be there
+            if (PERIPHERALS.contains(part.path("name").asText())) {
+                addDevices("/machine/" + part.path("name").asText(), found);
+            }
+        }
+        for (JsonNode node :
+                execute("query-named-block-nodes", JSON.createObjectNode().put("flat", true))) {
+            found.add(new QemuDevice(
+                    Kind.BLOCK,
+                    node.path("node-name").asText(),
+                    node.path("drv").asText(),
+                    node.at("/cache/direct").asBoolean()));
+        }
+        addNetworks(found);
+        return found;
+    }
+
+    private void addDevices(String where, List<QemuDevice> to) throws IOException {
+        for (JsonNode device : qomList(where)) {
+            String type = device.path("type").asText();
+            if (type.startsWith(CHILD)) {
+                to.add(new QemuDevice(Kind.DEVICE, device.path("name").asText(), childType(type), false));
+            }
+        }
+    }
+
+    private JsonNode qomList(String path) throws IOException {
+        return execute("qom-list", JSON.createObjectNode().put("path", path));
+    }
+
+    /** QMP has no command of its own for them. A line is {@code hostnet0: index=0,type=tap,...}, after a backslash or spaces. */
+    private void addNetworks(List<QemuDevice> to) throws IOException {
+        String text = execute("human-monitor-command", JSON.createObjectNode().put("command-line", "info network"))
+                .asText();
+        Matcher line = NETWORK.matcher(text);
+        while (line.find()) {
+            to.add(new QemuDevice(Kind.NETWORK, line.group(1), line.group(2), false));
+        }
+    }
+
+    private static String childType(String type) {
+        return type.substring(CHILD.length(), type.length() - 1);
     }
 
     /** How much RAM the migration that QEMU is doing goes through; 0 as long as that is not known, and if there is none. */

@@ -54,6 +54,7 @@ final class Housekeeping implements AutoCloseable {
     private final PagingConfig config;
     private final WorkingSet workingSet;
     private final PageOuter pageOuter;
+    private final PluggedDevices devices;
     private final Thread thread;
     private long pullHand;
     private int tick;
@@ -77,11 +78,13 @@ final class Housekeeping implements AutoCloseable {
                 paging.stats(),
                 paging.arrivals().gate(),
                 vm::reached);
+        this.devices = new PluggedDevices(vm);
         this.thread = new Thread(this::run, "housekeeping-" + vm.uuid());
         thread.setDaemon(true);
     }
 
     void start() {
+        devices.start();
         thread.start();
     }
 
@@ -121,7 +124,9 @@ final class Housekeeping implements AutoCloseable {
         }
         long over = table.resident() - vm.budgetPages();
         long excess = over + roomForArrivals();
-        if (excess > 0) {
+        if (!devices.allowPageOut(excess > 0)) {
+            excess = 0;
+        } else if (excess > 0) {
             reclaim(excess, shim);
         } else {
             sampleQuietly(shim);
@@ -144,7 +149,8 @@ final class Housekeeping implements AutoCloseable {
     private void followDiscards() throws IOException {
         ShimSession shim = vm.session();
         if (shim != null && vm.isOwner()) {
-            shim.setDiscards(vm.mayPageOut() ? DiscardRule.ASKED : DiscardRule.IGNORED);
+            boolean mayFree = vm.mayPageOut() && devices.obstacle() == null;
+            shim.setDiscards(mayFree ? DiscardRule.ASKED : DiscardRule.IGNORED);
         }
     }
 
@@ -267,6 +273,12 @@ final class Housekeeping implements AutoCloseable {
         }
     }
 
+    /** See {@link PluggedDevices#obstacle}. */
+    @Nullable
+    String obstacle() {
+        return devices.obstacle();
+    }
+
     @Nullable
     Long workingSetBytes() {
         long pages = workingSet.estimatePages();
@@ -276,6 +288,7 @@ final class Housekeeping implements AutoCloseable {
     @Override
     public void close() {
         closed = true;
+        devices.close();
         LockSupport.unpark(thread);
         try {
             thread.join();

@@ -490,6 +490,12 @@ public final class Vm {
         pulling = false;
     }
 
+    /** Which device has come since it was split that forbids to send pages out, and why; null if there is none. */
+    public @Nullable String obstacle() {
+        Housekeeping h = housekeeping();
+        return h == null ? null : h.obstacle();
+    }
+
     public @Nullable Long workingSetBytes() {
         Housekeeping h = housekeeping();
         return h == null ? null : h.workingSetBytes();

@@ -11,6 +11,7 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.RegisterExtension;
+import org.splitmem.memory.qmp.QemuDevice;
 import org.splitmem.memory.shim.FakeShim;
 import org.splitmem.memory.simulation.FakeMonitor;
 import org.splitmem.memory.testing.Await;
@@ -92,6 +93,20 @@ class MigrationServiceTest {
             assertThat(vm.record().phase()).isEqualTo(VmRecord.Phase.LOCAL);
             assertThat(vm.paging()).isNull();
         }
+    }
+
+    @Test
+    void aVmWhoseQemuHasADeviceThatForbidsItIsRefusedBeforeAnybodyIsAsked() throws Exception {
+        try (FakeMonitor qemu = new FakeMonitor(directory.resolve(TestVms.UUID_OF_VM + ".sock"))) {
+            qemu.plug(new QemuDevice(QemuDevice.Kind.DEVICE, "hostdev0", "vfio-pci", false));
+
+            RefusedException refusal = catchThrowableOfType(RefusedException.class, () -> migrations.start(vm, SPLIT));
+
+            assertThat(refusal.code()).isEqualTo("not-splittable");
+            assertThat(refusal).hasMessageContaining("device hostdev0: this vfio-pci reaches guest RAM past");
+        }
+        assertThat(peers.asked()).isEmpty();
+        assertThat(migrations.list()).isEmpty();
     }
 
     @Test

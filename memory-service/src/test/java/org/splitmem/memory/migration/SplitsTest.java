@@ -10,6 +10,7 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.RegisterExtension;
+import org.splitmem.memory.qmp.QemuDevice;
 import org.splitmem.memory.shim.FakeShim;
 import org.splitmem.memory.simulation.FakeMonitor;
 import org.splitmem.memory.testing.Await;
@@ -109,6 +110,22 @@ class SplitsTest {
                         .code())
                 .isEqualTo("ram-differs");
 
+        assertThat(peers.asked()).isEmpty();
+        assertWhole(vm);
+    }
+
+    /** Plugged in since the hook has read its XML. */
+    @Test
+    void aVmWhoseQemuHasADeviceThatForbidsItIsRefusedBeforeAnybodyIsAsked() throws Exception {
+        Vm vm = vm(VmRecord.Phase.LOCAL);
+        monitor.plug(new QemuDevice(QemuDevice.Kind.BLOCK, "libvirt-3-storage", "file", true));
+
+        RefusedException refusal = refusal(vm, HALF);
+
+        assertThat(refusal.code()).isEqualTo("not-splittable");
+        assertThat(refusal)
+                .hasMessageContaining("VM db1 cannot be split or split-migrated as it is on h1")
+                .hasMessageContaining("block libvirt-3-storage: reads past the page cache");
         assertThat(peers.asked()).isEmpty();
         assertWhole(vm);
     }

@@ -2,6 +2,7 @@ package org.splitmem.memory.simulation;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.BufferedReader;
 import java.io.IOException;
@@ -19,6 +20,7 @@ import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.CountDownLatch;
+import org.splitmem.memory.qmp.QemuDevice;
 
 /** The QMP monitor of a fake QEMU: answers what the daemon asks, and says what the fake hypervisor has it say. */
 public final class FakeMonitor implements AutoCloseable {
@@ -29,6 +31,7 @@ public final class FakeMonitor implements AutoCloseable {
     private final Path path;
     private final ServerSocketChannel listener;
     private final List<String> asked = new CopyOnWriteArrayList<>();
+    private final List<QemuDevice> devices = new CopyOnWriteArrayList<>();
     private final Set<SocketChannel> clients = ConcurrentHashMap.newKeySet();
     private volatile Runnable whenCancelled = () -> {};
     private volatile boolean ignoresShared;
@@ -39,6 +42,7 @@ public final class FakeMonitor implements AutoCloseable {
     private volatile int[] qemu = {7, 2};
     private volatile String backend = "memory-backend-file";
     private volatile long streamBytes;
+    private volatile boolean postCopy;
     private volatile CountDownLatch answering = new CountDownLatch(0);
 
     public FakeMonitor(Path path) throws IOException {
@@ -115,13 +119,23 @@ public final class FakeMonitor implements AutoCloseable {
             return JSON.createArrayNode()
                     .add(JSON.createObjectNode().put("capability", "events").put("state", true))
                     .add(JSON.createObjectNode()
+                            .put("capability", "postcopy-ram")
+                            .put("state", postCopy))
+                    .add(JSON.createObjectNode()
                             .put("capability", "x-ignore-shared")
                             .put("state", ignoresShared));
         }
-        if (request.path("execute").asText().equals("qom-list")) {
-            return JSON.createArrayNode()
-                    .add(JSON.createObjectNode().put("name", "type").put("type", "string"))
-                    .add(JSON.createObjectNode().put("name", "pc.ram").put("type", "child<" + backend + ">"));
+        switch (request.path("execute").asText()) {
+            case "qom-list" -> {
+                return objects(request.at("/arguments/path").asText());
+            }
+            case "query-named-block-nodes" -> {
+                return blockNodes();
+            }
+            case "human-monitor-command" -> {
+                return JSON.getNodeFactory().textNode(networks());
+            }
+            default -> {}
         }
         switch (request.path("execute").asText()) {
             case "query-status" -> result.put("running", running).put("status", status());
@@ -142,6 +156,57 @@ public final class FakeMonitor implements AutoCloseable {
             default -> {} // qmp_capabilities
         }
         return result;
+    }
+
+    private JsonNode objects(String path) {
+        ArrayNode list = JSON.createArrayNode()
+                .add(JSON.createObjectNode().put("name", "type").put("type", "string"));
+        switch (path) {
+            case "/objects" -> list.add(child("pc.ram", backend));
+            case "/machine" -> list.add(child("peripheral", "container")).add(child("unattached", "container"));
+            case "/machine/peripheral" ->
+                devices.stream()
+                        .filter(one -> one.kind() == QemuDevice.Kind.DEVICE)
+                        .forEach(one -> list.add(child(one.name(), one.driver())));
+            default -> throw new IllegalArgumentException(path);
+        }
+        return list;
+    }
+
+    private static JsonNode child(String name, String type) {
+        return JSON.createObjectNode().put("name", name).put("type", "child<" + type + ">");
+    }
+
+    private JsonNode blockNodes() {
+        ArrayNode list = JSON.createArrayNode();
+        for (QemuDevice one : devices) {
+            if (one.kind() == QemuDevice.Kind.BLOCK) {
+                ObjectNode node =
+                        JSON.createObjectNode().put("node-name", one.name()).put("drv", one.driver());
+                node.putObject("cache").put("writeback", true).put("direct", one.direct());
+                list.add(node);
+            }
+        }
+        return list;
+    }
+
+    private String networks() {
+        StringBuilder text =
+                new StringBuilder("net0: index=0,type=nic,model=virtio-net-pci,macaddr=52:54:00:00:00:01\r\n");
+        devices.stream()
+                .filter(one -> one.kind() == QemuDevice.Kind.NETWORK)
+                .forEach(one -> text.append(" \\ " + one.name() + ": index=0,type=" + one.driver() + ",x=y\r\n"));
+        return text.toString();
+    }
+
+    /** From now on it has this, too. */
+    public void plug(QemuDevice device) {
+        devices.add(device);
+    }
+
+    /** All that was plugged in is gone. */
+    public void unplug() {
+        devices.clear();
     }
 
     private String status() {
@@ -179,6 +244,11 @@ public final class FakeMonitor implements AutoCloseable {
     /** How much RAM QEMU's migration goes through; 0: it does not say. */
     public void streams(long bytes) {
         streamBytes = bytes;
+    }
+
+    /** libvirt has set it up for post-copy. */
+    public void allowPostCopy() {
+        postCopy = true;
     }
 
     public synchronized void migration(String status) {

@@ -214,7 +214,8 @@ class BadDaemonsTest {
                 FaultCounts.NONE,
                 LatencyUs.NONE,
                 LatencyHistogram.NONE,
-                1);
+                1,
+                null);
         String vm = Json.write(info).replace('"', '\'');
         assertThat(vm).contains(what);
         return vm.replace(what, other).replace('\'', '"');

@@ -150,7 +150,8 @@ public final class FakeHosts implements AutoCloseable {
                                 FaultCounts.NONE,
                                 LatencyUs.NONE,
                                 LatencyHistogram.NONE,
-                                1));
+                                1,
+                                null));
     }
 
     /** Has had these sub-hosts reserve for a VM that has not started. */
