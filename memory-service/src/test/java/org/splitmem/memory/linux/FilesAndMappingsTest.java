@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.nio.ByteBuffer;
+import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.RegisterExtension;
 import org.splitmem.memory.testing.MemoryDirectory;
@@ -101,6 +102,14 @@ class FilesAndMappingsTest {
     void processesAreKnownByTheirNumber() {
         assertThat(Unistd.processExists((int) ProcessHandle.current().pid())).isTrue();
         assertThat(Unistd.processExists(Integer.MAX_VALUE)).isFalse();
+    }
+
+    @Test
+    void aKernelWhoseScanOverlooksPagesThatAreBeingMovedIsKnownByItsRelease() {
+        assertThat(List.of("6.7.0", "6.7.12-amd64", "6.8", "6.8.0-45-generic", "6.8.9", "5.15.0"))
+                .noneMatch(KernelFeatures::seesMovingPages);
+        assertThat(List.of("6.8.10", "6.8.11-200.fc39", "6.9-rc8", "6.9.0", "6.18.44", "7.0", "10.1.2"))
+                .allMatch(KernelFeatures::seesMovingPages);
     }
 
     @Test
