@@ -3,7 +3,6 @@ package org.splitmem.memory.server;
 import java.io.EOFException;
 import java.io.IOException;
 import java.net.InetSocketAddress;
-import java.net.SocketTimeoutException;
 import java.util.List;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
@@ -30,8 +29,11 @@ public final class DataServer implements AutoCloseable {
     private final ListeningSocket listener;
     private final List<ConnectionResolver> resolvers;
     private final Set<FrameSocket> open = ConcurrentHashMap.newKeySet();
+    /** Those of them that have shown a token. */
+    private final Set<FrameSocket> served = ConcurrentHashMap.newKeySet();
+
+    private final Handshakes handshakes;
     private final AtomicLong serial = new AtomicLong();
-    private final long handshakeMs;
     private final Thread acceptor;
     private volatile boolean closed;
 
@@ -42,7 +44,7 @@ public final class DataServer implements AutoCloseable {
 
     /** @param handshakeMs after which a peer that does not go on with its hand-shake is dropped */
     DataServer(InetSocketAddress address, List<ConnectionResolver> resolvers, long handshakeMs) throws IOException {
-        this.handshakeMs = handshakeMs;
+        this.handshakes = new Handshakes(handshakeMs);
         this.listener = ListeningSocket.tcp(address);
         this.resolvers = List.copyOf(resolvers);
         this.acceptor = new Thread(this::accept, "data-accept");
@@ -59,33 +61,44 @@ public final class DataServer implements AutoCloseable {
                 if (peer == null) {
                     return;
                 }
-                FrameSocket socket = new FrameSocket(peer);
-                open.add(socket);
-                Thread thread = new Thread(() -> serve(socket), "data-" + serial.incrementAndGet());
-                thread.setDaemon(true);
-                thread.start();
+                begin(new FrameSocket(peer));
             } catch (IOException e) {
                 log.warn("the data port cannot accept: {}", e.getMessage());
             }
         }
     }
 
-    private void serve(FrameSocket socket) {
-        String who = "unknown peer";
+    private void begin(FrameSocket socket) {
+        Handshakes.Handshake begun = handshakes.begin(socket);
+        if (begun == null) {
+            log.debug("connection of {} dropped: its address has too many without a HELLO", socket.peer());
+            socket.close();
+            return;
+        }
+        open.add(socket);
+        Thread thread = new Thread(() -> serve(socket, begun), "data-" + serial.incrementAndGet());
+        thread.setDaemon(true);
+        thread.start();
+    }
+
+    private void serve(FrameSocket socket, Handshakes.Handshake begun) {
+        String who = socket.peer();
         try (socket) {
             try {
-                socket.socket().setTimeouts(handshakeMs, handshakeMs);
-                if (open.size() > MAX_CONNECTIONS) {
-                    throw new PeerException(ErrorCode.INTERNAL, "too many connections on this host");
+                @Nullable Hello hello;
+                try (begun) {
+                    hello = shakeHands(socket);
                 }
-                Hello hello = shakeHands(socket);
                 if (hello == null) {
                     return;
                 }
-                who = hello.role() + " of vm " + hello.vm();
+                who = hello.role() + " of vm " + hello.vm() + " from " + socket.peer();
                 ConnectionHandler handler = resolve(hello);
+                served.add(socket);
+                if (served.size() > MAX_CONNECTIONS) {
+                    throw new PeerException(ErrorCode.INTERNAL, "too many connections on this host");
+                }
                 socket.send(FrameType.WELCOME, 0, 0, FrameSocket.VERSION);
-                socket.socket().setTimeouts(0, 0);
                 handler.serve(socket);
             } catch (PeerException e) {
                 log.warn("connection ({}) refused: {}", who, e.getMessage());
@@ -101,21 +114,18 @@ public final class DataServer implements AutoCloseable {
             log.error("connection ({}) failed", who, e);
         } finally {
             open.remove(socket);
+            served.remove(socket);
         }
     }
 
-    private @Nullable Hello shakeHands(FrameSocket socket) throws IOException {
-        try {
-            if (!socket.receive()) {
-                return null;
-            }
-            if (socket.type() != FrameType.HELLO) {
-                throw socket.bad("no HELLO before it");
-            }
-            return HelloCodec.decode(socket.receiveSmall());
-        } catch (SocketTimeoutException e) {
-            throw new PeerException(ErrorCode.BAD_FRAME, "no whole HELLO came within " + handshakeMs + " ms");
+    private static @Nullable Hello shakeHands(FrameSocket socket) throws IOException {
+        if (!socket.receive()) {
+            return null;
         }
+        if (socket.type() != FrameType.HELLO) {
+            throw socket.bad("no HELLO before it");
+        }
+        return HelloCodec.decode(socket.receiveSmall());
     }
 
     private ConnectionHandler resolve(Hello hello) throws PeerException {
@@ -141,6 +151,7 @@ public final class DataServer implements AutoCloseable {
     public void close() {
         closed = true;
         listener.shutdown();
+        handshakes.close();
         open.forEach(socket -> socket.socket().shutdown());
         try {
             acceptor.join();

@@ -1,6 +1,7 @@
 package org.splitmem.memory.server;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.catchThrowableOfType;
 
 import java.io.IOException;
@@ -13,6 +14,7 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.splitmem.memory.linux.StreamSocket;
 import org.splitmem.memory.remote.Endpoint;
+import org.splitmem.memory.testing.Await;
 import org.splitmem.memory.testing.Ports;
 import org.splitmem.memory.wire.ErrorCode;
 import org.splitmem.memory.wire.FrameSocket;
@@ -77,5 +79,44 @@ class StalledPeersTest {
         PeerException refusal = catchThrowableOfType(PeerException.class, () -> other.connect(Hello.Role.PAGE_IN));
 
         assertThat(refusal.code()).isEqualTo(ErrorCode.UNKNOWN_VM);
+    }
+
+    /** A byte now and then: each comes in time. */
+    @Test
+    void oneThatIsSlowForEverIsDropped() throws Exception {
+        serve(300);
+        FrameSocket peer = sayPartOfHello(0);
+
+        assertThatThrownBy(() -> {
+                    for (int i = 0; i < HELLO.length; i++) {
+                        RawFrame.send(peer.socket(), new byte[] {HELLO[i]});
+                        Thread.sleep(100);
+                    }
+                })
+                .isInstanceOf(IOException.class);
+    }
+
+    /** From another address, as all other hosts are. */
+    @Test
+    void anAddressWithManyThatAreSilentKeepsNobodyElseOut() throws Exception {
+        serve(60_000);
+        for (int i = 0; i < Handshakes.MOST_OF_ADDRESS; i++) {
+            sayPartOfHello(8);
+        }
+
+        FrameSocket oneMore = sayPartOfHello(0);
+        assertThat(oneMore.receive()).as("it is dropped at once").isFalse();
+
+        peers.remove(0).close();
+        Await.until("there is room for another", () -> {
+            FrameSocket other = sayPartOfHello(HELLO.length);
+            try {
+                return other.receive();
+            } catch (PeerException welcome) {
+                return welcome.code() == ErrorCode.UNKNOWN_VM;
+            } catch (IOException reset) {
+                return false;
+            }
+        });
     }
 }
