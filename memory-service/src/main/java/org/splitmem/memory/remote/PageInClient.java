@@ -6,6 +6,7 @@ import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import org.splitmem.memory.page.Pages;
+import org.splitmem.memory.wire.ErrorCode;
 import org.splitmem.memory.wire.FrameSocket;
 import org.splitmem.memory.wire.FrameType;
 import org.splitmem.memory.wire.Hello;
@@ -39,6 +40,9 @@ public final class PageInClient implements AutoCloseable {
     private final byte[] triesOf = new byte[RING];
     private long head;
     private long tail;
+    /** Requests before this one were reported as failed. */
+    private long failedTo;
+
     private @Nullable FrameSocket socket;
     private volatile boolean closed;
 
@@ -114,6 +118,9 @@ public final class PageInClient implements AutoCloseable {
                     forget(); // before it is closed: a request on a closed socket would end the pager
                 }
             } catch (IOException e) {
+                if (e instanceof PeerException refusal && refusal.code() == ErrorCode.UNKNOWN_VM) {
+                    failUnanswered();
+                }
                 if (!closed && !reported) {
                     log.warn("vm={} page-ins from {} wait: {}", endpoint.vm(), endpoint.host(), e.getMessage());
                     reported = true;
@@ -134,6 +141,25 @@ public final class PageInClient implements AutoCloseable {
             s.send(FrameType.PAGE_IN, pageOf[(int) (i & (RING - 1))], 1, 0);
         }
         socket = s;
+    }
+
+    /**
+     * The peer answers and keeps nothing of the VM any more, as one that was booted anew. The requests stay: what it had may be brought back
+     * to it.
+     */
+    private void failUnanswered() {
+        long[] pages;
+        synchronized (this) {
+            long from = Math.max(head, failedTo);
+            pages = new long[(int) (tail - from)];
+            for (int i = 0; i < pages.length; i++) {
+                pages[i] = pageOf[(int) (from + i & (RING - 1))];
+            }
+            failedTo = tail;
+        }
+        for (long page : pages) {
+            sink.failed(page, endpoint.host() + " keeps nothing of the VM any more");
+        }
     }
 
     private synchronized void forget() {

@@ -16,6 +16,7 @@ import org.splitmem.memory.linux.Mman;
 import org.splitmem.memory.page.PageState;
 import org.splitmem.memory.page.Pages;
 import org.splitmem.memory.testing.Await;
+import org.splitmem.memory.testing.Lender;
 import org.splitmem.memory.testing.MemoryDirectory;
 import org.splitmem.memory.testing.SeededTest;
 
@@ -218,6 +219,23 @@ class PagingTest extends MachineTest {
 
         machine.guest().end();
         assertThat(machine.paging().stats().lost.sum()).isZero();
+    }
+
+    /** As a host that was booted anew: it answers, and its memory is gone. Nobody would know, were that not counted as lost. */
+    @Test
+    void pagesOfAServerThatCameBackEmptyAreLost() throws Exception {
+        machine("h2").start();
+        machine.guest().run("fill 0 " + PAGES + " 6");
+        machine.pageOut(0, PAGES, 0);
+        assertThat(machine.lender(0).server().release(Machine.VM, Lender.TOKEN)).isTrue();
+        machine.lender(0).goAway();
+
+        machine.guest().begin("verify 100 1");
+        Await.until("the fault is noted", () -> machine.count(PageState.INCOMING) > 0);
+        machine.lender(0).comeBack();
+
+        Await.until("it is lost", () -> machine.paging().stats().lost.sum() > 0);
+        assertThat(machine.guest().hasAnswered()).isFalse();
     }
 
     @Test
