@@ -33,7 +33,14 @@ destroy() { # GUEST HOST
   wait_for 30 "the daemons to forget $1" forgotten "$1"
 }
 
-forgotten() { ! vm_info h2 "$1" && ! vm_info h1 "$1"; } >/dev/null 2>&1
+# How it was split stays until it is forgotten, too: it would start split again.
+forgotten() {
+  local host
+  for host in h1 h2; do
+    ! vm_info "$host" "$1" || { in_h "$host" curl -fsS -X DELETE --unix-socket /run/splitmem/splitmemd.sock "http://localhost/v1/vms/$1/split" || true; }
+    ! vm_info "$host" "$1" || return 1
+  done
+} >/dev/null 2>&1
 
 end_guests() {
   local host guest
