@@ -166,7 +166,7 @@ class VmChangesTest {
                         .id());
     }
 
-    /** Also by a bridge that has just started: somebody has to detach the device. */
+    /** Also by a bridge that has just started: the operator has to detach the device. */
     @Test
     void aDeviceThatForbidsASplitIsToldOnce() {
         Map<String, Long> remote = Map.of("h3", 4096L);

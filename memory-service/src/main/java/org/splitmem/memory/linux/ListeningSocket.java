@@ -12,8 +12,9 @@ public final class ListeningSocket implements AutoCloseable {
 
     private final Fd fd;
     private final boolean tcp;
-    // The accepting thread's. Fields, since the kernel writes to them when somebody comes, long after the last look at
-    // a local variable.
+    // The accepting thread's. Fields, since the kernel writes to them when a peer connects: the JVM may have freed a
+    // local
+    // variable by then.
     private final NativeBlock from = new NativeBlock(ADDRESS_BYTES);
     private final NativeBlock fromLength = new NativeBlock(Integer.BYTES);
 

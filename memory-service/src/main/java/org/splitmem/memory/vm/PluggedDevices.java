@@ -23,6 +23,8 @@ final class PluggedDevices implements AutoCloseable {
     private final Vm vm;
     private final Thread thread;
     private volatile @Nullable String obstacle;
+    private volatile boolean asked;
+    private volatile boolean silent;
     private volatile boolean busy;
     private volatile boolean closed;
 
@@ -42,19 +44,21 @@ final class PluggedDevices implements AutoCloseable {
         return obstacle;
     }
 
-    /** @param wanted whether pages are to be sent out now */
+    /** @param wanted whether pages are to be sent out now; not before QEMU was asked once, which an earlier daemon cannot have done for this one */
     boolean allowPageOut(boolean wanted) {
         boolean was = busy;
         busy = wanted;
         if (wanted && !was) {
             LockSupport.unpark(thread);
         }
-        return obstacle == null;
+        return asked && obstacle == null;
     }
 
     private void run() {
         while (!closed) {
-            ask();
+            if (vm.mayPageOut()) { // until then a migration to here has QEMU's only monitor
+                ask();
+            }
             long endNs = System.nanoTime() + (busy ? BUSY_NS : QUIET_NS);
             boolean wasBusy = busy;
             while (!closed && System.nanoTime() - endNs < 0 && (wasBusy || !busy)) {
@@ -70,9 +74,14 @@ final class PluggedDevices implements AutoCloseable {
                 report(found);
             }
             obstacle = found;
+            silent = false;
         } catch (IOException e) {
-            log.debug("vm={} QEMU does not say what devices it has: {}", vm.uuid(), e.getMessage());
+            if (!silent && !closed) {
+                log.warn("vm={} QEMU does not say what devices it has: {}", vm.uuid(), e.getMessage());
+            }
+            silent = true;
         }
+        asked = true;
     }
 
     private void report(@Nullable String found) {

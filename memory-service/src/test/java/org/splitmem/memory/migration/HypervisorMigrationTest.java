@@ -89,7 +89,7 @@ class HypervisorMigrationTest {
                 .hasMessageContaining("run \"splitmem prepare\" on its domain again, shut it down and start it");
     }
 
-    /** The hook has read the domain's XML when it started; libvirt plugs in what it is told to since. */
+    /** The hook read the domain's XML when the domain started, and does not see what an operator attaches later. */
     @Test
     void aDeviceThatWasPluggedInSinceTheBeginIsRefusedBeforeRamIsLeftOut() throws Exception {
         hypervisor.connect();

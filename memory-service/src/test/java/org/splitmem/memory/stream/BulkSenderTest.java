@@ -182,7 +182,7 @@ class BulkSenderTest {
         assertThat(h2.server().heldBytes()).isZero();
     }
 
-    /** Which page a bit makes of it nobody can know. */
+    /** With a wrong bit in the list the receiver would store pages in the place of others. */
     @Test
     void aRunThatIsDamagedEndsTheStream() throws Exception {
         h2.behind(frame -> {

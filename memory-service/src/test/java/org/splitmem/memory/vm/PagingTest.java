@@ -221,7 +221,7 @@ class PagingTest extends MachineTest {
         assertThat(machine.paging().stats().lost.sum()).isZero();
     }
 
-    /** As a host that was booted anew: it answers, and its memory is gone. Nobody would know, were that not counted as lost. */
+    /** Like a host after a reboot: it answers, and its memory is gone. The operator sees that only by the count of lost pages. */
     @Test
     void pagesOfAServerThatCameBackEmptyAreLost() throws Exception {
         machine("h2").start();
