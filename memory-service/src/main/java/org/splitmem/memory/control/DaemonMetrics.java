@@ -34,11 +34,13 @@ final class DaemonMetrics {
     /** A VM with its meters, which look at what it was at the beginning of the scrape. */
     private static final class Shown {
         private final Vm vm;
+        private final String name;
         private final List<Meter> meters = new ArrayList<>();
         private volatile VmInfo info;
 
         Shown(Vm vm) {
             this.vm = vm;
+            this.name = vm.name();
             this.info = Views.of(vm);
         }
     }
@@ -71,7 +73,7 @@ final class DaemonMetrics {
         vms.all().forEach(vm -> present.put(vm.uuid(), vm));
         shown.entrySet().removeIf(entry -> {
             Shown one = entry.getValue();
-            if (present.get(entry.getKey()) == one.vm) {
+            if (present.get(entry.getKey()) == one.vm && one.name.equals(one.vm.name())) {
                 one.info = Views.of(one.vm);
                 return false;
             }
@@ -84,7 +86,7 @@ final class DaemonMetrics {
 
     private Shown register(Vm vm) {
         Shown one = new Shown(vm);
-        Tags tags = Tags.of("vm", vm.uuid().toString(), "name", vm.name());
+        Tags tags = Tags.of("vm", vm.uuid().toString(), "name", one.name);
         gauge(one, tags, "splitmem_vm_ram_bytes", "RAM of the VM", VmInfo::ramBytes);
         gauge(one, tags, "splitmem_vm_budget_bytes", "Most that may be resident here", VmInfo::budgetBytes);
         gauge(one, tags, "splitmem_vm_resident_bytes", "RAM that is here", VmInfo::residentBytes);

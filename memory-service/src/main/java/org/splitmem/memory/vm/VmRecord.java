@@ -122,8 +122,10 @@ public record VmRecord(
         return new VmRecord(uuid, name, phase, backendBytes, epoch, bytes, lenders, source, pid, destination);
     }
 
-    VmRecord withPid(int newPid) {
-        return new VmRecord(uuid, name, phase, backendBytes, epoch, budgetBytes, lenders, source, newPid, destination);
+    /** @param newName of the guest, as this QEMU was started */
+    VmRecord withQemu(int newPid, String newName) {
+        return new VmRecord(
+                uuid, newName, phase, backendBytes, epoch, budgetBytes, lenders, source, newPid, destination);
     }
 
     VmRecord withoutSource() {

@@ -1,7 +1,6 @@
 package org.splitmem.memory.vm;
 
 import java.io.IOException;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Instant;
@@ -304,32 +303,5 @@ public final class VmRegistry implements ShimHandler {
     /** Ends all machinery; the VMs' memory stays for the next daemon. */
     public synchronized void stop() {
         vms.values().forEach(Vm::stop);
-    }
-
-    /** The guest's name on QEMU's command line. */
-    static final class QemuName {
-        private QemuName() {}
-
-        static Optional<String> of(int pid) {
-            try {
-                byte[] raw = Files.readAllBytes(Path.of("/proc/" + pid + "/cmdline"));
-                return in(new String(raw, StandardCharsets.UTF_8).split("\0", -1));
-            } catch (IOException e) {
-                return Optional.empty();
-            }
-        }
-
-        static Optional<String> in(String[] arguments) {
-            for (int i = 0; i + 1 < arguments.length; i++) {
-                if (arguments[i].equals("-name")) {
-                    for (String part : arguments[i + 1].split(",", -1)) {
-                        if (part.startsWith("guest=")) {
-                            return Optional.of(part.substring("guest=".length()));
-                        }
-                    }
-                }
-            }
-            return Optional.empty();
-        }
     }
 }

@@ -24,6 +24,26 @@ public final class TestVms {
         return new VmRecord(UUID_OF_VM, name, phase, backends, 5, -1, List.of(), null, 0, null);
     }
 
+    /** The same with RAM backends of these sizes. */
+    public static VmRecord withBackends(VmRecord record, long... bytes) {
+        return record.withBackendBytes(Arrays.stream(bytes).boxed().toList());
+    }
+
+    /** The same of another VM. */
+    public static VmRecord withUuid(VmRecord like, UUID uuid) {
+        return new VmRecord(
+                uuid,
+                like.name(),
+                like.phase(),
+                like.backendBytes(),
+                like.epoch(),
+                like.budgetBytes(),
+                like.lenders(),
+                like.source(),
+                like.pid(),
+                like.destination());
+    }
+
     /** The same with memory servers. */
     public static VmRecord lentBy(VmRecord record, String... hosts) {
         return record.withLenders(Arrays.stream(hosts)
