@@ -1,3 +1,5 @@
+from urllib import parse
+
 from conftest import bridge_migration
 from conftest import daemon_migration
 from conftest import UUID
@@ -300,3 +302,17 @@ def test_what_was_too_slow_for_the_bridge_may_be_asked_again(remote, bridge_serv
     with pytest.raises(client.Unavailable) as late:
         remote.plan(server, 'host1', 'host2')
     assert late.value.reason == 'placement-too-slow'
+
+
+@pytest.mark.parametrize('name', ['a b', 'a/b', 'a?b=c', 'a&status=x', 'a#b', 'a%2Fb', '\u6570'])
+def test_a_host_and_an_id_are_encoded_wherever_they_are_in_a_url(remote, bridge_service, name):
+    quoted = parse.quote(name, safe='')
+    bridge_service.answers['GET', '/v1/migrations/' + quoted] = (200, bridge_migration('PRECOPY'))
+    assert remote.show(client.Migration(UUID, 'host2', id=name, source='host1')).phase == 'PRECOPY'
+    path = '/v1/migrations?' + parse.urlencode({'source': name, 'status': 'running'})
+    bridge_service.answers['GET', path] = (200, {'migrations': []})
+    assert remote.running(name) == []
+    path = '/v1/vms/%s/placement?%s' % (UUID, parse.urlencode({'host': name}))
+    bridge_service.answers['DELETE', path] = (204, None)
+    remote.unplace(UUID, name)
+    assert [request[:2] for request in bridge_service.requests][-1] == ('DELETE', path)

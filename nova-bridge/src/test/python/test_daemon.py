@@ -1,4 +1,5 @@
 import types
+from urllib import parse
 
 from conftest import daemon_migration
 from conftest import UUID
@@ -118,3 +119,18 @@ def test_a_server_whose_host_is_dead_gets_back_what_it_had_elsewhere(local, daem
 def test_alone_it_registers_with_nobody(local, daemon_service):
     local.register('host1', 'host1.example.org')
     assert daemon_service.requests == []
+
+
+@pytest.mark.parametrize('id', ['a b', 'a/b', 'a?b', 'a#b', 'a%2Fb', '..', 'a\nb', '\u6570'])
+def test_an_id_is_one_segment_of_the_path_whatever_it_consists_of(local, daemon_service, id):
+    path = '/v1/migrations/' + ('%2E%2E' if id == '..' else parse.quote(id, safe=''))
+    daemon_service.answers['GET', path] = (200, daemon_migration('PRECOPY'))
+    assert local.show(client.Migration(UUID, 'host2', id=id)).phase == 'PRECOPY'
+
+
+def test_what_the_daemon_says_makes_no_line_of_a_log(local, daemon_service):
+    daemon_service.answers['GET', '/v1/migrations/m1'] = (409, {'error': {
+        'code': 'x', 'message': 'VM a\n2026 ERROR forged\r\x1b[2J\u2028 \u6570\u636e'}})
+    with pytest.raises(client.ClientError) as refused:
+        local.show(client.Migration(UUID, 'host2', id='m1'))
+    assert str(refused.value) == 'VM a?2026 ERROR forged??[2J? \u6570\u636e'

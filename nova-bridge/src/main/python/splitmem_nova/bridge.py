@@ -41,7 +41,7 @@ class BridgeClient(client.Client):
                                      ' [DEFAULT]host of nova.conf' % (at.name, host))
         if not at.address:
             raise client.ClientError('control.address of splitmem.conf is not set: no other host can reach this one')
-        self._ask('PUT', '/v1/hosts/%s' % parse.quote(host, safe=''), {
+        self._ask('PUT', client.path('hosts', host), {
             'hypervisor_hostname': hypervisor, 'control_address': at.address, 'control_port': at.control_port,
             'data_port': at.data_port}, timeout=self._conf.splitmem.poll_timeout)
 
@@ -58,13 +58,13 @@ class BridgeClient(client.Client):
         return self._migration(self._ask_again('POST', '/v1/migrations', body))
 
     def start(self, migration, server):
-        answer = self._ask('POST', '/v1/migrations/%s/start' % migration.id)
+        answer = self._ask('POST', client.path('migrations', migration.id, 'start'))
         return self._migration(answer) if answer else self.show(migration)
 
     def show(self, migration):
         if not migration.local:
             try:
-                return self._migration(self._look('/v1/migrations/%s' % migration.id))
+                return self._migration(self._look(client.path('migrations', migration.id)))
             except client.Unavailable as e:
                 LOG.warning('%s; asking splitmemd on this host', e)
         found = self._daemon.latest(migration.instance_uuid, migration.destination)
@@ -74,14 +74,14 @@ class BridgeClient(client.Client):
         return dataclasses.replace(found, id=migration.id, local=False)
 
     def abort(self, migration):
-        self._with_fall_back('DELETE', '', migration, self._daemon.abort)
+        self._with_fall_back('DELETE', (), migration, self._daemon.abort)
 
     def complete(self, migration):
-        self._with_fall_back('POST', '/force-complete', migration, self._daemon.complete)
+        self._with_fall_back('POST', ('force-complete',), migration, self._daemon.complete)
 
     def running(self, source):
         try:
-            answer = self._look('/v1/migrations?source=%s&status=running' % source)
+            answer = self._look('/v1/migrations?' + parse.urlencode({'source': source, 'status': 'running'}))
             found = [self._migration({'migration': entry}) for entry in _field(answer, 'migrations')]
         except client.Unavailable as e:
             LOG.warning('%s; asking splitmemd on this host', e)
@@ -89,22 +89,22 @@ class BridgeClient(client.Client):
         return [entry for entry in found if entry.source == source and not entry.is_over]
 
     def unplan(self, instance_uuid, destination):
-        answer = self._ask_again('GET', '/v1/migrations?instance_uuid=%s&status=planned' % instance_uuid)
+        answer = self._ask_again('GET', '/v1/migrations?' + parse.urlencode({'instance_uuid': instance_uuid, 'status': 'planned'}))
         for entry in _field(answer, 'migrations'):
             found = self._migration({'migration': entry})
             if found.destination == destination and not found.is_over:
-                self._ask_again('DELETE', '/v1/migrations/%s' % found.id)
+                self._ask_again('DELETE', client.path('migrations', found.id))
 
     def place(self, server, host, evacuated_from=None):
         body = dict(_described(server), host=host)
         if evacuated_from is not None:
             body['evacuated_from'] = evacuated_from
         del body['instance_uuid']
-        self._ask_again('PUT', '/v1/vms/%s/placement' % server.uuid, body)
+        self._ask_again('PUT', client.path('vms', server.uuid, 'placement'), body)
 
     def unplace(self, instance_uuid, host):
         try:
-            self._ask_again('DELETE', '/v1/vms/%s/placement?host=%s' % (instance_uuid, host))
+            self._ask_again('DELETE', client.path('vms', instance_uuid, 'placement') + '?' + parse.urlencode({'host': host}))
         except client.ClientError as e:
             if e.status != 404:
                 raise
@@ -114,7 +114,7 @@ class BridgeClient(client.Client):
             otherwise(migration)
             return
         try:
-            self._ask(method, '/v1/migrations/%s%s' % (migration.id, action), timeout=self._conf.splitmem.poll_timeout)
+            self._ask(method, client.path('migrations', migration.id, *action), timeout=self._conf.splitmem.poll_timeout)
         except client.Unavailable as e:
             LOG.warning('%s; asking splitmemd on this host', e)
             found = self._daemon.latest(migration.instance_uuid, migration.destination)

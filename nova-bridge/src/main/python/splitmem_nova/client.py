@@ -1,6 +1,7 @@
 """What the driver asks of nova-bridge or splitmemd, and what comes back."""
 import collections
 import dataclasses
+from urllib import parse
 
 # Phases of splitmemd, in order; the last two end a migration.
 PLANNED, PRECOPY, READY, SWITCHOVER, HANDOVER, DONE, ABORTED = (
@@ -14,6 +15,20 @@ LEAD_SECONDS = 2
 MIB = 1 << 20
 
 
+def path(*segments):
+    """The path of a URL below /v1; no segment can be, or end, another one."""
+    return '/v1/' + '/'.join(_segment(str(segment)) for segment in segments)
+
+
+def _segment(text):
+    return text.replace('.', '%2E') if text in ('.', '..') else parse.quote(text, safe='')
+
+
+def plain(text):
+    """One line: names of others in it can make no line of a log, nor steer a terminal."""
+    return ''.join(c if c.isprintable() or c == '\u200d' else '?' for c in str(text))
+
+
 class ClientError(Exception):
     """The request was refused.
 
@@ -21,7 +36,7 @@ class ClientError(Exception):
     """
 
     def __init__(self, message, status=0, reason=''):
-        super().__init__(message)
+        super().__init__(plain(message))
         self.status = status
         self.reason = reason
 

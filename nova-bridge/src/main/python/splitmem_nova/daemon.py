@@ -57,19 +57,19 @@ class DaemonClient(client.Client):
         handover = server.extra_specs.get('splitmem:handover')
         if handover:
             request['handover'] = handover
-        return self._migration(self._ask('POST', '/v1/vms/%s/migrations' % server.uuid, request))
+        return self._migration(self._ask('POST', client.path('vms', server.uuid, 'migrations'), request))
 
     def show(self, migration):
-        return self._migration(self._ask('GET', '/v1/migrations/%s' % migration.id))
+        return self._migration(self._ask('GET', client.path('migrations', migration.id)))
 
     def abort(self, migration):
         # One whose start was not answered has no id: if it has begun, it is the newest.
         begun = migration if migration.id else self.latest(migration.instance_uuid, migration.destination)
         if begun is not None:
-            self._ask('DELETE', '/v1/migrations/%s' % begun.id)
+            self._ask('DELETE', client.path('migrations', begun.id))
 
     def complete(self, migration):
-        self._ask('POST', '/v1/migrations/%s/complete' % migration.id)
+        self._ask('POST', client.path('migrations', migration.id, 'complete'))
 
     def running(self, source):
         return [found for found in map(self._migration, self._ask('GET', '/v1/migrations')) if not found.is_over]
@@ -84,7 +84,7 @@ class DaemonClient(client.Client):
     def unplace(self, instance_uuid, host):
         """How it was split is forgotten: no other server of this uuid comes."""
         try:
-            self._ask('DELETE', '/v1/vms/%s/split' % instance_uuid)
+            self._ask('DELETE', client.path('vms', instance_uuid, 'split'))
         except client.ClientError as e:
             if e.status != 404:
                 raise

@@ -2,6 +2,7 @@ package org.splitmem.cli;
 
 import java.io.PrintWriter;
 import org.splitmem.cli.migration.MigrationRun;
+import org.splitmem.model.PlainText;
 
 /** While armed: when the program is interrupted (Ctrl-C, SIGTERM), the migration is given up, and the user told what became of it. */
 final class AbortOnInterrupt implements AutoCloseable {
@@ -24,7 +25,7 @@ final class AbortOnInterrupt implements AutoCloseable {
             if (told != null) {
                 // Below the line of the progress.
                 err.println();
-                err.println("splitmem: interrupted: " + told);
+                err.println("splitmem: interrupted: " + PlainText.line(told));
             }
         } catch (InterruptedException e) {
             // Nobody interrupts this thread; if somebody did, it ends with the program.

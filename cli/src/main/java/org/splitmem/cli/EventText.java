@@ -7,6 +7,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import org.splitmem.events.Event;
+import org.splitmem.model.PlainText;
 
 /** Events as people read them, a line each. Pure functions. */
 final class EventText {
@@ -23,7 +24,8 @@ final class EventText {
             case PAGING -> paging(data);
             case VM -> vm(event.kind(), data);
         };
-        return TIME.format(event.time()) + "  " + data.path("name").asText(event.key()) + "  " + what;
+        return PlainText.line(
+                TIME.format(event.time()) + "  " + data.path("name").asText(event.key()) + "  " + what);
     }
 
     private static String migration(JsonNode data) {

@@ -1,5 +1,6 @@
 package org.splitmem.cli;
 
+import org.splitmem.model.PlainText;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Parameters;
 import picocli.CommandLine.ParentCommand;
@@ -20,6 +21,6 @@ final class ForgetCommand implements Runnable {
     @Override
     public void run() {
         splitmem.control().forget(vm);
-        splitmem.out().println(vm + " is forgotten: it starts whole");
+        splitmem.out().println(PlainText.line(vm) + " is forgotten: it starts whole");
     }
 }

@@ -8,6 +8,7 @@ import org.jspecify.annotations.Nullable;
 import org.splitmem.cli.bridge.BridgeClient;
 import org.splitmem.cli.bridge.PlanRequest;
 import org.splitmem.model.Json;
+import org.splitmem.model.PlainText;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParentCommand;
@@ -102,8 +103,8 @@ final class PlanCommand implements Runnable {
     private void printShares(JsonNode plan) {
         boolean split = plan.path("mode").asText().equals("split");
         splitmem.out()
-                .println(
-                        plan.path("mode").asText() + ": " + plan.path("message").asText());
+                .println(PlainText.line(
+                        plan.path("mode").asText() + ": " + plan.path("message").asText()));
         splitmem.out().println();
         Table shares = new Table("", "HOST", "ROLE", ">MB");
         shares.row(destination, "main host", Long.toString(split ? mainMb : ramMb));

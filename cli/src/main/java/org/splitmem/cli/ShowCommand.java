@@ -5,6 +5,7 @@ import java.util.Locale;
 import java.util.TreeMap;
 import org.splitmem.model.FaultCounts;
 import org.splitmem.model.Json;
+import org.splitmem.model.PlainText;
 import org.splitmem.model.VmInfo;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Parameters;
@@ -53,6 +54,6 @@ final class ShowCommand implements Runnable {
 
     private void line(String what, String value) {
         PrintWriter out = splitmem.out();
-        out.printf(Locale.ROOT, "%-14s%s%n", what, value);
+        out.printf(Locale.ROOT, "%-14s%s%n", PlainText.line(what), PlainText.line(value));
     }
 }

@@ -7,6 +7,7 @@ import org.splitmem.cli.control.ControlClient;
 import org.splitmem.events.Topic;
 import org.splitmem.model.DataSize;
 import org.splitmem.model.Json;
+import org.splitmem.model.PlainText;
 import org.splitmem.model.Rate;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
@@ -84,6 +85,7 @@ final class Splitmem implements Runnable {
                 .setOut(surroundings.out())
                 .setErr(surroundings.err())
                 .setCaseInsensitiveEnumValuesAllowed(true)
+                .setExpandAtFiles(false) // a VM may be called @db1
                 .registerConverter(DataSize.class, DataSize::parse)
                 .registerConverter(Rate.class, Rate::parse)
                 .registerConverter(Topic.class, EventsCommand::topic)
@@ -118,7 +120,8 @@ final class Splitmem implements Runnable {
 
     private static String message(Exception e) {
         String message = e.getMessage();
-        return message == null || message.isBlank() ? e.toString() : message.replaceAll("\\s*\\R\\s*", " ");
+        return PlainText.line(
+                message == null || message.isBlank() ? e.toString() : message.replaceAll("\\s*\\R\\s*", " "));
     }
 
     ControlClient control() {
@@ -141,9 +144,9 @@ final class Splitmem implements Runnable {
         return surroundings.err();
     }
 
-    /** Prints one record: as JSON if the user wants it, else this text. */
+    /** Prints one record: as JSON if the user wants it, else this line. */
     void print(Object value, String text) {
-        out().println(json ? Json.write(value) : text);
+        out().println(json ? Json.write(value) : PlainText.line(text));
     }
 
     /** Prints records: as JSON, one a line, if the user wants it, else this table. */

@@ -4,6 +4,7 @@ import java.io.PrintWriter;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import org.splitmem.model.PlainText;
 
 /** Columns of text under a heading, as wide as needed. A heading that starts with '>' aligns its column to the right. */
 final class Table {
@@ -27,7 +28,7 @@ final class Table {
         if (cells.length != right.length) {
             throw new IllegalArgumentException(cells.length + " cells for " + right.length + " columns");
         }
-        rows.add(cells);
+        rows.add(Arrays.stream(cells).map(PlainText::line).toArray(String[]::new));
     }
 
     void print(PrintWriter out) {
@@ -37,12 +38,12 @@ final class Table {
         }
         int[] widths = new int[right.length];
         for (String[] row : rows) {
-            Arrays.setAll(widths, i -> Math.max(widths[i], row[i].length()));
+            Arrays.setAll(widths, i -> Math.max(widths[i], Text.columns(row[i])));
         }
         for (String[] row : rows) {
             var line = new StringBuilder();
             for (int i = 0; i < row.length; i++) {
-                String padding = " ".repeat(widths[i] - row[i].length());
+                String padding = " ".repeat(widths[i] - Text.columns(row[i]));
                 line.append(right[i] ? padding + row[i] : row[i] + padding).append("  ");
             }
             out.println(line.toString().stripTrailing());

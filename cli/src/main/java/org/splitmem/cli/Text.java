@@ -1,17 +1,45 @@
 package org.splitmem.cli;
 
 import java.util.Collection;
+import java.util.EnumSet;
 import java.util.Locale;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 import org.splitmem.model.DataSize;
 import org.splitmem.model.LatencyUs;
 
 /** Numbers as people read them. Pure functions. */
 final class Text {
+    private static final Set<Character.UnicodeScript> WIDE = EnumSet.of(
+            Character.UnicodeScript.HIRAGANA, Character.UnicodeScript.KATAKANA, Character.UnicodeScript.HANGUL);
+
     private Text() {}
 
     static String size(long bytes) {
         return DataSize.ofBytes(bytes).rounded();
+    }
+
+    /** Of a terminal: two for a character of Chinese, Japanese or Korean and for an emoji, none for an accent. */
+    static int columns(String text) {
+        return text.codePoints().map(Text::columns).sum();
+    }
+
+    private static int columns(int character) {
+        int type = Character.getType(character);
+        if (type == Character.NON_SPACING_MARK || type == Character.ENCLOSING_MARK || type == Character.FORMAT) {
+            return 0;
+        }
+        return Character.isIdeographic(character)
+                        || WIDE.contains(Character.UnicodeScript.of(character))
+                        || isFullWidth(character)
+                ? 2
+                : 1;
+    }
+
+    private static boolean isFullWidth(int character) {
+        return (character >= 0x3000 && character <= 0x303e)
+                || (character >= 0xff01 && character <= 0xff60)
+                || (character >= 0x1f300 && character <= 0x1faff);
     }
 
     static String sizeOrDash(@Nullable Long bytes) {

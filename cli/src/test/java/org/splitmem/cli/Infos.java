@@ -66,9 +66,13 @@ public final class Infos {
     }
 
     public static VmInfo vm() {
+        return vm("vm1");
+    }
+
+    public static VmInfo vm(String name) {
         return new VmInfo(
                 UUID,
-                "vm1",
+                name,
                 VmState.SPLIT,
                 512 * MIB,
                 128 * MIB,

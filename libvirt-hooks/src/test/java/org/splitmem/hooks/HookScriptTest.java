@@ -133,6 +133,14 @@ class HookScriptTest {
     }
 
     @Test
+    void aNameOfAGuestMakesNoLineOfALog() throws Exception {
+        Result failed = run("db1\nforged\r\u001b[2J", "migrate", "begin", READY);
+
+        assertThat(failed.code()).isEqualTo(1);
+        assertThat(failed.err()).hasLineCount(1).contains("db1 forged  [2J").doesNotContain("\r", "\u001b");
+    }
+
+    @Test
     void aLongXmlArrivesWhole() throws Exception {
         String xml = READY.replace("<devices>", "<!--" + "ü".repeat(400_000) + "--><devices>");
         try (var daemon = new FakeDaemon(socket, Manner.ANSWERS, 200, xml)) {

@@ -1,8 +1,5 @@
 package org.splitmem.model;
 
-import java.net.URLEncoder;
-import java.nio.charset.StandardCharsets;
-
 /**
  * Who wants a migration to end, and why. It becomes the migration's own reason.
  *
@@ -31,6 +28,6 @@ public record AbortReason(String text) {
 
     /** As a URL has it. */
     public String query() {
-        return "?" + PARAMETER + "=" + URLEncoder.encode(text, StandardCharsets.UTF_8);
+        return "?" + PARAMETER + "=" + UrlText.query(text);
     }
 }

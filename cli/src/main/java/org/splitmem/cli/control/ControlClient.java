@@ -2,8 +2,6 @@ package org.splitmem.cli.control;
 
 import java.io.IOException;
 import java.net.SocketTimeoutException;
-import java.net.URLEncoder;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
@@ -19,6 +17,7 @@ import org.splitmem.model.Json;
 import org.splitmem.model.MigrationInfo;
 import org.splitmem.model.MigrationRequest;
 import org.splitmem.model.SplitRequest;
+import org.splitmem.model.UrlText;
 import org.splitmem.model.VmInfo;
 
 /**
@@ -52,12 +51,12 @@ public final class ControlClient {
 
     /** @param vm uuid or name */
     public VmInfo vm(String vm) {
-        return ask("GET", "/v1/vms/" + encode(vm), null, VmInfo.class);
+        return ask("GET", "/v1/vms/" + UrlText.segment(vm), null, VmInfo.class);
     }
 
     /** @param vm uuid or name */
     public VmInfo setBudget(String vm, long bytes) {
-        return ask("PUT", "/v1/vms/" + encode(vm) + "/budget", new BudgetRequest(bytes), VmInfo.class);
+        return ask("PUT", "/v1/vms/" + UrlText.segment(vm) + "/budget", new BudgetRequest(bytes), VmInfo.class);
     }
 
     /**
@@ -66,7 +65,7 @@ public final class ControlClient {
      * @param vm uuid, or name of one that is there
      */
     public VmInfo split(String vm, SplitRequest request) {
-        return ask("POST", "/v1/vms/" + encode(vm) + "/split", request, VmInfo.class);
+        return ask("POST", "/v1/vms/" + UrlText.segment(vm) + "/split", request, VmInfo.class);
     }
 
     /**
@@ -74,7 +73,7 @@ public final class ControlClient {
      * runs split.
      */
     public void forget(String vm) {
-        ask("DELETE", "/v1/vms/" + encode(vm) + "/split", null);
+        ask("DELETE", "/v1/vms/" + UrlText.segment(vm) + "/split", null);
     }
 
     /** States that a host is dead; refused with status 409 while it answers. */
@@ -88,7 +87,7 @@ public final class ControlClient {
      * @param vm uuid or name
      */
     public MigrationInfo migrate(String vm, MigrationRequest request) {
-        return ask("POST", "/v1/vms/" + encode(vm) + "/migrations", request, MigrationInfo.class);
+        return ask("POST", "/v1/vms/" + UrlText.segment(vm) + "/migrations", request, MigrationInfo.class);
     }
 
     public List<MigrationInfo> migrations() {
@@ -96,7 +95,7 @@ public final class ControlClient {
     }
 
     public MigrationInfo migration(String id) {
-        return ask("GET", "/v1/migrations/" + encode(id), null, MigrationInfo.class);
+        return ask("GET", "/v1/migrations/" + UrlText.segment(id), null, MigrationInfo.class);
     }
 
     /**
@@ -107,14 +106,15 @@ public final class ControlClient {
     public MigrationInfo abort(String id, String reason) {
         return ask(
                 "DELETE",
-                "/v1/migrations/" + encode(id) + AbortReason.because(reason).query(),
+                "/v1/migrations/" + UrlText.segment(id)
+                        + AbortReason.because(reason).query(),
                 null,
                 MigrationInfo.class);
     }
 
     /** Lets a migration be ready after its current round; refused with status 409 after handover. */
     public MigrationInfo complete(String id) {
-        return ask("POST", "/v1/migrations/" + encode(id) + "/complete", null, MigrationInfo.class);
+        return ask("POST", "/v1/migrations/" + UrlText.segment(id) + "/complete", null, MigrationInfo.class);
     }
 
     private <T> T ask(String method, String target, @Nullable Object body, Class<T> type) {
@@ -155,9 +155,5 @@ public final class ControlClient {
             return new ControlException(
                     answer.status(), "http", "splitmemd answered with HTTP status " + answer.status());
         }
-    }
-
-    private static String encode(String segment) {
-        return URLEncoder.encode(segment, StandardCharsets.UTF_8).replace("+", "%20");
     }
 }

@@ -2,6 +2,7 @@ package org.splitmem.cli.migration;
 
 import java.io.PrintWriter;
 import org.splitmem.model.MigrationInfo;
+import org.splitmem.model.PlainText;
 
 /** One line at the bottom of a terminal that is written again and again; it is gone when the migration is over. */
 public final class LiveLine implements MigrationDisplay {
@@ -28,7 +29,7 @@ public final class LiveLine implements MigrationDisplay {
 
     @Override
     public void note(String text) {
-        terminal.println(TO_START_AND_CLEAR + text);
+        terminal.println(TO_START_AND_CLEAR + PlainText.line(text));
         terminal.flush();
     }
 }

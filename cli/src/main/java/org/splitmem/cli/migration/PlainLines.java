@@ -3,6 +3,7 @@ package org.splitmem.cli.migration;
 import java.io.PrintWriter;
 import java.util.function.LongSupplier;
 import org.splitmem.model.MigrationInfo;
+import org.splitmem.model.PlainText;
 
 /** For logs and pipes: a line for each phase and round, and every few seconds. */
 public final class PlainLines implements MigrationDisplay {
@@ -36,7 +37,7 @@ public final class PlainLines implements MigrationDisplay {
 
     @Override
     public void note(String text) {
-        out.println(text);
+        out.println(PlainText.line(text));
         out.flush();
     }
 }

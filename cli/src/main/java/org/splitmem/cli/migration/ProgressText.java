@@ -8,6 +8,7 @@ import org.splitmem.model.DataSize;
 import org.splitmem.model.MigrationInfo;
 import org.splitmem.model.MigrationPhase;
 import org.splitmem.model.PagePlacement;
+import org.splitmem.model.PlainText;
 import org.splitmem.model.Rate;
 
 /** A migration in words. Pure functions. */
@@ -20,7 +21,8 @@ public final class ProgressText {
     /** Who, from where to where, and how far: without the numbers. */
     static String headline(MigrationInfo info) {
         String round = info.phase() == MigrationPhase.PRECOPY ? " round " + info.round() : "";
-        return info.name() + " " + info.source() + " -> " + info.destination() + "  " + phase(info.phase()) + round;
+        return PlainText.line(info.name()) + " " + info.source() + " -> " + info.destination() + "  "
+                + phase(info.phase()) + round;
     }
 
     /** One line with all that matters while it runs. */
@@ -63,7 +65,9 @@ public final class ProgressText {
 
     /** What a finished migration did; one line. */
     public static String summary(MigrationInfo info) {
-        var text = new StringBuilder(info.name()).append(" runs on ").append(info.destination());
+        var text = new StringBuilder(PlainText.line(info.name()))
+                .append(" runs on ")
+                .append(info.destination());
         text.append(": ").append(size(info.bytesDone())).append(" sent");
         Long finished = info.finishedAtMs();
         if (finished != null) {

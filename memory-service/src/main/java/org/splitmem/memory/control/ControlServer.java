@@ -13,6 +13,8 @@ import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import org.eclipse.jetty.http.HttpHeader;
+import org.eclipse.jetty.http.UriCompliance;
+import org.eclipse.jetty.http.UriCompliance.Violation;
 import org.eclipse.jetty.server.Handler;
 import org.eclipse.jetty.server.HttpConfiguration;
 import org.eclipse.jetty.server.HttpConnectionFactory;
@@ -35,6 +37,7 @@ import org.splitmem.memory.migration.SplitStarts;
 import org.splitmem.memory.server.MemoryServer;
 import org.splitmem.memory.vm.VmRegistry;
 import org.splitmem.model.ErrorBody;
+import org.splitmem.model.UrlText;
 import org.splitmem.model.config.ConfigException;
 
 /** The HTTP server: who may ask, which endpoint answers, and how failures look. */
@@ -44,6 +47,19 @@ public final class ControlServer implements AutoCloseable {
     private static final int MIN_THREADS = 4;
     /** Between bytes of a request's head, for all of its body, and between requests. A call that is being answered may take as long as it takes. */
     public static final long IDLE_MS = 30_000;
+
+    /** A segment may be the name of a VM, which others chose. Paths are compared segment by segment, and are of no files. */
+    private static final UriCompliance ANY_SEGMENT = UriCompliance.RFC3986.with(
+            "any segment",
+            Violation.AMBIGUOUS_PATH_SEGMENT,
+            Violation.AMBIGUOUS_EMPTY_SEGMENT,
+            Violation.AMBIGUOUS_PATH_SEPARATOR,
+            Violation.AMBIGUOUS_PATH_PARAMETER,
+            Violation.AMBIGUOUS_PATH_ENCODING,
+            Violation.BAD_UTF8_ENCODING,
+            Violation.TRUNCATED_UTF8_ENCODING,
+            Violation.SUSPICIOUS_PATH_CHARACTERS,
+            Violation.ILLEGAL_PATH_CHARACTERS);
 
     private final Server server;
     private final Endpoints endpoints;
@@ -102,6 +118,7 @@ public final class ControlServer implements AutoCloseable {
         HttpConfiguration http = new HttpConfiguration();
         http.setSendServerVersion(false);
         http.setIdleTimeout(idleMs);
+        http.setUriCompliance(ANY_SEGMENT);
         return new HttpConnectionFactory(http);
     }
 
@@ -132,7 +149,7 @@ public final class ControlServer implements AutoCloseable {
     private final class Dispatcher extends Handler.Abstract {
         @Override
         public boolean handle(Request request, Response response, Callback callback) {
-            String path = Request.getPathInContext(request);
+            String path = request.getHttpURI().getPath(); // still encoded: a name in it may have slashes
             String requestId = RequestId.checked(request.getHeaders().get(RequestId.HEADER));
             if (requestId != null) {
                 response.getHeaders().put(RequestId.HEADER, requestId);
@@ -238,7 +255,7 @@ public final class ControlServer implements AutoCloseable {
         }
 
         private Answer route(Request request, String path, byte[] body) throws ApiException, IOException {
-            List<String> segments = Arrays.stream(path.split("/", -1)).skip(1).toList();
+            List<String> segments = segments(path);
             String first = segments.isEmpty() ? "" : segments.get(0);
             Call call = new Call(request, segments.subList(Math.min(1, segments.size()), segments.size()), body);
             if (first.equals("v1")) {
@@ -251,6 +268,17 @@ public final class ControlServer implements AutoCloseable {
                 return Answer.text(200, "ok\n");
             }
             throw Endpoints.unknown(call);
+        }
+
+        private List<String> segments(String path) throws ApiException {
+            try {
+                return Arrays.stream(path.split("/", -1))
+                        .skip(1)
+                        .map(UrlText::ofSegment)
+                        .toList();
+            } catch (IllegalArgumentException e) {
+                throw new ApiException(400, "invalid-path", "the path is not encoded as a URL's: " + e.getMessage());
+            }
         }
 
         private Answer error(boolean plain, int status, String code, String message) {

@@ -206,7 +206,7 @@ final class Endpoints {
     }
 
     private Vm vm(String uuidOrName) throws ApiException {
-        return vms.find(uuidOrName).orElseThrow(() -> noVm(uuidOrName));
+        return views.here(uuidOrName).orElseThrow(() -> noVm(uuidOrName));
     }
 
     private ApiException noVm(String uuidOrName) {
@@ -305,11 +305,7 @@ final class Endpoints {
         if (known.isPresent()) {
             return uuid(known.get().uuid());
         }
-        try {
-            return UUID.fromString(uuidOrName);
-        } catch (IllegalArgumentException e) {
-            throw noVm(uuidOrName);
-        }
+        return VmViews.uuid(uuidOrName).orElseThrow(() -> noVm(uuidOrName));
     }
 
     private Object start(Vm vm, MigrationRequest request) throws ApiException {
@@ -401,11 +397,7 @@ final class Endpoints {
     }
 
     private static UUID uuid(String text) throws ApiException {
-        try {
-            return UUID.fromString(text);
-        } catch (IllegalArgumentException e) {
-            throw new ApiException(400, "invalid-uuid", "not a uuid: " + text);
-        }
+        return VmViews.uuid(text).orElseThrow(() -> new ApiException(400, "invalid-uuid", "not a uuid: " + text));
     }
 
     private static long number(String what, String text) throws ApiException {

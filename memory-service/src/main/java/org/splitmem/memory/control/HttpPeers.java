@@ -2,11 +2,9 @@ package org.splitmem.memory.control;
 
 import java.io.IOException;
 import java.net.URI;
-import java.net.URLEncoder;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
-import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.List;
 import java.util.UUID;
@@ -21,6 +19,7 @@ import org.splitmem.model.HostInfo;
 import org.splitmem.model.InvalidJsonException;
 import org.splitmem.model.Json;
 import org.splitmem.model.PeerAddress;
+import org.splitmem.model.UrlText;
 import org.splitmem.model.VmInfo;
 import org.splitmem.model.VmState;
 
@@ -74,7 +73,7 @@ public final class HttpPeers implements PeerHosts {
 
     @Override
     public void release(Peer peer, UUID vm, String token) throws IOException {
-        call(peer.name(), "DELETE", "/v1/reservations/" + vm + "?token=" + token, null);
+        call(peer.name(), "DELETE", "/v1/reservations/" + vm + "?token=" + UrlText.query(token), null);
     }
 
     @Override
@@ -84,23 +83,23 @@ public final class HttpPeers implements PeerHosts {
 
     @Override
     public void cancelIncoming(Peer peer, UUID vm, String token) throws IOException {
-        call(peer.name(), "DELETE", "/v1/incoming/" + vm + "?token=" + token, null);
+        call(peer.name(), "DELETE", "/v1/incoming/" + vm + "?token=" + UrlText.query(token), null);
     }
 
     @Override
     public void arrived(Peer source, UUID vm, String token) throws IOException {
-        call(source.name(), "DELETE", "/v1/outgoing/" + vm + "?token=" + token, null);
+        call(source.name(), "DELETE", "/v1/outgoing/" + vm + "?token=" + UrlText.query(token), null);
     }
 
     @Override
     public Fate fate(Peer source, UUID vm, String token) throws IOException {
-        byte[] answer = call(source.name(), "GET", "/v1/outgoing/" + vm + "/fate?token=" + token, null);
+        byte[] answer = call(source.name(), "GET", "/v1/outgoing/" + vm + "/fate?token=" + UrlText.query(token), null);
         return Json.read(answer, Fate.class);
     }
 
     @Override
     public Arrival arrival(Peer destination, UUID vm, String token, long epoch) throws IOException {
-        String path = "/v1/incoming/" + vm + "/arrival?token=" + token + "&epoch=" + epoch;
+        String path = "/v1/incoming/" + vm + "/arrival?token=" + UrlText.query(token) + "&epoch=" + epoch;
         HttpResponse<byte[]> answer = send(destination.name(), "GET", path, null, SHORT_WAIT);
         check(destination.name(), answer);
         return Json.read(answer.body(), Arrival.class);
@@ -129,8 +128,11 @@ public final class HttpPeers implements PeerHosts {
             return false;
         }
         check(peer.name(), answer);
-        VmState state = Json.read(answer.body(), VmInfo.class).state();
-        return state != VmState.EXPECTED && state != VmState.DEFINED;
+        VmInfo found = Json.read(answer.body(), VmInfo.class);
+        VmState state = found.state();
+        return found.uuid().equals(vm.toString()) // and not another one, whose name looks like it
+                && state != VmState.EXPECTED
+                && state != VmState.DEFINED;
     }
 
     /** How far the migration of another host's VM to here is. */
@@ -149,8 +151,7 @@ public final class HttpPeers implements PeerHosts {
      * @throws IOException also if the migration has ended
      */
     Readiness awaitReady(String name, UUID vm, String destination, boolean start, boolean nearly) throws IOException {
-        String query = "?start=" + start + "&nearly=" + nearly + "&destination="
-                + URLEncoder.encode(destination, StandardCharsets.UTF_8);
+        String query = "?start=" + start + "&nearly=" + nearly + "&destination=" + UrlText.query(destination);
         HttpResponse<byte[]> answer = send(name, "POST", "/v1/outgoing/" + vm + "/ready" + query, null, SHORT_WAIT);
         if (answer.statusCode() == 404) {
             return Readiness.NO_VM;

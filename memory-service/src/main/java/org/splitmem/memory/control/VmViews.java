@@ -3,10 +3,13 @@ package org.splitmem.memory.control;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.UUID;
+import java.util.function.Predicate;
 import org.splitmem.memory.migration.ExpectationFile.Expected;
 import org.splitmem.memory.migration.ExpectedSplits;
 import org.splitmem.memory.migration.SplitStarts;
 import org.splitmem.memory.vm.SplitDefinition;
+import org.splitmem.memory.vm.Vm;
 import org.splitmem.memory.vm.VmRegistry;
 import org.splitmem.model.VmInfo;
 
@@ -29,13 +32,32 @@ final class VmViews {
         return all;
     }
 
+    /** One that is here. A uuid is that of a VM before it is a name: names are chosen by others, and may look like one. */
+    Optional<Vm> here(String uuidOrName) {
+        UUID uuid = uuid(uuidOrName).orElse(null);
+        Vm found = uuid == null ? null : vms.find(uuid);
+        return found != null ? Optional.of(found) : vms.find(uuidOrName);
+    }
+
     Optional<VmInfo> find(String uuidOrName) {
-        Optional<VmInfo> here = vms.find(uuidOrName).map(Views::of);
-        return here.isPresent()
-                ? here
-                : all().stream()
-                        .filter(vm -> vm.uuid().equals(uuidOrName) || vm.name().equals(uuidOrName))
-                        .findFirst();
+        List<VmInfo> all = all();
+        return uuid(uuidOrName)
+                .flatMap(uuid -> first(all, vm -> vm.uuid().equals(uuid.toString())))
+                .or(() -> first(all, vm -> vm.name().equals(uuidOrName)));
+    }
+
+    private static Optional<VmInfo> first(List<VmInfo> all, Predicate<VmInfo> wanted) {
+        return all.stream().filter(wanted).findFirst();
+    }
+
+    /** Empty if it is not written in full. */
+    static Optional<UUID> uuid(String text) {
+        try {
+            UUID uuid = UUID.fromString(text); // which takes 1-1-1-1-1, too
+            return Optional.of(uuid).filter(full -> full.toString().equalsIgnoreCase(text));
+        } catch (IllegalArgumentException e) {
+            return Optional.empty();
+        }
     }
 
     /** Those that are expected; and those that are split when they start again, unless something else is expected of them. */

@@ -32,6 +32,7 @@ import org.splitmem.model.MigrationInfo;
 import org.splitmem.model.MigrationRequest;
 import org.splitmem.model.PeerList;
 import org.splitmem.model.SubHostShare;
+import org.splitmem.model.UrlText;
 import org.splitmem.model.VmInfo;
 
 /** The control APIs of all hosts. Any thread; every call is bounded in time. */
@@ -204,7 +205,7 @@ public final class Daemons implements AutoCloseable {
 
     /** A migration from a host; empty if that does not remember it. */
     public Optional<MigrationInfo> migration(String source, String id) throws ServiceException {
-        Answer answer = call(source, "GET", "/v1/migrations/" + id, null);
+        Answer answer = call(source, "GET", "/v1/migrations/" + UrlText.segment(id), null);
         return answer.saysThereIsNone() ? Optional.empty() : Optional.of(read(answer.orThrow(), MIGRATION));
     }
 
@@ -224,7 +225,8 @@ public final class Daemons implements AutoCloseable {
         call(
                         source,
                         "DELETE",
-                        "/v1/migrations/" + id + AbortReason.because(reason).query(),
+                        "/v1/migrations/" + UrlText.segment(id)
+                                + AbortReason.because(reason).query(),
                         null)
                 .orThrow()
                 .json();
@@ -232,7 +234,7 @@ public final class Daemons implements AutoCloseable {
 
     /** No more rounds: ready now. */
     public void complete(String source, String id) throws ServiceException {
-        call(source, "POST", "/v1/migrations/" + id + "/complete", null)
+        call(source, "POST", "/v1/migrations/" + UrlText.segment(id) + "/complete", null)
                 .orThrow()
                 .json();
     }
