@@ -55,7 +55,7 @@ class CommandLineTest {
                 "migrate vm1 --to h2 --budget 5XB            | unknown unit 'XB'",
                 "migrate vm1 --to h2 --bandwidth 10G         | write bits as 10Gbit",
                 "migrate vm1 --to h2 --sub-host h3=          | '' is not a size",
-                "migrate vm1 --to h2 --sub-host h3=0         | bytes must be at least 1: 0",
+                "migrate vm1 --to h2 --sub-host h3=0         | bytes must be 1-1125899906842624: 0",
                 "migrate vm1 --to h2 --sub-host h2           | h2 is named twice in the plan",
                 "migrate vm1 --to h2 --streams 65            | streams must be 1-64: 65",
                 "migrate vm1 --to h2 --handover now          | --handover",

@@ -7,6 +7,6 @@ package org.splitmem.model;
  */
 public record BudgetRequest(long bytes) {
     public BudgetRequest {
-        Require.positive("bytes", bytes);
+        Require.size("bytes", bytes);
     }
 }

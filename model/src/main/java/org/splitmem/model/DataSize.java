@@ -15,6 +15,9 @@ import java.util.regex.Pattern;
  * @param bytes never negative
  */
 public record DataSize(long bytes) implements Comparable<DataSize> {
+    /** No host has more memory: 1 PiB. Sums of such sizes do not overflow. */
+    public static final long MOST_BYTES = 1L << 50;
+
     private static final Pattern FORM = Pattern.compile("([0-9]+(?:\\.[0-9]+)?)\\s*([A-Za-z]*)");
     private static final String PREFIXES = "KMGTP";
 

@@ -45,7 +45,7 @@ public record MigrationRequest(
     public MigrationRequest {
         Require.text("destination", destination);
         if (budgetBytes != null) {
-            Require.positive("budgetBytes", budgetBytes);
+            Require.size("budgetBytes", budgetBytes);
         }
         // Absent in JSON means none.
         subHosts = subHosts == null ? List.of() : List.copyOf(subHosts);

@@ -25,6 +25,14 @@ final class Require {
         return value;
     }
 
+    /** Of memory. */
+    static long size(String field, long bytes) {
+        if (bytes < 1 || bytes > DataSize.MOST_BYTES) {
+            throw new IllegalArgumentException(field + " must be 1-" + DataSize.MOST_BYTES + ": " + bytes);
+        }
+        return bytes;
+    }
+
     static String text(String field, String value) {
         // Jackson passes null for an absent field, whatever the annotations say.
         if (value == null || value.isBlank()) {

@@ -20,9 +20,9 @@ public record SplitRequest(
             Require.text("name", name);
         }
         if (ramBytes != null) {
-            Require.positive("ramBytes", ramBytes);
+            Require.size("ramBytes", ramBytes);
         }
-        Require.positive("budgetBytes", budgetBytes);
+        Require.size("budgetBytes", budgetBytes);
         // Absent in JSON means none.
         subHosts = subHosts == null ? List.of() : List.copyOf(subHosts);
         Set<String> seen = new HashSet<>();

@@ -12,7 +12,7 @@ public record SubHostShare(String host, @Nullable Long bytes) {
     public SubHostShare {
         Require.text("host", host);
         if (bytes != null) {
-            Require.positive("bytes", bytes);
+            Require.size("bytes", bytes);
         }
     }
 }

@@ -34,7 +34,7 @@ class RecordsTest {
                 .withMessage("destination is missing");
         assertThatIllegalArgumentException()
                 .isThrownBy(() -> new MigrationRequest("h2", 0L, List.of(), null, null, null))
-                .withMessage("budgetBytes must be at least 1: 0");
+                .withMessage("budgetBytes must be 1-1125899906842624: 0");
         assertThatIllegalArgumentException()
                 .isThrownBy(() -> new MigrationRequest("h2", null, List.of(), 65, null, null))
                 .withMessage("streams must be 1-64: 65");
@@ -46,7 +46,7 @@ class RecordsTest {
                 .withMessage("bandwidthBytesPerSecond must be at least 1: 0");
         assertThatIllegalArgumentException()
                 .isThrownBy(() -> new SubHostShare("h3", 0L))
-                .withMessage("bytes must be at least 1: 0");
+                .withMessage("bytes must be 1-1125899906842624: 0");
     }
 
     @Test
@@ -58,10 +58,10 @@ class RecordsTest {
                 .withMessage("subHosts: h3 is named twice in the plan");
         assertThatIllegalArgumentException()
                 .isThrownBy(() -> new SplitRequest(null, null, 0, List.of(h3)))
-                .withMessage("budgetBytes must be at least 1: 0");
+                .withMessage("budgetBytes must be 1-1125899906842624: 0");
         assertThatIllegalArgumentException()
                 .isThrownBy(() -> new SplitRequest(null, 0L, 1, List.of(h3)))
-                .withMessage("ramBytes must be at least 1: 0");
+                .withMessage("ramBytes must be 1-1125899906842624: 0");
         assertThatIllegalArgumentException()
                 .isThrownBy(() -> new SplitRequest(" ", null, 1, List.of(h3)))
                 .withMessage("name is missing");

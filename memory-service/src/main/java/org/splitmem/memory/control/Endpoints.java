@@ -409,6 +409,7 @@ final class Endpoints {
     }
 
     private void reserve(PeerHosts.Reservation r) throws ApiException, IOException {
+        PeerFields.check(r);
         try {
             server.reserve(
                     new StoreRecord(r.vm(), r.token(), r.epoch(), r.pages(), r.bytes(), r.owner(), r.main(), false));
@@ -420,6 +421,7 @@ final class Endpoints {
     }
 
     private void prepare(PeerHosts.Incoming incoming) throws ApiException {
+        PeerFields.check(incoming);
         checkLimit(incoming.vm(), incoming.name(), incoming.budgetBytes());
         if (incoming.budgetBytes() > facts.availableBytes()) {
             throw new ApiException(

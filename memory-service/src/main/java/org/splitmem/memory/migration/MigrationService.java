@@ -231,7 +231,7 @@ public final class MigrationService implements ConnectionResolver {
                 null);
         try {
             Vm vm = vms.prepare(record);
-            vm.requireTable();
+            requireTable(vm);
             synchronized (this) {
                 incoming.put(
                         wanted.vm(), new IncomingMigration(vm, wanted.source(), wanted.migration(), peers, releases));
@@ -244,6 +244,15 @@ public final class MigrationService implements ConnectionResolver {
                     wanted.source().host());
         } catch (IOException e) {
             throw new RefusedException(Kind.CONFLICT, "vm-not-welcome", String.valueOf(e.getMessage()));
+        }
+    }
+
+    private void requireTable(Vm vm) throws IOException {
+        try {
+            vm.requireTable();
+        } catch (IOException e) {
+            vms.remove(vm, "it has no page table: " + e.getMessage());
+            throw e;
         }
     }
 

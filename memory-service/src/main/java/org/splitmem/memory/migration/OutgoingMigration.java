@@ -5,9 +5,9 @@ import static org.splitmem.memory.linux.Userfaultfd.REGISTER_MODE_WP;
 
 import java.io.IOException;
 import java.net.InetSocketAddress;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
+import java.util.concurrent.CopyOnWriteArrayList;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -67,7 +67,7 @@ final class OutgoingMigration {
     private final MigrationReport report;
     private final Thread thread;
 
-    private final List<StreamGroup> groups = new ArrayList<>();
+    private final List<StreamGroup> groups = new CopyOnWriteArrayList<>(); // an abort comes from another thread
     private @Nullable ControlLink control;
     private @Nullable RoundSender sender;
     private @Nullable DirtyTracker tracker;

@@ -18,6 +18,9 @@ import java.util.concurrent.atomic.AtomicLongArray;
  * before the step that makes it one of them, and until after the step that ends that.
  */
 public final class PageTable {
+    /** Of a VM: 2 TiB. */
+    public static final long MOST_PAGES = 1L << 29;
+
     private static final int ENTRY_BYTES = 2;
     private static final VarHandle PAIR = MethodHandles.byteBufferViewVarHandle(int[].class, ByteOrder.LITTLE_ENDIAN);
     private static final VarHandle FOUR = MethodHandles.byteBufferViewVarHandle(long[].class, ByteOrder.LITTLE_ENDIAN);
@@ -33,7 +36,7 @@ public final class PageTable {
 
     /**
      * @param entries at least {@link #bytesFor} bytes of page-aligned memory; kept, and counted now
-     * @param pages pages of the VM, at most 2^29 (2 TiB)
+     * @param pages pages of the VM, at most {@link #MOST_PAGES}
      */
     public PageTable(ByteBuffer entries, long pages) {
         if (pages <= 0 || bytesFor(pages) > entries.capacity()) {

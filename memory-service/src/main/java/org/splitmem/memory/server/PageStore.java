@@ -4,12 +4,15 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.concurrent.atomic.AtomicLong;
 import org.splitmem.memory.guest.RamFile;
 import org.splitmem.memory.linux.LinuxException;
 import org.splitmem.memory.linux.Mman;
 import org.splitmem.memory.linux.Unistd;
 import org.splitmem.memory.page.Pages;
+import org.splitmem.memory.record.RecordFile;
 import org.splitmem.memory.stream.ReceivedPages;
 import org.splitmem.memory.wire.ErrorCode;
 import org.splitmem.memory.wire.PeerException;
@@ -61,12 +64,22 @@ final class PageStore {
     /** A new store. */
     static PageStore make(Path directory, StoreRecord record) throws IOException {
         Files.createDirectories(directory);
-        RamFile data = RamFile.open(directory.resolve(DATA), Pages.toBytes(record.pages()));
-        RamFile held = RamFile.open(directory.resolve(HELD), HeldPages.bytesFor(record.pages()));
-        RamFile crc = RamFile.open(directory.resolve(CRC), Checksums.bytesFor(record.pages()));
-        PageStore store = new PageStore(record, directory, data, held, crc);
-        record.save(directory);
-        return store;
+        List<RamFile> opened = new ArrayList<>();
+        boolean made = false;
+        try {
+            opened.add(RamFile.open(directory.resolve(DATA), Pages.toBytes(record.pages())));
+            opened.add(RamFile.open(directory.resolve(HELD), HeldPages.bytesFor(record.pages())));
+            opened.add(RamFile.open(directory.resolve(CRC), Checksums.bytesFor(record.pages())));
+            PageStore store = new PageStore(record, directory, opened.get(0), opened.get(1), opened.get(2));
+            record.save(directory);
+            made = true;
+            return store;
+        } finally {
+            if (!made) { // nothing was promised, and nobody would free it
+                opened.forEach(RamFile::close);
+                RecordFile.deleteDirectory(directory);
+            }
+        }
     }
 
     /** One that an earlier daemon has left. @throws IOException naming the file that is missing, or not as long as it was */

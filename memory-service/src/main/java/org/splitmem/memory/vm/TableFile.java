@@ -44,11 +44,16 @@ final class TableFile implements AutoCloseable {
     static TableFile make(Path path, VmRecord record) throws LinuxException {
         long pages = Pages.fromBytes(record.ramBytes());
         RamFile file = RamFile.open(path, bytesFor(pages));
-        ByteBuffer header = header(file, pages);
-        header.putLong(CRC, 0);
-        PageTable table = PageTable.make(entries(file, pages), pages);
-        fill(header, record, pages);
-        return new TableFile(file, table);
+        try {
+            ByteBuffer header = header(file, pages);
+            header.putLong(CRC, 0);
+            PageTable table = PageTable.make(entries(file, pages), pages);
+            fill(header, record, pages);
+            return new TableFile(file, table);
+        } catch (RuntimeException e) { // more pages than a table can have
+            file.close();
+            throw e;
+        }
     }
 
     /**

@@ -52,12 +52,20 @@ public final class Vm {
     /** One that begins on this host. */
     static Vm begin(Path directory, VmRecord record, VmContext host) throws IOException {
         Vm vm = new Vm(directory, record, host);
-        boolean paged = record.phase() == VmRecord.Phase.PAGED || record.phase() == VmRecord.Phase.INCOMING;
-        if (paged && record.ramBytes() > 0) {
-            vm.files.makeTable(record); // first: a VM that is recorded as paged has one
+        boolean begun = false;
+        try {
+            boolean paged = record.phase() == VmRecord.Phase.PAGED || record.phase() == VmRecord.Phase.INCOMING;
+            if (paged && record.ramBytes() > 0) {
+                vm.files.makeTable(record); // first: a VM that is recorded as paged has one
+            }
+            vm.files.save(record);
+            begun = true;
+            return vm;
+        } finally {
+            if (!begun) {
+                vm.files.delete(); // no QEMU has seen it
+            }
         }
-        vm.files.save(record);
-        return vm;
     }
 
     /**

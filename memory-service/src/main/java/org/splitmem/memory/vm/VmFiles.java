@@ -98,12 +98,19 @@ final class VmFiles {
             throw new IOException("QEMU of VM " + record.name() + " has not mapped its RAM yet");
         }
         List<RamFile> files = new ArrayList<>();
-        for (int i = 0; i < record.backendBytes().size(); i++) {
-            files.add(RamFile.open(ram(i), record.backendBytes().get(i)));
+        GuestMemory opened = null;
+        try {
+            for (int i = 0; i < record.backendBytes().size(); i++) {
+                files.add(RamFile.open(ram(i), record.backendBytes().get(i)));
+            }
+            opened = new GuestMemory(files);
+            memory = opened;
+            return opened;
+        } finally {
+            if (opened == null) {
+                files.forEach(RamFile::close);
+            }
         }
-        GuestMemory opened = new GuestMemory(files);
-        memory = opened;
-        return opened;
     }
 
     synchronized boolean hasTable() {
