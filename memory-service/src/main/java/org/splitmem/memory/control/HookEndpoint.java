@@ -13,6 +13,7 @@ import org.splitmem.hooks.domain.InvalidDomainXmlException;
 import org.splitmem.hooks.domain.ShimPaths;
 import org.splitmem.memory.config.DaemonConfig;
 import org.splitmem.memory.migration.MigrationService;
+import org.splitmem.memory.migration.UnreachableException;
 import org.splitmem.memory.vm.Vm;
 import org.splitmem.memory.vm.VmRecord;
 import org.splitmem.memory.vm.VmRegistry;

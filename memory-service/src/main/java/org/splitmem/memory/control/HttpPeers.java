@@ -8,11 +8,16 @@ import java.net.http.HttpResponse;
 import java.time.Duration;
 import java.util.List;
 import java.util.UUID;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
 import org.jspecify.annotations.Nullable;
 import org.splitmem.memory.migration.PeerDirectory;
 import org.splitmem.memory.migration.PeerHosts;
 import org.splitmem.memory.migration.RequestId;
 import org.splitmem.memory.migration.RequestTime;
+import org.splitmem.memory.migration.UnreachableException;
 import org.splitmem.model.ErrorBody;
 import org.splitmem.model.FenceRequest;
 import org.splitmem.model.HostInfo;
@@ -180,23 +185,34 @@ public final class HttpPeers implements PeerHosts {
                         URI.create("http://" + literal(peer.address()) + ":" + peer.controlPort() + path))
                 .method(method, publisher)
                 .header("Authorization", bearer)
-                .header("Content-Type", "application/json")
-                .timeout(left);
+                .header("Content-Type", "application/json");
         String requestId = RequestId.current();
         if (requestId != null) {
             builder.header(RequestId.HEADER, requestId); // the logs of all hosts tell of one request
         }
+        CompletableFuture<HttpResponse<byte[]>> answer =
+                client.sendAsync(builder.build(), HttpResponse.BodyHandlers.ofByteArray());
         try {
-            return client.send(builder.build(), HttpResponse.BodyHandlers.ofByteArray());
+            return answer.get(
+                    left.toNanos(), TimeUnit.NANOSECONDS); // all of it: the client's own limit is for the head
+        } catch (TimeoutException e) {
+            throw unreachable(peer, "no whole answer within " + left.toMillis() + " ms", e);
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
             throw new IOException("interrupted while asking " + name, e);
-        } catch (IOException e) {
+        } catch (ExecutionException e) {
             // The JDK's client says nothing of a refused connection.
-            String why = e.getMessage() == null ? "no connection; is splitmemd running there?" : e.getMessage();
-            throw new UnreachableException(
-                    "host " + name + " (" + peer.address() + ":" + peer.controlPort() + ") does not answer: " + why, e);
+            String why = e.getCause() == null ? null : e.getCause().getMessage();
+            throw unreachable(peer, why == null ? "no connection; is splitmemd running there?" : why, e);
+        } finally {
+            answer.cancel(true);
         }
+    }
+
+    private static UnreachableException unreachable(PeerAddress peer, String why, Exception cause) {
+        return new UnreachableException(
+                "host " + peer.name() + " (" + peer.address() + ":" + peer.controlPort() + ") does not answer: " + why,
+                cause);
     }
 
     private static String literal(String address) {

@@ -9,10 +9,13 @@ import java.util.List;
 import java.util.UUID;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 import org.splitmem.memory.migration.PeerDirectory;
 import org.splitmem.memory.migration.PeerHosts;
 import org.splitmem.memory.migration.RequestId;
+import org.splitmem.memory.migration.RequestTime;
+import org.splitmem.memory.migration.UnreachableException;
 import org.splitmem.memory.testing.Ports;
 import org.splitmem.model.PeerAddress;
 import org.splitmem.model.PeerList;
@@ -65,5 +68,20 @@ class HttpPeersTest {
                 .isInstanceOf(UnreachableException.class)
                 .hasMessageContaining("host h2")
                 .hasMessageContaining("is splitmemd running there?");
+    }
+
+    @Test
+    @Timeout(20)
+    @SuppressWarnings("try") // a scope
+    void aHostThatHangsInTheMiddleOfItsAnswerIsNotWaitedForLonger() throws Exception {
+        try (RawPeer other = RawPeer.thatHangs();
+                RequestTime.Scope unused = RequestTime.begin(System.nanoTime(), "1")) {
+            peers.directory().tell(new PeerList(List.of(new PeerAddress("h5", "127.0.0.1", other.port()))));
+
+            assertThatThrownBy(() -> peers.release(peers.find("h5"), UUID.randomUUID(), "token"))
+                    .isInstanceOf(UnreachableException.class)
+                    .hasMessageContaining("host h5")
+                    .hasMessageContaining("no whole answer within");
+        }
     }
 }

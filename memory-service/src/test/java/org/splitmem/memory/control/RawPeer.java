@@ -9,19 +9,35 @@ import java.net.Socket;
 import java.nio.charset.StandardCharsets;
 import java.util.List;
 import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 
-/** Another host's control API that answers everything with 200 and nothing else, after a while. */
+/** Another host's control API that answers everything with 200 and nothing else, after a while, or with the head of an answer alone. */
 final class RawPeer implements AutoCloseable {
     private static final byte[] ANSWER =
             "HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n".getBytes(StandardCharsets.US_ASCII);
 
     private final ServerSocket listener = new ServerSocket(0, 8, InetAddress.getLoopbackAddress());
     private final List<String> heads = new CopyOnWriteArrayList<>();
+    private static final byte[] HEAD =
+            "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n".getBytes(StandardCharsets.US_ASCII);
+
     private final long afterMs;
+    private final boolean isWhole;
+    private final CountDownLatch closed = new CountDownLatch(1);
 
     RawPeer(long afterMs) throws IOException {
+        this(afterMs, true);
+    }
+
+    /** One that hangs in the middle of its answer. */
+    static RawPeer thatHangs() throws IOException {
+        return new RawPeer(0, false);
+    }
+
+    private RawPeer(long afterMs, boolean isWhole) throws IOException {
         this.afterMs = afterMs;
+        this.isWhole = isWhole;
         Thread thread = new Thread(this::serve, "raw-peer");
         thread.setDaemon(true);
         thread.start();
@@ -56,12 +72,16 @@ final class RawPeer implements AutoCloseable {
             }
             heads.add(head.toString());
             TimeUnit.MILLISECONDS.sleep(afterMs);
-            socket.getOutputStream().write(ANSWER);
+            socket.getOutputStream().write(isWhole ? ANSWER : HEAD);
+            if (!isWhole) {
+                closed.await();
+            }
         }
     }
 
     @Override
     public void close() throws IOException {
+        closed.countDown();
         listener.close();
     }
 }
