@@ -31,15 +31,27 @@ public final class StreamSocket implements AutoCloseable {
      * @throws SocketTimeoutException if the peer did not answer in time
      */
     public static StreamSocket connect(InetSocketAddress address, int timeoutMs) throws IOException {
+        return connect(address, timeoutMs, socket -> {});
+    }
+
+    /** Takes a socket that is about to be connected: a {@link #shutdown} ends that, too. */
+    public interface Begun {
+        /** @throws IOException if it must not be connected any more */
+        void with(StreamSocket socket) throws IOException;
+    }
+
+    /** The same, for a caller from which another thread may want to end it. */
+    public static StreamSocket connect(InetSocketAddress address, int timeoutMs, Begun begun) throws IOException {
         NativeBlock name = Sockets.inetAddress(address);
         int family = name.getShort(0);
-        Fd fd = open(family);
+        StreamSocket socket = new StreamSocket(open(family), address.getHostString() + ":" + address.getPort());
         try {
-            connect(fd, name, address.toString(), timeoutMs);
-            Sockets.setUpTcp(fd.number());
-            return new StreamSocket(fd, address.getHostString() + ":" + address.getPort());
+            begun.with(socket);
+            connect(socket.fd, name, address.toString(), timeoutMs);
+            Sockets.setUpTcp(socket.fd.number());
+            return socket;
         } catch (IOException e) {
-            fd.close();
+            socket.close();
             throw e;
         }
     }

@@ -30,7 +30,12 @@ public record Endpoint(String host, InetSocketAddress address, UUID vm, String t
      * @throws IOException if it cannot be reached, or does not answer within its time
      */
     public FrameSocket connect(Hello.Role role) throws IOException {
-        FrameSocket socket = new FrameSocket(StreamSocket.connect(resolved(), CONNECT_MS));
+        return connect(role, socket -> {});
+    }
+
+    /** The same, for a caller from which another thread may want to end it. */
+    FrameSocket connect(Hello.Role role, StreamSocket.Begun begun) throws IOException {
+        FrameSocket socket = new FrameSocket(StreamSocket.connect(resolved(), CONNECT_MS, begun));
         try {
             socket.socket().setTimeouts(HANDSHAKE_MS, HANDSHAKE_MS);
             socket.sendSmall(FrameType.HELLO, 0, HelloCodec.encode(new Hello(role, vm, token, epoch, pages)));

@@ -1,6 +1,7 @@
 package org.splitmem.memory.remote;
 
 import java.io.IOException;
+import java.net.SocketTimeoutException;
 import java.util.concurrent.locks.LockSupport;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -15,40 +16,58 @@ import org.splitmem.memory.wire.PeerException;
 /**
  * Page-ins from one peer: requests are pipelined and answered in order.
  *
- * <p>A lost connection is made again for as long as it takes, and every unanswered request is sent again: the faults of a
- * peer that is away simply wait. A page that was damaged on its way is asked for again. Any thread may {@link #request}; pages arrive on the
- * client's own thread.
+ * <p>A lost connection is made again for as long as it takes, also one on which nothing is answered, and every unanswered request is sent
+ * again: the faults of a peer that is away simply wait. A page that was damaged on its way is asked for again. Any thread may
+ * {@link #request}, and none ever waits for the peer; pages arrive on the client's own thread.
  */
 public final class PageInClient implements AutoCloseable {
     private static final Logger log = LoggerFactory.getLogger(PageInClient.class);
-    /** Requests in flight; a further one waits. Far more than a VM has threads that can fault. */
-    static final int RING = 1024;
+    /** Requests on their way; further ones are sent as answers come. Those find room in the kernel, whatever the peer does. */
+    static final int WINDOW = 1024;
 
     /** A page that is damaged so many times in a row is so where it comes from. */
     static final int TRIES = 8;
 
+    /** A peer that has answered nothing for so long, although it was asked, is connected to anew. */
+    private static final long ANSWER_MS = 30_000;
+
+    private static final long SEND_MS = 1_000;
     private static final long FIRST_RETRY_NS = 20_000_000L;
     private static final long LAST_RETRY_NS = 1_000_000_000L;
 
     private final Endpoint endpoint;
+    private final Link link;
     private final PageSink sink;
+    private final long answerMs;
     private final Thread receiver;
 
-    // The ring of unanswered requests; guarded by this.
-    private final long[] pageOf = new long[RING];
-    private final long[] askedNsOf = new long[RING];
-    private final byte[] triesOf = new byte[RING];
-    private long head;
-    private long tail;
+    // Guarded by this.
+    private final RequestQueue unanswered = new RequestQueue();
+    /** Requests from this one on are still to be sent on the present connection. */
+    private long unsent;
     /** Requests before this one were reported as failed. */
     private long failedTo;
+    /** Since when the oldest request has been the peer's to answer. */
+    private long waitingSinceNs;
 
     private @Nullable FrameSocket socket;
+
+    // The receiver's.
+    private long retryNs = FIRST_RETRY_NS;
+    private boolean reported;
+
     private volatile boolean closed;
 
     public PageInClient(Endpoint endpoint, PageSink sink) {
+        this(endpoint, sink, ANSWER_MS);
+    }
+
+    /** @param answerMs how long a peer may answer nothing */
+    PageInClient(Endpoint endpoint, PageSink sink, long answerMs) {
         this.endpoint = endpoint;
+        this.link = new Link(endpoint, Hello.Role.PAGE_IN);
         this.sink = sink;
+        this.answerMs = answerMs;
         this.receiver = new Thread(this::run, "page-in-" + endpoint.host());
         receiver.setDaemon(true);
     }
@@ -57,46 +76,40 @@ public final class PageInClient implements AutoCloseable {
         receiver.start();
     }
 
-    /** Asks for a page. Waits only while {@value #RING} requests are unanswered. Allocates nothing. */
+    /** Asks for a page. Never waits, and allocates nothing unless very many requests are unanswered. */
     public synchronized void request(long page, long nowNs) {
-        try {
-            while (tail - head == RING && !closed) {
-                wait();
-            }
-        } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
-            throw new IllegalStateException("interrupted while waiting for " + endpoint.host(), e);
-        }
         ask(page, nowNs, 1);
     }
 
     private void ask(long page, long nowNs, int tries) {
-        int slot = (int) (tail & (RING - 1));
-        pageOf[slot] = page;
-        askedNsOf[slot] = nowNs;
-        triesOf[slot] = (byte) tries;
-        tail++;
+        if (unanswered.size() == 0) {
+            waitingSinceNs = System.nanoTime();
+        }
+        unanswered.add(page, nowNs, tries);
+        sendMore();
+    }
+
+    /** As many as may be on their way. */
+    private void sendMore() {
         FrameSocket s = socket;
-        if (s != null) {
-            try {
-                s.send(FrameType.PAGE_IN, page, 1, 0);
-            } catch (IOException e) {
-                s.socket().shutdown(); // the receiver notices, connects again and repeats the request
+        try {
+            while (s != null && unsent < unanswered.tail() && unsent - unanswered.head() < WINDOW) {
+                s.send(FrameType.PAGE_IN, unanswered.page(unsent), 1, 0);
+                unsent++;
             }
+        } catch (IOException e) {
+            s.socket().shutdown(); // the receiver notices, connects again and repeats the request
         }
     }
 
-    /**
-     * Whether a page may be asked for that nobody waits for. Half of the requests in flight are the guest's: a fault must never
-     * wait for room, because every other fault of the VM would wait behind it.
-     */
+    /** Whether a page may be asked for that nobody waits for: the guest's requests come first. */
     public synchronized boolean hasRoomToSpare() {
-        return tail - head < RING / 2;
+        return unanswered.size() < WINDOW / 2;
     }
 
     /** Requests that are not answered yet. */
     public synchronized long unanswered() {
-        return tail - head;
+        return unanswered.size();
     }
 
     public synchronized boolean isConnected() {
@@ -104,15 +117,12 @@ public final class PageInClient implements AutoCloseable {
     }
 
     private void run() {
-        long retryNs = FIRST_RETRY_NS;
-        boolean reported = false;
         while (!closed) {
-            try (FrameSocket s = endpoint.connect(Hello.Role.PAGE_IN)) {
+            try (FrameSocket s = link.connect()) {
                 try {
+                    s.socket().setTimeouts(answerMs, SEND_MS);
                     repeatUnanswered(s);
                     log.info("vm={} page-in connection to {} is up", endpoint.vm(), endpoint.host());
-                    retryNs = FIRST_RETRY_NS;
-                    reported = false;
                     receiveAll(s);
                 } finally {
                     forget(); // before it is closed: a request on a closed socket would end the pager
@@ -133,14 +143,11 @@ public final class PageInClient implements AutoCloseable {
         }
     }
 
-    private synchronized void repeatUnanswered(FrameSocket s) throws IOException {
-        if (closed) { // close() found no socket to shut down: nobody would end what is begun now
-            throw new IOException("closed while it was connecting");
-        }
-        for (long i = head; i < tail; i++) {
-            s.send(FrameType.PAGE_IN, pageOf[(int) (i & (RING - 1))], 1, 0);
-        }
+    private synchronized void repeatUnanswered(FrameSocket s) {
+        unsent = unanswered.head();
+        waitingSinceNs = System.nanoTime();
         socket = s;
+        sendMore();
     }
 
     /**
@@ -150,12 +157,12 @@ public final class PageInClient implements AutoCloseable {
     private void failUnanswered() {
         long[] pages;
         synchronized (this) {
-            long from = Math.max(head, failedTo);
-            pages = new long[(int) (tail - from)];
+            long from = Math.max(unanswered.head(), failedTo);
+            pages = new long[(int) (unanswered.tail() - from)];
             for (int i = 0; i < pages.length; i++) {
-                pages[i] = pageOf[(int) (from + i & (RING - 1))];
+                pages[i] = unanswered.page(from + i);
             }
-            failedTo = tail;
+            failedTo = unanswered.tail();
         }
         for (long page : pages) {
             sink.failed(page, endpoint.host() + " keeps nothing of the VM any more");
@@ -164,11 +171,12 @@ public final class PageInClient implements AutoCloseable {
 
     private synchronized void forget() {
         socket = null;
-        notifyAll();
     }
 
     private void receiveAll(FrameSocket s) throws IOException {
-        while (s.receive()) {
+        while (receive(s)) {
+            retryNs = FIRST_RETRY_NS;
+            reported = false;
             long page = oldest();
             switch (s.type()) {
                 case PAGE_DATA -> receivePage(s, page);
@@ -180,6 +188,22 @@ public final class PageInClient implements AutoCloseable {
                 default -> throw s.bad("no business on a page-in connection");
             }
         }
+    }
+
+    private boolean receive(FrameSocket s) throws IOException {
+        while (true) {
+            try {
+                return s.receive();
+            } catch (SocketTimeoutException e) {
+                if (isOverdue()) {
+                    throw e;
+                } // else nothing was asked, or only just now
+            }
+        }
+    }
+
+    private synchronized boolean isOverdue() {
+        return unanswered.size() > 0 && System.nanoTime() - waitingSinceNs >= answerMs * 1_000_000;
     }
 
     private void receivePage(FrameSocket s, long page) throws IOException {
@@ -196,16 +220,20 @@ public final class PageInClient implements AutoCloseable {
 
     /** The oldest request becomes the newest. @return false if that was done often enough */
     private synchronized boolean askAgain() {
-        int slot = (int) (head & (RING - 1));
-        int tries = triesOf[slot];
+        long oldest = unanswered.head();
+        int tries = unanswered.tries(oldest);
         if (tries == TRIES) {
             return false;
         }
         if (tries == 1) {
-            log.warn("vm={} page {} from {} was damaged on its way", endpoint.vm(), pageOf[slot], endpoint.host());
+            log.warn(
+                    "vm={} page {} from {} was damaged on its way",
+                    endpoint.vm(),
+                    unanswered.page(oldest),
+                    endpoint.host());
         }
-        head++; // makes room for it
-        ask(pageOf[slot], askedNsOf[slot], tries + 1);
+        unanswered.add(unanswered.page(oldest), unanswered.askedNs(oldest), tries + 1);
+        answered();
         return true;
     }
 
@@ -216,28 +244,24 @@ public final class PageInClient implements AutoCloseable {
     }
 
     private synchronized long oldest() {
-        return head == tail ? -1 : pageOf[(int) (head & (RING - 1))];
+        return unanswered.size() == 0 ? -1 : unanswered.page(unanswered.head());
     }
 
     private synchronized long oldestAskedNs() {
-        return askedNsOf[(int) (head & (RING - 1))];
+        return unanswered.askedNs(unanswered.head());
     }
 
     private synchronized void answered() {
-        head++;
-        notifyAll();
+        unanswered.removeOldest();
+        waitingSinceNs = System.nanoTime();
+        sendMore();
     }
 
     /** Ends the connection; unanswered requests are forgotten. Returns when the receiving thread has ended. */
     @Override
     public void close() {
         closed = true;
-        synchronized (this) {
-            if (socket != null) {
-                socket.socket().shutdown();
-            }
-            notifyAll();
-        }
+        link.end();
         LockSupport.unpark(receiver);
         boolean interrupted = false;
         while (receiver.isAlive() && Thread.currentThread() != receiver) {

@@ -3,8 +3,8 @@ package org.splitmem.memory.remote;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.io.IOException;
+import java.net.InetSocketAddress;
 import java.util.List;
-import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -12,9 +12,11 @@ import java.util.stream.LongStream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
+import org.splitmem.memory.linux.ListeningSocket;
 import org.splitmem.memory.linux.NativeBlock;
 import org.splitmem.memory.page.Pages;
 import org.splitmem.memory.testing.Await;
+import org.splitmem.memory.testing.Ports;
 import org.splitmem.memory.wire.FrameSocket;
 import org.splitmem.memory.wire.FrameType;
 
@@ -62,22 +64,49 @@ class PageInClientTest {
         return LongStream.range(from, from + count).boxed().toList();
     }
 
+    /** As many vCPUs with KVM's asynchronous page faults ask: the pager, which has other faults to answer, is not held up. */
     @Test
     @Timeout(20)
     void aPeerThatReadsNothingMakesNobodyWait() throws Exception {
-        CountDownLatch connected = new CountDownLatch(1);
         CountDownLatch over = new CountDownLatch(1);
         start((socket, connection) -> {
-            connected.countDown();
             awaitQuietly(over);
+            honestly(socket);
         });
-        connected.await();
         Await.until("it is connected", client::isConnected);
 
-        request(0, PageInClient.RING);
+        request(0, 5 * PageInClient.WINDOW);
 
-        assertThat(client.unanswered()).isEqualTo(PageInClient.RING);
+        assertThat(client.unanswered()).isEqualTo(5 * PageInClient.WINDOW);
         over.countDown();
+        Await.until("all have arrived", () -> client.unanswered() == 0);
+        assertThat(sink.arrived()).isEqualTo(pages(0, 5 * PageInClient.WINDOW));
+        assertThat(server.connections()).isEqualTo(1);
+    }
+
+    @Test
+    void aPeerThatAnswersNothingIsConnectedToAnew() throws Exception {
+        server = new ScriptedServer((socket, connection) -> {
+            for (int i = 0; connection > 1 || i < 10; i++) {
+                socket.receive();
+                answer(socket, socket.rawPage());
+            }
+            neverAnswer(socket);
+        });
+        client = new PageInClient(server.endpoint(PAGES), sink, 100);
+        client.start();
+
+        request(0, 50);
+
+        Await.until("all have arrived", () -> sink.arrived().size() == 50);
+        assertThat(sink.arrived()).isEqualTo(pages(0, 50));
+        assertThat(server.connections()).isEqualTo(2);
+    }
+
+    private static void neverAnswer(FrameSocket socket) throws IOException {
+        while (socket.receive()) {
+            assertThat(socket.type()).isEqualTo(FrameType.PAGE_IN);
+        }
     }
 
     private static void awaitQuietly(CountDownLatch latch) {
@@ -146,7 +175,7 @@ class PageInClientTest {
             }
         });
 
-        request(0, 3_000); // more than the ring holds
+        request(0, 3_000); // more than may be on their way
 
         Await.until("all have arrived", () -> sink.arrived().size() == 3_000);
         assertThat(sink.arrived()).isEqualTo(pages(0, 3_000));
@@ -177,10 +206,10 @@ class PageInClientTest {
             }
         });
 
-        request(0, PageInClient.RING + 500); // the ring is full meanwhile
+        request(0, PageInClient.WINDOW + 500); // more than may be on their way
 
-        Await.until("all have arrived", () -> sink.arrived().size() == PageInClient.RING + 500);
-        assertThat(sink.arrived()).containsExactlyInAnyOrderElementsOf(pages(0, PageInClient.RING + 500));
+        Await.until("all have arrived", () -> sink.arrived().size() == PageInClient.WINDOW + 500);
+        assertThat(sink.arrived()).containsExactlyInAnyOrderElementsOf(pages(0, PageInClient.WINDOW + 500));
         assertThat(sink.failures()).isEmpty();
         assertThat(client.unanswered()).isZero();
         assertThat(server.connections()).isEqualTo(1);
@@ -261,19 +290,33 @@ class PageInClientTest {
     }
 
     @Test
+    @Timeout(20)
     void aClientCanBeClosedWhileItsPeerNeverAnswers() throws Exception {
-        start((socket, connection) -> {
-            while (socket.receive()) {
-                assertThat(socket.type()).isEqualTo(FrameType.PAGE_IN);
-            }
-        });
-        CompletableFuture<Void> waiting = CompletableFuture.runAsync(() -> request(0, PageInClient.RING + 1));
-        Await.until("the ring is full", () -> client.unanswered() == PageInClient.RING);
+        start((socket, connection) -> neverAnswer(socket));
+        request(0, PageInClient.WINDOW + 1);
 
         client.close();
 
-        waiting.get(10, TimeUnit.SECONDS);
         assertThat(sink.arrived()).isEmpty();
+    }
+
+    /** The host takes the connection, and its daemon hangs: not even its WELCOME comes. */
+    @Test
+    @Timeout(5)
+    void aClientCanBeClosedWhileItsPeerDoesNotShakeHands() throws Exception {
+        start((socket, connection) -> honestly(socket));
+        InetSocketAddress address = Ports.free();
+        ListeningSocket hung = ListeningSocket.tcp(address);
+        PageInClient another =
+                new PageInClient(new Endpoint("h3", address, ScriptedServer.VM, "token", 1, PAGES), sink);
+        another.start();
+        FrameSocket hello = new FrameSocket(hung.accept());
+        hello.receive();
+
+        another.close();
+
+        hello.close();
+        hung.close();
     }
 
     @Test
