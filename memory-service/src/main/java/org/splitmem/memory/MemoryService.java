@@ -34,6 +34,7 @@ import org.splitmem.memory.server.DataServer;
 import org.splitmem.memory.server.MemoryServer;
 import org.splitmem.memory.shim.ShimServer;
 import org.splitmem.memory.shim.Users;
+import org.splitmem.memory.thread.HostThreads;
 import org.splitmem.memory.vm.PagingConfig;
 import org.splitmem.memory.vm.SplitDefinitions;
 import org.splitmem.memory.vm.Vm;
@@ -219,6 +220,8 @@ public final class MemoryService implements Callable<Integer> {
         migrations.found(vm);
     }
 
+    private static final HostThreads ASKING_OWNERS = new HostThreads("owners");
+
     private static Thread startUpkeep(
             VmRegistry vms,
             MigrationService migrations,
@@ -259,7 +262,9 @@ public final class MemoryService implements Callable<Integer> {
             starts.sweep();
             wholeAgain.sweep();
             server.releaseForsaken(
-                    System.nanoTime(), store -> peers.wantsStores(peers.find(store.owner()), store.vm()));
+                    System.nanoTime(),
+                    store -> peers.wantsStores(peers.find(store.owner()), store.vm()),
+                    ASKING_OWNERS);
         } catch (RuntimeException e) {
             log.error("upkeep failed", e);
         }

@@ -144,7 +144,7 @@ public final class ExpectedSplits {
         TaskMaker.Split plan = splits.plan(ram, request);
         Expected next =
                 new Expected(uuid, request, plan.budgetBytes(), plan.lenders(), System.currentTimeMillis() + keepMs);
-        splits.tellReleases(); // an earlier life of the VM may have left something where it is to borrow now
+        splits.releases().attempt(uuid); // an earlier life of the VM may have left something where it is to borrow now
         expected.put(next);
         vms.reached(FaultPoint.EXPECTED_NOTED);
         try {

@@ -4,22 +4,27 @@ import com.fasterxml.jackson.annotation.JsonProperty;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.HashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
 import java.util.UUID;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import org.splitmem.memory.record.RecordFile;
+import org.splitmem.memory.thread.HostThreads;
 import org.splitmem.memory.vm.VmRecord;
 
 /**
  * Memory of other hosts that this host no longer needs, until they have said that it is free: a host that is away is told when
- * it is back, also by the next daemon. Any thread.
+ * it is back, also by the next daemon, and keeps no other one from being told. Any thread.
  */
 public final class PendingReleases {
     private static final Logger log = LoggerFactory.getLogger(PendingReleases.class);
     private static final long RETRY_NS = 5_000_000_000L;
+    /** Of a host that does not answer: the pause doubles up to eight times the shortest. */
+    private static final int MOST_DOUBLINGS = 3;
 
     /** What is kept there. */
     public enum Kept {
@@ -38,13 +43,26 @@ public final class PendingReleases {
 
     private final Path file;
     private final PeerHosts peers;
+    private final HostThreads threads;
     private final Set<Release> pending = new LinkedHashSet<>(); // guarded by this
-    private long notBeforeNs = System.nanoTime(); // guarded by this
+    private final Map<String, Pause> pauses = new HashMap<>(); // by host; guarded by this
+
+    /**
+     * After a failure.
+     *
+     * @param unanswered how many attempts in a row the host has not answered
+     */
+    private record Pause(long untilNs, int unanswered) {}
 
     /** Reads what an earlier daemon left undone. */
     public PendingReleases(Path file, PeerHosts peers) throws IOException {
+        this(file, peers, new HostThreads("releases"));
+    }
+
+    PendingReleases(Path file, PeerHosts peers, HostThreads threads) throws IOException {
         this.file = file;
         this.peers = peers;
+        this.threads = threads;
         if (Files.exists(file)) {
             pending.addAll(List.of(RecordFile.load(file, Release[].class)));
         }
@@ -52,7 +70,10 @@ public final class PendingReleases {
 
     synchronized void add(Release release) {
         if (pending.add(release)) {
-            notBeforeNs = System.nanoTime();
+            Pause pause = pauses.get(release.host());
+            if (pause != null && pause.unanswered() == 0) { // what it refused was another release
+                pauses.remove(release.host());
+            }
             save();
         }
     }
@@ -70,37 +91,81 @@ public final class PendingReleases {
                 .anyMatch(lender -> pending.contains(new Release(Kept.STORE, lender.host(), vm, lender.token())));
     }
 
-    /** Tells the hosts that keep something of one VM, at once. */
+    /** Tells the hosts that keep something of one VM, and waits until they have answered. */
     void attempt(UUID vm) {
         List<Release> todo;
         synchronized (this) {
             todo = pending.stream().filter(release -> release.vm().equals(vm)).toList();
         }
-        todo.forEach(this::attempt);
-    }
-
-    /** Tells the hosts, now and then, until all know. */
-    void attempt(long nowNs) {
-        List<Release> todo;
-        synchronized (this) {
-            if (pending.isEmpty() || nowNs - notBeforeNs < 0) {
-                return;
-            }
-            todo = List.copyOf(pending);
-            notBeforeNs = nowNs + RETRY_NS;
+        for (Release release : todo) {
+            attempt(release);
         }
-        todo.forEach(this::attempt);
     }
 
-    private void attempt(Release release) {
+    /** Has the hosts told, now and then, until all know. Waits for none. */
+    void attempt(long nowNs) {
+        for (String host : hostsToTell(nowNs)) {
+            threads.begin(host, () -> tellAll(host, nowNs));
+        }
+    }
+
+    private synchronized Set<String> hostsToTell(long nowNs) {
+        Set<String> hosts = new LinkedHashSet<>();
+        for (Release release : pending) {
+            Pause pause = pauses.get(release.host());
+            if (pause == null || nowNs - pause.untilNs() >= 0) {
+                hosts.add(release.host());
+            }
+        }
+        return hosts;
+    }
+
+    private synchronized List<Release> pendingAt(String host) {
+        return pending.stream().filter(release -> release.host().equals(host)).toList();
+    }
+
+    private void tellAll(String host, long nowNs) {
+        long beganNs = System.nanoTime();
+        Outcome worst = Outcome.DONE;
+        for (Release release : pendingAt(host)) {
+            Outcome outcome = attempt(release);
+            worst = outcome == Outcome.DONE ? worst : outcome;
+            if (worst == Outcome.UNANSWERED) {
+                break;
+            }
+        }
+        pause(host, worst, nowNs + System.nanoTime() - beganNs);
+    }
+
+    private synchronized void pause(String host, Outcome worst, long nowNs) {
+        Pause before = pauses.remove(host);
+        switch (worst) {
+            case DONE -> {}
+            case REFUSED -> pauses.put(host, new Pause(nowNs + RETRY_NS, 0));
+            case UNANSWERED -> {
+                int times = before == null ? 0 : Math.min(before.unanswered(), MOST_DOUBLINGS);
+                pauses.put(host, new Pause(nowNs + (RETRY_NS << times), times + 1));
+            }
+        }
+    }
+
+    private enum Outcome {
+        DONE,
+        REFUSED,
+        UNANSWERED
+    }
+
+    private Outcome attempt(Release release) {
         try {
             tell(release);
             synchronized (this) {
                 pending.remove(release);
                 save();
             }
+            return Outcome.DONE;
         } catch (IOException e) {
             log.warn("vm={} {} keeps its pages until it can be told: {}", release.vm(), release.host(), e.getMessage());
+            return e instanceof UnreachableException ? Outcome.UNANSWERED : Outcome.REFUSED;
         }
     }
 

@@ -134,7 +134,7 @@ public final class Splits {
         releases.addStores(vm, lenders);
     }
 
-    /** Tells them now, rather than in a moment. */
+    /** Has them told now, rather than in a moment. */
     void tellReleases() {
         releases.attempt(System.nanoTime());
     }

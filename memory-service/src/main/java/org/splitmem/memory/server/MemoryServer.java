@@ -9,6 +9,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.UUID;
 import java.util.function.LongSupplier;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -16,6 +17,7 @@ import org.slf4j.LoggerFactory;
 import org.splitmem.memory.page.Pages;
 import org.splitmem.memory.record.Damaged;
 import org.splitmem.memory.record.RecordFile;
+import org.splitmem.memory.thread.HostThreads;
 import org.splitmem.memory.wire.ErrorCode;
 import org.splitmem.memory.wire.Hello;
 import org.splitmem.memory.wire.PeerException;
@@ -177,31 +179,41 @@ public final class MemoryServer implements ConnectionResolver {
     /**
      * Frees stores that no owner has ever adopted, that nobody uses, and that the host does not want any more which has made the
      * reservation: their migration died before its handover, and with it who would have released them. A host that does not
-     * answer may come back with a guest that needs its pages. Waits for answers.
+     * answer may come back with a guest that needs its pages.
+     *
+     * @param threads ask the hosts
      */
-    public void releaseForsaken(long nowNs, Owners owners) {
-        List<PageStore> forsaken;
+    public void releaseForsaken(long nowNs, Owners owners, HostThreads threads) {
+        Map<String, List<PageStore>> byOwner;
         synchronized (this) {
-            forsaken = stores.values().stream().filter(s -> s.isForsaken(nowNs)).toList();
+            byOwner = stores.values().stream()
+                    .filter(store -> store.isForsaken(nowNs))
+                    .collect(Collectors.groupingBy(store -> store.record().owner()));
         }
-        for (PageStore store : forsaken) {
-            try {
-                if (owners.want(store.record())) {
-                    store.keepForAWhile();
-                    continue;
-                }
-                log.info(
-                        "vm={} its migration ended without a word from {}",
-                        store.record().vm(),
-                        store.record().owner());
-                release(store.record().vm(), store.record().token());
-            } catch (IOException e) {
-                store.keepForAWhile();
-                log.warn(
-                        "vm={} nobody uses its store, and it is kept for now: {}",
-                        store.record().vm(),
-                        e.getMessage());
+        byOwner.forEach((owner, forsaken) -> threads.begin(owner, () -> {
+            for (PageStore store : forsaken) {
+                releaseUnlessWanted(store, owners);
             }
+        }));
+    }
+
+    private void releaseUnlessWanted(PageStore store, Owners owners) {
+        try {
+            if (owners.want(store.record())) {
+                store.keepForAWhile();
+                return;
+            }
+            log.info(
+                    "vm={} its migration ended without a word from {}",
+                    store.record().vm(),
+                    store.record().owner());
+            release(store.record().vm(), store.record().token());
+        } catch (IOException e) {
+            store.keepForAWhile();
+            log.warn(
+                    "vm={} nobody uses its store, and it is kept for now: {}",
+                    store.record().vm(),
+                    e.getMessage());
         }
     }
 

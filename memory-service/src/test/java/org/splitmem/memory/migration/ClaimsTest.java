@@ -17,6 +17,7 @@ import org.splitmem.memory.shim.FakeShim;
 import org.splitmem.memory.simulation.FakeMonitor;
 import org.splitmem.memory.testing.Await;
 import org.splitmem.memory.testing.MemoryDirectory;
+import org.splitmem.memory.thread.HostThreads;
 import org.splitmem.memory.vm.SplitDefinitions;
 import org.splitmem.memory.vm.TestVms;
 import org.splitmem.memory.vm.Vm;
@@ -68,7 +69,7 @@ class ClaimsTest {
                 peers,
                 new MigrationConfig(4, 0, 3, 100, 4096, 8),
                 new PeerHosts.Peer("h1", "127.0.0.1", 7780),
-                new PendingReleases(directory.resolve("releases.json"), peers),
+                new PendingReleases(directory.resolve("releases.json"), peers, new HostThreads(Runnable::run)),
                 new BusyVms(ns));
     }
 

@@ -14,6 +14,7 @@ import org.junit.jupiter.api.extension.RegisterExtension;
 import org.splitmem.memory.migration.ExpectationFile.Expected;
 import org.splitmem.memory.testing.Await;
 import org.splitmem.memory.testing.MemoryDirectory;
+import org.splitmem.memory.thread.HostThreads;
 import org.splitmem.memory.vm.SplitDefinitions;
 import org.splitmem.memory.vm.TestVms;
 import org.splitmem.memory.vm.Vm;
@@ -48,7 +49,7 @@ class ExpectedSplitsTest {
                 peers,
                 new MigrationConfig(4, 0, 3, 100, 4096, 8),
                 new PeerHosts.Peer("h1", "127.0.0.1", 7780),
-                new PendingReleases(directory.resolve("releases.json"), peers));
+                new PendingReleases(directory.resolve("releases.json"), peers, new HostThreads(Runnable::run)));
         expected = load();
         starts = new SplitStarts(vms, definitions, expected, migrations, new GuestRoom(vms, () -> Long.MAX_VALUE));
     }

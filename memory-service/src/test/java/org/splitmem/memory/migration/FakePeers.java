@@ -15,6 +15,7 @@ final class FakePeers implements PeerHosts {
     private final List<String> requestIds = new CopyOnWriteArrayList<>();
     private final CountDownLatch answer = new CountDownLatch(1);
     private volatile String refusing = "";
+    private volatile String silent = "";
     private volatile String waiting = "";
     private volatile String running = "";
     private volatile Arrival arrival = Arrival.AWAITED;
@@ -26,6 +27,11 @@ final class FakePeers implements PeerHosts {
     /** From now on this host refuses everything. */
     void refuse(String name) {
         refusing = name;
+    }
+
+    /** From now on this host does not answer within any limit. */
+    void silence(String name) {
+        silent = name;
     }
 
     /** From now on this host answers only after {@link #answer}. */
@@ -56,6 +62,9 @@ final class FakePeers implements PeerHosts {
         requestIds.add(String.valueOf(RequestId.current()));
         if (peer.name().equals(waiting)) {
             await();
+        }
+        if (peer.name().equals(silent)) {
+            throw new UnreachableException("host " + peer.name() + " does not answer");
         }
         if (peer.name().equals(refusing)) {
             throw new IOException("host " + peer.name() + " refused: no room");

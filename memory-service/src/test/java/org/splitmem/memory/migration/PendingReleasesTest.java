@@ -6,8 +6,11 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.util.UUID;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 import org.splitmem.memory.migration.PendingReleases.Kept;
+import org.splitmem.memory.testing.Await;
+import org.splitmem.memory.thread.HostThreads;
 
 class PendingReleasesTest {
     private static final UUID VM = UUID.fromString("6d1f0000-0000-4000-8000-000000000001");
@@ -18,7 +21,7 @@ class PendingReleasesTest {
     private Path directory;
 
     private PendingReleases releases(FakePeers peers) throws IOException {
-        return new PendingReleases(directory.resolve("releases.json"), peers);
+        return new PendingReleases(directory.resolve("releases.json"), peers, new HostThreads(Runnable::run));
     }
 
     @Test
@@ -63,5 +66,42 @@ class PendingReleasesTest {
         FakePeers later = new FakePeers("h3");
         releases(later).attempt(System.nanoTime());
         assertThat(later.asked()).isEmpty();
+    }
+
+    /** Its daemon takes requests and hangs: memory at other hosts is free at once all the same. */
+    @Test
+    @Timeout(20)
+    void aHostThatHangsKeepsNoOtherFromBeingTold() throws Exception {
+        FakePeers peers = new FakePeers("h3", "h1");
+        peers.waitAt("h3");
+        PendingReleases releases = new PendingReleases(directory.resolve("releases.json"), peers);
+        releases.add(AT_H3);
+        releases.attempt(System.nanoTime());
+        releases.add(AT_H1);
+
+        releases.attempt(System.nanoTime());
+
+        Await.until("h1 is told", () -> peers.asked().contains("arrived h1"));
+        releases.attempt(System.nanoTime());
+        assertThat(peers.asked()).containsOnlyOnce("release h3");
+        peers.answer();
+    }
+
+    @Test
+    void aHostThatDoesNotAnswerIsAskedOnceForAllAndMoreAndMoreSeldom() throws Exception {
+        FakePeers peers = new FakePeers("h3");
+        peers.silence("h3");
+        PendingReleases releases = releases(peers);
+        releases.add(AT_H3);
+        releases.add(new PendingReleases.Release(Kept.STORE, "h3", UUID.randomUUID(), "token"));
+        long nowNs = System.nanoTime();
+
+        for (int second = 0; second <= 120; second++) {
+            releases.attempt(nowNs + second * 1_000_000_000L);
+        }
+
+        assertThat(peers.asked())
+                .as("after 0, 5, 15, 35, 75 and 115 s, or a little later")
+                .hasSize(6);
     }
 }

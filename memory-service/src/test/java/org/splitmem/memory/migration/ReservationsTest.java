@@ -9,6 +9,7 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.RegisterExtension;
 import org.splitmem.memory.testing.MemoryDirectory;
+import org.splitmem.memory.thread.HostThreads;
 import org.splitmem.memory.vm.TestVms;
 import org.splitmem.memory.vm.Vm;
 import org.splitmem.memory.vm.VmRecord;
@@ -40,7 +41,7 @@ class ReservationsTest {
                 0,
                 Handover.HYBRID,
                 Origin.UNKNOWN);
-        releases = new PendingReleases(directory.resolve("releases.json"), peers);
+        releases = new PendingReleases(directory.resolve("releases.json"), peers, new HostThreads(Runnable::run));
         reservations = new Reservations(vm, task, peers, "h1", releases);
     }
 

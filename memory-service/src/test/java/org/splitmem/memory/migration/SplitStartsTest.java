@@ -14,6 +14,7 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.RegisterExtension;
 import org.splitmem.memory.testing.MemoryDirectory;
+import org.splitmem.memory.thread.HostThreads;
 import org.splitmem.memory.vm.SplitDefinition;
 import org.splitmem.memory.vm.SplitDefinitions;
 import org.splitmem.memory.vm.TestVms;
@@ -49,7 +50,7 @@ class SplitStartsTest {
                 peers,
                 new MigrationConfig(4, 0, 3, 100, 4096, 8),
                 new PeerHosts.Peer("h1", "127.0.0.1", 7780),
-                new PendingReleases(directory.resolve("releases.json"), peers));
+                new PendingReleases(directory.resolve("releases.json"), peers, new HostThreads(Runnable::run)));
         expected = new ExpectedSplits(
                 new ExpectationFile(directory.resolve("expected.json")), definitions, 600_000, vms, migrations);
         starts = new SplitStarts(vms, definitions, expected, migrations, new GuestRoom(vms, () -> limit));

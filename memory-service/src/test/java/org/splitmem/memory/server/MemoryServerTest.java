@@ -34,6 +34,7 @@ import org.splitmem.memory.testing.GuestContent;
 import org.splitmem.memory.testing.Lender;
 import org.splitmem.memory.testing.MemoryDirectory;
 import org.splitmem.memory.testing.TestMemory;
+import org.splitmem.memory.thread.HostThreads;
 import org.splitmem.memory.wire.ErrorCode;
 import org.splitmem.memory.wire.FrameSocket;
 import org.splitmem.memory.wire.FrameType;
@@ -273,7 +274,11 @@ class MemoryServerTest {
     }
 
     private boolean isLent(long afterSeconds, MemoryServer.Owners owners) {
-        h2.server().releaseForsaken(System.nanoTime() + TimeUnit.SECONDS.toNanos(afterSeconds), owners);
+        h2.server()
+                .releaseForsaken(
+                        System.nanoTime() + TimeUnit.SECONDS.toNanos(afterSeconds),
+                        owners,
+                        new HostThreads(Runnable::run));
         return h2.server().lentBytes() > 0;
     }
 

@@ -28,6 +28,7 @@ import org.splitmem.memory.server.DataServer;
 import org.splitmem.memory.server.MemoryServer;
 import org.splitmem.memory.shim.ShimServer;
 import org.splitmem.memory.testing.Await;
+import org.splitmem.memory.thread.HostThreads;
 import org.splitmem.memory.vm.PagingConfig;
 import org.splitmem.memory.vm.SplitDefinitions;
 import org.splitmem.memory.vm.Vm;
@@ -53,6 +54,7 @@ final class SimDaemon {
     private final Path directory;
     private final Simulation simulation;
     private final Threads threads;
+    private final HostThreads askingOwners = new HostThreads("owners");
     private final PeerHosts peers;
     private final VmRegistry vms;
     private final MemoryServer server;
@@ -223,7 +225,8 @@ final class SimDaemon {
             migrations.sweep(nowNs);
             expected.sweep(nowNs);
             starts.sweep();
-            server.releaseForsaken(nowNs, store -> peers.wantsStores(peers.find(store.owner()), store.vm()));
+            server.releaseForsaken(
+                    nowNs, store -> peers.wantsStores(peers.find(store.owner()), store.vm()), askingOwners);
             return true;
         });
     }
