@@ -24,6 +24,7 @@ public final class PageOutClient implements AutoCloseable {
     private static final int MAX_DROPS = 16_384;
 
     private final Endpoint endpoint;
+    private final Link link;
     private final GuestMemory memory;
     private final long[] drops = new long[MAX_DROPS]; // guarded by itself: the fault path adds while a page-out waits
     private int dropCount; // guarded by drops
@@ -35,6 +36,7 @@ public final class PageOutClient implements AutoCloseable {
 
     public PageOutClient(Endpoint endpoint, GuestMemory memory) {
         this.endpoint = endpoint;
+        this.link = new Link(endpoint, Hello.Role.PAGE_OUT);
         this.memory = memory;
         this.frame = new PagesFrame(memory);
         this.flushes = new Flushes(memory.pages());
@@ -65,12 +67,17 @@ public final class PageOutClient implements AutoCloseable {
         mayHoldStale = true;
     }
 
+    /** True if drops wait to be sent. */
+    public boolean hasDrops() {
+        synchronized (drops) {
+            return dropCount > 0;
+        }
+    }
+
     /** Sends the drops noted so far. @throws IOException if the peer is away: they are found again by reconcile */
     public synchronized void flushDrops() throws IOException {
-        synchronized (drops) {
-            if (dropCount == 0) {
-                return;
-            }
+        if (!hasDrops()) {
+            return;
         }
         FrameSocket s = connected();
         try {
@@ -191,7 +198,7 @@ public final class PageOutClient implements AutoCloseable {
     private FrameSocket connected() throws IOException {
         FrameSocket s = socket;
         if (s == null) {
-            s = endpoint.connect(Hello.Role.PAGE_OUT);
+            s = link.connect();
             s.socket().setTimeouts(ANSWER_MS, ANSWER_MS);
             socket = s;
         }
@@ -206,8 +213,17 @@ public final class PageOutClient implements AutoCloseable {
         }
     }
 
+    /** A call that waits for the peer now fails, on whichever thread it is. Later ones go on. */
+    public void interrupt() {
+        link.interrupt();
+    }
+
+    /** The same, and later calls fail, too. */
     @Override
-    public synchronized void close() {
-        disconnect();
+    public void close() {
+        link.end();
+        synchronized (this) {
+            disconnect();
+        }
     }
 }

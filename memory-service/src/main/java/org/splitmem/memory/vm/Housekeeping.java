@@ -3,15 +3,12 @@ package org.splitmem.memory.vm;
 import static org.splitmem.memory.page.PageState.REMOTE;
 
 import java.io.IOException;
-import java.util.BitSet;
 import java.util.concurrent.locks.LockSupport;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
-import org.splitmem.memory.faultpoint.FaultPoint;
 import org.splitmem.memory.page.PageTable;
 import org.splitmem.memory.page.Pages;
-import org.splitmem.memory.remote.PageOutClient;
 import org.splitmem.memory.shim.DiscardRule;
 import org.splitmem.memory.shim.ShimSession;
 import org.splitmem.memory.workingset.PageOuter;
@@ -19,7 +16,7 @@ import org.splitmem.memory.workingset.WorkingSet;
 
 /**
  * Keeps one paged VM within its budget: samples what it uses, sends the coldest pages out, pulls pages back when the budget
- * grew. One thread per paged VM.
+ * grew. One thread per paged VM, which waits for no memory server: {@link Lenders} does.
  */
 final class Housekeeping implements AutoCloseable {
     private static final Logger log = LoggerFactory.getLogger(Housekeeping.class);
@@ -53,12 +50,11 @@ final class Housekeeping implements AutoCloseable {
     private final PageTable table;
     private final PagingConfig config;
     private final WorkingSet workingSet;
-    private final PageOuter pageOuter;
+    private final Lenders lenders;
     private final PluggedDevices devices;
     private final Thread thread;
     private long pullHand;
     private int tick;
-    private final BitSet adopted = new BitSet();
     private long leftAtSource;
     private int stalledTicks;
     private long pageInsBefore;
@@ -71,13 +67,7 @@ final class Housekeeping implements AutoCloseable {
         this.table = paging.table();
         this.config = config;
         this.workingSet = new WorkingSet(paging.memory(), table);
-        this.pageOuter = new PageOuter(
-                paging.memory(),
-                paging.qemu(),
-                table,
-                paging.stats(),
-                paging.arrivals().gate(),
-                vm::reached);
+        this.lenders = new Lenders(vm, paging);
         this.devices = new PluggedDevices(vm);
         this.thread = new Thread(this::run, "housekeeping-" + vm.uuid());
         thread.setDaemon(true);
@@ -85,6 +75,7 @@ final class Housekeeping implements AutoCloseable {
 
     void start() {
         devices.start();
+        lenders.start();
         thread.start();
     }
 
@@ -110,10 +101,9 @@ final class Housekeeping implements AutoCloseable {
     /** @return true if nothing is to be done soon */
     private boolean tick() throws IOException {
         fetchFromSourceIfStalled();
-        if (vm.isOwner()) {
-            adoptStores(); // before the source ends its streams: a store that is neither adopted nor in use is freed
+        if (!vm.isOwner() || lenders.adopt()) {
+            vm.settle(); // only now the source may end its streams: a store that is neither adopted nor in use is freed
         }
-        vm.settle();
         followDiscards();
         if (!vm.mayPageOut()) {
             return false; // not ours yet, or a migration counts on the page table
@@ -127,7 +117,7 @@ final class Housekeeping implements AutoCloseable {
         if (!devices.allowPageOut(excess > 0)) {
             excess = 0;
         } else if (excess > 0) {
-            reclaim(excess, shim);
+            reclaim(excess - lenders.underWay(), shim);
         } else {
             sampleQuietly(shim);
         }
@@ -135,12 +125,10 @@ final class Housekeeping implements AutoCloseable {
             pullBack(-over);
         }
         if (++tick % RECONCILE_TICKS == 0) {
-            paging.reconcile();
+            lenders.reconcile();
         }
         if (tick % DROP_TICKS == 0) {
-            for (PageOutClient out : paging.outs()) {
-                out.flushDrops();
-            }
+            lenders.flushDrops();
         }
         return excess <= 0 && !vm.isPulling() && !paging.awaitsSource();
     }
@@ -196,56 +184,40 @@ final class Housekeeping implements AutoCloseable {
         long perSecond = Math.min(config.pressurePagesPerSecond(), inRounds);
         long left = Math.min(ceilDiv(perSecond, TICKS_PER_SECOND), Math.max(excess * SCAN_RATIO, LEAST_SCAN));
         long wanted = excess;
+        long endNs = System.nanoTime() + TICK_NS;
         while (left > 0 && wanted > 0 && !closed) {
-            int host = lenderWithRoom();
-            if (host < 0) {
+            LenderHousekeeping lender = lenders.awaitRoom(endNs);
+            if (lender == null) {
                 return;
             }
-            pageOuter.begin();
-            long most = wanted;
-            left -= workingSet.reclaim(shim, left, config.coldAge(), (page, entry) -> offer(page, entry, host, most));
-            wanted -= pageOuter.offered();
-            if (!pageOuter.isEmpty()) {
-                pageOuter.finish(host, paging.outs().get(host), shim);
+            PageOuter batch = lender.batch();
+            left -= fill(batch, lender.host(), left, wanted, shim);
+            wanted -= batch.offered();
+            if (!batch.isEmpty()) {
+                lender.send(shim);
             }
         }
     }
 
-    private boolean offer(long page, int entry, int host, long most) {
-        if (pageOuter.isFull() || pageOuter.offered() >= most) {
-            return false;
+    /** @return pages passed */
+    private long fill(PageOuter batch, int host, long left, long wanted, ShimSession shim) throws IOException {
+        batch.begin();
+        try {
+            return workingSet.reclaim(shim, left, config.coldAge(), (page, entry) -> {
+                if (batch.isFull() || batch.offered() >= wanted) {
+                    return false;
+                }
+                batch.offer(page, entry, host);
+                return true;
+            });
+        } catch (IOException | RuntimeException e) {
+            batch.cancel(host);
+            throw e;
         }
-        pageOuter.offer(page, entry, host);
-        return true;
     }
 
     private static long ceilDiv(long a, long b) {
         return (a + b - 1) / b;
-    }
-
-    /** The memory server with the most of its reservation left, or -1 if all are full. */
-    private int lenderWithRoom() {
-        int best = -1;
-        long most = 0;
-        for (int host = 0; host < paging.outs().size(); host++) {
-            long room = vm.record().reservedPages(host) - table.countRemote(host) - PULL_BATCH * 4;
-            if (room > most) {
-                most = room;
-                best = host;
-            }
-        }
-        return best;
-    }
-
-    /** Tells each memory server, until it has heard it, who the owner is: no older one is obeyed from then on. */
-    private void adoptStores() throws IOException {
-        for (int host = 0; host < paging.outs().size(); host++) {
-            if (!adopted.get(host)) {
-                paging.outs().get(host).adopt(vm.record().epoch());
-                adopted.set(host);
-                vm.reached(FaultPoint.ADOPTED);
-            }
-        }
     }
 
     /** The source pushes what is still there; if nothing comes any more, this side asks. */
@@ -295,5 +267,6 @@ final class Housekeeping implements AutoCloseable {
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
         }
+        lenders.close();
     }
 }

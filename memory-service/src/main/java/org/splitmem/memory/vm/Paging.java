@@ -167,19 +167,16 @@ public final class Paging implements AutoCloseable {
         qemu.wake(QemuMemory.newArgument(), 0, memory.pages());
     }
 
-    /** Drops what memory servers still keep although it is not theirs any more, where that can be. Not during page-outs. */
-    void reconcile() throws IOException {
-        for (int host = 0; host < outs.size(); host++) {
-            PageOutClient out = outs.get(host);
-            int server = host;
-            if (out.mayHoldStale()) {
-                long dropped = out.reconcile(page -> !mayBelongTo(page, server));
-                log.info(
-                        "vm={} dropped {} stale pages on {}",
-                        vm,
-                        dropped,
-                        out.endpoint().host());
-            }
+    /** Drops what a memory server still keeps although it is not its any more. Not during page-outs to it. */
+    void reconcile(int host) throws IOException {
+        PageOutClient out = outs.get(host);
+        if (out.mayHoldStale()) {
+            long dropped = out.reconcile(page -> !mayBelongTo(page, host));
+            log.info(
+                    "vm={} dropped {} stale pages on {}",
+                    vm,
+                    dropped,
+                    out.endpoint().host());
         }
     }
 

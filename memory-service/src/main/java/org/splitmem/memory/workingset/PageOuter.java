@@ -30,7 +30,7 @@ import org.splitmem.memory.wire.RunList;
  * wait for the acknowledgement, and only then free. A touch after the mark is a MINOR fault, by which the pager takes the
  * page back.
  *
- * <p>Confined to one thread.
+ * <p>For one thread at a time.
  */
 public final class PageOuter {
     private final GuestMemory memory;
@@ -109,8 +109,8 @@ public final class PageOuter {
                 batchHost = host;
                 server.store(data, keep);
             }
-        } catch (IOException e) {
-            takeBack(host);
+        } catch (IOException | RuntimeException e) {
+            cancel(host);
             throw e;
         }
         points.reached(FaultPoint.PAGES_STORED);
@@ -168,7 +168,8 @@ public final class PageOuter {
         }
     }
 
-    private void takeBack(int host) {
+    /** Nothing of the batch is sent: its pages stay here. */
+    public void cancel(int host) {
         for (int run = 0; run < marked.runs(); run++) {
             for (long page = marked.first(run); page < marked.first(run) + marked.count(run); page++) {
                 table.step(page, PageEntry.of(OUTGOING, host), PageEntry.of(LOCAL));

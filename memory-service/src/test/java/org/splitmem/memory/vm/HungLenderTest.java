@@ -1,0 +1,95 @@
+package org.splitmem.memory.vm;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+import org.splitmem.memory.page.PageState;
+import org.splitmem.memory.page.Pages;
+import org.splitmem.memory.testing.Await;
+
+/** A memory server whose host takes connections and data, and never answers: what others keep goes on as ever. */
+class HungLenderTest extends MachineTest {
+    private static final long PAGES = 2048;
+    private static final long FAR_LESS_THAN_TIME_LIMITS_NS = TimeUnit.SECONDS.toNanos(5);
+
+    private final CountDownLatch back = new CountDownLatch(1);
+    private volatile boolean hangs;
+
+    HungLenderTest() {
+        super(PAGES);
+    }
+
+    /** Half of its pages are out, on both; from now on h2 hangs. */
+    private void startAndHang() throws Exception {
+        machine("h2", "h3");
+        machine.lender(0).behind(frame -> holdBack());
+        machine.start();
+        machine.guest().run("fill 0 " + PAGES + " 4");
+        machine.vm().setBudget(Pages.toBytes(PAGES / 2));
+        Await.until(
+                "half of it is out, on both",
+                () -> machine.table().resident() <= PAGES / 2
+                        && machine.table().countRemote(0) > 0
+                        && machine.table().countRemote(1) > 0);
+        hangs = true;
+    }
+
+    private void holdBack() {
+        try {
+            if (hangs) {
+                back.await();
+            }
+        } catch (InterruptedException e) {
+            throw new IllegalStateException(e);
+        }
+    }
+
+    @AfterEach
+    void comeBack() {
+        back.countDown();
+    }
+
+    @Test
+    void pagesGoOutToOthersAndAllComeBackLater() throws Exception {
+        startAndHang();
+
+        machine.vm().setBudget(Pages.toBytes(PAGES / 4));
+
+        Await.until("no more is here than the budget", () -> machine.table().resident() <= PAGES / 4);
+        assertThat(machine.table().countRemote(1)).isGreaterThan(PAGES / 4);
+        back.countDown();
+        machine.guest().run("verify 0 " + PAGES);
+        assertThat(machine.paging().stats().lost.sum()).isZero();
+    }
+
+    /** A daemon that takes up a VM tells all servers that it is the owner: those that answer are used. */
+    @Test
+    void aNewDaemonUsesThoseThatAnswer() throws Exception {
+        startAndHang();
+        machine.stopDaemon();
+        machine.startDaemon();
+        machine.awaitShim();
+
+        machine.vm().setBudget(Pages.toBytes(PAGES / 4));
+
+        Await.until("no more is here than the budget", () -> machine.table().resident() <= PAGES / 4);
+    }
+
+    @Test
+    void itsVmIsFreedAtOnce() throws Exception {
+        startAndHang();
+        machine.vm().setBudget(Pages.toBytes(PAGES / 4));
+        machine.guest().begin("verify 0 " + PAGES);
+        Await.until("a fault waits for it", () -> machine.count(PageState.INCOMING) > 0);
+        Await.until("a page-out waits for it", () -> machine.count(PageState.OUTGOING) > 0);
+        machine.guest().close();
+        long beganNs = System.nanoTime();
+
+        machine.registry().remove(machine.vm(), "its QEMU is gone");
+
+        assertThat(System.nanoTime() - beganNs).isLessThan(FAR_LESS_THAN_TIME_LIMITS_NS);
+    }
+}
