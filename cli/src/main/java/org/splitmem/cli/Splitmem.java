@@ -34,7 +34,7 @@ import picocli.CommandLine.Spec;
             BudgetCommand.class,
             SplitCommand.class,
             ForgetCommand.class,
-            FenceCommand.class,
+            ForgetHostCommand.class,
             EventsCommand.class,
             PlanCommand.class,
         },

@@ -12,7 +12,19 @@ class CommandLineTest {
 
     @ParameterizedTest
     @ValueSource(
-            strings = {"prepare", "migrate", "abort", "migrations", "vms", "show", "hosts", "budget", "events", "plan"})
+            strings = {
+                "prepare",
+                "migrate",
+                "abort",
+                "migrations",
+                "vms",
+                "show",
+                "hosts",
+                "budget",
+                "events",
+                "plan",
+                "forget-host"
+            })
     void everyCommandHasHelp(String command) {
         assertThat(cli.run(command, "--help")).isZero();
 

@@ -6,6 +6,7 @@ import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
 import java.time.Duration;
+import java.util.Arrays;
 import java.util.List;
 import java.util.UUID;
 import java.util.concurrent.CompletableFuture;
@@ -21,6 +22,7 @@ import org.splitmem.memory.migration.UnreachableException;
 import org.splitmem.model.ErrorBody;
 import org.splitmem.model.FenceRequest;
 import org.splitmem.model.HostInfo;
+import org.splitmem.model.HostStatus;
 import org.splitmem.model.InvalidJsonException;
 import org.splitmem.model.Json;
 import org.splitmem.model.PeerAddress;
@@ -138,6 +140,14 @@ public final class HttpPeers implements PeerHosts {
         return found.uuid().equals(vm.toString()) // and not another one, whose name looks like it
                 && state != VmState.EXPECTED
                 && state != VmState.DEFINED;
+    }
+
+    @Override
+    public boolean reaches(Peer witness, String host) throws IOException {
+        HttpResponse<byte[]> answer = send(witness.name(), "GET", "/v1/hosts", null, SHORT_WAIT);
+        check(witness.name(), answer);
+        return Arrays.stream(Json.read(answer.body(), HostStatus[].class))
+                .anyMatch(status -> status.name().equals(host) && status.reachable());
     }
 
     /** How far the migration of another host's VM to here is. */

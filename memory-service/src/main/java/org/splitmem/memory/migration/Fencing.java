@@ -39,16 +39,13 @@ public final class Fencing {
         String host = request.host();
         UUID vm = request.vm();
         requireDead(host, vm);
+        if (vm == null) { // else Nova has found that it is dead, and the host may well run others
+            requireUnreached(host);
+        }
         log.warn("host {} is said to be fenced, {}", host, vm == null ? "with all its VMs" : "for VM " + vm);
         List<FenceResult.Freed> freed = new ArrayList<>(here(host, vm));
         List<String> unreachable = new ArrayList<>();
-        List<Question> asked = new ArrayList<>();
-        for (PeerHosts.Peer peer : peers.all()) {
-            if (!peer.name().equals(host)) {
-                asked.add(Question.ask(peer, () -> peers.fence(peer, host, vm)));
-            }
-        }
-        for (Question question : asked) {
+        for (Question<List<PeerHosts.Freed>> question : askAllBut(host, peer -> peers.fence(peer, host, vm))) {
             try {
                 question.answer()
                         .forEach(one -> freed.add(new FenceResult.Freed(
@@ -96,6 +93,42 @@ public final class Fencing {
         }
     }
 
+    /** A host that is cut off from this one alone still runs its VMs. Who does not answer says nothing. */
+    @SuppressWarnings("try") // a scope
+    private void requireUnreached(String host) throws RefusedException {
+        List<String> witnesses = new ArrayList<>();
+        try (RequestTime.Scope unused = RequestTime.lifted()) {
+            for (Question<Boolean> question : askAllBut(host, peer -> peers.reaches(peer, host))) {
+                try {
+                    if (question.answer()) {
+                        witnesses.add(question.peer().name());
+                    }
+                } catch (IOException e) {
+                    log.info(
+                            "{} does not say whether it reaches {}: {}",
+                            question.peer().name(),
+                            host,
+                            e.getMessage());
+                }
+            }
+        }
+        if (!witnesses.isEmpty()) {
+            throw new RefusedException(
+                    Kind.CONFLICT,
+                    "host-not-fenced",
+                    "splitmemd of " + host + " does not answer " + self.name() + ", but it answers "
+                            + String.join(", ", witnesses)
+                            + ": power that host off, or at least stop its VMs and splitmemd");
+        }
+    }
+
+    private <T> List<Question<T>> askAllBut(String host, Call<T> call) {
+        return peers.all().stream()
+                .filter(peer -> !peer.name().equals(host))
+                .map(peer -> Question.ask(peer, call))
+                .toList();
+    }
+
     private List<FenceResult.Freed> here(String host, @Nullable UUID vm) throws RefusedException {
         try {
             List<StoreRecord> stores = server.fence(host, vm);
@@ -108,28 +141,28 @@ public final class Fencing {
         }
     }
 
-    /** One host that is asked, on a thread of its own. */
-    private record Question(PeerHosts.Peer peer, FutureTask<List<PeerHosts.Freed>> task) {
-        private interface Call {
-            List<PeerHosts.Freed> ask() throws IOException;
-        }
+    private interface Call<T> {
+        T ask(PeerHosts.Peer peer) throws IOException;
+    }
 
+    /** One host that is asked, on a thread of its own. */
+    private record Question<T>(PeerHosts.Peer peer, FutureTask<T> task) {
         @SuppressWarnings("try") // a scope
-        static Question ask(PeerHosts.Peer peer, Call call) {
+        static <T> Question<T> ask(PeerHosts.Peer peer, Call<T> call) {
             Long endNs = RequestTime.endNs();
-            FutureTask<List<PeerHosts.Freed>> task = new FutureTask<>(() -> {
+            FutureTask<T> task = new FutureTask<>(() -> {
                 try (RequestTime.Scope unused = RequestTime.until(endNs)) {
-                    return call.ask();
+                    return call.ask(peer);
                 }
             });
             Thread thread = new Thread(task, "fence-" + peer.name());
             thread.setDaemon(true);
             thread.start();
-            return new Question(peer, task);
+            return new Question<>(peer, task);
         }
 
         /** The question itself is bounded in time. */
-        List<PeerHosts.Freed> answer() throws IOException {
+        T answer() throws IOException {
             try {
                 return task.get();
             } catch (ExecutionException e) {

@@ -118,6 +118,13 @@ public interface PeerHosts {
      */
     boolean runs(Peer peer, @Nullable UUID vm) throws IOException;
 
+    /**
+     * Whether a host is reached by another one: what this host cannot reach may only be cut off from here.
+     *
+     * @throws IOException if the witness does not answer
+     */
+    boolean reaches(Peer witness, String host) throws IOException;
+
     /** Asks whoever reserved memory for a migration or a split of a VM whether its stores may still be needed. */
     boolean wantsStores(Peer source, UUID vm) throws IOException;
 }

@@ -109,7 +109,7 @@ public final class MemoryServer implements ConnectionResolver {
             throw new NoRoomException("VM " + wanted.vm() + " has a reservation here already, of host " + main
                     + (main.equals(wanted.owner())
                             ? ": release it first"
-                            : ": if that host is dead, \"splitmem fence " + main + "\""));
+                            : ": if that host is dead, \"splitmem forget-host " + main + "\""));
         }
         long lent = lentBytes();
         if (lent + wanted.reservedBytes() > lendLimitBytes) {

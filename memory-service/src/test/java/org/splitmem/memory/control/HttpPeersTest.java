@@ -17,10 +17,16 @@ import org.splitmem.memory.migration.RequestId;
 import org.splitmem.memory.migration.RequestTime;
 import org.splitmem.memory.migration.UnreachableException;
 import org.splitmem.memory.testing.Ports;
+import org.splitmem.model.HostInfo;
+import org.splitmem.model.HostStatus;
+import org.splitmem.model.Json;
 import org.splitmem.model.PeerAddress;
 import org.splitmem.model.PeerList;
+import org.splitmem.model.VmInfo;
 
 class HttpPeersTest {
+    private static final HostInfo INFO = new HostInfo("h4", "1", 1, "6.18.0", 0, 0, 0, 0, 0, null, null, null);
+
     @TempDir
     private Path state;
 
@@ -59,6 +65,48 @@ class HttpPeersTest {
             assertThat(other.heads().get(1)).doesNotContain("request-id");
         } finally {
             RequestId.isPartOf(null);
+        }
+    }
+
+    @Test
+    void anotherHostIsAskedWhomItReaches() throws Exception {
+        String hosts = Json.write(List.of(
+                new HostStatus("h3", "127.0.0.1", false, null, "no route"),
+                new HostStatus("h4", "127.0.0.1", true, INFO, null)));
+        try (RawPeer other = new RawPeer(0, hosts)) {
+            peers.directory().tell(new PeerList(List.of(new PeerAddress("h5", "127.0.0.1", other.port()))));
+            PeerHosts.Peer witness = peers.find("h5");
+
+            assertThat(peers.reaches(witness, "h4")).isTrue();
+            assertThat(peers.reaches(witness, "h3")).isFalse();
+            assertThat(peers.reaches(witness, "h2")).as("unknown there").isFalse();
+            assertThat(other.heads().get(0)).startsWith("get /v1/hosts ");
+        }
+        assertThatThrownBy(() -> peers.reaches(peers.find("h2"), "h4")).isInstanceOf(IOException.class);
+    }
+
+    /** A VM may be called as another one's uuid. */
+    @Test
+    void aVmWhoseNameLooksLikeTheUuidIsAnotherOne() throws Exception {
+        VmInfo other = Views.frozen(UUID.randomUUID());
+        try (RawPeer peer = new RawPeer(0, Json.write(other))) {
+            peers.directory().tell(new PeerList(List.of(new PeerAddress("h5", "127.0.0.1", peer.port()))));
+
+            assertThat(peers.runs(peers.find("h5"), UUID.randomUUID())).isFalse();
+            assertThat(peers.runs(peers.find("h5"), UUID.fromString(other.uuid())))
+                    .isTrue();
+        }
+    }
+
+    /** A token comes with a request of another host, which may be anything. */
+    @Test
+    void aTokenIsEncoded() throws Exception {
+        try (RawPeer other = new RawPeer(0)) {
+            peers.directory().tell(new PeerList(List.of(new PeerAddress("h5", "127.0.0.1", other.port()))));
+
+            peers.release(peers.find("h5"), UUID.randomUUID(), "a b&c=d#e");
+
+            assertThat(other.heads().get(0)).contains("?token=a+b%26c%3dd%23e http/1.1");
         }
     }
 

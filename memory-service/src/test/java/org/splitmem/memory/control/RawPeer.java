@@ -12,32 +12,36 @@ import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 
-/** Another host's control API that answers everything with 200 and nothing else, after a while, or with the head of an answer alone. */
+/** Another host's control API that answers everything with 200 and the same body, after a while, or with the head of an answer alone. */
 final class RawPeer implements AutoCloseable {
-    private static final byte[] ANSWER =
-            "HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n".getBytes(StandardCharsets.US_ASCII);
-
     private final ServerSocket listener = new ServerSocket(0, 8, InetAddress.getLoopbackAddress());
     private final List<String> heads = new CopyOnWriteArrayList<>();
-    private static final byte[] HEAD =
-            "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n".getBytes(StandardCharsets.US_ASCII);
-
     private final long afterMs;
     private final boolean isWhole;
+    private final byte[] answer;
     private final CountDownLatch closed = new CountDownLatch(1);
 
     RawPeer(long afterMs) throws IOException {
-        this(afterMs, true);
+        this(afterMs, "");
+    }
+
+    /** @param body in ASCII */
+    RawPeer(long afterMs, String body) throws IOException {
+        this(
+                afterMs,
+                "HTTP/1.1 200 OK\r\nContent-Length: " + body.length() + "\r\nConnection: close\r\n\r\n" + body,
+                true);
     }
 
     /** One that hangs in the middle of its answer. */
     static RawPeer thatHangs() throws IOException {
-        return new RawPeer(0, false);
+        return new RawPeer(0, "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n", false);
     }
 
-    private RawPeer(long afterMs, boolean isWhole) throws IOException {
+    private RawPeer(long afterMs, String answer, boolean isWhole) throws IOException {
         this.afterMs = afterMs;
         this.isWhole = isWhole;
+        this.answer = answer.getBytes(StandardCharsets.US_ASCII);
         Thread thread = new Thread(this::serve, "raw-peer");
         thread.setDaemon(true);
         thread.start();
@@ -72,7 +76,7 @@ final class RawPeer implements AutoCloseable {
             }
             heads.add(head.toString());
             TimeUnit.MILLISECONDS.sleep(afterMs);
-            socket.getOutputStream().write(isWhole ? ANSWER : HEAD);
+            socket.getOutputStream().write(answer);
             if (!isWhole) {
                 closed.await();
             }

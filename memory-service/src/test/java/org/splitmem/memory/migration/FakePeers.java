@@ -14,19 +14,20 @@ final class FakePeers implements PeerHosts {
     private final List<String> asked = new CopyOnWriteArrayList<>();
     private final List<String> requestIds = new CopyOnWriteArrayList<>();
     private final CountDownLatch answer = new CountDownLatch(1);
-    private volatile String refusing = "";
+    private volatile Set<String> refusing = Set.of();
     private volatile String silent = "";
     private volatile String waiting = "";
     private volatile String running = "";
+    private volatile String reaching = "";
     private volatile Arrival arrival = Arrival.AWAITED;
 
     FakePeers(String... names) {
         this.names = Set.of(names);
     }
 
-    /** From now on this host refuses everything. */
-    void refuse(String name) {
-        refusing = name;
+    /** From now on these hosts, and no others, refuse everything. */
+    void refuse(String... hosts) {
+        refusing = Set.of(hosts);
     }
 
     /** From now on this host does not answer within any limit. */
@@ -66,7 +67,7 @@ final class FakePeers implements PeerHosts {
         if (peer.name().equals(silent)) {
             throw new UnreachableException("host " + peer.name() + " does not answer");
         }
-        if (peer.name().equals(refusing)) {
+        if (refusing.contains(peer.name())) {
             throw new IOException("host " + peer.name() + " refused: no room");
         }
     }
@@ -147,6 +148,17 @@ final class FakePeers implements PeerHosts {
     public boolean runs(Peer peer, @Nullable UUID vm) throws IOException {
         ask("runs", peer);
         return peer.name().equals(running);
+    }
+
+    /** From now on this host says that it reaches any other. */
+    void reach(String name) {
+        reaching = name;
+    }
+
+    @Override
+    public boolean reaches(Peer witness, String host) throws IOException {
+        ask("reaches " + host, witness);
+        return witness.name().equals(reaching);
     }
 
     @Override

@@ -68,6 +68,41 @@ class FencingTest {
         assertThat(peers.asked()).containsOnly("runs h2");
     }
 
+    /** A network that is cut in the middle: the host is dead to some, and runs its VMs all the same. */
+    @Test
+    void aHostThatAnotherOneReachesIsNotFenced() throws Exception {
+        peers.refuse("h2");
+        peers.reach("h4");
+
+        RefusedException refusal = refusal("h2", null);
+
+        assertThat(refusal.code()).isEqualTo("host-not-fenced");
+        assertThat(refusal).hasMessageContaining("h2").hasMessageContaining("it answers h4");
+        assertThat(peers.asked()).doesNotContain("fence h2 at h3", "fence h2 at h4");
+        peers.reach("");
+        assertThat(fencing.fence(new FenceRequest("h2", null)).freed()).hasSize(1);
+        assertThat(server.lentBytes()).isZero();
+    }
+
+    /** Nova evacuates from a host whose service is down, and names the server. */
+    @Test
+    void oneOfTheVmsIsFencedWithoutWitnesses() throws Exception {
+        peers.refuse("h2");
+        peers.reach("h4");
+
+        assertThat(fencing.fence(new FenceRequest("h2", VM)).freed()).hasSize(1);
+    }
+
+    @Test
+    void aWitnessThatDoesNotAnswerSaysNothing() throws Exception {
+        peers.refuse("h2", "h3");
+
+        FenceResult result = fencing.fence(new FenceRequest("h2", null));
+
+        assertThat(result.freed()).hasSize(1);
+        assertThat(result.unreachable()).containsExactly("h3");
+    }
+
     @Test
     void neitherThisHostNorOneThatIsUnknownIsFenced() {
         assertThat(refusal("h1", null).code()).isEqualTo("same-host");

@@ -407,7 +407,7 @@ class MemoryServerTest {
         server.reserve(of(VM, "h2", "h2", true));
 
         assertThatThrownBy(() -> server.reserve(of(VM, "h1", "h1", false)))
-                .hasMessageContaining("of host h2: if that host is dead, \"splitmem fence h2\"");
+                .hasMessageContaining("of host h2: if that host is dead, \"splitmem forget-host h2\"");
     }
 
     private static ErrorCode refusalOf(Callable<?> call) {

@@ -109,6 +109,18 @@ final class SimPeers implements PeerHosts {
     }
 
     @Override
+    public boolean reaches(Peer witness, String host) throws IOException {
+        Peer asked = find(host);
+        return ask(witness, daemon -> {
+            try {
+                return runs(asked, null);
+            } catch (IOException e) {
+                return false;
+            }
+        });
+    }
+
+    @Override
     public boolean wantsStores(Peer source, UUID vm) throws IOException {
         return ask(source, daemon -> daemon.expected().wantsStores(vm));
     }

@@ -4,19 +4,21 @@ import java.util.UUID;
 import org.jspecify.annotations.Nullable;
 import org.splitmem.model.FenceRequest;
 import org.splitmem.model.FenceResult;
+import org.splitmem.model.PlainText;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 import picocli.CommandLine.ParentCommand;
 
 @Command(
-        name = "fence",
+        name = "forget-host",
+        aliases = "fence",
         description = {
             "State that a host is dead for good, so that all others free what they keep for its VMs.",
             "Power it off first: a VM that still ran there would lose the memory that it has elsewhere.",
-            "Refused while its splitmemd answers. Nova's evacuation does the same by itself."
+            "Refused while its splitmemd answers this host or, without --vm, any other one. Nova's evacuation does the same by itself."
         })
-final class FenceCommand implements Runnable {
+final class ForgetHostCommand implements Runnable {
     @ParentCommand
     private Splitmem splitmem;
 
@@ -29,7 +31,7 @@ final class FenceCommand implements Runnable {
     @Override
     public void run() {
         FenceResult result = splitmem.control().fence(new FenceRequest(host, vm));
-        var table = new Table("nothing was kept for it", "HOST", "VM", ">FREED");
+        var table = new Table("nothing was kept for " + PlainText.line(host), "HOST", "VM", ">FREED");
         for (FenceResult.Freed freed : result.freed()) {
             table.row(freed.host(), freed.vm(), Text.size(freed.bytes()));
         }
@@ -38,10 +40,22 @@ final class FenceCommand implements Runnable {
             return;
         }
         table.print(splitmem.out());
+        if (!result.freed().isEmpty()) {
+            splitmem.out().println(PlainText.line(summary(result)));
+        }
         if (!result.unreachable().isEmpty()) {
             splitmem.out()
                     .println("not reached: " + String.join(", ", result.unreachable())
                             + "; what is kept there stays until this is said again");
         }
+    }
+
+    private String summary(FenceResult result) {
+        long bytes = result.freed().stream().mapToLong(FenceResult.Freed::bytes).sum();
+        long vms = result.freed().stream().map(FenceResult.Freed::vm).distinct().count();
+        long hosts =
+                result.freed().stream().map(FenceResult.Freed::host).distinct().count();
+        return "freed " + Text.size(bytes) + " of " + vms + (vms == 1 ? " VM" : " VMs") + " of " + host + ", on "
+                + hosts + (hosts == 1 ? " host" : " hosts");
     }
 }
