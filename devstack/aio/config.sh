@@ -191,6 +191,8 @@ EOF
 [workarounds]
 # Nova 26 refuses kernel images that it fetches again where a server moves to: it compares "aki" with "raw".
 disable_deep_image_inspection = true
+# QEMU tells switches where a server is now when it resumes, which is before Neutron's agent has connected its port there.
+enable_qemu_monitor_announce_self = true
 [libvirt]
 virt_type = qemu
 cpu_mode = none

@@ -45,7 +45,7 @@ check_devices() {
   check "and active" wait_for 30 "the port" port_is_active
   check "Neutron told Nova that it is plugged in" wait_for 30 "the event" was_plugged_again
   PLUGGED=$(plugged_events)
-  check "the guest answers at $ADDRESS" wait_for 60 "an answer" reached "$ADDRESS"
+  check "the guest answers at $ADDRESS" answers "$1"
   check "Cinder's volume is attached to $1" test "$(volume_host)" == "$1"
   wait_for 60 "the disk to go on" disk_swept "$console" -1 || true
   before=$(disk_value "$console" sweep)
@@ -55,6 +55,15 @@ check_devices() {
   check "no wrong byte: $(disk_report "$console")" test "$(disk_value "$console" bad)" == 0
   check "no error of a device" not_failed "$console"
   check_volume_from_outside "$1"
+}
+
+answers() { # HOST: or prints where its frames go instead
+  wait_for 60 "an answer" reached "$ADDRESS" && return
+  in_switch bridge fdb show br br1 | grep -i "$(server_port mac_address)" || say "  br1 knows no port for it"
+  vsctl "$1" show
+  (in_host "$1" ovs-ofctl dump-flows br-int)
+  say "  the guest: $(guest_report "$(server_console "$1")")"
+  return 1
 }
 
 port_is_active() { [[ $(server_port status) == ACTIVE ]]; }
