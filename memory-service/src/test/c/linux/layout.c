@@ -23,6 +23,9 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#ifndef SO_PEERPIDFD /* include/uapi/asm-generic/socket.h, since Linux 6.5 */
+#define SO_PEERPIDFD 77
+#endif
 #ifndef UFFD_FEATURE_WP_HUGETLBFS_SHMEM /* include/uapi/linux/userfaultfd.h, since Linux 5.19 */
 #define UFFD_FEATURE_WP_HUGETLBFS_SHMEM (1 << 12)
 #endif
@@ -125,6 +128,15 @@ static void pagemap(void)
 
 static void sockets(void)
 {
+    SIZE(struct flock);
+    OFFSET(struct flock, l_type);
+    OFFSET(struct flock, l_whence);
+    OFFSET(struct flock, l_start);
+    OFFSET(struct flock, l_len);
+    OFFSET(struct flock, l_pid);
+    VALUE(F_WRLCK);
+    VALUE(F_GETLK);
+    VALUE(F_GETFL);
     SIZE(struct msghdr);
     OFFSET(struct msghdr, msg_name);
     OFFSET(struct msghdr, msg_namelen);
@@ -159,17 +171,21 @@ static void sockets(void)
     VALUE(SO_SNDBUF);
     VALUE(SO_RCVBUF);
     VALUE(SO_PEERCRED);
+    VALUE(SO_PEERPIDFD);
     VALUE(SO_RCVTIMEO);
     VALUE(SO_SNDTIMEO);
     VALUE(IPPROTO_TCP);
     VALUE(TCP_NODELAY);
     VALUE(MSG_WAITALL);
+    VALUE(MSG_CTRUNC);
     VALUE(MSG_NOSIGNAL);
     VALUE(MSG_MORE);
     VALUE(MSG_CMSG_CLOEXEC);
     VALUE(SHUT_WR);
     VALUE(SHUT_RDWR);
     VALUE(POLLIN);
+    VALUE(POLLERR);
+    VALUE(POLLNVAL);
     VALUE(SCM_RIGHTS);
     VALUE(IOV_MAX);
 }

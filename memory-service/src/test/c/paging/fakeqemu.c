@@ -13,6 +13,7 @@
  *   discard FROM COUNT        gives pages back, as QEMU's balloon does; from then on each may be all zero, or what it was, but
  *                             what its first reader sees it stays
  *   save FILE, load FILE      what each page is expected to have, for another process to go on with
+ *   block                     as no QEMU does: from now on, who reads its userfaultfds waits
  *   exit
  */
 #define _GNU_SOURCE
@@ -248,6 +249,23 @@ static void transfer(const char *line, bool out)
     printf("%s\n", done == 2 * (size_t)page_count ? "ok" : "bad file");
 }
 
+/* The flag is the open file's: the daemon's descriptor has it, too. */
+static void block(void)
+{
+    char path[64], is[64];
+    int found = 0;
+
+    for (int fd = 0; fd < 256; fd++) {
+        ssize_t length;
+        snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+        length = readlink(path, is, sizeof is - 1);
+        is[length < 0 ? 0 : length] = '\0';
+        if (strcmp(is, "anon_inode:[userfaultfd]") == 0 && fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) & ~O_NONBLOCK) == 0)
+            found++;
+    }
+    printf("%s\n", found > 0 ? "ok" : "bad: it has no userfaultfd");
+}
+
 int main(void)
 {
     char line[256], verb[32];
@@ -263,6 +281,8 @@ int main(void)
             printf("ok %016llx\n", (unsigned long long)*page_at(strtol(line + 5, NULL, 10)));
         else if (strcmp(verb, "churn") == 0)
             churn(line);
+        else if (strcmp(verb, "block") == 0)
+            block();
         else if (strcmp(verb, "save") == 0 || strcmp(verb, "load") == 0)
             transfer(line, verb[0] == 's');
         else

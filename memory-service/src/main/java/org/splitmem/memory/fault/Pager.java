@@ -47,6 +47,9 @@ public final class Pager implements AutoCloseable {
 
     private final NativeBlock messages = new NativeBlock(MESSAGES * UffdMsg.SIZE);
     private final NativeBlock argument = QemuMemory.newArgument();
+    /** It ends within microseconds, or never. */
+    private static final long END_MS = 5_000;
+
     private final Poller poller;
     private final Thread thread;
     private volatile boolean closed;
@@ -120,6 +123,14 @@ public final class Pager implements AutoCloseable {
             while (!closed) {
                 poller.await(-1);
                 for (int backend = 0; backend < qemu.backends(); backend++) {
+                    // As the kernel says of one without O_NONBLOCK: a flag that QEMU shares, and can change.
+                    if (poller.broken(backend)) {
+                        log.error(
+                                "vm={} QEMU has made the userfaultfd of backend {} blocking; its guest's faults wait from now on",
+                                vm,
+                                backend);
+                        return;
+                    }
                     if (poller.readable(backend) && !readFaults(backend)) {
                         return;
                     }
@@ -138,6 +149,9 @@ public final class Pager implements AutoCloseable {
         }
         if (n <= 0) {
             log.info("vm={} userfaultfd of backend {} ended", vm, backend);
+            return false;
+        }
+        if (closed) { // perhaps long ago, see close
             return false;
         }
         long nowNs = System.nanoTime();
@@ -303,13 +317,20 @@ public final class Pager implements AutoCloseable {
         }
     }
 
-    /** Ends the pager; faults wait from then on. */
+    /**
+     * Ends the pager; faults wait from then on. Its thread may stay behind if QEMU has made the userfaultfd blocking just when it was about
+     * to read: it touches nothing any more then, and no other VM waits for it.
+     */
     @Override
     public void close() {
         closed = true;
         poller.wakeUp();
         try {
-            thread.join();
+            thread.join(END_MS);
+            if (thread.isAlive()) {
+                log.error("vm={} QEMU's userfaultfd keeps the pager's thread, which is left behind", vm);
+                return;
+            }
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
             return; // the descriptors stay open: the thread may still use them

@@ -2,6 +2,8 @@ package org.splitmem.memory.linux;
 
 import java.io.EOFException;
 import java.io.IOException;
+import java.util.ArrayList;
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /** SCM_RIGHTS and SO_PEERCRED on Unix sockets. Stateless. */
@@ -22,10 +24,17 @@ public final class FdPassing {
                 Sockets.SO_PEERCRED,
                 credentials.address(),
                 credentials.address() + 12);
+        int errno = Errno.last();
+        NativeBlock.keep(credentials);
         if (rc != 0) {
-            throw new LinuxException("getsockopt(SO_PEERCRED)", Errno.last());
+            throw new LinuxException("getsockopt(SO_PEERCRED)", errno);
         }
         return new Peer(credentials.getInt(0), credentials.getInt(4), credentials.getInt(8));
+    }
+
+    /** The process that {@link #peer} names, and no later one with its number: readable once it has exited. The caller's. */
+    public static Fd peerProcess(StreamSocket socket) throws LinuxException {
+        return new Fd(Sockets.getInt(socket.fd().number(), Sockets.SOL_SOCKET, Sockets.SO_PEERPIDFD));
     }
 
     /** Sends a whole message with an optional descriptor, which stays the caller's. */
@@ -52,7 +61,11 @@ public final class FdPassing {
         }
     }
 
-    /** Receives a whole message and the descriptor that came with it. The caller owns the result. */
+    /**
+     * Receives a whole message and the descriptor that came with its first byte. The caller owns the result.
+     *
+     * @throws IOException also if more than one came: all are closed
+     */
     public static @Nullable Fd receive(StreamSocket socket, NativeBlock message) throws IOException {
         NativeBlock control = new NativeBlock(CONTROL_SPACE);
         NativeBlock range = new NativeBlock(16).putLong(0, message.address()).putLong(8, message.size());
@@ -68,7 +81,7 @@ public final class FdPassing {
         }
         Fd passed = passedIn(header, control);
         if (received < message.size()) {
-            try {
+            try { // by recv, with which the kernel drops descriptors
                 socket.receive(message.address() + received, message.size() - received);
             } catch (IOException e) {
                 if (passed != null) {
@@ -88,11 +101,29 @@ public final class FdPassing {
                 .putLong(Sockets.MsgHdr.CONTROLLEN, control.size());
     }
 
-    private static @Nullable Fd passedIn(NativeBlock header, NativeBlock control) {
-        boolean present = header.getLong(Sockets.MsgHdr.CONTROLLEN) >= CONTROL_LENGTH
+    private static @Nullable Fd passedIn(NativeBlock header, NativeBlock control) throws IOException {
+        List<Fd> all = allIn(header, control);
+        boolean cut = (header.getInt(Sockets.MsgHdr.FLAGS) & Sockets.MSG_CTRUNC) != 0;
+        if (all.size() > 1 || cut) {
+            all.forEach(Fd::close);
+            throw new IOException("more than one descriptor came with a message");
+        }
+        return all.isEmpty() ? null : all.get(0);
+    }
+
+    /** There is room for one header, and behind it, by its padding, for two descriptors. */
+    private static List<Fd> allIn(NativeBlock header, NativeBlock control) {
+        List<Fd> all = new ArrayList<>();
+        long filled = header.getLong(Sockets.MsgHdr.CONTROLLEN);
+        boolean rights = filled >= CONTROL_LENGTH
                 && control.getInt(Sockets.CmsgHdr.LEVEL) == Sockets.SOL_SOCKET
-                && control.getInt(Sockets.CmsgHdr.TYPE) == Sockets.SCM_RIGHTS
-                && control.getLong(Sockets.CmsgHdr.LEN) == CONTROL_LENGTH;
-        return present ? new Fd(control.getInt(Sockets.CmsgHdr.DATA)) : null;
+                && control.getInt(Sockets.CmsgHdr.TYPE) == Sockets.SCM_RIGHTS;
+        if (rights) {
+            long end = Math.min(control.getLong(Sockets.CmsgHdr.LEN), control.size());
+            for (int at = Sockets.CmsgHdr.DATA; at + Integer.BYTES <= end; at += Integer.BYTES) {
+                all.add(new Fd(control.getInt(at)));
+            }
+        }
+        return all;
     }
 }

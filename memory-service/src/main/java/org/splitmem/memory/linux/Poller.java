@@ -35,9 +35,18 @@ public final class Poller implements AutoCloseable {
         }
     }
 
-    /** True if the last {@link #await} found something to read (or an error) on descriptor {@code index}. */
+    /** True if the last {@link #await} found something to read on descriptor {@code index}. */
     public boolean readable(int index) {
-        return entries.getShort(index * Sockets.PollFd.SIZE + Sockets.PollFd.REVENTS) != 0;
+        return (found(index) & Sockets.POLLIN) != 0;
+    }
+
+    /** True if the last {@link #await} found that descriptor {@code index} cannot be waited for. */
+    public boolean broken(int index) {
+        return (found(index) & (Sockets.POLLERR | Sockets.POLLNVAL)) != 0;
+    }
+
+    private int found(int index) {
+        return entries.getShort(index * Sockets.PollFd.SIZE + Sockets.PollFd.REVENTS);
     }
 
     public void wakeUp() {

@@ -14,12 +14,17 @@ final class Sockets {
     static final int SOCK_STREAM = 1;
     static final int SOCK_CLOEXEC = 0x80000;
     static final int SOL_SOCKET = 1, SO_REUSEADDR = 2, SO_SNDBUF = 7, SO_RCVBUF = 8, SO_KEEPALIVE = 9, SO_PEERCRED = 17;
+    static final int SO_PEERPIDFD = 77; // since Linux 6.5
     static final int SO_RCVTIMEO = 20, SO_SNDTIMEO = 21;
     static final int IPPROTO_TCP = 6, TCP_NODELAY = 1, TCP_KEEPIDLE = 4, TCP_KEEPINTVL = 5, TCP_KEEPCNT = 6;
     static final int TCP_USER_TIMEOUT = 18;
-    static final int MSG_WAITALL = 0x100, MSG_NOSIGNAL = 0x4000, MSG_MORE = 0x8000, MSG_CMSG_CLOEXEC = 0x40000000;
+    static final int MSG_CTRUNC = 8,
+            MSG_WAITALL = 0x100,
+            MSG_NOSIGNAL = 0x4000,
+            MSG_MORE = 0x8000,
+            MSG_CMSG_CLOEXEC = 0x40000000;
     static final int SHUT_WR = 1, SHUT_RDWR = 2;
-    static final short POLLIN = 1;
+    static final short POLLIN = 1, POLLERR = 8, POLLNVAL = 32;
     static final int SCM_RIGHTS = 1;
 
     /** struct msghdr and struct cmsghdr, LP64. */

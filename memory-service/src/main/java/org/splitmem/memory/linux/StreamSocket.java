@@ -56,6 +56,18 @@ public final class StreamSocket implements AutoCloseable {
         }
     }
 
+    /** Connects to a listener of this host. @throws SocketTimeoutException if it did not accept in time */
+    public static StreamSocket connectUnix(String path, int timeoutMs) throws IOException {
+        Fd fd = open(Sockets.AF_UNIX);
+        try {
+            connect(fd, Sockets.unixAddress(path), path, timeoutMs);
+            return new StreamSocket(fd, path);
+        } catch (IOException e) {
+            fd.close();
+            throw e;
+        }
+    }
+
     private static Fd open(int family) throws LinuxException {
         int number = Sockets.socket(family, Sockets.SOCK_STREAM | Sockets.SOCK_CLOEXEC, 0);
         if (number < 0) {
@@ -133,6 +145,17 @@ public final class StreamSocket implements AutoCloseable {
             }
         }
         return true;
+    }
+
+    /** Waits for some bytes, as many as there are and have room. @return how many; 0: the peer has closed */
+    public int receiveSome(NativeBlock room) throws IOException {
+        while (true) {
+            long n = Sockets.recv(fd.number(), room.address(), room.size(), 0);
+            if (n >= 0) {
+                return (int) n;
+            }
+            failUnlessInterrupted("receive", Errno.last());
+        }
     }
 
     /** Sends a gather list, whole. The list is consumed. */

@@ -13,6 +13,7 @@ public final class Unistd {
     static final int SEEK_HOLE = 4;
     static final int FALLOC_FL_KEEP_SIZE = 1;
     static final int FALLOC_FL_PUNCH_HOLE = 2;
+    static final int F_GETFL = 3;
     private static final int F_DUPFD_CLOEXEC = 1030;
     private static final int SIGNAL_NONE = 0;
 
@@ -64,6 +65,14 @@ public final class Unistd {
             throw new LinuxException("fcntl(F_DUPFD_CLOEXEC)", Errno.last());
         }
         return new Fd(copy);
+    }
+
+    static boolean isNonBlocking(Fd fd) throws LinuxException {
+        int flags = fcntl(fd.number(), F_GETFL, 0);
+        if (flags < 0) {
+            throw new LinuxException("fcntl(F_GETFL)", Errno.last());
+        }
+        return (flags & O_NONBLOCK) != 0;
     }
 
     /** @return bytes read, 0 at the end, or minus the errno */

@@ -1,6 +1,9 @@
 package org.splitmem.memory.linux;
 
 import com.sun.jna.Native;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
 
 /**
  * linux/userfaultfd.h. Stateless; callers own the blocks they pass. Addresses are those of the process that created
@@ -87,6 +90,45 @@ public final class Userfaultfd {
     public static int wake(Fd uffd, NativeBlock argument, long start, long length) {
         argument.putLong(UffdioRange.START, start).putLong(UffdioRange.LEN, length);
         return ioctl(uffd.number(), UFFDIO_WAKE, argument.address()) == 0 ? 0 : Errno.last();
+    }
+
+    /** Where the kernel shows what a descriptor is. */
+    private static final String IS_ONE = "anon_inode:[userfaultfd]";
+
+    private static final int PAGE_BYTES = 4096;
+
+    /** Above every address of a process; on x86-64 with five levels of tables. */
+    private static final long ADDRESSES = 1L << 56;
+
+    /**
+     * Proves that a descriptor from another process is what it is said to be.
+     *
+     * @param start of the range that it is for, in that process
+     * @param length bytes
+     * @throws IOException naming what is wrong
+     */
+    public static void requireOne(Fd uffd, long start, long length) throws IOException {
+        boolean isRange = length > 0
+                && start > 0
+                && length < ADDRESSES
+                && start < ADDRESSES - length
+                && (start | length) % PAGE_BYTES == 0;
+        if (!isRange) {
+            throw new IOException(Long.toUnsignedString(length) + " B at 0x" + Long.toHexString(start)
+                    + " are no whole pages of a process");
+        }
+        String is = Files.readSymbolicLink(Path.of("/proc/self/fd/" + uffd.number()))
+                .toString();
+        if (!is.equals(IS_ONE)) {
+            throw new IOException("the descriptor is no userfaultfd, but " + is);
+        }
+        if (!Unistd.isNonBlocking(uffd)) {
+            throw new IOException("the userfaultfd would make its reader wait: it lacks O_NONBLOCK");
+        }
+        int errno = wake(uffd, new NativeBlock(ARGUMENT_SIZE), start, length);
+        if (errno != 0) {
+            throw new IOException("the userfaultfd was not made ready by UFFDIO_API: " + Errno.describe(errno));
+        }
     }
 
     /** Opens a userfaultfd of this process and returns the features the kernel knows. Used only to probe. */

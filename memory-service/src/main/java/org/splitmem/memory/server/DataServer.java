@@ -10,6 +10,7 @@ import java.util.concurrent.atomic.AtomicLong;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
+import org.splitmem.memory.linux.Handshakes;
 import org.splitmem.memory.linux.ListeningSocket;
 import org.splitmem.memory.linux.StreamSocket;
 import org.splitmem.memory.wire.ErrorCode;
@@ -25,6 +26,8 @@ public final class DataServer implements AutoCloseable {
     private static final long HANDSHAKE_MS = 10_000;
     /** Connections at once; one more is refused. 200 VMs with 16 streams each, and room. */
     private static final int MAX_CONNECTIONS = 4_096;
+    /** Of connections that have not sent their HELLO. */
+    static final int MOST_SHAKING_OF_ADDRESS = 256;
 
     private final ListeningSocket listener;
     private final List<ConnectionResolver> resolvers;
@@ -44,7 +47,7 @@ public final class DataServer implements AutoCloseable {
 
     /** @param handshakeMs after which a peer that does not go on with its hand-shake is dropped */
     DataServer(InetSocketAddress address, List<ConnectionResolver> resolvers, long handshakeMs) throws IOException {
-        this.handshakes = new Handshakes(handshakeMs);
+        this.handshakes = new Handshakes("data-handshakes", handshakeMs);
         this.listener = ListeningSocket.tcp(address);
         this.resolvers = List.copyOf(resolvers);
         this.acceptor = new Thread(this::accept, "data-accept");
@@ -69,7 +72,8 @@ public final class DataServer implements AutoCloseable {
     }
 
     private void begin(FrameSocket socket) {
-        Handshakes.Handshake begun = handshakes.begin(socket);
+        Handshakes.Handshake begun =
+                handshakes.begin(addressOf(socket), MOST_SHAKING_OF_ADDRESS, () -> endSlow(socket));
         if (begun == null) {
             log.debug("connection of {} dropped: its address has too many without a HELLO", socket.peer());
             socket.close();
@@ -79,6 +83,21 @@ public final class DataServer implements AutoCloseable {
         Thread thread = new Thread(() -> serve(socket, begun), "data-" + serial.incrementAndGet());
         thread.setDaemon(true);
         thread.start();
+    }
+
+    /** Its own thread receives meanwhile; what little is sent here finds room in the kernel. */
+    private void endSlow(FrameSocket socket) {
+        try {
+            socket.sendError(ErrorCode.BAD_FRAME, "no whole HELLO came within " + handshakes.limitMs() + " ms");
+        } catch (IOException e) {
+            log.debug("{} is not told that it was too slow: {}", socket.peer(), e.getMessage());
+        }
+        socket.socket().shutdown();
+    }
+
+    private static String addressOf(FrameSocket socket) {
+        String peer = socket.peer();
+        return peer.substring(0, Math.max(0, peer.lastIndexOf(':')));
     }
 
     private void serve(FrameSocket socket, Handshakes.Handshake begun) {

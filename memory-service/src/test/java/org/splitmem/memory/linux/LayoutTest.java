@@ -11,6 +11,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.splitmem.memory.linux.Pagemap.PageRegion;
 import org.splitmem.memory.linux.Pagemap.PmScanArg;
+import org.splitmem.memory.linux.Processes.Flock;
 import org.splitmem.memory.linux.Sockets.CmsgHdr;
 import org.splitmem.memory.linux.Sockets.MsgHdr;
 import org.splitmem.memory.linux.Sockets.PollFd;
@@ -120,6 +121,12 @@ class LayoutTest {
     @Test
     void socketsHaveTheCLibrarysLayout() {
         assertSame(
+                "sizeof(struct flock)", Flock.SIZE,
+                "struct flock.l_type", Flock.TYPE,
+                "struct flock.l_whence", Flock.WHENCE,
+                "struct flock.l_start", Flock.START,
+                "struct flock.l_len", Flock.LEN,
+                "struct flock.l_pid", Flock.PID,
                 "sizeof(struct msghdr)", MsgHdr.SIZE,
                 "struct msghdr.msg_name", MsgHdr.NAME,
                 "struct msghdr.msg_namelen", MsgHdr.NAMELEN,
@@ -153,17 +160,24 @@ class LayoutTest {
                 "SO_SNDBUF", Sockets.SO_SNDBUF,
                 "SO_RCVBUF", Sockets.SO_RCVBUF,
                 "SO_PEERCRED", Sockets.SO_PEERCRED,
+                "SO_PEERPIDFD", Sockets.SO_PEERPIDFD,
+                "F_WRLCK", Flock.F_WRLCK,
+                "F_GETLK", Processes.F_GETLK,
+                "F_GETFL", Unistd.F_GETFL,
                 "SO_RCVTIMEO", Sockets.SO_RCVTIMEO,
                 "SO_SNDTIMEO", Sockets.SO_SNDTIMEO,
                 "IPPROTO_TCP", Sockets.IPPROTO_TCP,
                 "TCP_NODELAY", Sockets.TCP_NODELAY,
                 "MSG_WAITALL", Sockets.MSG_WAITALL,
+                "MSG_CTRUNC", Sockets.MSG_CTRUNC,
                 "MSG_NOSIGNAL", Sockets.MSG_NOSIGNAL,
                 "MSG_MORE", Sockets.MSG_MORE,
                 "MSG_CMSG_CLOEXEC", Sockets.MSG_CMSG_CLOEXEC,
                 "SHUT_WR", Sockets.SHUT_WR,
                 "SHUT_RDWR", Sockets.SHUT_RDWR,
                 "POLLIN", Sockets.POLLIN,
+                "POLLERR", Sockets.POLLERR,
+                "POLLNVAL", Sockets.POLLNVAL,
                 "SCM_RIGHTS", Sockets.SCM_RIGHTS);
     }
 

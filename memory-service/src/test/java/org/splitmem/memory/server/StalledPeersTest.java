@@ -101,7 +101,7 @@ class StalledPeersTest {
     @Test
     void anAddressWithManyThatAreSilentKeepsNobodyElseOut() throws Exception {
         serve(60_000);
-        for (int i = 0; i < Handshakes.MOST_OF_ADDRESS; i++) {
+        for (int i = 0; i < DataServer.MOST_SHAKING_OF_ADDRESS; i++) {
             sayPartOfHello(8);
         }
 

@@ -1,9 +1,11 @@
 package org.splitmem.memory.vm;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.junit.jupiter.api.Assertions.assertTimeoutPreemptively;
 
 import java.nio.ByteBuffer;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Random;
@@ -305,5 +307,18 @@ class PagingTest extends MachineTest {
         machine.guest().end();
         machine.guest().run("verify 0 " + PAGES);
         assertThat(machine.paging().stats().lost.sum()).isZero();
+    }
+
+    /** Its own faults wait then, and nothing else does: the daemon is not kept from going on without it. */
+    @Test
+    void aUserfaultfdThatMakesItsReaderWaitKeepsNoOneElse() throws Exception {
+        machine("h2").start();
+        machine.guest().run("fill 0 8 1");
+        machine.pageOut(0, 8, 0);
+        machine.guest().run("block");
+        machine.guest().begin("verify 0 8");
+
+        assertTimeoutPreemptively(Duration.ofSeconds(4), () -> machine.vm().stop());
+        assertThat(machine.guest().hasAnswered()).isFalse();
     }
 }
