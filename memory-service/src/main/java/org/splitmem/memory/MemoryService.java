@@ -32,6 +32,7 @@ import org.splitmem.memory.migration.SplitStarts;
 import org.splitmem.memory.migration.WholeAgain;
 import org.splitmem.memory.server.DataServer;
 import org.splitmem.memory.server.MemoryServer;
+import org.splitmem.memory.shim.LibvirtDomains;
 import org.splitmem.memory.shim.ShimServer;
 import org.splitmem.memory.shim.Users;
 import org.splitmem.memory.thread.HostThreads;
@@ -144,7 +145,11 @@ public final class MemoryService implements Callable<Integer> {
         vms.recover(vm -> found(vm, expected, migrations), migrations::takenUp);
         starts.recovered();
         try (DataServer data = networked ? dataServer(config, server, migrations) : null;
-                ShimServer shims = new ShimServer(config.shimSocket(), Users.idsOf(config.shimUsers()), vms);
+                ShimServer shims = new ShimServer(
+                        config.shimSocket(),
+                        Users.idsOf(config.shimUsers()),
+                        new LibvirtDomains(config.libvirtState()),
+                        vms);
                 ControlServer control = new ControlServer(
                         config, key, vms, migrations, server, peers, facts, expected, starts, ControlServer.IDLE_MS)) {
             if (data != null) {

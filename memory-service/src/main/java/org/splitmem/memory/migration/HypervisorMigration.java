@@ -79,7 +79,7 @@ final class HypervisorMigration implements AutoCloseable {
 
     /** Listens from here on. @throws IOException also if this QEMU would not leave RAM out, or has a device that forbids it */
     void connect() throws IOException {
-        QmpMonitor qmp = QmpMonitor.connect(vm.qmpSocket(), vm.uuid().toString(), signals::onQmp, signals::qemuGone);
+        QmpMonitor qmp = vm.monitor(signals::onQmp, signals::qemuGone);
         monitor = qmp;
         RamInStream.refuseWhatQemuSends(qmp, vm.name(), localHost);
         DeviceObstacles.refuse(qmp, vm.name(), localHost);

@@ -206,8 +206,7 @@ final class IncomingMigration {
 
     private void awaitFate() {
         while (!isOwner() && !vm.isQemuGone() && !vm.isStopped()) {
-            try (QmpMonitor connected =
-                    QmpMonitor.connect(vm.qmpSocket(), vm.uuid().toString())) {
+            try (QmpMonitor connected = vm.monitor()) {
                 if (connected.isRunning()) {
                     own("the guest runs here");
                 } else if (connected.isLoaded()) {
@@ -295,7 +294,7 @@ final class IncomingMigration {
         long endNs = System.nanoTime() + MONITOR_LIMIT_NS;
         while (true) {
             try {
-                return QmpMonitor.connect(vm.qmpSocket(), vm.uuid().toString(), this::onQmp, this::qemuEnded);
+                return vm.monitor(this::onQmp, this::qemuEnded);
             } catch (IOException e) {
                 if (System.nanoTime() > endNs) {
                     throw new IOException(

@@ -30,7 +30,7 @@ final class InterruptedMigration {
             decideWithoutQemu();
             return;
         }
-        try (QmpMonitor monitor = QmpMonitor.connect(vm.qmpSocket(), vm.uuid().toString())) {
+        try (QmpMonitor monitor = vm.monitor()) {
             boolean runs = monitor.isRunning(); // also after the handover, if the hypervisor found that it had failed
             if (runs
                     || (vm.record().mayBeFetchedFrom()
@@ -85,7 +85,7 @@ final class InterruptedMigration {
      * @throws IOException if QEMU does not confirm
      */
     static void sendRamAgain(Vm vm) throws IOException {
-        try (QmpMonitor monitor = QmpMonitor.connect(vm.qmpSocket(), vm.uuid().toString())) {
+        try (QmpMonitor monitor = vm.monitor()) {
             if (monitor.ignoresShared() && monitor.isMigrating()) {
                 log.error(
                         "vm={} a migration of its QEMU that is not splitmem's leaves its RAM out, and is cancelled",

@@ -120,7 +120,7 @@ public final class MigrationService implements ConnectionResolver {
 
     /** As far as QEMU answers: one that does not is refused when the migration connects to it. */
     private void requireMovable(Vm vm) throws RefusedException {
-        try (QmpMonitor qemu = QmpMonitor.connect(vm.qmpSocket(), vm.uuid().toString())) {
+        try (QmpMonitor qemu = vm.monitor()) {
             String reason = RamInStream.reasonAgainst(qemu, vm.name(), self.name());
             if (!reason.isEmpty()) {
                 throw new RefusedException(Kind.CONFLICT, "ram-is-a-memfd", reason);

@@ -71,7 +71,7 @@ public final class Splits {
 
     /** A QEMU that answers on its monitor has mapped all its RAM: none comes later, that nobody would page. */
     private void requireSplittable(Vm vm) throws IOException {
-        try (QmpMonitor qemu = QmpMonitor.connect(vm.qmpSocket(), vm.uuid().toString())) {
+        try (QmpMonitor qemu = vm.monitor()) {
             DeviceObstacles.refuse(qemu, vm.name(), self.name());
         }
     }

@@ -2,13 +2,7 @@ package org.splitmem.memory.qmp;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
-import java.io.BufferedReader;
 import java.io.IOException;
-import java.net.UnixDomainSocketAddress;
-import java.nio.ByteBuffer;
-import java.nio.channels.Channels;
-import java.nio.channels.SocketChannel;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -49,32 +43,31 @@ public final class QmpMonitor implements AutoCloseable {
 
     private static final long ANSWER_S = 20;
 
-    private final SocketChannel channel;
-    private final BufferedReader reader;
+    private final QmpLines lines;
     private final Consumer<QmpEvent> events;
     private final Runnable whenEnded;
     private final AtomicLong ids = new AtomicLong();
     private final ConcurrentHashMap<Long, CompletableFuture<JsonNode>> waiting = new ConcurrentHashMap<>();
     private volatile @Nullable IOException ended;
 
-    private QmpMonitor(SocketChannel channel, Consumer<QmpEvent> events, Runnable whenEnded) {
+    private QmpMonitor(QmpLines lines, Consumer<QmpEvent> events, Runnable whenEnded) {
         this.whenEnded = whenEnded;
-        this.channel = channel;
-        this.reader = new BufferedReader(Channels.newReader(channel, StandardCharsets.UTF_8));
+        this.lines = lines;
         this.events = events;
     }
 
     /**
      * Connects and negotiates.
      *
+     * @param pid of the QEMU that has to listen there
      * @param events called for each event on the reading thread, which must not wait
      * @param whenEnded called once, when the connection has ended from either side
-     * @throws IOException if nobody listens, or it is not QMP
+     * @throws IOException if nobody listens, another process does, or it is not QMP
      */
-    public static QmpMonitor connect(Path socket, String vm, Consumer<QmpEvent> events, Runnable whenEnded)
+    public static QmpMonitor connect(Path socket, String vm, int pid, Consumer<QmpEvent> events, Runnable whenEnded)
             throws IOException {
-        SocketChannel channel = SocketChannel.open(UnixDomainSocketAddress.of(socket));
-        QmpMonitor monitor = new QmpMonitor(channel, events, whenEnded);
+        QmpLines lines = QmpLines.connect(socket, pid, TimeUnit.SECONDS.toMillis(ANSWER_S));
+        QmpMonitor monitor = new QmpMonitor(lines, events, whenEnded);
         Thread thread = new Thread(monitor::read, "qmp-" + vm);
         thread.setDaemon(true);
         thread.start();
@@ -87,15 +80,10 @@ public final class QmpMonitor implements AutoCloseable {
         }
     }
 
-    /** For commands and questions alone: nobody looks at its events. */
-    public static QmpMonitor connect(Path socket, String vm) throws IOException {
-        return connect(socket, vm, event -> {}, () -> {});
-    }
-
     private void read() {
-        try {
+        try (lines) {
             String line;
-            while ((line = reader.readLine()) != null) {
+            while ((line = lines.read()) != null) {
                 dispatch(JSON.readTree(line));
             }
             end(new IOException("QEMU closed its monitor"));
@@ -280,7 +268,7 @@ public final class QmpMonitor implements AutoCloseable {
         waiting.put(id, answer);
         var request = JSON.createObjectNode().put("execute", command).put("id", id);
         request.set("arguments", arguments);
-        send(JSON.writeValueAsString(request) + "\n");
+        lines.write(JSON.writeValueAsString(request));
         IOException gone = ended;
         if (gone != null) {
             throw new IOException(command + ": " + gone.getMessage(), gone);
@@ -304,19 +292,8 @@ public final class QmpMonitor implements AutoCloseable {
         }
     }
 
-    private synchronized void send(String text) throws IOException {
-        ByteBuffer bytes = ByteBuffer.wrap(text.getBytes(StandardCharsets.UTF_8));
-        while (bytes.hasRemaining()) {
-            channel.write(bytes);
-        }
-    }
-
     @Override
     public void close() {
-        try {
-            channel.close();
-        } catch (IOException e) {
-            log.debug("closing a monitor: {}", e.getMessage());
-        }
+        lines.shutdown();
     }
 }

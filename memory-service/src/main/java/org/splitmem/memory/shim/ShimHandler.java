@@ -1,7 +1,6 @@
 package org.splitmem.memory.shim;
 
 import java.io.IOException;
-import java.util.UUID;
 import org.splitmem.memory.linux.Fd;
 
 /** What the daemon does for the shims. Called on the connections' threads. An IOException's text is told to QEMU. */
@@ -16,15 +15,15 @@ public interface ShimHandler {
      */
     record Watch(int modes, DiscardRule discards) {}
 
-    Backend open(UUID vm, int pid, int index) throws IOException;
+    Backend open(Qemu qemu, int index) throws IOException;
 
     /**
-     * QEMU has mapped a backend.
+     * QEMU has mapped a backend; that the descriptor is a userfaultfd is known, and that the range could be one of a process.
      *
      * @param uffd becomes the handler's
      * @return how it is to be watched from now on
      */
-    Watch mapped(UUID vm, int pid, int index, long hva, long bytes, Fd uffd) throws IOException;
+    Watch mapped(Qemu qemu, int index, long hva, long bytes, Fd uffd) throws IOException;
 
     /** The shim of a QEMU is ready for requests; all its backends were announced by {@link #mapped} before. */
     void ready(ShimSession session) throws IOException;
@@ -34,5 +33,5 @@ public interface ShimHandler {
      *
      * @param connection to be ended with the VM
      */
-    DiscardHandler discards(UUID vm, int pid, DiscardConnection connection) throws IOException;
+    DiscardHandler discards(Qemu qemu, DiscardConnection connection) throws IOException;
 }

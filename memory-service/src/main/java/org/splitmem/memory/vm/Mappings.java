@@ -55,19 +55,13 @@ final class Mappings {
         byBackend.put(backend, mapping);
     }
 
-    /**
-     * The record of a VM of which QEMU has mapped this, too. The name is that of this QEMU: one that migrates may get another one on its
-     * way.
-     */
+    /** The record of a VM of which QEMU has mapped this, too. */
     static VmRecord noted(VmRecord record, int pid, int backend, long bytes) {
         List<Long> all = new ArrayList<>(record.backendBytes());
         if (backend >= all.size()) {
             all.add(bytes);
         }
-        return record.withBackendBytes(all)
-                .withQemu(
-                        pid,
-                        record.pid() == pid ? record.name() : QemuName.of(pid).orElse(record.name()));
+        return record.withBackendBytes(all).withPid(pid);
     }
 
     boolean isComplete(VmRecord record) {

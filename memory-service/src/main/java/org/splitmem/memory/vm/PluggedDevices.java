@@ -68,7 +68,7 @@ final class PluggedDevices implements AutoCloseable {
     }
 
     private void ask() {
-        try (QmpMonitor qemu = QmpMonitor.connect(vm.qmpSocket(), vm.uuid().toString())) {
+        try (QmpMonitor qemu = vm.monitor()) {
             String found = DeviceObstacles.of(qemu);
             if (!Objects.equals(found, obstacle)) {
                 report(found);

@@ -3,6 +3,7 @@ package org.splitmem.memory.vm;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.UUID;
+import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -14,6 +15,8 @@ import org.splitmem.memory.guest.QemuMemory;
 import org.splitmem.memory.linux.Fd;
 import org.splitmem.memory.page.PageTable;
 import org.splitmem.memory.page.Pages;
+import org.splitmem.memory.qmp.QmpEvent;
+import org.splitmem.memory.qmp.QmpMonitor;
 import org.splitmem.memory.shim.DiscardRule;
 import org.splitmem.memory.shim.ShimHandler.Watch;
 import org.splitmem.memory.shim.ShimSession;
@@ -111,6 +114,21 @@ public final class Vm {
         return host.qmpDirectory().resolve(uuid() + ".sock");
     }
 
+    /**
+     * Connects to QEMU with a monitor of the daemon's own, of which it has only one at a time.
+     *
+     * @param events called for each event on the reading thread, which must not wait
+     * @param whenEnded called once, when the connection has ended from either side
+     */
+    public QmpMonitor monitor(Consumer<QmpEvent> events, Runnable whenEnded) throws IOException {
+        return QmpMonitor.connect(qmpSocket(), uuid().toString(), record().pid(), events, whenEnded);
+    }
+
+    /** For commands and questions alone: nobody looks at its events. */
+    public QmpMonitor monitor() throws IOException {
+        return monitor(event -> {}, () -> {});
+    }
+
     /** The shim, for requests. @throws IOException if QEMU is not connected now */
     public ShimSession requireSession() throws IOException {
         ShimSession s = session();
@@ -130,6 +148,14 @@ public final class Vm {
         return files.openRam(index);
     }
 
+    /** What its host's hypervisor calls it: on another host it may have had another name. */
+    synchronized void rename(String name) throws IOException {
+        if (!name.equals(record.name())) {
+            log.info("vm={} name={} was called {} before", uuid(), name, record.name());
+            save(record.withName(name));
+        }
+    }
+
     /** It is born split: QEMU is to map that much RAM, and is paged from its first page on. To be set before it maps any. */
     synchronized void promise(long ramBytes) {
         mappings.promise(ramBytes);
@@ -143,6 +169,7 @@ public final class Vm {
     /** QEMU has mapped a backend. @return how it is watched from now on */
     synchronized Watch mapped(int pid, int index, long hva, long bytes, Fd uffd) throws IOException {
         mappings.check(record, index, bytes);
+        files.requireMapped(pid, index, hva, bytes);
         if (mappings.isKnown(record, pid, index, hva)) {
             uffd.close(); // ours is as good
             return GivenBack.watch(record.phase(), 0);

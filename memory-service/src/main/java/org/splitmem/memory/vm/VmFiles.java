@@ -17,6 +17,7 @@ import org.splitmem.memory.guest.RamFile;
 import org.splitmem.memory.linux.Fd;
 import org.splitmem.memory.linux.LinuxException;
 import org.splitmem.memory.linux.Mman;
+import org.splitmem.memory.linux.Processes;
 import org.splitmem.memory.page.PageTable;
 import org.splitmem.memory.page.Pages;
 import org.splitmem.memory.record.RecordFile;
@@ -78,6 +79,15 @@ final class VmFiles {
     /** A descriptor of a RAM file, for QEMU; the caller's. */
     Fd openRam(int backend) throws LinuxException {
         return RamFile.openFd(ram(backend));
+    }
+
+    /** Proves that a process has mapped a RAM file, whole. @throws IOException if it has not */
+    void requireMapped(int pid, int backend, long hva, long bytes) throws IOException {
+        if (!Files.exists(ram(backend)) || Files.size(ram(backend)) != bytes) {
+            throw new IOException("process " + pid + " announces " + bytes + " B of RAM backend " + backend
+                    + ", which is not what its file has");
+        }
+        Processes.requireShared(pid, hva, bytes, ram(backend));
     }
 
     private Path ram(int backend) {

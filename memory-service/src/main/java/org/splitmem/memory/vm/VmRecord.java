@@ -7,6 +7,7 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.UUID;
 import org.jspecify.annotations.Nullable;
+import org.splitmem.memory.linux.Processes;
 import org.splitmem.memory.linux.Unistd;
 import org.splitmem.memory.page.Pages;
 import org.splitmem.memory.record.RecordFile;
@@ -21,6 +22,7 @@ import org.splitmem.memory.record.RecordFile;
  * @param source while pages are still at the migration's source: how its new owner reaches them
  * @param pid of QEMU, 0 if none has attached yet
  * @param destination host to which it is leaving, or has left
+ * @param qemuStarted when that process began, as {@link Processes#startOf}, so that a later one of its number is not taken for it; 0 if not known
  */
 public record VmRecord(
         @JsonProperty(required = true) UUID uuid,
@@ -32,7 +34,8 @@ public record VmRecord(
         @JsonProperty(required = true) List<Lender> lenders,
         @Nullable Lender source,
         @JsonProperty(required = true) int pid,
-        @Nullable String destination) {
+        @Nullable String destination,
+        long qemuStarted) {
 
     /** How far a VM has come on this host. */
     public enum Phase {
@@ -75,9 +78,24 @@ public record VmRecord(
         lenders = List.copyOf(lenders);
     }
 
+    /** Of one without a QEMU. */
+    public VmRecord(
+            UUID uuid,
+            String name,
+            Phase phase,
+            List<Long> backendBytes,
+            long epoch,
+            long budgetBytes,
+            List<Lender> lenders,
+            @Nullable Lender source,
+            int pid,
+            @Nullable String destination) {
+        this(uuid, name, phase, backendBytes, epoch, budgetBytes, lenders, source, pid, destination, 0);
+    }
+
     /** A VM whose QEMU has just been started here. */
     public static VmRecord started(UUID uuid, String name, int pid) {
-        return new VmRecord(uuid, name, Phase.LOCAL, List.of(), FIRST_EPOCH, -1, List.of(), null, pid, null);
+        return new VmRecord(uuid, name, Phase.LOCAL, List.of(), FIRST_EPOCH, -1, List.of(), null, 0, null).withPid(pid);
     }
 
     /** Of all backends; 0 until QEMU has mapped them. */
@@ -102,52 +120,77 @@ public record VmRecord(
     }
 
     boolean hasQemu() {
-        return pid != 0 && Unistd.processExists(pid);
+        return pid != 0 && isRunning();
     }
 
     /** True if its QEMU has exited. */
     boolean isQemuGone() {
-        return pid != 0 && !Unistd.processExists(pid);
+        return pid != 0 && !isRunning();
+    }
+
+    private boolean isRunning() {
+        return qemuStarted == 0 ? Unistd.processExists(pid) : Processes.startOf(pid) == qemuStarted;
     }
 
     VmRecord withPhase(Phase next) {
-        return new VmRecord(uuid, name, next, backendBytes, epoch, budgetBytes, lenders, source, pid, destination);
+        return new VmRecord(
+                uuid, name, next, backendBytes, epoch, budgetBytes, lenders, source, pid, destination, qemuStarted);
     }
 
     VmRecord withBackendBytes(List<Long> bytes) {
-        return new VmRecord(uuid, name, phase, bytes, epoch, budgetBytes, lenders, source, pid, destination);
+        return new VmRecord(
+                uuid, name, phase, bytes, epoch, budgetBytes, lenders, source, pid, destination, qemuStarted);
     }
 
     VmRecord withBudget(long bytes) {
-        return new VmRecord(uuid, name, phase, backendBytes, epoch, bytes, lenders, source, pid, destination);
+        return new VmRecord(
+                uuid, name, phase, backendBytes, epoch, bytes, lenders, source, pid, destination, qemuStarted);
     }
 
-    /** @param newName of the guest, as this QEMU was started */
-    VmRecord withQemu(int newPid, String newName) {
+    VmRecord withPid(int newPid) {
         return new VmRecord(
-                uuid, newName, phase, backendBytes, epoch, budgetBytes, lenders, source, newPid, destination);
+                uuid,
+                name,
+                phase,
+                backendBytes,
+                epoch,
+                budgetBytes,
+                lenders,
+                source,
+                newPid,
+                destination,
+                newPid == pid ? qemuStarted : Processes.startOf(newPid));
+    }
+
+    VmRecord withName(String next) {
+        return new VmRecord(
+                uuid, next, phase, backendBytes, epoch, budgetBytes, lenders, source, pid, destination, qemuStarted);
     }
 
     VmRecord withoutSource() {
-        return new VmRecord(uuid, name, phase, backendBytes, epoch, budgetBytes, lenders, null, pid, null);
+        return new VmRecord(uuid, name, phase, backendBytes, epoch, budgetBytes, lenders, null, pid, null, qemuStarted);
     }
 
     VmRecord leaving(Lender how, String to) {
-        return new VmRecord(uuid, name, Phase.LEAVING, backendBytes, epoch, budgetBytes, lenders, how, pid, to);
+        return new VmRecord(
+                uuid, name, Phase.LEAVING, backendBytes, epoch, budgetBytes, lenders, how, pid, to, qemuStarted);
     }
 
     VmRecord withoutLenders() {
-        return new VmRecord(uuid, name, phase, backendBytes, epoch, budgetBytes, List.of(), source, pid, destination);
+        return new VmRecord(
+                uuid, name, phase, backendBytes, epoch, budgetBytes, List.of(), source, pid, destination, qemuStarted);
     }
 
     /** Of a local VM: those that are about to be asked to lend. */
     VmRecord withLenders(List<Lender> next) {
-        return new VmRecord(uuid, name, phase, backendBytes, epoch, budgetBytes, next, source, pid, destination);
+        return new VmRecord(
+                uuid, name, phase, backendBytes, epoch, budgetBytes, next, source, pid, destination, qemuStarted);
     }
 
     /** Paged here by a new owner, within a budget. */
     VmRecord split(long budget) {
-        return new VmRecord(uuid, name, Phase.PAGED, backendBytes, epoch + 1, budget, lenders, null, pid, null);
+        return new VmRecord(
+                uuid, name, Phase.PAGED, backendBytes, epoch + 1, budget, lenders, null, pid, null, qemuStarted);
     }
 
     /** True of a VM that is to have a part of its RAM elsewhere. */

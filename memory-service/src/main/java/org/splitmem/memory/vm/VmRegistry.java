@@ -21,6 +21,7 @@ import org.splitmem.memory.record.Damaged;
 import org.splitmem.memory.record.RecordFile;
 import org.splitmem.memory.shim.DiscardConnection;
 import org.splitmem.memory.shim.DiscardHandler;
+import org.splitmem.memory.shim.Qemu;
 import org.splitmem.memory.shim.ShimHandler;
 import org.splitmem.memory.shim.ShimSession;
 
@@ -223,10 +224,12 @@ public final class VmRegistry implements ShimHandler {
     // ---- what shims ask
 
     @Override
-    public Backend open(UUID uuid, int pid, int index) throws IOException {
-        Vm vm = vmOf(uuid, pid);
+    public Backend open(Qemu qemu, int index) throws IOException {
+        Vm vm = vmOf(qemu.vm(), qemu.pid());
         if (vm == null) {
-            vm = starts.start(uuid, QemuName.of(pid).orElse(uuid.toString()), pid);
+            vm = starts.start(qemu.vm(), qemu.name(), qemu.pid());
+        } else {
+            vm.rename(qemu.name());
         }
         return new Backend(vm.openBackend(index), vm.record().expectedBytes(index));
     }
@@ -267,13 +270,13 @@ public final class VmRegistry implements ShimHandler {
     }
 
     @Override
-    public Watch mapped(UUID uuid, int pid, int index, long hva, long bytes, Fd uffd) throws IOException {
-        Vm vm = known(uuid);
+    public Watch mapped(Qemu qemu, int index, long hva, long bytes, Fd uffd) throws IOException {
+        Vm vm = known(qemu.vm());
         boolean isNew =
                 vm.record().phase() == VmRecord.Phase.LOCAL && vm.record().expectedBytes(index) == 0;
         Grant room = isNew ? starts.grant(vm, bytes) : () -> {};
         try {
-            return vm.mapped(pid, index, hva, bytes, uffd);
+            return vm.mapped(qemu.pid(), index, hva, bytes, uffd);
         } finally {
             room.close();
         }
@@ -287,8 +290,8 @@ public final class VmRegistry implements ShimHandler {
     }
 
     @Override
-    public DiscardHandler discards(UUID uuid, int pid, DiscardConnection connection) throws IOException {
-        return known(uuid).givenBack().serving(pid, connection);
+    public DiscardHandler discards(Qemu qemu, DiscardConnection connection) throws IOException {
+        return known(qemu.vm()).givenBack().serving(qemu.pid(), connection);
     }
 
     private synchronized Vm known(UUID uuid) throws IOException {

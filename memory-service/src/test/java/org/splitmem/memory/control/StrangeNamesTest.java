@@ -14,7 +14,7 @@ import org.junit.jupiter.api.extension.RegisterExtension;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
-import org.splitmem.memory.linux.Unistd;
+import org.splitmem.memory.shim.Qemu;
 import org.splitmem.memory.testing.MemoryDirectory;
 import org.splitmem.memory.testing.Ports;
 import org.splitmem.memory.vm.TestVms;
@@ -119,14 +119,12 @@ class StrangeNamesTest {
         VmRecord like = TestVms.record("db1", VmRecord.Phase.INCOMING, 1 << 20);
         control.vms().prepare(TestVms.withBackends(like, 1 << 20, 1 << 20));
         assertThat(control.ask("GET", "/metrics", "").body()).contains("{name=\"db1\",vm=");
-        Process qemu = new ProcessBuilder("sh", "-c", "read x", "sh", "-name", "guest=db2").start();
 
-        control.vms().mapped(TestVms.UUID_OF_VM, (int) qemu.pid(), 0, 0x1000, 1 << 20, Unistd.newEventFd());
+        control.vms().open(new Qemu(TestVms.UUID_OF_VM, "db2", 1), 0).file().close();
 
         assertThat(control.ask("GET", "/metrics", "").body())
                 .contains("{name=\"db2\",vm=")
                 .doesNotContain("db1");
-        qemu.destroy();
     }
 
     @ParameterizedTest

@@ -13,6 +13,7 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.RegisterExtension;
+import org.splitmem.memory.shim.Qemu;
 import org.splitmem.memory.testing.MemoryDirectory;
 import org.splitmem.memory.thread.HostThreads;
 import org.splitmem.memory.vm.SplitDefinition;
@@ -28,7 +29,8 @@ import org.splitmem.model.SubHostShare;
 class SplitStartsTest {
     private static final long RAM = 64L << 20;
     private static final UUID VM = TestVms.UUID_OF_VM;
-    private static final int PID = (int) ProcessHandle.current().pid();
+    private static final Qemu QEMU =
+            new Qemu(VM, "guest", (int) ProcessHandle.current().pid());
 
     @RegisterExtension
     final MemoryDirectory directory = new MemoryDirectory();
@@ -71,7 +73,7 @@ class SplitStartsTest {
     }
 
     private void open() throws IOException {
-        vms.open(VM, PID, 0).file().close();
+        vms.open(QEMU, 0).file().close();
     }
 
     @Test
@@ -166,9 +168,9 @@ class SplitStartsTest {
         limit = RAM - 1;
         open();
 
-        assertThatThrownBy(() -> vms.mapped(VM, PID, 0, 0x1000, RAM, null))
+        assertThatThrownBy(() -> vms.mapped(QEMU, 0, 0x1000, RAM, null))
                 .isInstanceOf(GuestRoom.NoRoomException.class)
-                .hasMessageContaining("VM " + VM + " needs 64.0 MiB");
+                .hasMessageContaining("VM guest needs 64.0 MiB");
         assertThat(vms.find(VM).record().backendBytes()).isEmpty();
     }
 
@@ -191,7 +193,7 @@ class SplitStartsTest {
 
     @Test
     void oneThatRunsSplitIsNotForgotten() throws Exception {
-        Vm vm = vms.start(halfOnH3().born("db1", PID), 0);
+        Vm vm = vms.start(halfOnH3().born("db1", QEMU.pid()), 0);
         starts.sweep();
 
         assertThat(catchThrowableOfType(RefusedException.class, () -> starts.forget(VM))

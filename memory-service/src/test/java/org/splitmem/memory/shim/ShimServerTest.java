@@ -14,7 +14,9 @@ import java.nio.ByteOrder;
 import java.nio.channels.Channels;
 import java.nio.channels.SocketChannel;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -24,20 +26,25 @@ import java.util.Set;
 import java.util.UUID;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicReference;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.slf4j.LoggerFactory;
 import org.splitmem.memory.linux.Fd;
+import org.splitmem.memory.testing.Gcc;
 
 /** Whoever comes to the shim's socket and is no shim is refused; one that stalls is dropped and keeps nobody waiting. */
 class ShimServerTest {
     private static final String VM = "6d1f0000-0000-4000-8000-000000000001";
+    private static final Qemu QEMU =
+            new Qemu(UUID.fromString(VM), "guest", (int) ProcessHandle.current().pid());
     private static final int ATTACH = 1, SERVICE = 2, DISCARD = 3;
     private static final int WRONG_ROLE = 77;
     private static final int MAGIC = 0x48535053;
-    private static final String[] STALLED = {"Resource temporarily unavailable", "made no progress"};
+    private static final String[] STALLED_LATER = {"Resource temporarily unavailable", "made no progress"};
+    private static final String STALLED = "no whole HELLO came within 300 ms";
 
     @TempDir
     private Path directory;
@@ -58,21 +65,26 @@ class ShimServerTest {
         return (Integer) Files.getAttribute(Path.of("/proc/self"), "unix:uid");
     }
 
-    /** It drops a shim that says nothing for 300 ms, and knows no VM. */
+    /** It knows no VM, and has all the time of this test. */
     private static ShimServer start(Path socket, int allowedUid) throws IOException {
-        ShimServer server = new ShimServer(socket, Set.of(allowedUid), new NoVms(), 300);
+        return start(socket, allowedUid, process -> QEMU, 60_000);
+    }
+
+    private static ShimServer start(Path socket, int allowedUid, Hypervisor hypervisor, long answerMs)
+            throws IOException {
+        ShimServer server = new ShimServer(socket, Set.of(allowedUid), hypervisor, new NoVms(), answerMs);
         server.start();
         return server;
     }
 
     private static final class NoVms implements ShimHandler {
         @Override
-        public Backend open(UUID vm, int pid, int index) throws IOException {
+        public Backend open(Qemu qemu, int index) throws IOException {
             throw new IOException("no VM is known here");
         }
 
         @Override
-        public Watch mapped(UUID vm, int pid, int index, long hva, long bytes, Fd uffd) throws IOException {
+        public Watch mapped(Qemu qemu, int index, long hva, long bytes, Fd uffd) throws IOException {
             throw new IOException("no RAM is known here");
         }
 
@@ -82,7 +94,7 @@ class ShimServerTest {
         }
 
         @Override
-        public DiscardHandler discards(UUID vm, int pid, DiscardConnection connection) throws IOException {
+        public DiscardHandler discards(Qemu qemu, DiscardConnection connection) throws IOException {
             throw new IOException("no QEMU of it is known here");
         }
     }
@@ -205,36 +217,139 @@ class ShimServerTest {
         }
     }
 
-    /** A hand-shake may stop anywhere. */
+    /** A hand-shake may stop anywhere; or each of its bytes comes in time, and the whole does not. */
     @Test
-    void aShimThatStallsIsDropped() throws Exception {
+    void aShimThatStallsOrTricklesIsDropped() throws Exception {
+        Path socket = directory.resolve("impatient.sock");
         byte[] whole = hello(ATTACH, VM);
-        for (int length : new int[] {0, 1, 100, ShimMessage.SIZE - 1, ShimMessage.SIZE}) {
-            assertThat(answer(Arrays.copyOf(whole, length)))
-                    .as("after " + length + " B")
-                    .containsAnyOf(STALLED);
+        try (ShimServer impatient = start(socket, ownUid(), process -> QEMU, 300);
+                SocketChannel channel = SocketChannel.open(UnixDomainSocketAddress.of(socket))) {
+            assertThat(impatient).isNotNull();
+            CompletableFuture<Integer> sent = CompletableFuture.supplyAsync(() -> trickle(channel, whole));
+            for (int length : new int[] {0, 1, 100, ShimMessage.SIZE - 1}) {
+                assertThat(answer(socket, Arrays.copyOf(whole, length)))
+                        .as("after " + length + " B")
+                        .contains(STALLED);
+            }
+            assertThat(answer(socket, whole)).containsAnyOf(STALLED_LATER);
+            assertThat(answer(socket, hello(SERVICE, VM))).containsAnyOf(STALLED_LATER);
+            assertThat(new String(Channels.newInputStream(channel).readAllBytes(), StandardCharsets.UTF_8))
+                    .contains(STALLED);
+            assertThat(sent.get(10, TimeUnit.SECONDS)).isLessThan(ShimMessage.SIZE);
         }
-        assertThat(answer(hello(SERVICE, VM))).containsAnyOf(STALLED);
+    }
+
+    /** A byte each 10 ms, until the other end hangs up. @return how many it took */
+    private static int trickle(SocketChannel channel, byte[] bytes) {
+        int sent = 0;
+        try {
+            while (sent < bytes.length) {
+                channel.write(ByteBuffer.wrap(bytes, sent, 1));
+                sent++;
+                TimeUnit.MILLISECONDS.sleep(10);
+            }
+        } catch (IOException hungUp) {
+            return sent;
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
+        return sent;
     }
 
     @Test
-    void shimsThatStallKeepNobodyWaiting() throws Exception {
-        ShimServer patient = new ShimServer(directory.resolve("patient.sock"), Set.of(ownUid()), new NoVms(), 60_000);
-        patient.start();
+    void shimsThatStallKeepNobodyElseWaiting() throws Exception {
+        AtomicReference<Qemu> caller = new AtomicReference<>(QEMU);
+        Path socket = directory.resolve("patient.sock");
+        ShimServer patient = start(socket, ownUid(), process -> caller.get(), 60_000);
         List<SocketChannel> stalled = new ArrayList<>();
         try {
-            for (int i = 0; i < 20; i++) {
-                stalled.add(SocketChannel.open(UnixDomainSocketAddress.of(directory.resolve("patient.sock"))));
+            for (int i = 0; i < ShimServer.MOST_OF_QEMU; i++) {
+                stalled.add(SocketChannel.open(UnixDomainSocketAddress.of(socket)));
                 stalled.get(i).write(ByteBuffer.wrap(hello(ATTACH, VM), 0, 8 * i));
             }
 
-            assertThat(answer(directory.resolve("patient.sock"), hello(WRONG_ROLE, VM)))
-                    .contains("unknown role 77");
+            assertThat(answer(socket, hello(ATTACH, VM)))
+                    .as("one more of that QEMU")
+                    .isEmpty();
+            caller.set(null); // another process: one of those that are counted apart
+            assertThat(answer(socket, hello(ATTACH, VM))).contains("is no QEMU that libvirt has started");
         } finally {
             for (SocketChannel channel : stalled) {
                 channel.close();
             }
             patient.close();
+        }
+    }
+
+    @Test
+    void aQemuCannotSpeakForAnotherVm() throws Exception {
+        String victim = "6d1f0000-0000-4000-8000-000000000002";
+        for (int role : new int[] {ATTACH, SERVICE, DISCARD}) {
+            assertThat(answer(hello(role, victim))).contains("is the QEMU of VM " + VM + ", not of " + victim);
+        }
+    }
+
+    /** Of descriptors that are passed, none may stay open in the daemon, however many come and with what. */
+    @Test
+    void descriptorsThatNobodyAskedForAreClosed() throws Exception {
+        Path program = Gcc.compile("hostile/pass_descriptors.c", directory.resolve("pass_descriptors"));
+        for (String with : List.of("hello 1", "hello 2", "hello 200", "second 1", "second 2", "mapped 2")) {
+            String[] how = with.split(" ");
+            Process process = new ProcessBuilder(
+                            program.toString(), directory.resolve("shim.sock").toString(), VM, how[0], how[1])
+                    .redirectErrorStream(true)
+                    .start();
+            String said = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+            assertThat(process.waitFor()).as(with + ": " + said).isZero();
+            assertThat(said)
+                    .as(with)
+                    .containsAnyOf("more than one descriptor", "where none was expected", "no RAM is known here");
+        }
+        assertThat(passedDescriptors()).isEmpty();
+    }
+
+    /** What this process has open of the file that the program passes. */
+    private static List<Path> passedDescriptors() throws IOException {
+        List<Path> found = new ArrayList<>();
+        try (DirectoryStream<Path> all = Files.newDirectoryStream(Path.of("/proc/self/fd"))) {
+            for (Path fd : all) {
+                try {
+                    if (Files.readSymbolicLink(fd).toString().contains("memfd:passed")) {
+                        found.add(fd);
+                    }
+                } catch (NoSuchFileException closedMeanwhile) {
+                    assertThat(closedMeanwhile).isNotNull();
+                }
+            }
+        }
+        return found;
+    }
+
+    @Test
+    void whatIsNoUserfaultfdIsRefused() throws Exception {
+        Path program = Gcc.compile("hostile/pass_descriptors.c", directory.resolve("pass_descriptors"));
+        record Case(String what, String address, String length, String answer) {}
+        for (Case wrong : List.of(
+                new Case("zero", "0x7f0000000000", "4096", "is no userfaultfd, but /dev/zero"),
+                new Case("raw", "0x7f0000000000", "4096", "was not made ready by UFFDIO_API"),
+                new Case("blocking", "0x7f0000000000", "4096", "lacks O_NONBLOCK"),
+                new Case("ready", "0x7f0000000000", "0", "are no whole pages"),
+                new Case("ready", "0x7f0000000000", "-4096", "are no whole pages"),
+                new Case("ready", "0x7f0000000001", "4096", "are no whole pages"),
+                new Case("ready", "0x7f0000000000", "0x4000000000000000", "are no whole pages"),
+                new Case("ready", "0x7f0000000000", "4096", "no RAM is known here"))) {
+            Process process = new ProcessBuilder(
+                            program.toString(),
+                            directory.resolve("shim.sock").toString(),
+                            VM,
+                            "uffd",
+                            wrong.what(),
+                            wrong.address(),
+                            wrong.length())
+                    .redirectErrorStream(true)
+                    .start();
+            String said = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+            assertThat(said).as(wrong.toString()).contains(wrong.answer());
         }
     }
 }

@@ -27,6 +27,7 @@ import org.splitmem.memory.migration.SplitStarts;
 import org.splitmem.memory.server.DataServer;
 import org.splitmem.memory.server.MemoryServer;
 import org.splitmem.memory.shim.ShimServer;
+import org.splitmem.memory.testing.AnyProcess;
 import org.splitmem.memory.testing.Await;
 import org.splitmem.memory.thread.HostThreads;
 import org.splitmem.memory.vm.PagingConfig;
@@ -142,7 +143,7 @@ final class SimDaemon {
         starts.recovered();
         data = listen();
         data.start();
-        shims = new ShimServer(host.shimSocket(), Set.of(0), vms);
+        shims = new ShimServer(host.shimSocket(), Set.of(0), new AnyProcess(), vms);
         shims.start();
     }
 

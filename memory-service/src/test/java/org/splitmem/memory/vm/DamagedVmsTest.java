@@ -20,6 +20,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.splitmem.memory.page.PageEntry;
 import org.splitmem.memory.page.PageState;
+import org.splitmem.memory.shim.Qemu;
 import org.splitmem.memory.testing.MemoryDirectory;
 
 /** What an earlier daemon has left, and something has damaged since: that VM waits, its memory stays, and the others are served. */
@@ -196,7 +197,7 @@ class DamagedVmsTest {
         assertThat(next.find(VICTIM)).isNull();
         assertThat(next.damaged().all()).containsOnlyKeys(VICTIM);
         assertThat(files()).as("files that are kept").isEqualTo(files);
-        assertThatThrownBy(() -> next.open(VICTIM, 1, 0))
+        assertThatThrownBy(() -> next.open(new Qemu(VICTIM, "victim", 1), 0))
                 .hasMessageContaining("VM " + VICTIM + " cannot be taken up, and is frozen: ")
                 .hasMessageContaining("remove " + of(VICTIM) + " and restart splitmemd");
         assertThatThrownBy(() -> next.prepare(TestVms.record("db", VmRecord.Phase.INCOMING, RAM)))

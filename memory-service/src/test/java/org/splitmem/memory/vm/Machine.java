@@ -15,6 +15,7 @@ import org.splitmem.memory.page.PageState;
 import org.splitmem.memory.page.PageTable;
 import org.splitmem.memory.page.Pages;
 import org.splitmem.memory.shim.ShimServer;
+import org.splitmem.memory.testing.AnyProcess;
 import org.splitmem.memory.testing.Await;
 import org.splitmem.memory.testing.FakeQemu;
 import org.splitmem.memory.testing.Gcc;
@@ -127,7 +128,7 @@ final class Machine implements AutoCloseable {
                 new SplitDefinitions(directory.resolve("splits")));
         vms.recover(vm -> {}, vm -> {});
         registry = vms;
-        shims = new ShimServer(socket(), Set.of(0), vms);
+        shims = new ShimServer(socket(), Set.of(0), new AnyProcess(), vms);
         shims.start();
     }
 
