@@ -90,14 +90,24 @@ final class DirtyPages {
      * Marks what was written since the last scan.
      *
      * @param cut once true, the rest is left to the next scan
+     * @param pace told after each chunk
      * @return pages marked that were clean
      */
-    long scanAll(BooleanSupplier cut) throws LinuxException {
+    long scanAll(BooleanSupplier cut, Pace pace) throws LinuxException {
         long marked = 0;
         for (int chunk = 0; chunk < ChunkSeal.chunksOf(memory.pages()) && !cut.getAsBoolean(); chunk++) {
+            long beganNs = System.nanoTime();
             marked += scan(chunk, true);
+            pace.scanned(System.nanoTime() - beganNs);
         }
         return marked;
+    }
+
+    /** Waits, so that a scan does not take too much of the guest's time. */
+    interface Pace {
+        Pace FULL = tookNs -> {};
+
+        void scanned(long tookNs);
     }
 
     private long scan(int chunk, boolean rearm) throws LinuxException {

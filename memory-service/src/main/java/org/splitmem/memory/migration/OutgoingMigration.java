@@ -44,6 +44,8 @@ final class OutgoingMigration {
     private static final Logger log = LoggerFactory.getLogger(OutgoingMigration.class);
     /** While ready, a round follows the last one after this pause. */
     private static final long READY_PAUSE_NS = 200_000_000L;
+    /** While it is READY scans take at most one part in so many of the time: each drops mappings of the guest. */
+    private static final long READY_SCAN_SHARE = 4;
 
     /** How often pages are pushed again that were damaged on their way; the destination asks for the rest. */
     private static final int MOST_AGAIN = 3;
@@ -204,7 +206,7 @@ final class OutgoingMigration {
             progress.round(round);
             long startNs = System.nanoTime();
             round(dirty, rounds);
-            long found = dirty.scanAll(this::isCut) + rounds.againPages();
+            long found = dirty.scanAll(this::isCut, DirtyPages.Pace.FULL) + rounds.againPages();
             progress.dirty(found, System.nanoTime() - startNs);
             log.info(
                     "vm={} migration={} round {}: {} pages sent so far, {} written meanwhile, {} ms",
@@ -269,12 +271,16 @@ final class OutgoingMigration {
                 throw new IOException("it was ready, but the hypervisor has not begun to migrate within "
                         + config.readySeconds() + " s (migration.ready-seconds)");
             }
-            long found = dirty.scanAll(this::isCut) + rounds.againPages();
+            long found = dirty.scanAll(this::isCut, this::pace) + rounds.againPages();
             progress.dirty(found, System.nanoTime() - lastNs);
             lastNs = System.nanoTime();
             round(dirty, rounds);
         }
         checkAbort();
+    }
+
+    private void pace(long tookNs) {
+        signals.await(this::isCut, tookNs * (READY_SCAN_SHARE - 1));
     }
 
     /** @return true also if there is no more to wait for; false after the time, or if the destination's QEMU waits */

@@ -5,7 +5,10 @@ import static org.splitmem.memory.fault.ChunkSeal.CHUNK_PAGES;
 import static org.splitmem.memory.page.PageEntry.DIRTY;
 
 import java.nio.ByteBuffer;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -49,13 +52,15 @@ class DirtyPagesTest {
         table.put(11, LOCAL); // the guest gave it back after it was sent
         writes.of(10, 11, 12, 13);
 
-        assertThat(dirty.scanAll(() -> false)).isEqualTo(2);
+        assertThat(dirty.scanAll(() -> false, DirtyPages.Pace.FULL)).isEqualTo(2);
 
         assertThat(table.get(10)).isZero();
         assertThat(table.get(11)).isEqualTo(LOCAL | DIRTY);
         assertThat(table.get(12)).isEqualTo(LOCAL | DIRTY);
         assertThat(table.get(13)).isZero();
-        assertThat(dirty.scanAll(() -> false)).as("found once more").isZero();
+        assertThat(dirty.scanAll(() -> false, DirtyPages.Pace.FULL))
+                .as("found once more")
+                .isZero();
         assertThat(dirty.count()).isEqualTo(2);
         assertThat(writes.rearmed()).containsOnly(true);
     }
@@ -68,9 +73,21 @@ class DirtyPagesTest {
         AtomicBoolean cut = new AtomicBoolean();
         writes.before(chunk -> cut.set(true));
 
-        assertThat(dirty.scanAll(cut::get)).isEqualTo(1);
+        assertThat(dirty.scanAll(cut::get, DirtyPages.Pace.FULL)).isEqualTo(1);
 
         assertThat(dirty.scanLast(2)).isEqualTo(1);
         assertThat(dirty.count()).isEqualTo(2);
+    }
+
+    @Test
+    void aScanThatIsPacedPausesAfterEachChunk() throws Exception {
+        AtomicInteger pauses = new AtomicInteger();
+        List<Integer> pausesBefore = new ArrayList<>();
+        writes.before(chunk -> pausesBefore.add(pauses.get()));
+
+        dirty.scanAll(() -> false, tookNs -> pauses.incrementAndGet());
+
+        assertThat(pausesBefore).containsExactly(0, 1, 2);
+        assertThat(pauses).hasValue(3);
     }
 }
