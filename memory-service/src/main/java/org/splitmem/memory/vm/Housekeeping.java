@@ -232,8 +232,11 @@ final class Housekeeping implements AutoCloseable {
     }
 
     private void pullBack(long room) {
+        boolean isNoneLeaving = !lenders.areSending(); // asked first: what has left since is remote
         if (table.count(REMOTE) == 0) {
-            vm.pulled();
+            if (isNoneLeaving) {
+                vm.pulled();
+            }
             return;
         }
         long asked = paging.pullBack(pullHand, Math.min(room, PULL_BATCH * 4));

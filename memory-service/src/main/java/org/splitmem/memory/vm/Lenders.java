@@ -59,6 +59,11 @@ final class Lenders {
         }
     }
 
+    /** Whether pages may become remote although no more are chosen. */
+    boolean areSending() {
+        return all.stream().anyMatch(LenderHousekeeping::isSending);
+    }
+
     /** Pages that are likely to be free in a moment. */
     long underWay() {
         return all.stream().mapToLong(LenderHousekeeping::underWay).sum();
@@ -73,7 +78,7 @@ final class Lenders {
     synchronized @Nullable LenderHousekeeping awaitRoom(long endNs) {
         LenderHousekeeping best = withRoom();
         long leftMs = (endNs - System.nanoTime()) / 1_000_000;
-        while (best == null && leftMs > 0 && all.stream().anyMatch(LenderHousekeeping::isSending)) {
+        while (best == null && leftMs > 0 && areSending()) {
             try {
                 wait(leftMs);
             } catch (InterruptedException e) {

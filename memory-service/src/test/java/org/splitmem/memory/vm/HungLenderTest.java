@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.LockSupport;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.splitmem.memory.page.PageState;
@@ -14,6 +15,9 @@ import org.splitmem.memory.testing.Await;
 class HungLenderTest extends MachineTest {
     private static final long PAGES = 2048;
     private static final long FAR_LESS_THAN_TIME_LIMITS_NS = TimeUnit.SECONDS.toNanos(5);
+
+    /** Of housekeeping. */
+    private static final long SOME_TICKS_NS = TimeUnit.MILLISECONDS.toNanos(300);
 
     private final CountDownLatch back = new CountDownLatch(1);
     private volatile boolean hangs;
@@ -91,5 +95,28 @@ class HungLenderTest extends MachineTest {
         machine.registry().remove(machine.vm(), "its QEMU is gone");
 
         assertThat(System.nanoTime() - beganNs).isLessThan(FAR_LESS_THAN_TIME_LIMITS_NS);
+    }
+
+    /** The budget has grown again by the time that the only pages which are to be remote have arrived. */
+    @Test
+    void pagesOnTheirWayWhenTheBudgetGrowsComeBack() throws Exception {
+        machine("h2");
+        machine.lender(0).behind(frame -> {
+            if (frame.pages() > 0) {
+                holdBack();
+            }
+        });
+        machine.start();
+        machine.guest().run("fill 0 " + PAGES + " 4");
+        hangs = true;
+        machine.vm().setBudget(Pages.toBytes(PAGES / 2));
+        Await.until("pages are on their way", () -> machine.count(PageState.OUTGOING) > 0);
+
+        machine.vm().setBudget(Pages.toBytes(PAGES));
+        LockSupport.parkNanos(SOME_TICKS_NS);
+        back.countDown();
+
+        Await.until("all of it is back", () -> new PagingSwitch(machine.vm()).off(released -> {}));
+        machine.guest().run("verify 0 " + PAGES);
     }
 }
