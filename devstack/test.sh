@@ -183,6 +183,7 @@ main() {
   else
     if [[ $OPENSTACK == yes ]]; then prepare openstack aio.sh; fi
     if [[ $ROOTS == yes ]]; then prepare roots matrix.sh; prepare novas nova-matrix.sh; fi
+    if [[ $NIGHTLY == yes ]]; then export FUZZ_RUNS=10000000; fi # for the shim's parsers
     step build-and-unit-tests verify
     await_prepared openstack
     nova_driver_step
