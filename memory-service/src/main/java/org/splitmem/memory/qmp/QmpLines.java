@@ -32,6 +32,7 @@ final class QmpLines implements AutoCloseable {
     private final ByteBuffer unread = received.buffer().duplicate().limit(0);
     private long secondNs = System.nanoTime();
     private int inSecond;
+    private boolean closed; // guarded by this
 
     private QmpLines(StreamSocket socket) {
         this.socket = socket;
@@ -93,6 +94,9 @@ final class QmpLines implements AutoCloseable {
     }
 
     synchronized void write(String line) throws IOException {
+        if (closed) { // by its reader
+            throw new IOException("QEMU closed its monitor");
+        }
         byte[] bytes = (line + "\n").getBytes(StandardCharsets.UTF_8);
         NativeBlock block = new NativeBlock(bytes.length);
         block.buffer().put(0, bytes);
@@ -106,7 +110,8 @@ final class QmpLines implements AutoCloseable {
     }
 
     @Override
-    public void close() {
+    public synchronized void close() {
+        closed = true;
         socket.close();
     }
 }

@@ -81,7 +81,7 @@ public final class QmpMonitor implements AutoCloseable {
     }
 
     private void read() {
-        try (lines) {
+        try {
             String line;
             while ((line = lines.read()) != null) {
                 dispatch(JSON.readTree(line));
@@ -92,6 +92,8 @@ public final class QmpMonitor implements AutoCloseable {
         } catch (RuntimeException e) {
             log.error("handling of a QMP message failed", e);
             end(new IOException("the monitor's reader failed: " + e.getMessage(), e));
+        } finally { // only now: it may wait for one that writes
+            lines.close();
         }
     }
 
@@ -251,7 +253,7 @@ public final class QmpMonitor implements AutoCloseable {
     }
 
     private static String childType(String type) {
-        return type.substring(CHILD.length(), type.length() - 1);
+        return type.substring(CHILD.length(), Math.max(CHILD.length(), type.length() - 1));
     }
 
     /** How much RAM the migration that QEMU is doing goes through; 0 as long as that is not known, and if there is none. */
