@@ -2,7 +2,8 @@
 # Everything that has to pass, from a fresh machine to the verdict: N passed, N failed.
 #
 # usage: test.sh [--nightly] [--only PATTERN] [--no-openstack] [--no-roots]
-#   1. build and check: mvn verify, which compiles, checks formats and dependencies, and runs the unit tests, also those in C
+#   1. build and check: mvn verify, which compiles, checks formats and dependencies, and runs the unit tests, also those in C, and the
+#      fuzzer on each parser for a moment
 #   2. the Nova driver's tests, by pytest
 #   3. the tests that need root, and the system tests: real guests on virtual hosts, see system-tests/
 #   4. the demo, here and in a root of Debian 13 with its own QEMU, libvirt and JDK, and there the system tests that have to pass
@@ -11,7 +12,7 @@
 #   5. the proofs on a real OpenStack with Kafka, see aio.sh
 #
 #   --nightly        30 split migrations, of guests up to 4 GiB, instead of a few small ones, a build with each JDK, and all proofs, also on
-#                    the OpenStack of Debian 13, in the root: three hours more
+#                    the OpenStack of Debian 13, in the root: three hours more; and ten million inputs for each parser: hours more again
 #   --only PATTERN   build, then run only tests whose class matches, of whatever kind: OneToOneTest, 'Abort*', PlanTest#the*
 #   --no-openstack   without the fifth, which takes a quarter of an hour, and installs OpenStack's packages
 #   --no-roots       without the fourth, which downloads Debians and their packages into /var/lib/splitmem-roots once
@@ -164,7 +165,7 @@ take_down() {
 }
 
 main() {
-  local started checks=(-Dspotless.check.skip -Dcheckstyle.skip) options=()
+  local started checks=(-Dspotless.check.skip -Dcheckstyle.skip -Dfuzz.skip) options=()
   parse "$@"
   need_root
   started=$(now)
@@ -185,6 +186,7 @@ main() {
     if [[ $ROOTS == yes ]]; then prepare roots matrix.sh; prepare novas nova-matrix.sh; fi
     if [[ $NIGHTLY == yes ]]; then export FUZZ_RUNS=10000000; fi # for the shim's parsers
     step build-and-unit-tests verify
+    if [[ $NIGHTLY == yes ]]; then step fuzzing -Dfuzz.runs=10000000 -Dfuzz.jvm= test-compile surefire:test@fuzz; fi
     await_prepared openstack
     nova_driver_step
     if [[ -x $DISTRIBUTION/bin/splitmemd ]]; then
