@@ -19,6 +19,7 @@ import javax.xml.transform.TransformerFactory;
 import javax.xml.transform.dom.DOMSource;
 import javax.xml.transform.stream.StreamResult;
 import org.jspecify.annotations.Nullable;
+import org.w3c.dom.DOMException;
 import org.w3c.dom.Document;
 import org.w3c.dom.Element;
 import org.xml.sax.ErrorHandler;
@@ -133,8 +134,13 @@ public final class DomainXml {
         return memory;
     }
 
+    /** @throws InvalidDomainXmlException if it has a name that the parser lets pass and namespaces do not, as {@code :name} */
     Document copyDocument() {
-        return (Document) document.cloneNode(true);
+        try {
+            return (Document) document.cloneNode(true);
+        } catch (DOMException e) {
+            throw new InvalidDomainXmlException("domain XML: " + oneLine(e.getMessage()));
+        }
     }
 
     /** As virUUIDParse: 32 hexadecimal digits of either case, with hyphens anywhere. */
