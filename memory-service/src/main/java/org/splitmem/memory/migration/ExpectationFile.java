@@ -31,6 +31,12 @@ public final class ExpectationFile {
             @JsonProperty(required = true) List<VmRecord.Lender> lenders,
             @JsonProperty(required = true) long untilMs) {
         public Expected {
+            Objects.requireNonNull(vm, "the uuid is missing");
+            Objects.requireNonNull(request.name(), "the name is missing");
+            Objects.requireNonNull(request.ramBytes(), "the RAM is missing");
+            if (budgetBytes < 0) {
+                throw new IllegalArgumentException("a budget of " + budgetBytes + " B");
+            }
             lenders = List.copyOf(lenders);
         }
 

@@ -80,7 +80,11 @@ public final class RecordFile {
             throw new IOException(file + " is damaged: its checksum is not that of its content");
         }
         try {
-            return Json.read(Arrays.copyOf(all, end), type);
+            T value = Json.read(Arrays.copyOf(all, end), type);
+            if (value instanceof Object[] elements && Arrays.asList(elements).contains(null)) {
+                throw new IOException(file + " is damaged: an element is null");
+            }
+            return value;
         } catch (InvalidJsonException e) {
             throw new IOException(file + " is damaged: " + e.getMessage(), e);
         }

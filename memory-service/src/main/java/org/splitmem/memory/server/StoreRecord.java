@@ -4,6 +4,7 @@ import com.fasterxml.jackson.annotation.JsonProperty;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Objects;
 import java.util.UUID;
 import org.jspecify.annotations.Nullable;
 import org.splitmem.memory.record.RecordFile;
@@ -30,6 +31,15 @@ public record StoreRecord(
         @Nullable String main,
         @JsonProperty(required = true) boolean adopted) {
     private static final String FILE = "store.json";
+
+    public StoreRecord {
+        Objects.requireNonNull(vm, "the uuid is missing");
+        Objects.requireNonNull(token, "the token is missing");
+        Objects.requireNonNull(owner, "the owner is missing");
+        if (pages < 1 || reservedBytes < 0) {
+            throw new IllegalArgumentException(reservedBytes + " B reserved of a VM with " + pages + " pages");
+        }
+    }
 
     StoreRecord adoptedBy(long newer) {
         return new StoreRecord(vm, token, newer, pages, reservedBytes, owner, main, true);

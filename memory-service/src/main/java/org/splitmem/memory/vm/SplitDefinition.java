@@ -2,6 +2,7 @@ package org.splitmem.memory.vm;
 
 import com.fasterxml.jackson.annotation.JsonProperty;
 import java.util.List;
+import java.util.Objects;
 import java.util.UUID;
 
 /**
@@ -24,7 +25,12 @@ public record SplitDefinition(
         @JsonProperty(required = true) List<VmRecord.Lender> lenders,
         @JsonProperty(required = true) boolean reserved) {
     public SplitDefinition {
-        backendBytes = List.copyOf(backendBytes);
+        Objects.requireNonNull(vm, "the uuid is missing");
+        Objects.requireNonNull(name, "the name is missing");
+        if (ramBytes < 0 || budgetBytes < 0) {
+            throw new IllegalArgumentException("RAM of " + ramBytes + " B within a budget of " + budgetBytes + " B");
+        }
+        backendBytes = VmRecord.sizes(backendBytes);
         lenders = List.copyOf(lenders);
     }
 

@@ -8,6 +8,7 @@ import java.util.zip.CRC32C;
 import org.splitmem.memory.guest.RamFile;
 import org.splitmem.memory.linux.LinuxException;
 import org.splitmem.memory.linux.Mman;
+import org.splitmem.memory.page.PageEntry;
 import org.splitmem.memory.page.PageTable;
 import org.splitmem.memory.page.Pages;
 
@@ -63,6 +64,9 @@ final class TableFile implements AutoCloseable {
      */
     static TableFile open(Path path, VmRecord record) throws IOException {
         long pages = Pages.fromBytes(record.ramBytes());
+        if (pages == 0) {
+            throw new IOException(path + " is the table of VM " + record.uuid() + ", whose record has no page");
+        }
         RamFile file = RamFile.openExisting(path, bytesFor(pages));
         try {
             ByteBuffer expected = ByteBuffer.allocate(CRC + Long.BYTES).order(ByteOrder.LITTLE_ENDIAN);
@@ -77,6 +81,12 @@ final class TableFile implements AutoCloseable {
             PageTable table = new PageTable(entries(file, pages), pages);
             if (table.unwrittenEntries() > 0) {
                 throw new IOException(path + " has " + table.unwrittenEntries() + " empty entries of " + pages);
+            }
+            for (int host = record.lenders().size(); host < PageEntry.MAX_HOSTS; host++) {
+                if (table.countRemote(host) > 0) {
+                    throw new IOException(path + " has " + table.countRemote(host) + " pages on memory server " + host
+                            + ", but the VM has " + record.lenders().size());
+                }
             }
             return new TableFile(file, table);
         } catch (IOException e) {

@@ -5,12 +5,14 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Objects;
 import java.util.UUID;
 import org.jspecify.annotations.Nullable;
 import org.splitmem.memory.linux.Processes;
 import org.splitmem.memory.linux.Unistd;
 import org.splitmem.memory.page.Pages;
 import org.splitmem.memory.record.RecordFile;
+import org.splitmem.model.DataSize;
 
 /**
  * What a daemon must know of a VM to take it up again after a restart; kept beside its RAM, and as long.
@@ -63,7 +65,22 @@ public record VmRecord(
             @JsonProperty(required = true) String address,
             @JsonProperty(required = true) int dataPort,
             @JsonProperty(required = true) String token,
-            @JsonProperty(required = true) long reservedBytes) {}
+            @JsonProperty(required = true) long reservedBytes) {
+        public Lender {
+            Objects.requireNonNull(host, "the host of a memory server is missing");
+            Objects.requireNonNull(address, "the address of a memory server is missing");
+            Objects.requireNonNull(token, "the token of a memory server is missing");
+            range(host, "dataPort", dataPort, 1, 65_535);
+            range(host, "reservedBytes", reservedBytes, 0, DataSize.MOST_BYTES);
+        }
+
+        private static void range(String host, String field, long value, long least, long most) {
+            if (value < least || value > most) {
+                throw new IllegalArgumentException("memory server " + host + ": " + field + " is " + value + ": "
+                        + least + " to " + most + " are possible");
+            }
+        }
+    }
 
     /** Of a VM whose QEMU has just been started. */
     public static final long FIRST_EPOCH = 1;
@@ -74,7 +91,10 @@ public record VmRecord(
     private static final String FILE = "vm.json";
 
     public VmRecord {
-        backendBytes = List.copyOf(backendBytes);
+        Objects.requireNonNull(uuid, "the uuid is missing");
+        Objects.requireNonNull(name, "the name is missing");
+        Objects.requireNonNull(phase, "the phase is missing");
+        backendBytes = sizes(backendBytes);
         lenders = List.copyOf(lenders);
     }
 
@@ -91,6 +111,18 @@ public record VmRecord(
             int pid,
             @Nullable String destination) {
         this(uuid, name, phase, backendBytes, epoch, budgetBytes, lenders, source, pid, destination, 0);
+    }
+
+    /** @throws IllegalArgumentException if they are no sizes, or their sum is none */
+    static List<Long> sizes(List<Long> backendBytes) {
+        long sum = 0;
+        for (long bytes : backendBytes) {
+            if (bytes < 0 || bytes > Long.MAX_VALUE - sum) {
+                throw new IllegalArgumentException("not the sizes of RAM backends: " + backendBytes);
+            }
+            sum += bytes;
+        }
+        return List.copyOf(backendBytes);
     }
 
     /** A VM whose QEMU has just been started here. */

@@ -100,6 +100,12 @@ class DamagedVmsTest {
                 zero(vm.resolve("table"), 4096, 2);
             }
         },
+        PAGE_ON_AN_UNKNOWN_SERVER {
+            @Override
+            void make(Path vm) throws IOException {
+                write(vm.resolve("table"), 8, new byte[] {(byte) PageEntry.of(PageState.REMOTE, 7), 0});
+            }
+        },
         TABLE_OF_ANOTHER {
             @Override
             void make(Path vm) throws IOException {
@@ -130,8 +136,12 @@ class DamagedVmsTest {
         }
 
         static void zero(Path file, long from, long bytes) throws IOException {
+            write(file, from, new byte[(int) bytes]);
+        }
+
+        static void write(Path file, long from, byte[] bytes) throws IOException {
             try (FileChannel channel = FileChannel.open(file, StandardOpenOption.WRITE)) {
-                channel.write(ByteBuffer.allocate((int) bytes), from);
+                channel.write(ByteBuffer.wrap(bytes), from);
             }
         }
     }
@@ -141,8 +151,9 @@ class DamagedVmsTest {
         VmRegistry before = registry();
         before.recover(vm -> {}, vm -> {});
         for (UUID uuid : List.of(VICTIM, OTHER)) {
-            Vm vm = before.prepare(
-                    new VmRecord(uuid, "db", VmRecord.Phase.PAGED, List.of(RAM), 5, -1, List.of(), null, 1, null));
+            VmRecord whole =
+                    new VmRecord(uuid, "db", VmRecord.Phase.PAGED, List.of(RAM), 5, -1, List.of(), null, 1, null);
+            Vm vm = before.prepare(TestVms.lentBy(whole, "h3", "h4", "h5"));
             vm.using(() -> {
                 vm.requireMemory();
                 vm.requireTable().put(3, PageEntry.of(PageState.LOCAL));
