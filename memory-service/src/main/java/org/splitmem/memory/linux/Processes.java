@@ -47,7 +47,7 @@ public final class Processes {
         }
     }
 
-    /** When a process started, in clock ticks since the host did; 0 if there is none of this number. */
+    /** When a process started, in clock ticks since the host did; 0 if that cannot be read, or there is none of this number. */
     public static long startOf(int pid) {
         try {
             return startIn(Files.readString(Path.of("/proc/" + pid + "/stat"), ISO_8859_1));

@@ -129,7 +129,7 @@ public final class ShimServer implements AutoCloseable {
                     return new Caller(null, why, strangers);
                 }
                 return new Caller(qemu, "", "process " + peer.pid());
-            } catch (IOException e) {
+            } catch (IOException | RuntimeException e) {
                 return new Caller(null, String.valueOf(e.getMessage()), strangers);
             }
         } catch (IOException e) {

@@ -161,7 +161,12 @@ public record VmRecord(
     }
 
     private boolean isRunning() {
-        return qemuStarted == 0 ? Unistd.processExists(pid) : Processes.startOf(pid) == qemuStarted;
+        return Unistd.processExists(pid) && mayBeSame(qemuStarted, Processes.startOf(pid));
+    }
+
+    /** Whether two starts may be of one process; 0 says nothing, as when the daemon has no descriptor left to read it by. */
+    static boolean mayBeSame(long started, long starts) {
+        return started == 0 || starts == 0 || started == starts;
     }
 
     VmRecord withPhase(Phase next) {
