@@ -28,7 +28,7 @@ final class QmpLines implements AutoCloseable {
     private static final int OWN_PID = (int) ProcessHandle.current().pid();
 
     private final StreamSocket socket;
-    private final NativeBlock received = new NativeBlock(64 * 1024);
+    private final NativeBlock received = new NativeBlock(8 * 1024);
     private final ByteBuffer unread = received.buffer().duplicate().limit(0);
     private long secondNs = System.nanoTime();
     private int inSecond;
