@@ -93,7 +93,9 @@ class HostileQemuTest {
                 record.qemuStarted() - 1);
         assertThat(earlier.hasQemu()).isFalse();
         assertThat(earlier.isQemuGone()).isTrue();
-        assertThat(VmRecord.mayBeSame(7, 0)).as("one whose start cannot be read").isTrue();
+        assertThat(VmRecord.mayBeSame(7, 0))
+                .as("one whose start cannot be read")
+                .isTrue();
     }
 
     /** As after a migration with a new name. */
