@@ -1,7 +1,7 @@
 /*
  * The monitor of a QEMU that is not ours any more. Prints "ready" once it listens.
  *
- * usage: monitor SOCKET endless|flood|greets
+ * usage: monitor SOCKET endless|flood|greets|leaves
  */
 #include <stdio.h>
 #include <string.h>
@@ -39,7 +39,7 @@ int main(int argc, char **argv)
         ;
     while (strcmp(argv[2], "flood") == 0 && say(event, sizeof event - 1))
         ;
-    while (recv(client, scrap, sizeof scrap, 0) > 0)
+    while (recv(client, scrap, sizeof scrap, 0) > 0 && strcmp(argv[2], "leaves") != 0)
         ;
     return 0;
 }

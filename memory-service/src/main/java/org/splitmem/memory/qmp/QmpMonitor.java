@@ -115,11 +115,12 @@ public final class QmpMonitor implements AutoCloseable {
         }
     }
 
+    /** Who is told that a command failed, or sees that this is closed, finds told, too, that QEMU has ended. */
     private void end(IOException why) {
+        whenEnded.run();
         ended = why;
         waiting.values().forEach(answer -> answer.completeExceptionally(why));
         waiting.clear();
-        whenEnded.run();
     }
 
     /** False once QEMU has closed the monitor. */
@@ -270,7 +271,12 @@ public final class QmpMonitor implements AutoCloseable {
         waiting.put(id, answer);
         var request = JSON.createObjectNode().put("execute", command).put("id", id);
         request.set("arguments", arguments);
-        lines.write(JSON.writeValueAsString(request));
+        try {
+            lines.write(JSON.writeValueAsString(request));
+        } catch (IOException e) {
+            log.debug("{}: {}", command, e.getMessage());
+            lines.shutdown(); // the reader finds the end, and fails this command
+        }
         IOException gone = ended;
         if (gone != null) {
             throw new IOException(command + ": " + gone.getMessage(), gone);

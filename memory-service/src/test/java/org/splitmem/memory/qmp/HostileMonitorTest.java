@@ -1,11 +1,14 @@
 package org.splitmem.memory.qmp;
 
+import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.locks.LockSupport;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -64,5 +67,20 @@ class HostileMonitorTest {
         long pid = start("flood").pid();
 
         assertThatThrownBy(() -> connect(pid)).hasMessageContaining("sends more than 10000 lines a second");
+    }
+
+    /** Else a migration whose QEMU has ended would be taken for one that the hypervisor gave up. */
+    @Test
+    void whoIsToldThatACommandFailedFindsToldThatQemuHasEnded() throws Exception {
+        long pid = start("leaves").pid();
+        AtomicBoolean told = new AtomicBoolean();
+        Runnable whenEnded = () -> {
+            LockSupport.parkNanos(100_000_000L); // as long as a busy processor may keep this thread
+            told.set(true);
+        };
+
+        assertThatThrownBy(() -> QmpMonitor.connect(socket(), VM, (int) pid, event -> {}, whenEnded))
+                .hasMessageContaining("qmp_capabilities: ");
+        assertThat(told).isTrue();
     }
 }
