@@ -14,6 +14,7 @@ public final class Errno {
     public static final int ENXIO = 6;
     public static final int ENOTTY = 25;
     public static final int EINVAL = 22;
+    public static final int ECONNREFUSED = 111;
     public static final int EINPROGRESS = 115;
 
     static {

@@ -65,6 +65,9 @@ public final class StreamSocket implements AutoCloseable {
         } catch (IOException e) {
             fd.close();
             throw e;
+        } catch (IllegalArgumentException e) { // too long
+            fd.close();
+            throw new IOException(e.getMessage(), e);
         }
     }
 

@@ -62,7 +62,7 @@ public final class QmpMonitor implements AutoCloseable {
      * @param pid of the QEMU that has to listen there
      * @param events called for each event on the reading thread, which must not wait
      * @param whenEnded called once, when the connection has ended from either side
-     * @throws IOException if nobody listens, another process does, or it is not QMP
+     * @throws IOException if that QEMU does not listen there, or another process does, or what it says is not QMP
      */
     public static QmpMonitor connect(Path socket, String vm, int pid, Consumer<QmpEvent> events, Runnable whenEnded)
             throws IOException {

@@ -6,10 +6,14 @@ import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
+import java.util.HashMap;
+import java.util.Map;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
+import org.splitmem.memory.linux.Errno;
 import org.splitmem.memory.linux.FdPassing;
+import org.splitmem.memory.linux.LinuxException;
 import org.splitmem.memory.linux.Processes;
 
 /**
@@ -30,8 +34,12 @@ public final class LibvirtDomains implements Hypervisor {
     /** As in +64055:+64055, or without the signs. */
     private static final Pattern USER = Pattern.compile("\\+?(\\d{1,10}):.*");
 
+    private static final int NONE = 0;
+
     private final Path directory;
     private final int owner;
+    /** By process, as last read. Each is looked at anew: so that a daemon that was restarted does not read all for each of its VMs. */
+    private volatile Map<Integer, Path> pidFiles = Map.of();
 
     /** @param directory as /run/libvirt/qemu */
     public LibvirtDomains(Path directory) {
@@ -46,28 +54,46 @@ public final class LibvirtDomains implements Hypervisor {
 
     @Override
     public @Nullable Qemu qemuOf(FdPassing.Peer process) throws IOException {
+        Path pidFile = pidFiles.get(process.pid());
+        if (pidFile == null || numberIn(pidFile) != process.pid()) {
+            pidFiles = readAll();
+            pidFile = pidFiles.get(process.pid());
+        }
+        return pidFile == null ? null : qemuIn(pidFile, process);
+    }
+
+    private Map<Integer, Path> readAll() throws IOException {
+        Map<Integer, Path> found = new HashMap<>();
         try (DirectoryStream<Path> all = Files.newDirectoryStream(directory, PID_FILES)) {
             for (Path pidFile : all) {
-                if (isOf(pidFile, process.pid())) {
-                    return qemuIn(pidFile, process);
+                int number = numberIn(pidFile);
+                if (number != NONE) {
+                    found.put(number, pidFile);
                 }
             }
         } catch (NoSuchFileException e) {
             throw new IOException(directory + " is missing: libvirt.state-directory of splitmem.conf", e);
         }
-        return null;
+        return Map.copyOf(found);
     }
 
-    private boolean isOf(Path pidFile, int pid) throws IOException {
+    /** @return the process that it names and that holds its lock; {@link #NONE} if there is no such process */
+    private int numberIn(Path pidFile) throws IOException {
         try {
-            return Files.size(pidFile) <= MOST_BYTES
-                    && Files.readString(pidFile, StandardCharsets.ISO_8859_1)
-                            .strip()
-                            .equals(Integer.toString(pid))
-                    && Processes.lockHolder(pidFile) == pid
-                    && isTrusted(pidFile);
+            if (Files.size(pidFile) > MOST_BYTES || !isTrusted(pidFile)) {
+                return NONE;
+            }
+            String number =
+                    Files.readString(pidFile, StandardCharsets.ISO_8859_1).strip();
+            int holder = Processes.lockHolder(pidFile);
+            return number.equals(Integer.toString(holder)) ? holder : NONE;
         } catch (NoSuchFileException ended) {
-            return false;
+            return NONE;
+        } catch (LinuxException e) {
+            if (e.errno() == Errno.ENOENT) { // it has ended between the two
+                return NONE;
+            }
+            throw e;
         }
     }
 

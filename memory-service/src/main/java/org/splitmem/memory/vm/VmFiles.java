@@ -1,9 +1,8 @@
 package org.splitmem.memory.vm;
 
 import java.io.IOException;
-import java.net.UnixDomainSocketAddress;
+import java.net.SocketTimeoutException;
 import java.nio.ByteBuffer;
-import java.nio.channels.SocketChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -14,10 +13,12 @@ import org.slf4j.LoggerFactory;
 import org.splitmem.memory.fault.ChunkSeal;
 import org.splitmem.memory.guest.GuestMemory;
 import org.splitmem.memory.guest.RamFile;
+import org.splitmem.memory.linux.Errno;
 import org.splitmem.memory.linux.Fd;
 import org.splitmem.memory.linux.LinuxException;
 import org.splitmem.memory.linux.Mman;
 import org.splitmem.memory.linux.Processes;
+import org.splitmem.memory.linux.StreamSocket;
 import org.splitmem.memory.page.PageTable;
 import org.splitmem.memory.page.Pages;
 import org.splitmem.memory.record.RecordFile;
@@ -27,6 +28,9 @@ import org.splitmem.memory.record.RecordFile;
  */
 final class VmFiles {
     private static final Logger log = LoggerFactory.getLogger(VmFiles.class);
+    /** For a connection to a monitor, which is there at once if it can be made. */
+    private static final int LOOK_MS = 1;
+
     private static final String TABLE = "table";
     private static final String SEAL = "seal";
 
@@ -223,12 +227,19 @@ final class VmFiles {
         RecordFile.deleteDirectory(directory);
     }
 
-    /** A QEMU that was killed leaves its monitor's socket. One on which somebody listens is of a newer QEMU of this VM. */
+    /**
+     * A QEMU that was killed leaves its monitor's socket: it is deleted if the kernel says that no process listens there. Waits for none that
+     * does, but does not accept.
+     */
     static void deleteUnusedSocket(Path socket) throws IOException {
-        try (SocketChannel listener = SocketChannel.open(UnixDomainSocketAddress.of(socket))) {
-            log.debug("{} is in use again: {}", socket, listener);
-        } catch (IOException nobodyListens) {
-            Files.deleteIfExists(socket);
+        try (StreamSocket listener = StreamSocket.connectUnix(socket.toString(), LOOK_MS)) {
+            log.debug("{} is in use again: {}", socket, listener.peer());
+        } catch (LinuxException e) {
+            if (e.errno() == Errno.ECONNREFUSED) {
+                Files.deleteIfExists(socket);
+            }
+        } catch (SocketTimeoutException e) {
+            log.debug("{} is in use: {}", socket, e.getMessage());
         }
     }
 }

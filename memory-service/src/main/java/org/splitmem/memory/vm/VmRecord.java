@@ -98,7 +98,7 @@ public record VmRecord(
         lenders = List.copyOf(lenders);
     }
 
-    /** Of one without a QEMU. */
+    /** Of one of whose QEMU it is not known when it started, or that has none. */
     public VmRecord(
             UUID uuid,
             String name,

@@ -94,6 +94,20 @@ class LibvirtDomainsTest {
         assertThat(domains.qemuOf(process(1))).isNull();
     }
 
+    /** What was read once is not believed. */
+    @Test
+    void oneThatCameLaterAndOneThatHasEnded() throws Exception {
+        int first = startAs("db1");
+        status("db1", first, "");
+        assertThat(domains.qemuOf(process(first))).isNotNull();
+        int second = startAs("db2");
+        status("db2", second, "");
+        processes.get(0).destroyForcibly().waitFor();
+
+        assertThat(domains.qemuOf(process(second))).isEqualTo(new Qemu(VM, "db2", second));
+        assertThat(domains.qemuOf(process(first))).isNull();
+    }
+
     @Test
     void libvirtItselfIsNoQemu() throws Exception {
         assertThat(domains.qemuOf(process(startAs("driver")))).isNull();

@@ -1,14 +1,19 @@
 package org.splitmem.memory.vm;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.junit.jupiter.api.Assertions.assertTimeoutPreemptively;
 
 import java.io.IOException;
 import java.net.StandardProtocolFamily;
 import java.net.UnixDomainSocketAddress;
 import java.nio.channels.ServerSocketChannel;
+import java.nio.channels.SocketChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.time.Instant;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.UUID;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -50,6 +55,39 @@ class MonitorSocketsTest {
             sweep(false, 60);
 
             assertThat(socket).exists();
+        }
+    }
+
+    /** As one that hangs, or means harm: the upkeep of all VMs would wait for it. */
+    @Test
+    void oneOnWhichAProcessListensThatAcceptsNothingStaysAndIsNotWaitedFor() throws IOException {
+        Path socket = directory.resolve(VM + ".sock");
+        List<SocketChannel> waiting = new ArrayList<>();
+        try (ServerSocketChannel listener = ServerSocketChannel.open(StandardProtocolFamily.UNIX)) {
+            listener.bind(UnixDomainSocketAddress.of(socket), 1);
+            fillQueue(socket, waiting);
+
+            assertTimeoutPreemptively(Duration.ofSeconds(5), () -> sweep(false, 60));
+
+            assertThat(socket).exists();
+        } finally {
+            for (SocketChannel channel : waiting) {
+                channel.close();
+            }
+        }
+    }
+
+    private static void fillQueue(Path socket, List<SocketChannel> waiting) throws IOException {
+        boolean room = true;
+        while (room) {
+            SocketChannel channel = SocketChannel.open(StandardProtocolFamily.UNIX);
+            waiting.add(channel);
+            channel.configureBlocking(false);
+            try {
+                room = channel.connect(UnixDomainSocketAddress.of(socket));
+            } catch (IOException full) {
+                room = false;
+            }
         }
     }
 
