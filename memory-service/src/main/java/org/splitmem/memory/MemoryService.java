@@ -6,10 +6,13 @@ import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
+import java.util.Objects;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -36,6 +39,7 @@ import org.splitmem.memory.shim.LibvirtDomains;
 import org.splitmem.memory.shim.ShimServer;
 import org.splitmem.memory.shim.Users;
 import org.splitmem.memory.thread.HostThreads;
+import org.splitmem.memory.thread.LastResort;
 import org.splitmem.memory.vm.PagingConfig;
 import org.splitmem.memory.vm.SplitDefinitions;
 import org.splitmem.memory.vm.Vm;
@@ -111,6 +115,8 @@ public final class MemoryService implements Callable<Integer> {
     }
 
     private static void run(DaemonConfig config) throws ConfigException, IOException, InterruptedException {
+        LastResort lastResort = new LastResort();
+        Thread.setDefaultUncaughtExceptionHandler(lastResort);
         log.info("splitmemd starts on {} with {}", config.hostName(), config.effective());
         DaemonConfig.Tuning t = config.tuning();
         PagingConfig paging = pagingConfig(t);
@@ -144,6 +150,8 @@ public final class MemoryService implements Callable<Integer> {
         server.recover();
         vms.recover(vm -> found(vm, expected, migrations), migrations::takenUp);
         starts.recovered();
+        CountDownLatch asked = new CountDownLatch(1);
+        Upkeep upkeep = upkeep(vms, migrations, expected, starts, new WholeAgain(vms, room), server, peers, asked);
         try (DataServer data = networked ? dataServer(config, server, migrations) : null;
                 ShimServer shims = new ShimServer(
                         config.shimSocket(),
@@ -151,15 +159,24 @@ public final class MemoryService implements Callable<Integer> {
                         new LibvirtDomains(config.libvirtState()),
                         vms);
                 ControlServer control = new ControlServer(
-                        config, key, vms, migrations, server, peers, facts, expected, starts, ControlServer.IDLE_MS)) {
+                        config,
+                        key,
+                        vms,
+                        migrations,
+                        server,
+                        peers,
+                        facts,
+                        expected,
+                        starts,
+                        () -> troubles(lastResort, upkeep, vms, shims, data),
+                        ControlServer.IDLE_MS)) {
             if (data != null) {
                 data.start();
             }
             shims.start();
             control.start();
-            CountDownLatch asked = shutdownSignal();
-            Thread upkeep =
-                    startUpkeep(vms, migrations, expected, starts, new WholeAgain(vms, room), server, peers, asked);
+            onShutdown(asked);
+            upkeep.start();
             log.info("splitmemd {} is ready", facts.version());
             asked.await();
             upkeep.join();
@@ -225,9 +242,7 @@ public final class MemoryService implements Callable<Integer> {
         migrations.found(vm);
     }
 
-    private static final HostThreads ASKING_OWNERS = new HostThreads("owners");
-
-    private static Thread startUpkeep(
+    private static Upkeep upkeep(
             VmRegistry vms,
             MigrationService migrations,
             ExpectedSplits expected,
@@ -236,48 +251,38 @@ public final class MemoryService implements Callable<Integer> {
             MemoryServer server,
             PeerHosts peers,
             CountDownLatch asked) {
-        Thread upkeep = new Thread(
-                () -> {
-                    try {
-                        while (!asked.await(SWEEP_MS, TimeUnit.MILLISECONDS)) {
-                            sweep(vms, migrations, expected, starts, wholeAgain, server, peers);
-                        }
-                    } catch (InterruptedException e) {
-                        Thread.currentThread().interrupt();
-                    }
-                },
-                "upkeep");
-        upkeep.setDaemon(true);
-        upkeep.start();
-        return upkeep;
+        HostThreads askingOwners = new HostThreads("owners");
+        return new Upkeep(
+                List.of(
+                        new Upkeep.Task("VMs", vms::sweep),
+                        new Upkeep.Task("migrations", () -> migrations.sweep(System.nanoTime())),
+                        new Upkeep.Task("expected VMs", () -> expected.sweep(System.nanoTime())),
+                        new Upkeep.Task("split starts", starts::sweep),
+                        new Upkeep.Task("VMs that become whole", wholeAgain::sweep),
+                        new Upkeep.Task(
+                                "stores",
+                                () -> server.releaseForsaken(
+                                        System.nanoTime(),
+                                        store -> peers.wantsStores(peers.find(store.owner()), store.vm()),
+                                        askingOwners))),
+                SWEEP_MS,
+                asked);
     }
 
-    private static void sweep(
-            VmRegistry vms,
-            MigrationService migrations,
-            ExpectedSplits expected,
-            SplitStarts starts,
-            WholeAgain wholeAgain,
-            MemoryServer server,
-            PeerHosts peers) {
-        try {
-            vms.sweep();
-            migrations.sweep(System.nanoTime());
-            expected.sweep(System.nanoTime());
-            starts.sweep();
-            wholeAgain.sweep();
-            server.releaseForsaken(
-                    System.nanoTime(),
-                    store -> peers.wantsStores(peers.find(store.owner()), store.vm()),
-                    ASKING_OWNERS);
-        } catch (RuntimeException e) {
-            log.error("upkeep failed", e);
-        }
+    /** A line for each; what is wrong with another host, or with one VM's files, is no trouble of this daemon's. */
+    private static List<String> troubles(
+            LastResort lastResort, Upkeep upkeep, VmRegistry vms, ShimServer shims, @Nullable DataServer data) {
+        List<String> all = new ArrayList<>(lastResort.troubles());
+        all.addAll(upkeep.troubles());
+        all.addAll(vms.troubles());
+        Stream.of(shims.trouble(), data == null ? null : data.trouble())
+                .filter(Objects::nonNull)
+                .forEach(all::add);
+        return all;
     }
 
-    /** Falls to zero on SIGTERM or SIGINT; the JVM then waits until {@link #run} is through. */
-    private static CountDownLatch shutdownSignal() {
-        CountDownLatch asked = new CountDownLatch(1);
+    /** Lets {@code asked} fall to zero on SIGTERM or SIGINT; the JVM then waits until {@link #run} is through. */
+    private static void onShutdown(CountDownLatch asked) {
         Runtime.getRuntime()
                 .addShutdownHook(new Thread(
                         () -> {
@@ -291,6 +296,5 @@ public final class MemoryService implements Callable<Integer> {
                             }
                         },
                         "shutdown"));
-        return asked;
     }
 }

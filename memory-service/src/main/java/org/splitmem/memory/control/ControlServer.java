@@ -12,6 +12,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
+import java.util.function.Supplier;
 import org.eclipse.jetty.http.HttpHeader;
 import org.eclipse.jetty.http.UriCompliance;
 import org.eclipse.jetty.http.UriCompliance.Violation;
@@ -67,6 +68,7 @@ public final class ControlServer implements AutoCloseable {
     private final Path socket;
     private final @Nullable ServerConnector tcp;
     private final byte[] bearer;
+    private final Supplier<List<String>> troubles;
     private final long idleMs;
     private final QueuedThreadPool threads;
 
@@ -74,6 +76,7 @@ public final class ControlServer implements AutoCloseable {
      * Wires; {@link #start} binds.
      *
      * @param key of the cluster
+     * @param troubles a line for each thing that this daemon cannot do at present
      * @param idleMs after which a peer that dawdles is dropped, see {@link #IDLE_MS}
      */
     public ControlServer(
@@ -86,9 +89,11 @@ public final class ControlServer implements AutoCloseable {
             HostFacts facts,
             ExpectedSplits expected,
             SplitStarts starts,
+            Supplier<List<String>> troubles,
             long idleMs)
             throws ConfigException {
         this.idleMs = idleMs;
+        this.troubles = troubles;
         this.endpoints = new Endpoints(config, vms, migrations, memoryServer, peers, facts, expected, starts);
         this.metrics = new DaemonMetrics(vms, memoryServer);
         this.socket = config.controlSocket();
@@ -265,9 +270,14 @@ public final class ControlServer implements AutoCloseable {
                 return Answer.text(200, metrics.scrape());
             }
             if (first.equals("healthz") && call.is("GET")) {
-                return Answer.text(200, "ok\n");
+                return health();
             }
             throw Endpoints.unknown(call);
+        }
+
+        private Answer health() {
+            List<String> wrong = troubles.get();
+            return wrong.isEmpty() ? Answer.text(200, "ok\n") : Answer.text(503, String.join("\n", wrong) + "\n");
         }
 
         private List<String> segments(String path) throws ApiException {

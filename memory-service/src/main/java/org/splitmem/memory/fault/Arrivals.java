@@ -127,7 +127,10 @@ public final class Arrivals {
                 stale.copyOf(page); // a page-out of this page waits for the gate: it cannot store before this is noted
                 map(argument, page, 1);
             } catch (LinuxException e) {
-                log.error("vm={} page {} arrived but cannot be mapped: {}", vm, page, e.getMessage());
+                log.warn("vm={} page {} arrived, its fault has to be tried again: {}", vm, page, e.getMessage());
+                qemu.wake(
+                        argument, page,
+                        1); // who waits for it faults again, and the pager tries for as long as it takes
             } finally {
                 gate.leave(ticket);
             }

@@ -43,6 +43,18 @@ public final class PageInSources {
         return client;
     }
 
+    /** What fails on this host at present when pages arrive; null if nothing does. Any thread. */
+    public @Nullable String trouble() {
+        for (int i = 0; i < clients.length(); i++) {
+            PageInClient client = clients.get(i);
+            String its = client == null ? null : client.trouble();
+            if (its != null) {
+                return its;
+            }
+        }
+        return null;
+    }
+
     public void closeAll() {
         for (int i = 0; i < clients.length(); i++) {
             PageInClient client = clients.getAndSet(i, null);

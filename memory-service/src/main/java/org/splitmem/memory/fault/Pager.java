@@ -7,6 +7,8 @@ import static org.splitmem.memory.page.PageState.ZERO;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.locks.LockSupport;
+import java.util.function.LongConsumer;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -22,6 +24,8 @@ import org.splitmem.memory.linux.Userfaultfd.UffdMsg;
 import org.splitmem.memory.page.PageEntry;
 import org.splitmem.memory.page.PageState;
 import org.splitmem.memory.page.PageTable;
+import org.splitmem.memory.thread.EssentialThread;
+import org.splitmem.memory.thread.Trouble;
 
 /**
  * Reads one VM's faults and has each answered: from the file, with zeros, or by a page-in.
@@ -51,7 +55,10 @@ public final class Pager implements AutoCloseable {
     private static final long END_MS = 5_000;
 
     private final Poller poller;
-    private final Thread thread;
+    private final EssentialThread thread;
+    private final FailedFaults failed = new FailedFaults();
+    private final LongConsumer waker;
+    private final Trouble trouble = new Trouble(FailedFaults.LAST_PAUSE_NS * 4);
     private volatile boolean closed;
 
     /** Told when a fault waits for a sealed chunk; once for each chunk. */
@@ -110,35 +117,41 @@ public final class Pager implements AutoCloseable {
             fds.add(qemu.uffd(i));
         }
         this.poller = new Poller(fds);
-        this.thread = new Thread(this::run, "pager-" + vm);
-        thread.setDaemon(true);
+        this.waker = page -> qemu.wake(argument, page, 1);
+        this.thread = new EssentialThread("pager-" + vm, "the pager of VM " + vm, this::round);
     }
 
     public void start() {
         thread.start();
     }
 
-    private void run() {
-        try {
-            while (!closed) {
-                poller.await(-1);
-                for (int backend = 0; backend < qemu.backends(); backend++) {
-                    // As the kernel says of one without O_NONBLOCK: a flag that QEMU shares, and can change.
-                    if (poller.broken(backend)) {
-                        log.error(
-                                "vm={} QEMU has made the userfaultfd of backend {} blocking; its guest's faults wait from now on",
-                                vm,
-                                backend);
-                        return;
-                    }
-                    if (poller.readable(backend) && !readFaults(backend)) {
-                        return;
-                    }
-                }
-            }
-        } catch (LinuxException | RuntimeException e) {
-            log.error("vm={} the pager ended; the guest's faults wait from now on", vm, e);
+    /** @return false if there are no faults any more to be read */
+    private boolean round() throws LinuxException {
+        if (closed) {
+            return false;
         }
+        poller.await(failed.waitMs(System.nanoTime()));
+        for (int backend = 0; backend < qemu.backends(); backend++) {
+            // As the kernel says of one without O_NONBLOCK: a flag that QEMU shares, and can change.
+            if (poller.broken(backend)) {
+                log.error(
+                        "vm={} QEMU has made the userfaultfd of backend {} blocking; its guest's faults wait from now on",
+                        vm,
+                        backend);
+                return false;
+            }
+            if (poller.readable(backend) && !readFaults(backend)) {
+                return false;
+            }
+        }
+        failed.wakeDue(System.nanoTime(), waker);
+        return true;
+    }
+
+    /** What fails at present; null if nothing does. Any thread. */
+    public @Nullable String trouble() {
+        String own = thread.trouble();
+        return own != null ? own : trouble.now();
     }
 
     /** @return false if QEMU is gone */
@@ -157,10 +170,40 @@ public final class Pager implements AutoCloseable {
         long nowNs = System.nanoTime();
         for (int at = 0; at < n; at += UffdMsg.SIZE) {
             if (messages.buffer().get(at + UffdMsg.EVENT) == UffdMsg.UFFD_EVENT_PAGEFAULT) {
-                onFault(qemu.pageAt(backend, messages.getLong(at + UffdMsg.PAGEFAULT_ADDRESS)), nowNs);
+                answerOrRetry(backend, messages.getLong(at + UffdMsg.PAGEFAULT_ADDRESS), nowNs);
             }
         }
         return true;
+    }
+
+    /** One that cannot be answered now, the kernel having no memory for it say, is to hold up no other. */
+    private void answerOrRetry(int backend, long address, long nowNs) {
+        long page;
+        try {
+            page = qemu.pageAt(backend, address);
+        } catch (IndexOutOfBoundsException e) { // of a range that QEMU has added: nothing of ours
+            tell("backend " + backend + " has a fault outside of its RAM, at 0x" + Long.toHexString(address), e);
+            return;
+        }
+        try {
+            onFault(page, nowNs);
+        } catch (LinuxException | RuntimeException e) {
+            if (e instanceof LinuxException l && l.errno() == Errno.ESRCH) {
+                return; // QEMU has just exited
+            }
+            tell("page " + page + " cannot be answered yet: " + e.getMessage(), e);
+            if (failed.isFull()) {
+                LockSupport.parkNanos(failed.leftNs(System.nanoTime()));
+                failed.wakeDue(System.nanoTime(), waker);
+            }
+            failed.add(page, System.nanoTime());
+        }
+    }
+
+    private void tell(String what, Exception why) {
+        if (trouble.isNews("VM " + vm + ": " + what)) {
+            log.error("vm={} {}", vm, what, why);
+        }
     }
 
     void onFault(long page, long nowNs) throws LinuxException {
@@ -288,17 +331,26 @@ public final class Pager implements AutoCloseable {
     }
 
     private void fillClaimed(long page, long count) throws LinuxException {
-        if (qemu.zeroPages(argument, page, count) == 0) {
-            for (long p = page; p < page + count; p++) {
-                table.put(p, PageEntry.of(LOCAL));
+        long filled = page;
+        try {
+            if (qemu.zeroPages(argument, page, count) == 0) {
+                for (; filled < page + count; filled++) {
+                    table.put(filled, PageEntry.of(LOCAL));
+                }
+            } else { // some are in the file already: written before the table knew the VM
+                for (; filled < page + count; filled++) {
+                    fillOne(filled);
+                }
             }
-        } else { // some are in the file already: written before the table knew the VM
-            for (long p = page; p < page + count; p++) {
-                fillOne(p);
+            stats.zeroFills.add(count);
+        } finally {
+            for (long p = filled; p < page + count; p++) { // could not be filled: they are what they were
+                if (PageEntry.state(table.get(p)) == FILLING) {
+                    table.put(p, PageEntry.of(ZERO));
+                }
             }
+            qemu.wake(argument, page, count); // those that faulted while the state was FILLING were not answered
         }
-        stats.zeroFills.add(count);
-        qemu.wake(argument, page, count); // those that faulted while the state was FILLING were not answered
     }
 
     private void fillOne(long page) throws LinuxException {
@@ -324,10 +376,10 @@ public final class Pager implements AutoCloseable {
     @Override
     public void close() {
         closed = true;
+        thread.end();
         poller.wakeUp();
         try {
-            thread.join(END_MS);
-            if (thread.isAlive()) {
+            if (!thread.join(END_MS)) {
                 log.error("vm={} QEMU's userfaultfd keeps the pager's thread, which is left behind", vm);
                 return;
             }

@@ -35,9 +35,7 @@ public final class Handshakes implements AutoCloseable {
         @Override
         public void close() {
             through();
-            synchronized (byPeer) {
-                byPeer.computeIfPresent(peer, (of, number) -> number == 1 ? null : number - 1);
-            }
+            forget(peer);
         }
     }
 
@@ -74,7 +72,22 @@ public final class Handshakes implements AutoCloseable {
             }
             byPeer.put(peer, now + 1);
         }
-        return new Handshake(peer, whenTooSlow);
+        boolean begun = false;
+        try {
+            Handshake handshake = new Handshake(peer, whenTooSlow);
+            begun = true;
+            return handshake;
+        } finally {
+            if (!begun) { // the clock has no thread
+                forget(peer);
+            }
+        }
+    }
+
+    private void forget(String peer) {
+        synchronized (byPeer) {
+            byPeer.computeIfPresent(peer, (of, number) -> number == 1 ? null : number - 1);
+        }
     }
 
     @Override

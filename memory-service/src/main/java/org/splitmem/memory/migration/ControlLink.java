@@ -56,6 +56,8 @@ final class ControlLink implements AutoCloseable {
             }
         } catch (IOException e) {
             end = e;
+        } catch (RuntimeException e) {
+            end = new IOException("what " + socket.peer() + " sent cannot be handled: " + e, e);
         }
         synchronized (this) {
             broken = end;

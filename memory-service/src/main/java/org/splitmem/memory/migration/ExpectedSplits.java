@@ -206,7 +206,7 @@ public final class ExpectedSplits {
                 () -> {
                     try {
                         task.run();
-                    } catch (IOException | RefusedException e) {
+                    } catch (IOException | RefusedException | RuntimeException e) {
                         log.warn("vm={} is still expected: {}", one.vm(), e.getMessage());
                         pause(one.vm());
                     } finally {

@@ -42,7 +42,7 @@ final class UnsettledVms {
         try {
             attempt.run();
             troubles.remove(vm.uuid());
-        } catch (IOException e) {
+        } catch (IOException | RuntimeException e) {
             String trouble = String.valueOf(e.getMessage());
             if (!trouble.equals(troubles.put(vm.uuid(), trouble))) {
                 log.warn("vm={} is not settled yet: {}", vm.uuid(), trouble);

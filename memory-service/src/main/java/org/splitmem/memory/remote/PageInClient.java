@@ -6,7 +6,10 @@ import java.util.concurrent.locks.LockSupport;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
+import org.splitmem.memory.linux.Errno;
+import org.splitmem.memory.linux.LinuxException;
 import org.splitmem.memory.page.Pages;
+import org.splitmem.memory.thread.Trouble;
 import org.splitmem.memory.wire.ErrorCode;
 import org.splitmem.memory.wire.FrameSocket;
 import org.splitmem.memory.wire.FrameType;
@@ -56,6 +59,7 @@ public final class PageInClient implements AutoCloseable {
     private long retryNs = FIRST_RETRY_NS;
     private boolean reported;
 
+    private final Trouble trouble = new Trouble(LAST_RETRY_NS * 3);
     private volatile boolean closed;
 
     public PageInClient(Endpoint endpoint, PageSink sink) {
@@ -127,12 +131,12 @@ public final class PageInClient implements AutoCloseable {
                 } finally {
                     forget(); // before it is closed: a request on a closed socket would end the pager
                 }
-            } catch (IOException e) {
+            } catch (IOException | RuntimeException e) { // a fault in what handles a page must not end all page-ins
                 if (e instanceof PeerException refusal && refusal.code() == ErrorCode.UNKNOWN_VM) {
                     failUnanswered();
                 }
                 if (!closed && !reported) {
-                    log.warn("vm={} page-ins from {} wait: {}", endpoint.vm(), endpoint.host(), e.getMessage());
+                    log.warn("vm={} page-ins from {} wait: {}", endpoint.vm(), endpoint.host(), e.toString());
                     reported = true;
                 }
             }
@@ -175,8 +179,6 @@ public final class PageInClient implements AutoCloseable {
 
     private void receiveAll(FrameSocket s) throws IOException {
         while (receive(s)) {
-            retryNs = FIRST_RETRY_NS;
-            reported = false;
             long page = oldest();
             switch (s.type()) {
                 case PAGE_DATA -> receivePage(s, page);
@@ -187,6 +189,8 @@ public final class PageInClient implements AutoCloseable {
                 }
                 default -> throw s.bad("no business on a page-in connection");
             }
+            retryNs = FIRST_RETRY_NS;
+            reported = false;
         }
     }
 
@@ -209,13 +213,30 @@ public final class PageInClient implements AutoCloseable {
     private void receivePage(FrameSocket s, long page) throws IOException {
         s.checkLength(Pages.SIZE, Pages.SIZE);
         checkAnswers(s, page);
-        s.socket().receive(sink.address(page), Pages.SIZE);
+        try {
+            s.socket().receive(sink.address(page), Pages.SIZE);
+        } catch (LinuxException e) {
+            throw e.errno() == Errno.EFAULT ? noRoomFor(page, e) : e;
+        }
         if (sink.arrived(page, s.value(), oldestAskedNs())) {
             answered();
         } else if (!askAgain()) {
             answered();
             sink.failed(page, endpoint.host() + " has sent it damaged " + TRIES + " times: its checksum is wrong");
         }
+    }
+
+    /** It is asked for again on the next connection. */
+    private IOException noRoomFor(long page, LinuxException why) {
+        String what = "page " + page
+                + " finds no room in memory.directory, which is full, or RAM of the VM was cut short by its QEMU";
+        trouble.isNews("VM " + endpoint.vm() + ": " + what);
+        return new IOException(what, why);
+    }
+
+    /** What fails on this host at present; null if nothing does. Any thread. */
+    public @Nullable String trouble() {
+        return trouble.now();
     }
 
     /** The oldest request becomes the newest. @return false if that was done often enough */

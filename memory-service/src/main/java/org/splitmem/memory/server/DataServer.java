@@ -13,6 +13,7 @@ import org.slf4j.LoggerFactory;
 import org.splitmem.memory.linux.Handshakes;
 import org.splitmem.memory.linux.ListeningSocket;
 import org.splitmem.memory.linux.StreamSocket;
+import org.splitmem.memory.thread.EssentialThread;
 import org.splitmem.memory.wire.ErrorCode;
 import org.splitmem.memory.wire.FrameSocket;
 import org.splitmem.memory.wire.FrameType;
@@ -37,7 +38,7 @@ public final class DataServer implements AutoCloseable {
 
     private final Handshakes handshakes;
     private final AtomicLong serial = new AtomicLong();
-    private final Thread acceptor;
+    private final EssentialThread acceptor;
     private volatile boolean closed;
 
     /** Binds; {@link #start} accepts. */
@@ -50,25 +51,34 @@ public final class DataServer implements AutoCloseable {
         this.handshakes = new Handshakes("data-handshakes", handshakeMs);
         this.listener = ListeningSocket.tcp(address);
         this.resolvers = List.copyOf(resolvers);
-        this.acceptor = new Thread(this::accept, "data-accept");
+        this.acceptor = new EssentialThread("data-accept", "accepting on the data port", this::accept);
     }
 
     public void start() {
         acceptor.start();
     }
 
-    private void accept() {
-        while (!closed) {
-            try {
-                StreamSocket peer = listener.accept();
-                if (peer == null) {
-                    return;
-                }
-                begin(new FrameSocket(peer));
-            } catch (IOException e) {
-                log.warn("the data port cannot accept: {}", e.getMessage());
+    /** @return false once the port is closed */
+    private boolean accept() throws IOException {
+        StreamSocket peer = listener.accept();
+        if (peer == null) {
+            return false;
+        }
+        boolean begun = false;
+        try {
+            begin(new FrameSocket(peer));
+            begun = true;
+        } finally {
+            if (!begun) { // there is no memory for it, or no thread
+                peer.close();
             }
         }
+        return true;
+    }
+
+    /** What fails at present; null if nothing does. Any thread. */
+    public @Nullable String trouble() {
+        return acceptor.trouble();
     }
 
     private void begin(FrameSocket socket) {
@@ -80,9 +90,18 @@ public final class DataServer implements AutoCloseable {
             return;
         }
         open.add(socket);
-        Thread thread = new Thread(() -> serve(socket, begun), "data-" + serial.incrementAndGet());
-        thread.setDaemon(true);
-        thread.start();
+        boolean serves = false;
+        try {
+            Thread thread = new Thread(() -> serve(socket, begun), "data-" + serial.incrementAndGet());
+            thread.setDaemon(true);
+            thread.start();
+            serves = true;
+        } finally {
+            if (!serves) {
+                begun.close();
+                open.remove(socket);
+            }
+        }
     }
 
     /** Its own thread receives meanwhile; what little is sent here finds room in the kernel. */
@@ -169,11 +188,12 @@ public final class DataServer implements AutoCloseable {
     @Override
     public void close() {
         closed = true;
+        acceptor.end();
         listener.shutdown();
         handshakes.close();
         open.forEach(socket -> socket.socket().shutdown());
         try {
-            acceptor.join();
+            acceptor.join(0);
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
         }

@@ -18,6 +18,7 @@ import org.splitmem.memory.linux.ListeningSocket;
 import org.splitmem.memory.linux.Processes;
 import org.splitmem.memory.linux.StreamSocket;
 import org.splitmem.memory.linux.Userfaultfd;
+import org.splitmem.memory.thread.EssentialThread;
 
 /**
  * Listens for shims, and serves their hand-shakes. What comes is not trusted: QEMU is what a guest that broke out has. Which VM it is of is
@@ -41,8 +42,7 @@ public final class ShimServer implements AutoCloseable {
     private final ListeningSocket listener;
     private final Handshakes handshakes;
     private final Refusals refusals = new Refusals();
-    private final Thread acceptor;
-    private volatile boolean closed;
+    private final EssentialThread acceptor;
 
     /** Binds the socket, replacing one that an earlier daemon left. */
     public ShimServer(Path path, Set<Integer> allowedUids, Hypervisor hypervisor, ShimHandler handler)
@@ -62,25 +62,34 @@ public final class ShimServer implements AutoCloseable {
         this.listener = ListeningSocket.unix(path.toString());
         // Who may really talk is decided by the peer's credentials.
         Files.setPosixFilePermissions(path, PosixFilePermissions.fromString("rw-rw-rw-"));
-        this.acceptor = new Thread(this::accept, "shim-accept");
+        this.acceptor = new EssentialThread("shim-accept", "accepting on " + path, this::accept);
     }
 
     public void start() {
         acceptor.start();
     }
 
-    private void accept() {
-        while (!closed) {
-            try {
-                StreamSocket socket = listener.accept();
-                if (socket == null) {
-                    return;
-                }
-                begin(socket);
-            } catch (IOException | RuntimeException e) {
-                log.warn("the shim socket cannot accept: {}", e.getMessage());
+    /** @return false once the socket is closed */
+    private boolean accept() throws IOException {
+        StreamSocket socket = listener.accept();
+        if (socket == null) {
+            return false;
+        }
+        boolean begun = false;
+        try {
+            begin(socket);
+            begun = true;
+        } finally {
+            if (!begun) { // there is no memory for it, or no thread
+                socket.close();
             }
         }
+        return true;
+    }
+
+    /** What fails at present; null if nothing does. Any thread. */
+    public @Nullable String trouble() {
+        return acceptor.trouble();
     }
 
     private void begin(StreamSocket socket) {
@@ -92,9 +101,17 @@ public final class ShimServer implements AutoCloseable {
             socket.close();
             return;
         }
-        Thread thread = new Thread(() -> serve(socket, caller, begun), "shim-handshake");
-        thread.setDaemon(true);
-        thread.start();
+        boolean serves = false;
+        try {
+            Thread thread = new Thread(() -> serve(socket, caller, begun), "shim-handshake");
+            thread.setDaemon(true);
+            thread.start();
+            serves = true;
+        } finally {
+            if (!serves) {
+                begun.close();
+            }
+        }
     }
 
     /** Its own thread receives meanwhile; what little is sent here finds room in the kernel. */
@@ -296,11 +313,11 @@ public final class ShimServer implements AutoCloseable {
 
     @Override
     public void close() {
-        closed = true;
+        acceptor.end();
         listener.shutdown();
         handshakes.close();
         try {
-            acceptor.join();
+            acceptor.join(0);
             Files.deleteIfExists(path);
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();

@@ -3,12 +3,16 @@ package org.splitmem.memory.thread;
 import java.util.HashSet;
 import java.util.Set;
 import java.util.concurrent.Executor;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * Does what waits for other hosts: for each host one task at a time, on a thread of its own, so that one that does not answer holds up
  * nothing that is for another. Any thread.
  */
 public final class HostThreads {
+    private static final Logger log = LoggerFactory.getLogger(HostThreads.class);
+
     private final Executor executor;
     private final Set<String> busy = new HashSet<>(); // guarded by itself
 
@@ -47,6 +51,8 @@ public final class HostThreads {
     private void run(String host, Runnable task) {
         try {
             task.run();
+        } catch (RuntimeException e) {
+            log.error("what is to be done with {} failed", host, e);
         } finally {
             end(host);
         }

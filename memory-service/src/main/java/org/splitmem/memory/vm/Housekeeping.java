@@ -91,7 +91,7 @@ final class Housekeeping implements AutoCloseable {
                     log.warn("vm={} housekeeping pauses: {}", vm.uuid(), e.getMessage());
                     LockSupport.parkNanos(FAILED_PAUSE_NS);
                 }
-            } catch (RuntimeException e) {
+            } catch (RuntimeException | OutOfMemoryError e) {
                 log.error("vm={} housekeeping failed", vm.uuid(), e);
                 LockSupport.parkNanos(FAILED_PAUSE_NS);
             }

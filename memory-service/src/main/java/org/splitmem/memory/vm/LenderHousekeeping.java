@@ -138,7 +138,7 @@ final class LenderHousekeeping {
                     log.warn("vm={} housekeeping with {} pauses: {}", vm.uuid(), name(), e.getMessage());
                 }
                 pauseMs = pause(pauseMs);
-            } catch (RuntimeException e) {
+            } catch (RuntimeException | OutOfMemoryError e) {
                 log.error("vm={} housekeeping with {} failed", vm.uuid(), name(), e);
                 pauseMs = pause(pauseMs);
             }

@@ -253,6 +253,13 @@ public final class Paging implements AutoCloseable {
         return arrivals;
     }
 
+    /** What fails at present; null if nothing does. */
+    @Nullable
+    String trouble() {
+        String answering = pager.trouble();
+        return answering != null ? answering : sources.trouble();
+    }
+
     public @Nullable ChunkSeal seal() {
         return seal;
     }

@@ -75,7 +75,7 @@ final class PluggedDevices implements AutoCloseable {
             }
             obstacle = found;
             silent = false;
-        } catch (IOException e) {
+        } catch (IOException | RuntimeException | OutOfMemoryError e) {
             if (!silent && !closed) {
                 log.warn("vm={} QEMU does not say what devices it has: {}", vm.uuid(), e.getMessage());
             }

@@ -7,6 +7,7 @@ import java.time.Instant;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.UUID;
 import java.util.function.Consumer;
@@ -106,6 +107,16 @@ public final class VmRegistry implements ShimHandler {
         try (Stream<Path> files = Files.list(entry)) {
             return files.noneMatch(VmFiles::isRam);
         }
+    }
+
+    /** What this daemon fails to do for a VM at present, a line for each. */
+    public List<String> troubles() {
+        return all().stream()
+                .map(Vm::paging)
+                .filter(Objects::nonNull)
+                .map(Paging::trouble)
+                .filter(Objects::nonNull)
+                .toList();
     }
 
     /** VMs of an earlier daemon that cannot be taken up, and why: nothing of theirs is touched. */

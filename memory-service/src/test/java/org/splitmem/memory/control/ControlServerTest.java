@@ -110,6 +110,18 @@ class ControlServerTest {
     }
 
     @Test
+    void itIsNotHealthyWhileItFails() throws Exception {
+        control.troubles =
+                List.of("accepting on the data port fails: accept: Too many open files", "upkeep of VMs fails");
+
+        HttpResponse<String> answer = get("/healthz");
+
+        assertThat(answer.statusCode()).isEqualTo(503);
+        assertThat(answer.body())
+                .isEqualTo("accepting on the data port fails: accept: Too many open files\nupkeep of VMs fails\n");
+    }
+
+    @Test
     void theHostTellsAboutItself() throws Exception {
         HttpResponse<String> answer = get("/v1/host");
 

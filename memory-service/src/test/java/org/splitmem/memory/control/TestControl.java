@@ -42,6 +42,9 @@ final class TestControl implements AutoCloseable {
     private final VmRegistry vms;
     private final ControlServer server;
 
+    /** What the daemon says that it cannot do. */
+    volatile List<String> troubles = List.of();
+
     /** The most that guests may take of the host, in bytes. */
     volatile long guestLimit = Long.MAX_VALUE;
 
@@ -80,7 +83,8 @@ final class TestControl implements AutoCloseable {
                 new ExpectationFile(directory.resolve("expected.json")), definitions, 600_000, vms, migrations);
         SplitStarts starts =
                 new SplitStarts(vms, definitions, expected, migrations, new GuestRoom(vms, () -> guestLimit));
-        server = new ControlServer(config, KEY, vms, migrations, memoryServer, peers, facts, expected, starts, idleMs);
+        server = new ControlServer(
+                config, KEY, vms, migrations, memoryServer, peers, facts, expected, starts, () -> troubles, idleMs);
         server.start();
     }
 

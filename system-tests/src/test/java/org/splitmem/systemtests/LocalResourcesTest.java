@@ -1,0 +1,128 @@
+package org.splitmem.systemtests;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.List;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+
+/** A host that has run out of something: what needs it waits, /healthz says so, and all goes on once there is some again. */
+@SystemTest
+final class LocalResourcesTest {
+    private static final Duration LIMIT = SplitVm.LIMIT;
+    private static final long SPARE_KIB = 4 << 10;
+    private static final String MEMORY = "/var/lib/splitmem/mem";
+
+    private final Testbed bed;
+    private Guest guest;
+    private String limit = "";
+
+    LocalResourcesTest(Testbed bed) {
+        this.bed = bed;
+    }
+
+    @BeforeEach
+    void split() {
+        guest = SplitVm.of(bed, "short");
+    }
+
+    @AfterEach
+    void thereIsEnoughAgain() {
+        resizeMemory("100%");
+        if (!limit.isEmpty()) {
+            limitDescriptors(limit);
+            limit = "";
+        }
+    }
+
+    private void resizeMemory(String size) {
+        Job.Result result = bed.cluster().exec(guest.host(), "mount", "-o", "remount,size=" + size, MEMORY);
+        assertThat(result.exitCode()).as(result.err()).isZero();
+    }
+
+    private void limitDescriptors(String to) {
+        Job.require(List.of("prlimit", "--pid", Long.toString(daemon()), "--nofile=" + to + ":"));
+    }
+
+    private long daemon() {
+        return bed.cluster().pid(guest.host(), "splitmemd");
+    }
+
+    private String health() {
+        return bed.cluster()
+                .exec(
+                        guest.host(),
+                        "curl",
+                        "-sS",
+                        "--max-time",
+                        "5",
+                        "--unix-socket",
+                        "/run/splitmem/splitmemd.sock",
+                        "http://localhost/healthz")
+                .out();
+    }
+
+    @Test
+    void pagesFindNoRoomUntilThereIsSome() {
+        long usedKib = Long.parseLong(bed.cluster()
+                .lines(guest.host(), "df", "-k", "--output=used", MEMORY)
+                .get(1)
+                .strip());
+        resizeMemory(usedKib + SPARE_KIB + "k"); // less than what is used is refused
+        bed.cli(guest.host()).budget(guest.name(), "240MiB"); // it is to hold more than there is room for
+
+        guest.awaitStandstill();
+        Await.until(
+                "it is said why",
+                LIMIT,
+                () -> health().contains("memory.directory, which is full")
+                        || health().contains("cannot be answered yet"));
+        resizeMemory("100%");
+
+        guest.awaitProgress();
+        guest.verifyAll();
+        Await.until("all is well again", LIMIT, () -> health().equals("ok\n"));
+    }
+
+    /** Each host has connections that others make to its data port: to all of its VMs' pages, and to what it keeps for others. */
+    @Test
+    void connectionsFindNoDescriptorUntilThereAreSome() throws Exception {
+        String before = Job.require(List.of(
+                        "prlimit", "--pid", Long.toString(daemon()), "--nofile", "--noheadings", "--output=SOFT"))
+                .strip();
+        limit = before;
+        limitDescriptors(Long.toString(descriptors()));
+        String other = guest.host().equals("h1") ? "h2" : "h1";
+        bed.cluster().exec(other, "timeout", "3", "bash", "-c", connect()); // finds nobody who accepts
+        Path log = bed.cluster().daemonLog(guest.host());
+        Await.until("it is seen", LIMIT, () -> Cluster.read(log).contains("accepting on the data port fails"));
+
+        long lines = lines(log);
+        guest.awaitSweeps(1, LIMIT);
+        assertThat(lines(log) - lines).as("lines logged meanwhile").isLessThan(20);
+        limitDescriptors(before);
+
+        Await.until("all is well again", LIMIT, () -> health().equals("ok\n"));
+        guest.verifyAll();
+    }
+
+    private String connect() {
+        return "exec 3<>/dev/tcp/" + Cluster.address(guest.host()) + "/7780; cat <&3";
+    }
+
+    private long descriptors() throws IOException {
+        try (Stream<Path> all = Files.list(Path.of("/proc/" + daemon() + "/fd"))) {
+            return all.count();
+        }
+    }
+
+    private static long lines(Path file) {
+        return Cluster.read(file).lines().count();
+    }
+}
