@@ -90,7 +90,6 @@ final class LocalResourcesTest {
         Await.until("all is well again", LIMIT, () -> health().equals("ok\n"));
     }
 
-    /** Each host has connections that others make to its data port: to all of its VMs' pages, and to what it keeps for others. */
     @Test
     void connectionsFindNoDescriptorUntilThereAreSome() throws Exception {
         String before = Job.require(List.of(
@@ -99,21 +98,24 @@ final class LocalResourcesTest {
         limit = before;
         limitDescriptors(Long.toString(descriptors()));
         String other = guest.host().equals("h1") ? "h2" : "h1";
-        bed.cluster().exec(other, "timeout", "3", "bash", "-c", connect()); // finds nobody who accepts
         Path log = bed.cluster().daemonLog(guest.host());
-        Await.until("it is seen", LIMIT, () -> Cluster.read(log).contains("accepting on the data port fails"));
+        try (Job many = bed.cluster().start(other, "bash", "-c", connect())) {
+            Await.until("it is said", LIMIT, () -> Cluster.read(log).contains("accepting on the data port fails"));
 
-        long lines = lines(log);
-        guest.awaitSweeps(1, LIMIT);
-        assertThat(lines(log) - lines).as("lines logged meanwhile").isLessThan(20);
-        limitDescriptors(before);
+            long lines = lines(log);
+            guest.awaitSweeps(1, LIMIT);
+            assertThat(lines(log) - lines).as("lines logged meanwhile").isLessThan(20);
+            limitDescriptors(before);
 
-        Await.until("all is well again", LIMIT, () -> health().equals("ok\n"));
+            Await.until("all is well again", LIMIT, () -> health().equals("ok\n"));
+            assertThat(many.isRunning()).isTrue(); // none of its connections was refused
+        }
         guest.verifyAll();
     }
 
+    /** More connections than a daemon has descriptors left: below the highest in use some are free. */
     private String connect() {
-        return "exec 3<>/dev/tcp/" + Cluster.address(guest.host()) + "/7780; cat <&3";
+        return "for i in {1..100}; do exec {fd}<>/dev/tcp/" + Cluster.address(guest.host()) + "/7780; done; sleep 600";
     }
 
     private long descriptors() throws IOException {

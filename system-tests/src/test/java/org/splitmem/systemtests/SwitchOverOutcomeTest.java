@@ -112,6 +112,26 @@ final class SwitchOverOutcomeTest {
         bed.requireNothingElse();
     }
 
+    /** QEMU would put a userfaultfd of its own over RAM that has splitmemd's. */
+    @Test
+    void aMigrationForWhichLibvirtIsAskedForPostCopyEndsByThatNameAndTheGuestStays() {
+        Guest guest = boot("postcopy");
+        bed.cluster().control("h1").migrate(guest.name(), REQUEST);
+        migrations.awaitPhase(guest, MigrationPhase.READY, LIMIT);
+
+        Job.Result asked = bed.cluster()
+                .virsh("h1", "migrate", "--live", "--p2p", "--postcopy", guest.name(), Cluster.libvirtUri("h2"));
+
+        assertThat(asked.exitCode()).isNotZero();
+        MigrationInfo ended =
+                migrations.await(guest, "is over", LIMIT, info -> info.phase().isOver());
+        assertThat(ended.phase()).isEqualTo(MigrationPhase.ABORTED);
+        assertThat(ended.reason()).contains("libvirt was asked for post-copy").contains("without --postcopy");
+        guest.verifyAll();
+        guest.awaitState(VmState.LOCAL, LIMIT);
+        bed.requireNothingElse(guest);
+    }
+
     private static String[] with(String... more) {
         String[] all = new String[SPLIT.length + more.length];
         System.arraycopy(SPLIT, 0, all, 0, SPLIT.length);
