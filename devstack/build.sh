@@ -31,7 +31,7 @@ build() {
   command -v mvn >/dev/null || die "no mvn on the PATH: install Maven and a JDK, 17 or newer"
   command -v gcc >/dev/null || { need_root; install_packages gcc libc6-dev make; }
   say "building $REPOSITORY" >&2
-  (cd "$REPOSITORY" && mvn -q -B -Dmaven.test.skip=true -pl distribution -am "$@" package) >&2 || die "the build failed (see above)"
+  (cd "$REPOSITORY" && mvn -q -B -Dmaven.test.skip=true -DskipTests -Dfuzz.skip -pl distribution -am "$@" package) >&2 || die "the build failed (see above)"
   [[ -x $TARGET/bin/splitmemd ]] || die "the build made no $TARGET/bin/splitmemd"
   touch "$STAMP"
 }
