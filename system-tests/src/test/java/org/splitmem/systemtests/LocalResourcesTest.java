@@ -81,7 +81,7 @@ final class LocalResourcesTest {
         Await.until(
                 "it is said why",
                 LIMIT,
-                () -> health().contains("memory.directory, which is full")
+                () -> health().contains("finds no room in memory.directory")
                         || health().contains("cannot be answered yet"));
         resizeMemory("100%");
 

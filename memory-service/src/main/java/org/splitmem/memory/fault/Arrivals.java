@@ -9,7 +9,7 @@ import org.splitmem.memory.faultpoint.FaultPoint;
 import org.splitmem.memory.faultpoint.FaultPoints;
 import org.splitmem.memory.guest.GuestMemory;
 import org.splitmem.memory.guest.MappingGate;
-import org.splitmem.memory.guest.PageViews;
+import org.splitmem.memory.guest.PageCopies;
 import org.splitmem.memory.guest.QemuMemory;
 import org.splitmem.memory.linux.Errno;
 import org.splitmem.memory.linux.LinuxException;
@@ -26,6 +26,9 @@ import org.splitmem.memory.remote.PageSink;
 public final class Arrivals {
     /** In place of a time: nobody waits for this page, so its latency is not the guest's. */
     public static final long NOBODY_WAITS = Long.MIN_VALUE;
+
+    /** Lost pages of a VM that are named in the log; all are counted. */
+    private static final long MOST_LOGGED = 1000;
 
     private static final Logger log = LoggerFactory.getLogger(Arrivals.class);
 
@@ -86,19 +89,27 @@ public final class Arrivals {
         }
         if (errno == Errno.EEXIST || errno == Errno.EAGAIN) {
             qemu.wake(argument, page, count); // mapped meanwhile, at least in part: the rest faults again
-        } else if (errno == Errno.EFAULT && !memory.hasData(page)) {
-            stats.lost.increment();
-            log.error("vm={} page {} should be here but is not in the file: the guest waits on it for ever", vm, page);
+        } else if ((errno == Errno.EFAULT || errno == Errno.EINVAL)
+                && !memory.hasData(page)) { // a hole, or beyond the end
+            lost(page, "it should be here but is not in the file");
         } else if (errno != Errno.ESRCH && errno != Errno.ENOENT) {
             // Those two: QEMU has just exited; the page was just left to the kernel, and who waited was woken.
             throw new LinuxException("UFFDIO_CONTINUE(page " + page + ", " + count + " pages)", errno);
         }
     }
 
+    /** A page cannot be had: counted, and logged unless too many were: a hostile QEMU can lose its pages again and again. */
+    void lost(long page, String reason) {
+        stats.lost.increment();
+        if (stats.lost.sum() <= MOST_LOGGED) {
+            log.error("vm={} page {} is lost, the guest waits on it for ever: {}", vm, page, reason);
+        }
+    }
+
     private final class Sink implements PageSink {
         private final Stale stale;
         private final NativeBlock argument = QemuMemory.newArgument();
-        private final PageViews views = new PageViews(memory);
+        private final PageCopies copy = new PageCopies(memory, 1);
 
         Sink(Stale stale) {
             this.stale = stale;
@@ -106,17 +117,20 @@ public final class Arrivals {
 
         @Override
         public long address(long page) {
-            return memory.address(page);
+            return copy.address(0);
         }
 
         @Override
-        public boolean arrived(long page, int checksum, long askedNs) {
-            if (views.checksum(page) != checksum) {
+        public boolean arrived(long page, int checksum, long askedNs) throws LinuxException {
+            if (copy.checksum(0, page) != checksum) {
                 stats.damaged.increment();
                 return false;
             }
-            points.reached(FaultPoint.PAGE_ARRIVED);
             int entry = table.get(page);
+            if (PageEntry.state(entry) == INCOMING) {
+                memory.write(copy.address(0), page, 1);
+            }
+            points.reached(FaultPoint.PAGE_ARRIVED);
             long ticket = gate.enter();
             try {
                 if (PageEntry.state(entry) != INCOMING || !table.step(page, entry, PageEntry.of(LOCAL))) {
@@ -143,8 +157,7 @@ public final class Arrivals {
 
         @Override
         public void failed(long page, String reason) {
-            stats.lost.increment();
-            log.error("vm={} page {} is lost, the guest waits on it for ever: {}", vm, page, reason);
+            lost(page, reason);
         }
     }
 }

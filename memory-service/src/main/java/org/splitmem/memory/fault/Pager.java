@@ -331,30 +331,50 @@ public final class Pager implements AutoCloseable {
     }
 
     private void fillClaimed(long page, long count) throws LinuxException {
-        long filled = page;
+        long end = page + count;
+        long next = page;
         try {
             if (qemu.zeroPages(argument, page, count) == 0) {
-                for (; filled < page + count; filled++) {
-                    table.put(filled, PageEntry.of(LOCAL));
+                for (; next < end; next++) {
+                    table.put(next, PageEntry.of(LOCAL));
                 }
-            } else { // some are in the file already: written before the table knew the VM
-                for (; filled < page + count; filled++) {
-                    fillOne(filled);
+                filled(page, count);
+            } else { // some are in the file already: written before the table knew the VM; or QEMU has cut it short
+                for (; next < end; next++) {
+                    if (fillOne(next)) {
+                        filled(next, 1);
+                    }
                 }
             }
-            stats.zeroFills.add(count);
         } finally {
-            for (long p = filled; p < page + count; p++) { // could not be filled: they are what they were
-                if (PageEntry.state(table.get(p)) == FILLING) {
-                    table.put(p, PageEntry.of(ZERO));
-                }
-            }
-            qemu.wake(argument, page, count); // those that faulted while the state was FILLING were not answered
+            notFilled(page, next, end);
         }
     }
 
-    private void fillOne(long page) throws LinuxException {
+    private void filled(long page, long count) {
+        stats.zeroFills.add(count);
+        qemu.wake(argument, page, count); // those that faulted while the state was FILLING were not answered
+    }
+
+    /** There was no memory for those from {@code next} on: they are what they were. The page whose fault this is is tried again later. */
+    private void notFilled(long page, long next, long end) {
+        for (long p = next; p < end; p++) {
+            if (PageEntry.state(table.get(p)) == FILLING) {
+                table.put(p, PageEntry.of(ZERO));
+            }
+        }
+        long others = Math.max(next, page + 1);
+        qemu.wake(argument, others, Math.max(0, end - others));
+    }
+
+    /** @return false if the page is beyond the end of the file: who waits for it is not woken, only to ask again */
+    private boolean fillOne(long page) throws LinuxException {
         int errno = qemu.zeroPages(argument, page, 1);
+        if (errno == Errno.EFAULT) {
+            table.put(page, PageEntry.of(ZERO));
+            arrivals.lost(page, "QEMU has cut its RAM file short");
+            return false;
+        }
         if (errno != 0 && errno != Errno.EEXIST) {
             throw new LinuxException("UFFDIO_ZEROPAGE(page " + page + ")", errno);
         }
@@ -367,6 +387,7 @@ public final class Pager implements AutoCloseable {
         } finally {
             arrivals.gate().leave(ticket);
         }
+        return true;
     }
 
     /**

@@ -1,8 +1,8 @@
 package org.splitmem.memory.guest;
 
+import java.io.IOException;
 import java.util.List;
 import java.util.Objects;
-import org.splitmem.memory.linux.IoVector;
 import org.splitmem.memory.linux.LinuxException;
 import org.splitmem.memory.linux.Unistd;
 import org.splitmem.memory.page.Pages;
@@ -67,24 +67,34 @@ public final class GuestMemory implements AutoCloseable {
         return Pages.toBytes(page - firstPage[backendOf(page)]);
     }
 
-    /** In the daemon's mapping; a run that starts here is contiguous up to {@link #endPage} of its backend. */
-    public long address(long page) {
-        int backend = backendOf(page);
-        return backends[backend].address() + Pages.toBytes(page - firstPage[backend]);
-    }
-
-    /** Appends a run to a gather or scatter list; the run may cross backends. */
-    public void addTo(IoVector vector, long page, long count) {
+    /**
+     * Copies whole pages from the files into memory; the run may cross backends. A hole reads as zeros, and stays one.
+     *
+     * @throws CutShortException if QEMU has cut a file short
+     */
+    public void read(long address, long page, long count) throws IOException {
         Objects.checkFromIndexSize(page, count, pages);
         long at = page;
         while (at < page + count) {
             long end = endOfPart(at, page + count);
-            vector.add(address(at), Pages.toBytes(end - at));
+            readPart(address + Pages.toBytes(at - page), at, Pages.toBytes(end - at));
             at = end;
         }
     }
 
-    /** Writes whole pages from memory into the files; the run may cross backends. Cheaper than writing through the mapping. */
+    /** Copies the first bytes of a page. */
+    void readStart(long address, long page, int bytes) throws IOException {
+        readPart(address, page, bytes);
+    }
+
+    private void readPart(long address, long page, long bytes) throws IOException {
+        RamFile file = backends[backendOf(page)];
+        if (!Unistd.readWholeAt(file.fd(), address, bytes, offset(page))) {
+            throw new CutShortException(backendOf(page), Unistd.size(file.fd()), file.bytes());
+        }
+    }
+
+    /** Writes whole pages from memory into the files; the run may cross backends. */
     public void write(long address, long page, long count) throws LinuxException {
         Objects.checkFromIndexSize(page, count, pages);
         long at = page;
@@ -112,7 +122,7 @@ public final class GuestMemory implements AutoCloseable {
         for (long at = page; at < pages; ) {
             int backend = backendOf(at);
             long data = Unistd.nextData(backends[backend].fd(), offset(at));
-            if (data >= 0) {
+            if (data >= 0 && data < backends[backend].bytes()) { // else QEMU has lengthened it: there is no such page
                 return firstPage[backend] + Pages.fromBytes(data);
             }
             at = firstPage[backend + 1];
@@ -124,7 +134,12 @@ public final class GuestMemory implements AutoCloseable {
     public long nextHole(long page) throws LinuxException {
         int backend = backendOf(page);
         long hole = Unistd.nextHole(backends[backend].fd(), offset(page));
-        return hole < 0 ? firstPage[backend + 1] : firstPage[backend] + Pages.fromBytes(hole);
+        if (hole < 0 || hole > backends[backend].bytes()) {
+            return firstPage[backend + 1];
+        }
+        // Of a file that QEMU has cut in the middle of a page that one counts: else whoever looks for the next data
+        // would be given it again.
+        return firstPage[backend] + Pages.fromBytes(Pages.roundUp(hole));
     }
 
     public boolean hasData(long page) throws LinuxException {

@@ -5,23 +5,21 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import org.splitmem.memory.linux.Fd;
 import org.splitmem.memory.linux.LinuxException;
-import org.splitmem.memory.linux.Mman;
 import org.splitmem.memory.linux.Unistd;
 
 /**
- * A file in the memory directory (a tmpfs), mapped into the daemon: guest RAM, a page table, or a memory server's store.
- * Its pages outlive the daemon and QEMU, and take up memory only where they were written.
+ * A file of guest RAM in the memory directory (a tmpfs). Its pages outlive the daemon and QEMU, and take up memory only where they were
+ * written.
  *
- * <p>Trap: a load through the mapping of a hole allocates a zero page there. Ask the page table first.
+ * <p>The daemon does not map it: QEMU has a descriptor of it, too, and can cut it short at any moment. A load from a mapping would end the
+ * JVM of all VMs by SIGBUS then, also in the middle of a copy; a system call just reads less.
  */
 public final class RamFile implements AutoCloseable {
     private final Fd fd;
-    private final long address;
     private final long bytes;
 
-    private RamFile(Fd fd, long address, long bytes) {
+    private RamFile(Fd fd, long bytes) {
         this.fd = fd;
-        this.address = address;
         this.bytes = bytes;
     }
 
@@ -30,7 +28,7 @@ public final class RamFile implements AutoCloseable {
         Fd fd = openFd(path);
         try {
             Unistd.truncate(fd, bytes);
-            return map(fd, bytes);
+            return new RamFile(fd, bytes);
         } catch (LinuxException e) {
             fd.close();
             throw e;
@@ -58,30 +56,18 @@ public final class RamFile implements AutoCloseable {
         return Unistd.open(path.toString(), Unistd.O_RDWR | Unistd.O_CREAT);
     }
 
-    /** Maps a file of known size; takes the descriptor over. */
-    public static RamFile map(Fd fd, long bytes) throws LinuxException {
-        return new RamFile(fd, Mman.mapShared(fd, bytes), bytes);
-    }
-
     public Fd fd() {
         return fd;
     }
 
-    /** Of the daemon's own mapping, which no userfaultfd watches: it never blocks on a guest's fault. */
-    public long address() {
-        return address;
-    }
-
+    /** What it should have. */
     public long bytes() {
         return bytes;
     }
 
-    /** Only once no thread uses the mapping any more. The file stays. */
+    /** Only once no thread uses it any more. The file stays. */
     @Override
     public void close() {
-        if (fd.isOpen()) {
-            Mman.unmap(address, bytes);
-            fd.close();
-        }
+        fd.close();
     }
 }

@@ -8,7 +8,7 @@ import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 
-/** sys/socket.h, netinet/in.h, sys/un.h, sys/sendfile.h and poll.h. Stateless; lengths are bytes, times milliseconds. */
+/** sys/socket.h, netinet/in.h, sys/un.h and poll.h. Stateless; lengths are bytes, times milliseconds. */
 final class Sockets {
     static final int AF_UNIX = 1, AF_INET = 2, AF_INET6 = 10;
     static final int SOCK_STREAM = 1;
@@ -77,8 +77,6 @@ final class Sockets {
     static native long sendmsg(int fd, long header, int flags);
 
     static native long recvmsg(int fd, long header, int flags);
-
-    static native long sendfile(int out, int in, long offsetAddress, long count);
 
     static native int poll(long fds, long count, int timeoutMs);
 

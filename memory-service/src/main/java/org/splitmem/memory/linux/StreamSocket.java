@@ -18,7 +18,6 @@ public final class StreamSocket implements AutoCloseable {
 
     private final Fd fd;
     private final String peer;
-    private final NativeBlock fileOffset = new NativeBlock(8);
 
     StreamSocket(Fd fd, String peer) {
         this.fd = fd;
@@ -183,20 +182,6 @@ public final class StreamSocket implements AutoCloseable {
                 throw new EOFException("receive: " + peer + " closed the connection in the middle of a frame");
             } else {
                 vector.consume(n);
-            }
-        }
-    }
-
-    /** Sends a range of a file without copying it to user space. One sender at a time. */
-    public void sendFile(Fd file, long offset, long length) throws IOException {
-        long end = offset + length;
-        fileOffset.putLong(0, offset);
-        while (fileOffset.getLong(0) < end) {
-            long n = Sockets.sendfile(fd.number(), file.number(), fileOffset.address(), end - fileOffset.getLong(0));
-            if (n < 0) {
-                failUnlessInterrupted("sendfile", Errno.last());
-            } else if (n == 0) {
-                throw new EOFException("sendfile: the file ends before byte " + end);
             }
         }
     }

@@ -9,6 +9,7 @@ public final class Unistd {
     public static final int O_CREAT = 0x40;
     public static final int O_CLOEXEC = 0x80000;
     public static final int O_NONBLOCK = 0x800;
+    private static final int SEEK_END = 2;
     static final int SEEK_DATA = 3;
     static final int SEEK_HOLE = 4;
     static final int FALLOC_FL_KEEP_SIZE = 1;
@@ -87,6 +88,11 @@ public final class Unistd {
         }
     }
 
+    /** Bytes of a file. */
+    public static long size(Fd fd) throws LinuxException {
+        return seek(fd, 0, SEEK_END);
+    }
+
     /** First byte at or after {@code offset} that is not in a hole, or -1 if only a hole follows. */
     public static long nextData(Fd fd, long offset) throws LinuxException {
         return seek(fd, offset, SEEK_DATA);
@@ -123,6 +129,19 @@ public final class Unistd {
         }
     }
 
+    /** Reads a whole range of a file into memory. @return false if the file ends before */
+    public static boolean readWholeAt(Fd fd, long address, long length, long offset) throws LinuxException {
+        long done = 0;
+        while (done < length) {
+            long n = readAt(fd, address + done, length - done, offset + done);
+            if (n == 0) {
+                return false;
+            }
+            done += n;
+        }
+        return true;
+    }
+
     /** Writes a whole range of memory to a file. */
     public static void writeAt(Fd fd, long address, long length, long offset) throws LinuxException {
         long written = 0;
@@ -135,6 +154,16 @@ public final class Unistd {
                 }
             } else {
                 written += n;
+            }
+        }
+    }
+
+    /** Has the file system keep memory for all of a file, which is as long: no later store to it can fail. */
+    public static void reserve(Fd fd, long length) throws LinuxException {
+        while (fallocate(fd.number(), 0, 0, length) != 0) {
+            int errno = Errno.last();
+            if (errno != Errno.EINTR) {
+                throw new LinuxException("fallocate(" + length + " B)", errno);
             }
         }
     }

@@ -151,7 +151,7 @@ final class OutgoingMigration {
         vm.setModes(vm.requireSession(), REGISTER_MODE_WP);
         dirty.arm(late);
         progress.planned(dirty.count(), System.nanoTime());
-        sender = new RoundSender(memory, table, groups);
+        sender = new RoundSender(table, groups);
         rounds(dirty, sender);
         enter(MigrationPhase.READY, progress.remainingBytes() + " B remain after round " + progress.round());
         vm.reached(FaultPoint.READY);

@@ -1,8 +1,11 @@
 package org.splitmem.memory.migration;
 
 import java.io.IOException;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+import org.splitmem.memory.guest.CutShortException;
 import org.splitmem.memory.guest.GuestMemory;
-import org.splitmem.memory.guest.PageViews;
+import org.splitmem.memory.guest.PageCopies;
 import org.splitmem.memory.linux.IoVector;
 import org.splitmem.memory.page.Pages;
 import org.splitmem.memory.server.ConnectionHandler;
@@ -14,16 +17,18 @@ import org.splitmem.memory.wire.FrameType;
  * change. Confined to its connection's thread.
  */
 final class OutgoingPages implements ConnectionHandler {
+    private static final Logger log = LoggerFactory.getLogger(OutgoingPages.class);
+
     private final GuestMemory memory;
     private final Runnable served;
-    private final PageViews views;
+    private final PageCopies copy;
     private final IoVector vector = new IoVector();
 
     /** @param served called for each page that was sent */
     OutgoingPages(GuestMemory memory, Runnable served) {
         this.served = served;
         this.memory = memory;
-        this.views = new PageViews(memory);
+        this.copy = new PageCopies(memory, 1);
     }
 
     @Override
@@ -35,11 +40,18 @@ final class OutgoingPages implements ConnectionHandler {
             socket.checkLength(0, 0);
             socket.checkCount(1, 1);
             long page = socket.checkPage(1, memory.pages());
+            try {
+                copy.read(0, page, 1);
+            } catch (CutShortException e) { // the pages that are still there can be fetched
+                log.error("page {} is lost: {}", page, e.getMessage());
+                socket.send(FrameType.PAGE_ABSENT, page, 1, 0);
+                continue;
+            }
             vector.clear();
             vector.add(
-                    socket.header(FrameType.PAGE_DATA, page, 1, Pages.SIZE, views.checksum(page)),
+                    socket.header(FrameType.PAGE_DATA, page, 1, Pages.SIZE, copy.checksum(0, page)),
                     FrameSocket.HEADER_BYTES);
-            vector.add(memory.address(page), Pages.SIZE);
+            vector.add(copy.address(0), Pages.SIZE);
             socket.socket().sendAll(vector);
             served.run();
         }

@@ -20,13 +20,12 @@ import java.util.concurrent.atomic.LongAdder;
 import java.util.function.BooleanSupplier;
 import java.util.function.LongConsumer;
 import org.jspecify.annotations.Nullable;
-import org.splitmem.memory.guest.GuestMemory;
 import org.splitmem.memory.page.PageEntry;
 import org.splitmem.memory.page.PageState;
 import org.splitmem.memory.page.PageTable;
 import org.splitmem.memory.stream.BulkSender;
 import org.splitmem.memory.stream.Flushes;
-import org.splitmem.memory.stream.ZeroPages;
+import org.splitmem.memory.stream.PagesFrame;
 import org.splitmem.memory.wire.RunList;
 
 /** Sends every DIRTY page to where it is planned, over all streams at once. One round at a time. */
@@ -35,15 +34,13 @@ final class RoundSender implements AutoCloseable {
     private static final long PROGRESS_MS = 200;
     private static final long END_S = 10;
 
-    private final GuestMemory memory;
     private final PageTable table;
     private final List<StreamGroup> groups;
     private final ExecutorService workers;
     private final LongAdder sentPages = new LongAdder();
     private final LongAdder againPages = new LongAdder();
 
-    RoundSender(GuestMemory memory, PageTable table, List<StreamGroup> groups) {
-        this.memory = memory;
+    RoundSender(PageTable table, List<StreamGroup> groups) {
         this.table = table;
         this.groups = groups;
         int threads = groups.stream().mapToInt(g -> g.senders().size()).sum();
@@ -157,9 +154,10 @@ final class RoundSender implements AutoCloseable {
     private final class Worker {
         private final StreamGroup group;
         private final BulkSender sender;
-        private final ZeroPages zeroes = new ZeroPages(memory);
         private final RunList data = new RunList();
         private final RunList voided = new RunList();
+        private long chosenPages;
+        private final PagesFrame.Choice choice = this::choose;
         private final Flushes.Damaged again = this::sendAgain;
 
         Worker(StreamGroup group, BulkSender sender) {
@@ -178,40 +176,39 @@ final class RoundSender implements AutoCloseable {
                 }
             }
             sendData();
-            sendVoided();
             sender.flush(again);
         }
 
         /** Clears DIRTY before the content is read: a write after that is found by the next scan. */
         private void take(long page) throws IOException {
-            int before = table.flag(page, 0, DIRTY);
-            if (zeroes.isZero(page)) {
-                takeZero(page, before);
-                return;
-            }
-            table.flag(page, SENT | UNANNOUNCED, 0);
             if (data.isFull() || data.pages() == RunList.MAX_PAGES) {
                 sendData();
             }
+            table.flag(page, 0, DIRTY);
             data.add(page);
         }
 
-        private void takeZero(long page, int before) throws IOException {
-            table.become(page, PageState.ZERO, 0);
-            if (PageEntry.has(before, SENT)) { // an older, non-zero copy is there
-                if (voided.isFull()) {
-                    sendVoided();
-                }
-                voided.add(page);
-                table.flag(page, UNANNOUNCED, SENT);
+        private boolean choose(long page, boolean isZero) {
+            if (!isZero) {
+                table.flag(page, SENT | UNANNOUNCED, 0);
+                chosenPages++;
+                return true;
             }
+            int before = table.become(page, PageState.ZERO, 0);
+            if (PageEntry.has(before, SENT)) { // an older, non-zero copy is there
+                table.flag(page, UNANNOUNCED, SENT);
+                voided.add(page);
+            }
+            return false;
         }
 
         private void sendData() throws IOException {
             if (!data.isEmpty()) {
-                sender.send(data, again);
-                sentPages.add(data.pages());
+                sender.send(data, choice, again);
+                sentPages.add(chosenPages);
+                chosenPages = 0;
                 data.clear();
+                sendVoided();
             }
         }
 

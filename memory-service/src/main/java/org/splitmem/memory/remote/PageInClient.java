@@ -6,8 +6,6 @@ import java.util.concurrent.locks.LockSupport;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
-import org.splitmem.memory.linux.Errno;
-import org.splitmem.memory.linux.LinuxException;
 import org.splitmem.memory.page.Pages;
 import org.splitmem.memory.thread.Trouble;
 import org.splitmem.memory.wire.ErrorCode;
@@ -213,12 +211,8 @@ public final class PageInClient implements AutoCloseable {
     private void receivePage(FrameSocket s, long page) throws IOException {
         s.checkLength(Pages.SIZE, Pages.SIZE);
         checkAnswers(s, page);
-        try {
-            s.socket().receive(sink.address(page), Pages.SIZE);
-        } catch (LinuxException e) {
-            throw e.errno() == Errno.EFAULT ? noRoomFor(page, e) : e;
-        }
-        if (sink.arrived(page, s.value(), oldestAskedNs())) {
+        s.socket().receive(sink.address(page), Pages.SIZE);
+        if (arrived(page, s.value())) {
             answered();
         } else if (!askAgain()) {
             answered();
@@ -226,12 +220,15 @@ public final class PageInClient implements AutoCloseable {
         }
     }
 
-    /** It is asked for again on the next connection. */
-    private IOException noRoomFor(long page, LinuxException why) {
-        String what = "page " + page
-                + " finds no room in memory.directory, which is full, or RAM of the VM was cut short by its QEMU";
-        trouble.isNews("VM " + endpoint.vm() + ": " + what);
-        return new IOException(what, why);
+    /** If there is no room for it here, it is asked for again on the next connection. */
+    private boolean arrived(long page, int checksum) throws IOException {
+        try {
+            return sink.arrived(page, checksum, oldestAskedNs());
+        } catch (IOException e) {
+            String what = "page " + page + " finds no room in memory.directory: " + e.getMessage();
+            trouble.isNews("VM " + endpoint.vm() + ": " + what);
+            throw new IOException(what, e);
+        }
     }
 
     /** What fails on this host at present; null if nothing does. Any thread. */

@@ -116,7 +116,10 @@ public final class PageOutClient implements AutoCloseable {
         FrameSocket s = connected();
         try {
             sendDrops(s);
-            frame.send(s, runs);
+            frame.begin(runs);
+            while (frame.read(PagesFrame.Choice.ALL)) {
+                frame.send(s);
+            }
             flushes.flush(s, damaged);
         } catch (IOException e) {
             disconnect();

@@ -1,8 +1,10 @@
 package org.splitmem.memory.remote;
 
+import java.io.IOException;
+
 /** Where pages that were asked for arrive. Called on the client's receiving thread, which must not wait. */
 public interface PageSink {
-    /** Where the page's 4,096 bytes go; nobody else writes there until one of the calls below. */
+    /** Where the page's 4,096 bytes go, until one of the calls below; good for one page at a time. */
     long address(long page);
 
     /**
@@ -11,8 +13,9 @@ public interface PageSink {
      * @param checksum what came with it, see {@link org.splitmem.memory.page.PageChecksum}; to be checked before anybody sees the page
      * @param askedNs {@link System#nanoTime} of the request
      * @return false if the page was damaged: it is asked for again
+     * @throws IOException if there is no room for it: it is asked for again, on a new connection
      */
-    boolean arrived(long page, int checksum, long askedNs);
+    boolean arrived(long page, int checksum, long askedNs) throws IOException;
 
     /** The peer does not have the page, or sends it damaged each time. */
     void failed(long page, String reason);

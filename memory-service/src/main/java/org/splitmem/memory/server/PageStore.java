@@ -7,7 +7,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicLong;
-import org.splitmem.memory.guest.RamFile;
+import org.splitmem.memory.guest.MappedFile;
 import org.splitmem.memory.linux.LinuxException;
 import org.splitmem.memory.linux.Mman;
 import org.splitmem.memory.linux.Unistd;
@@ -33,9 +33,9 @@ final class PageStore {
     private final StoreRecord record;
     private final Path directory;
     private final long pages;
-    private final RamFile data;
-    private final RamFile heldFile;
-    private final RamFile crcFile;
+    private final MappedFile data;
+    private final MappedFile heldFile;
+    private final MappedFile crcFile;
     private final HeldPages held;
     private final Checksums checksums;
     private final AtomicLong heldPages = new AtomicLong();
@@ -46,7 +46,7 @@ final class PageStore {
     private long unusedSinceNs = System.nanoTime(); // guarded by this
     private volatile boolean retired; // written under this
 
-    private PageStore(StoreRecord record, Path directory, RamFile data, RamFile heldFile, RamFile crcFile) {
+    private PageStore(StoreRecord record, Path directory, MappedFile data, MappedFile heldFile, MappedFile crcFile) {
         this.record = record;
         this.directory = directory;
         this.pages = record.pages();
@@ -54,7 +54,7 @@ final class PageStore {
         this.heldFile = heldFile;
         this.crcFile = crcFile;
         this.held = new HeldPages(Mman.view(heldFile.address(), (int) heldFile.bytes()), pages);
-        this.checksums = new Checksums(crcFile.address(), pages);
+        this.checksums = new Checksums(crcFile, pages);
         this.epoch = new AtomicLong(record.epoch());
         this.adopted = record.adopted();
         heldPages.set(held.count());
@@ -64,19 +64,19 @@ final class PageStore {
     /** A new store. */
     static PageStore make(Path directory, StoreRecord record) throws IOException {
         Files.createDirectories(directory);
-        List<RamFile> opened = new ArrayList<>();
+        List<MappedFile> opened = new ArrayList<>();
         boolean made = false;
         try {
-            opened.add(RamFile.open(directory.resolve(DATA), Pages.toBytes(record.pages())));
-            opened.add(RamFile.open(directory.resolve(HELD), HeldPages.bytesFor(record.pages())));
-            opened.add(RamFile.open(directory.resolve(CRC), Checksums.bytesFor(record.pages())));
+            opened.add(MappedFile.openSparse(directory.resolve(DATA), Pages.toBytes(record.pages())));
+            opened.add(MappedFile.open(directory.resolve(HELD), HeldPages.bytesFor(record.pages())));
+            opened.add(MappedFile.openSparse(directory.resolve(CRC), Checksums.bytesFor(record.pages())));
             PageStore store = new PageStore(record, directory, opened.get(0), opened.get(1), opened.get(2));
             record.save(directory);
             made = true;
             return store;
         } finally {
             if (!made) { // nothing was promised, and nobody would free it
-                opened.forEach(RamFile::close);
+                opened.forEach(MappedFile::close);
                 RecordFile.deleteDirectory(directory);
             }
         }
@@ -84,9 +84,9 @@ final class PageStore {
 
     /** One that an earlier daemon has left. @throws IOException naming the file that is missing, or not as long as it was */
     static PageStore openExisting(Path directory, StoreRecord record) throws IOException {
-        RamFile data = RamFile.openExisting(directory.resolve(DATA), Pages.toBytes(record.pages()));
-        RamFile held = RamFile.openExisting(directory.resolve(HELD), HeldPages.bytesFor(record.pages()));
-        RamFile crc = RamFile.openExisting(directory.resolve(CRC), Checksums.bytesFor(record.pages()));
+        MappedFile data = MappedFile.openExistingSparse(directory.resolve(DATA), Pages.toBytes(record.pages()));
+        MappedFile held = MappedFile.openExisting(directory.resolve(HELD), HeldPages.bytesFor(record.pages()));
+        MappedFile crc = MappedFile.openExistingSparse(directory.resolve(CRC), Checksums.bytesFor(record.pages()));
         return new PageStore(record, directory, data, held, crc);
     }
 
@@ -178,9 +178,9 @@ final class PageStore {
      */
     long store(long first, long count, long address, ReceivedPages frame) throws LinuxException {
         Unistd.writeAt(data.fd(), address, Pages.toBytes(count), Pages.toBytes(first));
+        checksums.put(first, count, frame.checksumsOf(address));
         long added = 0;
         for (long page = first; page < first + count; page++) {
-            checksums.put(page, frame.checksumAt(address + Pages.toBytes(page - first)));
             if (held.add(page)) {
                 added++;
             }

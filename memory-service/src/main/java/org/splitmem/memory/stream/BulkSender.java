@@ -2,6 +2,7 @@ package org.splitmem.memory.stream;
 
 import java.io.IOException;
 import java.net.SocketTimeoutException;
+import org.splitmem.memory.guest.CutShortException;
 import org.splitmem.memory.guest.GuestMemory;
 import org.splitmem.memory.page.Pages;
 import org.splitmem.memory.wire.FrameSocket;
@@ -40,18 +41,23 @@ public final class BulkSender implements AutoCloseable {
     /**
      * Sends the pages of the runs; they may still be on their way when this returns, see {@link #flush}.
      *
+     * @param choice which of them
      * @param again told pages of earlier frames that have not arrived whole
+     * @throws CutShortException if QEMU has cut its file short
      */
-    public void send(RunList runs, Flushes.Damaged again) throws IOException {
+    public void send(RunList runs, PagesFrame.Choice choice, Flushes.Damaged again) throws IOException {
         if (unflushedPages + runs.pages() > ReceivedPages.MOST_UNFLUSHED) {
             flush(again);
         }
-        unflushedPages += runs.pages();
-        limiter.acquire(Pages.toBytes(runs.pages()));
-        try {
-            frame.send(socket, runs);
-        } catch (IOException e) {
-            throw told(e);
+        frame.begin(runs);
+        while (frame.read(choice)) {
+            unflushedPages += frame.pages();
+            limiter.acquire(Pages.toBytes(frame.pages()));
+            try {
+                frame.send(socket);
+            } catch (IOException e) {
+                throw told(e);
+            }
         }
     }
 

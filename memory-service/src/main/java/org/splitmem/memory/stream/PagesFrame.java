@@ -1,8 +1,9 @@
 package org.splitmem.memory.stream;
 
 import java.io.IOException;
+import org.splitmem.memory.guest.CutShortException;
 import org.splitmem.memory.guest.GuestMemory;
-import org.splitmem.memory.guest.PageViews;
+import org.splitmem.memory.guest.PageCopies;
 import org.splitmem.memory.linux.IoVector;
 import org.splitmem.memory.linux.NativeBlock;
 import org.splitmem.memory.page.Pages;
@@ -11,74 +12,107 @@ import org.splitmem.memory.wire.FrameType;
 import org.splitmem.memory.wire.RunList;
 
 /**
- * Sends PAGES frames: pages of the RAM files, and before them the checksum of each. The checksums are made from the files before the kernel
- * sends what is there: a page that the guest writes in between arrives with a wrong one, and is reported like one that was damaged on its
- * way. Confined to one thread; allocates nothing per frame.
+ * Sends PAGES frames: pages of the RAM files, and before them the checksum of each. Pages are read first, some at a time, and what was read
+ * is looked at, summed and sent: a QEMU that cuts its file short meanwhile, or a guest that writes, changes nothing of that. Confined to one
+ * thread; allocates nothing per frame.
  */
 public final class PagesFrame {
-    /** Runs at least this long on average go by sendfile, which copies nothing; shorter ones by one gathering call. */
-    private static final long SENDFILE_FROM_PAGES = 16;
+    /** Pages of a frame: few enough that they are in the processor's cache still when the kernel copies them again. */
+    static final int PART = 64;
 
-    private final GuestMemory memory;
-    private final PageViews views;
+    private final PageCopies copies;
     private final IoVector vector = new IoVector();
-    private final NativeBlock checksums = new NativeBlock(RunList.MAX_PAGES * Integer.BYTES);
+    private final NativeBlock checksums = new NativeBlock(PART * Integer.BYTES);
+    private final RunList chosen = new RunList();
+    private final int[] places = new int[PART]; // of the copies of the chosen pages
+
+    private RunList runs = chosen;
+    private int run;
+    private long done; // pages of the run
+
+    /** Says which pages are sent. */
+    public interface Choice {
+        Choice ALL = (page, isZero) -> true;
+
+        /**
+         * Asked of each page after it was read.
+         *
+         * @param isZero whether all of what was read is zero
+         * @return true if that is to be sent
+         */
+        boolean isSent(long page, boolean isZero);
+    }
 
     /** The memory must outlive this object. */
     public PagesFrame(GuestMemory memory) {
-        this.memory = memory;
-        this.views = new PageViews(memory);
+        this.copies = new PageCopies(memory, PART);
     }
 
-    /** Sends pages that are in the files; they may still be on their way when this returns. */
-    public void send(FrameSocket socket, RunList runs) throws IOException {
-        int sums = sum(runs);
-        int length = Math.toIntExact(runs.bytes() + sums + Pages.toBytes(runs.pages()));
-        if (runs.pages() >= runs.runs() * SENDFILE_FROM_PAGES) {
-            sendFiles(socket, runs, sums, length);
-        } else {
-            gather(socket, runs, sums, length);
-        }
+    /** Begins with pages that are in the files. The list must not change until {@link #read} has answered false. */
+    public void begin(RunList pages) {
+        runs = pages;
+        run = 0;
+        done = 0;
     }
 
-    /** @return bytes of all checksums */
-    private int sum(RunList runs) {
+    /**
+     * Reads the next pages.
+     *
+     * @return false if there are none; else {@link #send} sends what was chosen of them, perhaps none
+     * @throws CutShortException if QEMU has cut its file short
+     */
+    public boolean read(Choice choice) throws IOException {
+        chosen.clear();
         int at = 0;
-        for (int run = 0; run < runs.runs(); run++) {
-            for (long page = runs.first(run); page < runs.first(run) + runs.count(run); page++) {
-                checksums.putInt(at, views.checksum(page));
-                at += Integer.BYTES;
+        while (at < PART && run < runs.runs()) {
+            long page = runs.first(run) + done;
+            int count = (int) Math.min(runs.count(run) - done, PART - at);
+            copies.read(at, page, count);
+            for (int i = 0; i < count; i++) {
+                choose(choice, at + i, page + i);
+            }
+            at += count;
+            done += count;
+            if (done == runs.count(run)) {
+                run++;
+                done = 0;
             }
         }
-        return at;
+        return at > 0;
     }
 
-    private void sendFiles(FrameSocket socket, RunList runs, int sums, int length) throws IOException {
-        socket.sendHeader(FrameType.PAGES, 0, runs.runs(), length, 0, true);
-        socket.socket().send(runs.sealed(), runs.bytes(), true);
-        socket.socket().send(checksums.address(), sums, true);
-        for (int run = 0; run < runs.runs(); run++) {
-            sendFile(socket, runs.first(run), runs.count(run));
+    private void choose(Choice choice, int place, long page) {
+        if (choice.isSent(page, copies.isZero(place))) {
+            int index = (int) chosen.pages();
+            places[index] = place;
+            checksums.putInt(index * Integer.BYTES, copies.checksum(place, page));
+            chosen.add(page);
         }
     }
 
-    private void sendFile(FrameSocket socket, long page, long count) throws IOException {
-        long at = page;
-        while (at < page + count) {
-            long end = memory.endOfPart(at, page + count);
-            socket.socket()
-                    .sendFile(memory.file(memory.backendOf(at)).fd(), memory.offset(at), Pages.toBytes(end - at));
-            at = end;
-        }
+    /** Pages chosen by the last {@link #read}. */
+    public long pages() {
+        return chosen.pages();
     }
 
-    private void gather(FrameSocket socket, RunList runs, int sums, int length) throws IOException {
+    /** Sends the pages chosen; they may still be on their way when this returns. */
+    public void send(FrameSocket socket) throws IOException {
+        int count = (int) chosen.pages();
+        if (count == 0) {
+            return;
+        }
+        int sums = count * Integer.BYTES;
+        int length = chosen.bytes() + sums + count * Pages.SIZE;
         vector.clear();
-        vector.add(socket.header(FrameType.PAGES, 0, runs.runs(), length, 0), FrameSocket.HEADER_BYTES);
-        vector.add(runs.sealed(), runs.bytes());
+        vector.add(socket.header(FrameType.PAGES, 0, chosen.runs(), length, 0), FrameSocket.HEADER_BYTES);
+        vector.add(chosen.sealed(), chosen.bytes());
         vector.add(checksums.address(), sums);
-        for (int run = 0; run < runs.runs(); run++) {
-            memory.addTo(vector, runs.first(run), runs.count(run));
+        for (int i = 0; i < count; ) {
+            int first = i++;
+            while (i < count && places[i] == places[i - 1] + 1) {
+                i++;
+            }
+            vector.add(copies.address(places[first]), Pages.toBytes(i - first));
         }
         socket.socket().sendAll(vector);
     }

@@ -88,12 +88,12 @@ public final class ReceivedPages {
     }
 
     /**
-     * The checksum that came with a page of the frame.
+     * Where the checksums are that came with a run of pages.
      *
-     * @param address of the page's bytes, as {@link Taker#take} gives that of the first of a run
+     * @param address of the run, as {@link Taker#take} gives it
      */
-    public int checksumAt(long address) {
-        return checksums.getInt((int) Pages.fromBytes(address - frame.address()) * Integer.BYTES);
+    public long checksumsOf(long address) {
+        return checksums.address() + Pages.fromBytes(address - frame.address()) * Integer.BYTES;
     }
 
     /** Answers the FLUSH just read: everything before it is stored, but for what this says. */

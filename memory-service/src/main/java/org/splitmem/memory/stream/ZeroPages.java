@@ -1,22 +1,22 @@
 package org.splitmem.memory.stream;
 
-import java.nio.ByteBuffer;
+import java.io.IOException;
 import org.splitmem.memory.guest.GuestMemory;
-import org.splitmem.memory.guest.PageViews;
-import org.splitmem.memory.page.Pages;
+import org.splitmem.memory.guest.PageCopies;
 
 /** Recognizes pages that are all zero, which need not be sent. Confined to one thread. */
 public final class ZeroPages {
-    private final PageViews views;
-    private final ByteBuffer zeros = ByteBuffer.allocateDirect(Pages.SIZE);
+    private final PageCopies copy;
 
     public ZeroPages(GuestMemory memory) {
-        this.views = new PageViews(memory);
+        this.copy = new PageCopies(memory, 1);
     }
 
-    /** Only for a page that is in the file: reading a hole would fill it. */
-    public boolean isZero(long page) {
-        ByteBuffer bytes = views.at(page);
-        return bytes.getLong(bytes.position()) == 0 && zeros.clear().mismatch(bytes) < 0;
+    public boolean isZero(long page) throws IOException {
+        if (!copy.beginsWithZero(page)) {
+            return false;
+        }
+        copy.read(0, page, 1);
+        return copy.isZero(0);
     }
 }

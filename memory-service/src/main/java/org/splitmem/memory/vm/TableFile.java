@@ -5,7 +5,7 @@ import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.file.Path;
 import java.util.zip.CRC32C;
-import org.splitmem.memory.guest.RamFile;
+import org.splitmem.memory.guest.MappedFile;
 import org.splitmem.memory.linux.LinuxException;
 import org.splitmem.memory.linux.Mman;
 import org.splitmem.memory.page.PageEntry;
@@ -33,10 +33,10 @@ final class TableFile implements AutoCloseable {
     private static final long VERSION = 1;
     private static final int CRC = 48;
 
-    private final RamFile file;
+    private final MappedFile file;
     private final PageTable table;
 
-    private TableFile(RamFile file, PageTable table) {
+    private TableFile(MappedFile file, PageTable table) {
         this.file = file;
         this.table = table;
     }
@@ -44,7 +44,7 @@ final class TableFile implements AutoCloseable {
     /** Makes one; what was there is overwritten. */
     static TableFile make(Path path, VmRecord record) throws LinuxException {
         long pages = Pages.fromBytes(record.ramBytes());
-        RamFile file = RamFile.open(path, bytesFor(pages));
+        MappedFile file = MappedFile.open(path, bytesFor(pages));
         try {
             ByteBuffer header = header(file, pages);
             header.putLong(CRC, 0);
@@ -67,7 +67,7 @@ final class TableFile implements AutoCloseable {
         if (pages == 0) {
             throw new IOException(path + " is the table of VM " + record.uuid() + ", whose record has no page");
         }
-        RamFile file = RamFile.openExisting(path, bytesFor(pages));
+        MappedFile file = MappedFile.openExisting(path, bytesFor(pages));
         try {
             ByteBuffer expected = ByteBuffer.allocate(CRC + Long.BYTES).order(ByteOrder.LITTLE_ENDIAN);
             fill(expected, record, pages);
@@ -99,11 +99,11 @@ final class TableFile implements AutoCloseable {
         return PageTable.bytesFor(pages) + Pages.SIZE;
     }
 
-    private static ByteBuffer entries(RamFile file, long pages) {
+    private static ByteBuffer entries(MappedFile file, long pages) {
         return Mman.view(file.address(), Math.toIntExact(PageTable.bytesFor(pages)));
     }
 
-    private static ByteBuffer header(RamFile file, long pages) {
+    private static ByteBuffer header(MappedFile file, long pages) {
         return Mman.view(file.address() + PageTable.bytesFor(pages), Pages.SIZE).order(ByteOrder.LITTLE_ENDIAN);
     }
 

@@ -12,6 +12,7 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import org.splitmem.memory.fault.ChunkSeal;
 import org.splitmem.memory.guest.GuestMemory;
+import org.splitmem.memory.guest.MappedFile;
 import org.splitmem.memory.guest.RamFile;
 import org.splitmem.memory.linux.Errno;
 import org.splitmem.memory.linux.Fd;
@@ -39,7 +40,7 @@ final class VmFiles {
     // Guarded by this.
     private @Nullable GuestMemory memory;
     private @Nullable TableFile table;
-    private @Nullable RamFile sealFile;
+    private @Nullable MappedFile sealFile;
     private final List<AutoCloseable> doomed = new ArrayList<>();
     private int users;
 
@@ -145,7 +146,7 @@ final class VmFiles {
         discardTable();
         table = TableFile.make(directory.resolve(TABLE), record);
         if (isSealed(record)) {
-            RamFile file = RamFile.open(directory.resolve(SEAL), sealBytes(record));
+            MappedFile file = MappedFile.open(directory.resolve(SEAL), sealBytes(record));
             ChunkSeal.allSealed(Pages.fromBytes(record.ramBytes()), view(file));
             file.close();
         }
@@ -155,16 +156,16 @@ final class VmFiles {
         return Pages.roundUp(ChunkSeal.chunksOf(Pages.fromBytes(record.ramBytes())) + 1);
     }
 
-    private static ByteBuffer view(RamFile file) {
+    private static ByteBuffer view(MappedFile file) {
         return Mman.view(file.address(), Math.toIntExact(file.bytes()));
     }
 
     /** Which chunks of an incoming VM are open. @throws IOException if that is not known */
     synchronized ChunkSeal seal(VmRecord record) throws IOException {
         Path path = directory.resolve(SEAL);
-        RamFile file = sealFile;
+        MappedFile file = sealFile;
         if (file == null) {
-            file = RamFile.openExisting(path, sealBytes(record));
+            file = MappedFile.openExisting(path, sealBytes(record));
             sealFile = file;
         }
         try {

@@ -151,7 +151,7 @@ public final class PageOuter {
     }
 
     /** Pages that are all zero need no server. Only now: until the zap the guest could write. */
-    private void sortOutZeroes(int host) {
+    private void sortOutZeroes(int host) throws IOException {
         data.clear();
         zeroes.clear();
         for (int run = 0; run < marked.runs(); run++) {

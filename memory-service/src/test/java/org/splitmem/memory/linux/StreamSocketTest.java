@@ -174,35 +174,6 @@ class StreamSocketTest {
     }
 
     @Test
-    void aFileIsSentFromAnyOffset() throws Exception {
-        try (Fd fd = Unistd.open(directory.resolve("f").toString(), Unistd.O_RDWR | Unistd.O_CREAT)) {
-            Unistd.truncate(fd, 1 << 20);
-            long address = Mman.mapShared(fd, 1 << 20);
-            for (int i = 0; i < 1 << 17; i++) {
-                Mman.view(address, 1 << 20).putLong(i * 8, i);
-            }
-            CompletableFuture<Void> sender = CompletableFuture.runAsync(() -> {
-                try {
-                    pair.near().sendFile(fd, 4096, (1 << 20) - 4096);
-                } catch (IOException e) {
-                    throw new IllegalStateException(e);
-                }
-            });
-            NativeBlock received = new NativeBlock((1 << 20) - 4096);
-
-            pair.far().receive(received.address(), received.size());
-
-            sender.join();
-            assertThat(received.getLong(0)).isEqualTo(512);
-            assertThat(received.getLong(received.size() - 8)).isEqualTo((1 << 17) - 1);
-            assertThatThrownBy(() -> pair.near().sendFile(fd, 1 << 20, 1))
-                    .isInstanceOf(EOFException.class)
-                    .hasMessageContaining("the file ends");
-            Mman.unmap(address, 1 << 20);
-        }
-    }
-
-    @Test
     void aPeerReadsTheRefusalAlthoughItWasStillSending() throws Exception {
         NativeBlock much = new NativeBlock(8 << 20);
         CompletableFuture<Void> refusing = CompletableFuture.runAsync(() -> {

@@ -64,7 +64,7 @@ class RoundSenderTest {
         for (StreamGroup group : groups) {
             group.open(2, memory, new RateLimiter(0));
         }
-        sender = new RoundSender(memory, table, groups);
+        sender = new RoundSender(table, groups);
     }
 
     @AfterEach
@@ -135,7 +135,7 @@ class RoundSenderTest {
         StreamGroup through =
                 new StreamGroup(StreamGroup.MAIN, main.behind(damage).endpoint(VM, 1, PAGES));
         through.open(2, memory, new RateLimiter(0));
-        try (RoundSender rounds = new RoundSender(memory, table, List.of(through))) {
+        try (RoundSender rounds = new RoundSender(table, List.of(through))) {
             rounds.send(List.of(through), () -> false, progress::set);
 
             assertThat(damaged.get()).isPositive();

@@ -67,7 +67,7 @@ class SwitchOverTest {
         main = new Lender("h2", directory.resolve("h2")).reserve(VM, PAGES, Pages.toBytes(PAGES));
         streams = new StreamGroup(StreamGroup.MAIN, main.endpoint(VM, 1, PAGES));
         streams.open(2, memory, new RateLimiter(0));
-        sender = new RoundSender(memory, table, List.of(streams));
+        sender = new RoundSender(table, List.of(streams));
         sockets = SocketPair.open();
         control = new ControlLink(new FrameSocket(sockets.near()), PAGES, heard::countDown);
         control.start();
@@ -85,7 +85,7 @@ class SwitchOverTest {
         memory.close();
     }
 
-    private void fill(long page, long count) {
+    private void fill(long page, long count) throws IOException {
         GuestContent.write(memory, page, count, 1);
     }
 
@@ -267,7 +267,7 @@ class SwitchOverTest {
         writes.of(bad);
         var hearing = hearing();
 
-        try (RoundSender rounds = new RoundSender(memory, table, List.of(through))) {
+        try (RoundSender rounds = new RoundSender(table, List.of(through))) {
             DirtyPages dirty = new DirtyPages(memory, table, () -> writes);
             new SwitchOver(dirty, control, rounds, PAGES, this::reached).run(Handover.COMPLETE);
         } finally {

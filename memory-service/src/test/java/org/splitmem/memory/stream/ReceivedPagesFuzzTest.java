@@ -66,7 +66,7 @@ class ReceivedPagesFuzzTest {
 
     private void take(long address, long page, long count) {
         holds(count > 0 && page >= 0 && page + count <= VM_PAGES, "pages lie within the VM");
-        received.checksumAt(address + Pages.toBytes(count - 1));
+        received.checksumsOf(address + Pages.toBytes(count - 1));
         taken.set((int) page, (int) (page + count));
     }
 

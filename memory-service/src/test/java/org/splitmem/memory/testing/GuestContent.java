@@ -1,9 +1,10 @@
 package org.splitmem.memory.testing;
 
+import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import org.splitmem.memory.guest.GuestMemory;
-import org.splitmem.memory.linux.Mman;
+import org.splitmem.memory.linux.NativeBlock;
 import org.splitmem.memory.page.Pages;
 
 /** What a page of a test's guest contains, by its number and a version; the same as in src/test/c/paging/fakeqemu.c. */
@@ -31,16 +32,21 @@ public final class GuestContent {
         }
     }
 
-    /** Fills pages of a memory that the daemon has mapped. */
-    public static void write(GuestMemory memory, long from, long count, int version) {
+    /** Fills pages of a memory. */
+    public static void write(GuestMemory memory, long from, long count, int version) throws IOException {
         for (long page = from; page < from + count; page++) {
-            write(Mman.view(memory.address(page), Pages.SIZE), page, version);
+            NativeBlock bytes = new NativeBlock(Pages.SIZE);
+            write(bytes.buffer(), page, version);
+            memory.write(bytes.address(), page, 1);
+            NativeBlock.keep(bytes);
         }
     }
 
-    /** Whether a page of a mapped memory, which must not be a hole, has this content. */
-    public static boolean matches(GuestMemory memory, long page, int version) {
-        return matches(Mman.view(memory.address(page), Pages.SIZE), page, version);
+    /** Whether a page of a memory has this content. */
+    public static boolean matches(GuestMemory memory, long page, int version) throws IOException {
+        NativeBlock bytes = new NativeBlock(Pages.SIZE);
+        memory.read(bytes.address(), page, 1);
+        return matches(bytes.buffer(), page, version);
     }
 
     public static boolean matches(ByteBuffer bytes, long page, int version) {

@@ -13,7 +13,7 @@ import java.util.concurrent.atomic.AtomicLong;
 import org.junit.jupiter.api.Test;
 import org.splitmem.memory.fault.FaultStats;
 import org.splitmem.memory.fault.Pager;
-import org.splitmem.memory.guest.RamFile;
+import org.splitmem.memory.guest.MappedFile;
 import org.splitmem.memory.linux.Mman;
 import org.splitmem.memory.page.PageState;
 import org.splitmem.memory.page.Pages;
@@ -167,7 +167,7 @@ class PagingTest extends MachineTest {
         machine.guest().run("fill 0 4 6");
         machine.pageOut(0, 4, 0);
         Path stored = directory.resolve("h2/" + Machine.VM + "/pages");
-        try (RamFile pages = RamFile.open(stored, Pages.toBytes(PAGES))) {
+        try (MappedFile pages = MappedFile.openSparse(stored, Pages.toBytes(PAGES))) {
             ByteBuffer last = Mman.view(pages.address() + Pages.toBytes(3), Pages.SIZE);
             last.put(4095, (byte) (last.get(4095) ^ 1));
         }

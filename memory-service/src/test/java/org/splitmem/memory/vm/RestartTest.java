@@ -8,7 +8,7 @@ import java.nio.file.Files;
 import java.util.Random;
 import org.junit.jupiter.api.Test;
 import org.splitmem.memory.faultpoint.FaultPoint;
-import org.splitmem.memory.guest.RamFile;
+import org.splitmem.memory.guest.MappedFile;
 import org.splitmem.memory.linux.Mman;
 import org.splitmem.memory.page.PageEntry;
 import org.splitmem.memory.page.PageState;
@@ -99,8 +99,8 @@ class RestartTest extends MachineTest {
         machine.pageOut(0, 256, 0);
         machine.guest().run("verify 0 0");
         machine.stopDaemon();
-        try (RamFile ram = open("ram0", Pages.toBytes(PAGES));
-                RamFile file = open("table", PageTable.bytesFor(PAGES) + Pages.SIZE)) {
+        try (MappedFile ram = open("ram0", Pages.toBytes(PAGES));
+                MappedFile file = open("table", PageTable.bytesFor(PAGES) + Pages.SIZE)) {
             PageTable table = new PageTable(Mman.view(file.address(), (int) file.bytes()), PAGES);
             for (long page = 0; page < 64; page++) { // acknowledged by h2, the local copy not yet freed
                 table.put(page, PageEntry.of(PageState.PUNCHING, 0));
@@ -160,11 +160,11 @@ class RestartTest extends MachineTest {
         }
     }
 
-    private RamFile open(String name, long bytes) throws Exception {
-        return RamFile.open(directory.resolve("vms/" + Machine.VM + "/" + name), bytes);
+    private MappedFile open(String name, long bytes) throws Exception {
+        return MappedFile.openSparse(directory.resolve("vms/" + Machine.VM + "/" + name), bytes);
     }
 
-    private static void garble(RamFile ram, long page) {
+    private static void garble(MappedFile ram, long page) {
         ByteBuffer bytes = Mman.view(ram.address() + Pages.toBytes(page), Pages.SIZE);
         GuestContent.write(bytes, page, 99);
     }
