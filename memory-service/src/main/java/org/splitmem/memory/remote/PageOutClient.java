@@ -20,14 +20,11 @@ import org.splitmem.memory.wire.RunList;
  */
 public final class PageOutClient implements AutoCloseable {
     private static final long ANSWER_MS = 30_000;
-    /** Drops that wait to be sent: some seconds' worth of page-ins. */
-    private static final int MAX_DROPS = 16_384;
 
     private final Endpoint endpoint;
     private final Link link;
     private final GuestMemory memory;
-    private final long[] drops = new long[MAX_DROPS]; // guarded by itself: the fault path adds while a page-out waits
-    private int dropCount; // guarded by drops
+    private final DropList drops = new DropList();
     private final RunList sending = new RunList();
     private final PagesFrame frame;
     private final Flushes flushes;
@@ -48,12 +45,8 @@ public final class PageOutClient implements AutoCloseable {
 
     /** Notes that the server's copy of a page is stale. Never waits; without room the copy stays until {@link #reconcile}. */
     public void drop(long page) {
-        synchronized (drops) {
-            if (dropCount == MAX_DROPS) {
-                mayHoldStale = true;
-            } else {
-                drops[dropCount++] = page;
-            }
+        if (!drops.add(page)) {
+            mayHoldStale = true;
         }
     }
 
@@ -69,9 +62,7 @@ public final class PageOutClient implements AutoCloseable {
 
     /** True if drops wait to be sent. */
     public boolean hasDrops() {
-        synchronized (drops) {
-            return dropCount > 0;
-        }
+        return !drops.isEmpty();
     }
 
     /** Sends the drops noted so far. @throws IOException if the peer is away: they are found again by reconcile */
@@ -97,11 +88,7 @@ public final class PageOutClient implements AutoCloseable {
     /** Moves the newest drops to the list to send. @return false if there were none */
     private boolean takeDrops() {
         sending.clear();
-        synchronized (drops) {
-            while (dropCount > 0 && !sending.isFull()) {
-                sending.add(drops[--dropCount]);
-            }
-        }
+        drops.takeInto(sending);
         return !sending.isEmpty();
     }
 

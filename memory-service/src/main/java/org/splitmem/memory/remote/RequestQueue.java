@@ -2,10 +2,13 @@ package org.splitmem.memory.remote;
 
 /**
  * Page-ins that are not answered yet, in the order in which they were asked for; each has a number, one more than that before it. There is
- * room for any number of them, and only one that comes when there is no room left allocates. Not for several threads at once.
+ * room for any number of them, and only one that comes when there is no room left allocates. A daemon has a queue for each sub-host of each
+ * VM: room that only a peer which did not answer has made necessary is given back. Not for several threads at once.
  */
 final class RequestQueue {
-    private static final int FIRST_ROOM = 1024;
+    private static final int FIRST_ROOM = 64;
+    /** As many as are on their way to a peer that answers. More room than that is not kept. */
+    private static final int KEPT_ROOM = 1024;
     /** Values for each: page, when it was asked for, how many times it was. */
     private static final int PAGE = 0, ASKED_NS = 1, TRIES = 2, VALUES = 3;
 
@@ -53,6 +56,14 @@ final class RequestQueue {
 
     void removeOldest() {
         head++;
+        if (head == tail && room() > KEPT_ROOM) {
+            values = new long[FIRST_ROOM * VALUES];
+        }
+    }
+
+    /** How many it can hold without allocating. */
+    int room() {
+        return values.length / VALUES;
     }
 
     long page(long number) {
