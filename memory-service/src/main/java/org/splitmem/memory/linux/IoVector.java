@@ -8,9 +8,19 @@ public final class IoVector {
     private static final int BASE = 0, LENGTH = 8, SIZE = 16;
 
     private final NativeBlock header = new NativeBlock(Sockets.MsgHdr.SIZE);
-    private final NativeBlock ranges = new NativeBlock(MAX_RANGES * SIZE);
+    private final NativeBlock ranges;
     private int first;
     private int count;
+
+    /** For as many ranges as the kernel takes. */
+    public IoVector() {
+        this(MAX_RANGES);
+    }
+
+    /** @param most ranges that there may be at once */
+    public IoVector(int most) {
+        this.ranges = new NativeBlock(most * SIZE);
+    }
 
     public void clear() {
         first = 0;

@@ -22,7 +22,7 @@ final class OutgoingPages implements ConnectionHandler {
     private final GuestMemory memory;
     private final Runnable served;
     private final PageCopies copy;
-    private final IoVector vector = new IoVector();
+    private final IoVector vector = new IoVector(2); // the header, and the page
 
     /** @param served called for each page that was sent */
     OutgoingPages(GuestMemory memory, Runnable served) {

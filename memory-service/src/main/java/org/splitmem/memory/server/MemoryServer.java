@@ -238,7 +238,10 @@ public final class MemoryServer implements ConnectionResolver {
                 return;
             }
             try {
-                new StoreConnection(store, hello).serve(socket);
+                boolean asks = hello.role() == Hello.Role.PAGE_IN;
+                ConnectionHandler handler =
+                        asks ? new PageInConnection(store, hello) : new StoreConnection(store, hello);
+                handler.serve(socket);
             } finally {
                 store.leave();
             }
