@@ -129,6 +129,7 @@ public final class ControlServer implements AutoCloseable {
 
     /** @throws IOException if it cannot bind: the text says to what */
     public void start() throws IOException {
+        ProcessLimits.read().shortages().forEach(shortage -> log.warn("splitmemd is limited: {}", shortage));
         Files.deleteIfExists(socket);
         try {
             server.start();
