@@ -14,6 +14,8 @@
  *                             what its first reader sees it stays
  *   save FILE, load FILE      what each page is expected to have, for another process to go on with
  *   block                     as no QEMU does: from now on, who reads its userfaultfds waits
+ *   lock FILE                 writes its number there and locks it, as libvirt's child does before it becomes QEMU
+ *   monitor SOCKET            from now on answers QMP there, as a QEMU without devices whose guest runs
  *   exit
  */
 #define _GNU_SOURCE
@@ -21,12 +23,15 @@
 #include <fcntl.h>
 #include <linux/falloc.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 enum { PAGE = 4096, WORDS = PAGE / 8, MAX_BACKENDS = 8, MAX_PAGES = 1 << 20, MAX_THREADS = 64 };
@@ -266,11 +271,71 @@ static void block(void)
     printf("%s\n", found > 0 ? "ok" : "bad: it has no userfaultfd");
 }
 
+/* The descriptor stays open: the lock ends with it. */
+static void lock_file(const char *line)
+{
+    struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+    char path[200];
+    int fd = -1;
+
+    if (sscanf(line, "%*s %199s", path) == 1)
+        fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+    printf("%s\n", fd >= 0 && fcntl(fd, F_SETLK, &whole) == 0 && dprintf(fd, "%d\n", (int)getpid()) > 0 ? "ok" : "bad lock");
+}
+
+/* What a QEMU has of which nothing forbids a split. */
+static const char *answer_to(const char *request)
+{
+    if (strstr(request, "\"qom-list\"") || strstr(request, "\"query-named-block-nodes\"")
+        || strstr(request, "\"query-migrate-capabilities\""))
+        return "[]";
+    if (strstr(request, "\"human-monitor-command\""))
+        return "\"\"";
+    if (strstr(request, "\"query-status\""))
+        return "{\"running\":true,\"status\":\"running\"}";
+    return "{}";
+}
+
+static void *monitor_thread(void *argument)
+{
+    int listener = *(int *)argument, client;
+
+    while ((client = accept4(listener, NULL, NULL, SOCK_CLOEXEC)) >= 0) {
+        FILE *requests = fdopen(client, "r");
+        char request[4096];
+
+        dprintf(client, "{\"QMP\":{}}\n");
+        while (fgets(request, sizeof request, requests) != NULL) {
+            const char *id = strstr(request, "\"id\":");
+            if (id == NULL || dprintf(client, "{\"return\":%s,\"id\":%ld}\n", answer_to(request), strtol(id + 5, NULL, 10)) < 0)
+                break;
+        }
+        fclose(requests);
+    }
+    return NULL;
+}
+
+static void monitor(const char *line)
+{
+    static int listener;
+    struct sockaddr_un name = {.sun_family = AF_UNIX};
+    pthread_t thread;
+
+    listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (sscanf(line, "%*s %107s", name.sun_path) != 1 || bind(listener, (struct sockaddr *)&name, sizeof name) != 0
+        || listen(listener, 8) != 0 || pthread_create(&thread, NULL, monitor_thread, &listener) != 0) {
+        printf("bad monitor: %s\n", strerror(errno));
+        return;
+    }
+    printf("ok\n");
+}
+
 int main(void)
 {
     char line[256], verb[32];
 
     setvbuf(stdin, NULL, _IONBF, 0);
+    signal(SIGPIPE, SIG_IGN);
     setvbuf(stdout, NULL, _IOLBF, 0);
     while (fgets(line, sizeof line, stdin) != NULL && sscanf(line, "%31s", verb) == 1) {
         if (strcmp(verb, "exit") == 0)
@@ -283,6 +348,10 @@ int main(void)
             churn(line);
         else if (strcmp(verb, "block") == 0)
             block();
+        else if (strcmp(verb, "lock") == 0)
+            lock_file(line);
+        else if (strcmp(verb, "monitor") == 0)
+            monitor(line);
         else if (strcmp(verb, "save") == 0 || strcmp(verb, "load") == 0)
             transfer(line, verb[0] == 's');
         else
