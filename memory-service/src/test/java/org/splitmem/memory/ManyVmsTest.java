@@ -216,7 +216,11 @@ class ManyVmsTest {
                 streams.add(stream);
                 RunList runs = new RunList();
                 runs.add(0);
-                new PagesFrame(memory).send(stream, runs);
+                PagesFrame frame = new PagesFrame(memory, PagesFrame.OF_PAGE_OUT);
+                frame.begin(runs);
+                while (frame.read(PagesFrame.Choice.ALL)) {
+                    frame.send(stream);
+                }
                 new Flushes(memory.pages()).flush(stream, page -> {});
             }
         }

@@ -35,7 +35,7 @@ public final class PageOutClient implements AutoCloseable {
         this.endpoint = endpoint;
         this.link = new Link(endpoint, Hello.Role.PAGE_OUT);
         this.memory = memory;
-        this.frame = new PagesFrame(memory);
+        this.frame = new PagesFrame(memory, PagesFrame.OF_PAGE_OUT);
         this.flushes = new Flushes(memory.pages());
     }
 

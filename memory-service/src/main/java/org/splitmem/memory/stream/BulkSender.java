@@ -28,7 +28,7 @@ public final class BulkSender implements AutoCloseable {
 
     BulkSender(FrameSocket socket, GuestMemory memory, RateLimiter limiter, long stalledMs) throws IOException {
         this.socket = socket;
-        this.frame = new PagesFrame(memory);
+        this.frame = new PagesFrame(memory, PagesFrame.OF_STREAM);
         this.flushes = new Flushes(memory.pages());
         this.limiter = limiter;
         socket.socket().setTimeouts(stalledMs, stalledMs);

@@ -17,14 +17,20 @@ import org.splitmem.memory.wire.RunList;
  * thread; allocates nothing per frame.
  */
 public final class PagesFrame {
-    /** Pages of a frame: few enough that they are in the processor's cache still when the kernel copies them again. */
-    static final int PART = 64;
+    /** Pages of a stream's frame: few enough that they are in the processor's cache still when the kernel copies them again. */
+    static final int OF_STREAM = 64;
 
+    /** Pages of a frame that pages out: each VM has one for each of its sub-hosts. */
+    public static final int OF_PAGE_OUT = 16;
+
+    private static final int BEFORE_PAGES = 3; // ranges
+
+    private final int part;
     private final PageCopies copies;
-    private final IoVector vector = new IoVector();
-    private final NativeBlock checksums = new NativeBlock(PART * Integer.BYTES);
+    private final IoVector vector;
+    private final NativeBlock checksums;
     private final RunList chosen = new RunList();
-    private final int[] places = new int[PART]; // of the copies of the chosen pages
+    private final int[] places; // of the copies of the chosen pages
 
     private RunList runs = chosen;
     private int run;
@@ -43,9 +49,17 @@ public final class PagesFrame {
         boolean isSent(long page, boolean isZero);
     }
 
-    /** The memory must outlive this object. */
-    public PagesFrame(GuestMemory memory) {
-        this.copies = new PageCopies(memory, PART);
+    /**
+     * The memory must outlive this object.
+     *
+     * @param part most pages of a frame, which this keeps room for
+     */
+    public PagesFrame(GuestMemory memory, int part) {
+        this.part = part;
+        this.copies = new PageCopies(memory, part);
+        this.vector = new IoVector(BEFORE_PAGES + part);
+        this.checksums = new NativeBlock(part * Integer.BYTES);
+        this.places = new int[part];
     }
 
     /** Begins with pages that are in the files. The list must not change until {@link #read} has answered false. */
@@ -64,9 +78,9 @@ public final class PagesFrame {
     public boolean read(Choice choice) throws IOException {
         chosen.clear();
         int at = 0;
-        while (at < PART && run < runs.runs()) {
+        while (at < part && run < runs.runs()) {
             long page = runs.first(run) + done;
-            int count = (int) Math.min(runs.count(run) - done, PART - at);
+            int count = (int) Math.min(runs.count(run) - done, part - at);
             copies.read(at, page, count);
             for (int i = 0; i < count; i++) {
                 choose(choice, at + i, page + i);
