@@ -85,7 +85,9 @@ public final class MemoryService implements Callable<Integer> {
             DaemonConfig config = DaemonConfig.load(configFile);
             setLogLevel(config.logLevel());
             checkKernel();
-            run(config);
+            LastResort lastResort = new LastResort();
+            Thread.setDefaultUncaughtExceptionHandler(lastResort);
+            run(config, lastResort);
             return 0;
         } catch (ConfigException | IOException e) {
             System.err.println("splitmemd: " + e.getMessage());
@@ -114,13 +116,10 @@ public final class MemoryService implements Callable<Integer> {
         }
     }
 
-    private static void run(DaemonConfig config) throws ConfigException, IOException, InterruptedException {
-        LastResort lastResort = new LastResort();
-        Thread.setDefaultUncaughtExceptionHandler(lastResort);
+    private static void run(DaemonConfig config, LastResort lastResort)
+            throws ConfigException, IOException, InterruptedException {
         log.info("splitmemd starts on {} with {}", config.hostName(), config.effective());
-        DaemonConfig.Tuning t = config.tuning();
-        PagingConfig paging = pagingConfig(t);
-        MigrationConfig migration = migrationConfig(t);
+        PagingConfig paging = pagingConfig(config.tuning());
         boolean networked = !config.controlAddress().isEmpty();
         String key = networked ? config.clusterKey() : "";
         prepareDirectories(config);
@@ -132,18 +131,8 @@ public final class MemoryService implements Callable<Integer> {
                 new VmRegistry(config.memoryDirectory().resolve("vms"), paging, config.qmpDirectory(), definitions);
         MemoryServer server = new MemoryServer(
                 config.memoryDirectory().resolve("stores"), config.lendLimitBytes(), facts::availableBytes);
-        MigrationService migrations = new MigrationService(
-                vms,
-                peers,
-                migration,
-                new PeerHosts.Peer(config.hostName(), config.controlAddress(), config.dataPort()),
-                new PendingReleases(config.memoryDirectory().resolve("releases.json"), peers));
-        ExpectedSplits expected = new ExpectedSplits(
-                new ExpectationFile(config.memoryDirectory().resolve("expected.json")),
-                definitions,
-                TimeUnit.SECONDS.toMillis(t.expectedSeconds()),
-                vms,
-                migrations);
+        MigrationService migrations = migrations(config, vms, peers);
+        ExpectedSplits expected = expected(config, definitions, vms, migrations);
         GuestRoom room = new GuestRoom(vms, () -> guestLimit(config, facts, server));
         SplitStarts starts = new SplitStarts(vms, definitions, expected, migrations, room);
         vms.setStarts(starts);
@@ -159,21 +148,12 @@ public final class MemoryService implements Callable<Integer> {
                         new LibvirtDomains(config.libvirtState()),
                         vms);
                 ControlServer control = new ControlServer(
-                        config,
-                        key,
-                        vms,
-                        migrations,
-                        server,
-                        peers,
-                        facts,
-                        expected,
-                        starts,
-                        () -> troubles(lastResort, upkeep, vms, shims, data),
-                        ControlServer.IDLE_MS)) {
+                        config, key, vms, migrations, server, peers, facts, expected, starts, ControlServer.IDLE_MS)) {
             if (data != null) {
                 data.start();
             }
             shims.start();
+            control.setTroubles(() -> troubles(lastResort, upkeep, vms, shims, data));
             control.start();
             onShutdown(asked);
             upkeep.start();
@@ -185,6 +165,27 @@ public final class MemoryService implements Callable<Integer> {
             log.info("splitmemd ended");
             ENDED.countDown();
         }
+    }
+
+    private static MigrationService migrations(DaemonConfig config, VmRegistry vms, HttpPeers peers)
+            throws IOException {
+        return new MigrationService(
+                vms,
+                peers,
+                migrationConfig(config.tuning()),
+                new PeerHosts.Peer(config.hostName(), config.controlAddress(), config.dataPort()),
+                new PendingReleases(config.memoryDirectory().resolve("releases.json"), peers));
+    }
+
+    private static ExpectedSplits expected(
+            DaemonConfig config, SplitDefinitions definitions, VmRegistry vms, MigrationService migrations)
+            throws IOException {
+        return new ExpectedSplits(
+                new ExpectationFile(config.memoryDirectory().resolve("expected.json")),
+                definitions,
+                TimeUnit.SECONDS.toMillis(config.tuning().expectedSeconds()),
+                vms,
+                migrations);
     }
 
     private static PagingConfig pagingConfig(DaemonConfig.Tuning t) {

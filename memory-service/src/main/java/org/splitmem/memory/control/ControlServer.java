@@ -68,7 +68,7 @@ public final class ControlServer implements AutoCloseable {
     private final Path socket;
     private final @Nullable ServerConnector tcp;
     private final byte[] bearer;
-    private final Supplier<List<String>> troubles;
+    private volatile Supplier<List<String>> troubles = List::of;
     private final long idleMs;
     private final QueuedThreadPool threads;
 
@@ -76,7 +76,6 @@ public final class ControlServer implements AutoCloseable {
      * Wires; {@link #start} binds.
      *
      * @param key of the cluster
-     * @param troubles a line for each thing that this daemon cannot do at present
      * @param idleMs after which a peer that dawdles is dropped, see {@link #IDLE_MS}
      */
     public ControlServer(
@@ -89,11 +88,9 @@ public final class ControlServer implements AutoCloseable {
             HostFacts facts,
             ExpectedSplits expected,
             SplitStarts starts,
-            Supplier<List<String>> troubles,
             long idleMs)
             throws ConfigException {
         this.idleMs = idleMs;
-        this.troubles = troubles;
         this.endpoints = new Endpoints(config, vms, migrations, memoryServer, peers, facts, expected, starts);
         this.metrics = new DaemonMetrics(vms, memoryServer);
         this.socket = config.controlSocket();
@@ -125,6 +122,11 @@ public final class ControlServer implements AutoCloseable {
         http.setIdleTimeout(idleMs);
         http.setUriCompliance(ANY_SEGMENT);
         return new HttpConnectionFactory(http);
+    }
+
+    /** @param toTell a line for each thing that this daemon cannot do at present; any thread may ask */
+    public void setTroubles(Supplier<List<String>> toTell) {
+        troubles = toTell;
     }
 
     /** @throws IOException if it cannot bind: the text says to what */

@@ -83,8 +83,8 @@ final class TestControl implements AutoCloseable {
                 new ExpectationFile(directory.resolve("expected.json")), definitions, 600_000, vms, migrations);
         SplitStarts starts =
                 new SplitStarts(vms, definitions, expected, migrations, new GuestRoom(vms, () -> guestLimit));
-        server = new ControlServer(
-                config, KEY, vms, migrations, memoryServer, peers, facts, expected, starts, () -> troubles, idleMs);
+        server = new ControlServer(config, KEY, vms, migrations, memoryServer, peers, facts, expected, starts, idleMs);
+        server.setTroubles(() -> troubles);
         server.start();
     }
 
