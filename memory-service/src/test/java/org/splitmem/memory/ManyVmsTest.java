@@ -58,6 +58,8 @@ class ManyVmsTest {
     /** Of the heap, for what lives after a collection: the rest is for garbage. */
     private static final double HEAP_SHARE = 0.75;
 
+    private static final long LIMIT_S = 120;
+
     private static final boolean WHOLE = Boolean.getBoolean("splitmem.nightly");
     private static final int VMS = WHOLE ? DESIGNED : 24;
     /** With one sub-host each, before the others: what differs is what three sub-hosts take. */
@@ -165,7 +167,7 @@ class ManyVmsTest {
     private void startAndUse(int count, List<String> subHosts) throws Exception {
         int from = guests.size();
         inParallel(count, number -> startSplit(from + number, subHosts));
-        Await.until("each VM has pages on each sub-host", this::useUntilOnAll);
+        Await.within(LIMIT_S, "each VM has pages on each sub-host", this::useUntilOnAll);
         run("fill 0 " + Pages.fromBytes(RAM) + " 2");
         run("verify 0 " + Pages.fromBytes(RAM));
     }
@@ -184,7 +186,7 @@ class ManyVmsTest {
         qemu.run("fill 0 " + Pages.fromBytes(RAM) + " 1");
         String request = "{\"budgetBytes\":" + BUDGET + ",\"subHosts\":["
                 + subHosts.stream().map(host -> "{\"host\":\"" + host + "\"}").collect(Collectors.joining(",")) + "]}";
-        Await.until("VM " + name + " is split", () -> {
+        Await.within(LIMIT_S, "VM " + name + " is split", () -> {
             HttpResponse<String> answer = main().ask("POST", "/v1/vms/" + vm + "/split", request);
             boolean isEarly = answer.body().contains("vm-not-attached") || answer.statusCode() == 404;
             assertThat(isEarly ? 200 : answer.statusCode()).as(answer.body()).isEqualTo(200);

@@ -25,6 +25,7 @@ import java.util.stream.Stream;
 public final class InstalledDaemon implements AutoCloseable {
     private static final Path LAUNCHER = Path.of("../distribution/src/bin/splitmemd");
     private static final String KEY = "0123456789abcdef0123456789abcdef";
+    private static final long START_S = 120;
     private static final long END_S = 20;
 
     private final Path directory;
@@ -155,7 +156,7 @@ public final class InstalledDaemon implements AutoCloseable {
 
     /** @throws AssertionError with its log if it ends instead */
     public void awaitReady() throws Exception {
-        Await.until("splitmemd at " + address + " answers", () -> {
+        Await.within(START_S, "splitmemd at " + address + " answers", () -> {
             if (!process.isAlive()) {
                 throw new AssertionError("splitmemd has ended: " + log());
             }
