@@ -1,6 +1,8 @@
 package org.splitmem.memory.control;
 
 import java.io.IOException;
+import java.io.InputStream;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -30,6 +32,9 @@ record ProcessLimits(long files, long threads, long maps, long heapBytes) {
     private static final long HEAP_OF_CONNECTION = 4L << 10;
 
     private static final Path CGROUPS = Path.of("/sys/fs/cgroup");
+    /** Of such a file. */
+    private static final int MOST_BYTES = 64;
+
     private static final long NONE = Long.MAX_VALUE;
 
     static ProcessLimits read() {
@@ -113,8 +118,9 @@ record ProcessLimits(long files, long threads, long maps, long heapBytes) {
     }
 
     private static long number(String file) {
-        try {
-            return parse(Files.readString(Path.of(file)).strip());
+        // In one read: of a second one sysctl files give nothing, and readString begins with one byte.
+        try (InputStream in = Files.newInputStream(Path.of(file))) {
+            return parse(new String(in.readNBytes(MOST_BYTES), StandardCharsets.US_ASCII).strip());
         } catch (IOException e) {
             return NONE;
         }

@@ -64,8 +64,8 @@ class ProcessLimitsTest {
         ProcessLimits limits = ProcessLimits.read();
 
         assertThat(limits.files()).isBetween(1L, 1L << 32);
-        assertThat(limits.threads()).isBetween(1L, 1L << 32);
-        assertThat(limits.maps()).isBetween(1L, 1L << 32);
+        assertThat(limits.threads()).isBetween(64L, 1L << 32);
+        assertThat(limits.maps()).isBetween(1024L, 1L << 32);
         assertThat(limits.heapBytes()).isPositive();
     }
 }
