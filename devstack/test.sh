@@ -12,7 +12,8 @@
 #   5. the proofs on a real OpenStack with Kafka, see aio.sh
 #
 #   --nightly        30 split migrations, of guests up to 4 GiB, instead of a few small ones, a build with each JDK, and all proofs, also on
-#                    the OpenStack of Debian 13, in the root: three hours more; and ten million inputs for each parser: hours more again
+#                    the OpenStack of Debian 13, in the root: three hours more; and ten million inputs for each parser, those of the
+#                    shim with clang: hours more again
 #   --only PATTERN   build, then run only tests whose class matches, of whatever kind: OneToOneTest, 'Abort*', PlanTest#the*
 #   --no-openstack   without the fifth, which takes a quarter of an hour, and installs OpenStack's packages
 #   --no-roots       without the fourth, which downloads Debians and their packages into /var/lib/splitmem-roots once
@@ -55,6 +56,10 @@ install_tools() {
   command -v mvn >/dev/null || packages+=(maven)
   command -v javac >/dev/null || packages+=(default-jdk-headless)
   install_packages "${packages[@]}"
+  if [[ $NIGHTLY == yes ]]; then
+    install_packages clang
+    install_packages "libclang-rt-$(clang -dumpversion | cut -d . -f 1)-dev" # its fuzzer and sanitizers
+  fi
 }
 
 # step NAME MAVEN-ARGUMENTS...: one run of Maven. Failed tests do not end it; what they are is read from the reports.
@@ -184,8 +189,11 @@ main() {
   else
     if [[ $OPENSTACK == yes ]]; then prepare openstack aio.sh; fi
     if [[ $ROOTS == yes ]]; then prepare roots matrix.sh; prepare novas nova-matrix.sh; fi
-    if [[ $NIGHTLY == yes ]]; then export FUZZ_RUNS=10000000; fi # for the shim's parsers
-    step build-and-unit-tests verify
+    if [[ $NIGHTLY == yes ]]; then
+      FUZZ_RUNS=10000000 FUZZ_CC=clang step build-and-unit-tests verify # these are for the shim's parsers
+    else
+      step build-and-unit-tests verify
+    fi
     if [[ $NIGHTLY == yes ]]; then step fuzzing -Dfuzz.runs=10000000 -Dfuzz.jvm= test-compile surefire:test@fuzz; fi
     await_prepared openstack
     nova_driver_step
