@@ -2,7 +2,6 @@ package org.splitmem.memory.migration;
 
 import com.fasterxml.jackson.annotation.JsonProperty;
 import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -57,16 +56,21 @@ public final class ExpectationFile {
         }
     }
 
+    private static final String LOST =
+            "VMs that \"splitmem split\" or nova-bridge had announced before their start are expected no more,"
+                    + " and their sub-hosts free what they had reserved: announce those again that have not started";
+
     private final Path file;
     private final Map<UUID, Expected> all = new LinkedHashMap<>(); // guarded by this
 
-    /** Reads what an earlier daemon expected. */
+    /**
+     * Reads what an earlier daemon expected. Without it nothing is lost that cannot be asked for again: no page of these VMs is anywhere, and
+     * their sub-hosts free what nobody wants.
+     */
     public ExpectationFile(Path file) throws IOException {
         this.file = file;
-        if (Files.exists(file)) {
-            for (Expected one : RecordFile.load(file, Expected[].class)) {
-                all.put(one.vm(), one);
-            }
+        for (Expected one : RecordFile.loadList(file, Expected[].class, LOST)) {
+            all.put(one.vm(), one);
         }
     }
 

@@ -2,12 +2,12 @@ package org.splitmem.memory.migration;
 
 import com.fasterxml.jackson.annotation.JsonProperty;
 import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.HashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Set;
 import java.util.UUID;
 import org.slf4j.Logger;
@@ -22,6 +22,9 @@ import org.splitmem.memory.vm.VmRecord;
  */
 public final class PendingReleases {
     private static final Logger log = LoggerFactory.getLogger(PendingReleases.class);
+    private static final String LOST =
+            "Other hosts may keep memory of VMs that have ended, were gathered or have migrated here: see"
+                    + " \"A store that nobody releases\" in OPERATIONS.md";
     private static final long RETRY_NS = 5_000_000_000L;
     /** Of a host that does not answer: the pause doubles up to eight times the shortest. */
     private static final int MOST_DOUBLINGS = 3;
@@ -39,7 +42,14 @@ public final class PendingReleases {
             @JsonProperty(required = true) Kept kept,
             @JsonProperty(required = true) String host,
             @JsonProperty(required = true) UUID vm,
-            @JsonProperty(required = true) String token) {}
+            @JsonProperty(required = true) String token) {
+        public Release {
+            Objects.requireNonNull(kept, "what is kept is missing");
+            Objects.requireNonNull(host, "the host is missing");
+            Objects.requireNonNull(vm, "the uuid is missing");
+            Objects.requireNonNull(token, "the token is missing");
+        }
+    }
 
     private final Path file;
     private final PeerHosts peers;
@@ -54,7 +64,7 @@ public final class PendingReleases {
      */
     private record Pause(long untilNs, int unanswered) {}
 
-    /** Reads what an earlier daemon left undone. */
+    /** Reads what an earlier daemon left undone. Without it no page is lost: other hosts keep memory that nobody needs. */
     public PendingReleases(Path file, PeerHosts peers) throws IOException {
         this(file, peers, new HostThreads("releases"));
     }
@@ -63,9 +73,7 @@ public final class PendingReleases {
         this.file = file;
         this.peers = peers;
         this.threads = threads;
-        if (Files.exists(file)) {
-            pending.addAll(List.of(RecordFile.load(file, Release[].class)));
-        }
+        pending.addAll(RecordFile.loadList(file, Release[].class, LOST));
     }
 
     synchronized void add(Release release) {

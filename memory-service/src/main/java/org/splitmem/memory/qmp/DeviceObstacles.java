@@ -44,7 +44,7 @@ public final class DeviceObstacles {
         }
     }
 
-    private static @Nullable String against(QemuDevice device) {
+    static @Nullable String against(QemuDevice device) {
         return switch (device.kind()) {
             case DEVICE -> DriverRules.againstDevice(device.driver());
             case NETWORK -> DriverRules.againstNetwork(device.driver());

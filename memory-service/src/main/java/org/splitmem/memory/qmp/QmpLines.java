@@ -18,7 +18,7 @@ import org.splitmem.memory.linux.StreamSocket;
  */
 final class QmpLines implements AutoCloseable {
     /** Far more than QEMU's longest answer to us, a list of block devices. */
-    static final int MOST_BYTES = 16 << 20;
+    static final int MOST_BYTES = 4 << 20;
     /** Far more than a QEMU sends, whose events are of devices and migrations. */
     static final int MOST_IN_SECOND = 10_000;
 
@@ -34,7 +34,7 @@ final class QmpLines implements AutoCloseable {
     private int inSecond;
     private boolean closed; // guarded by this
 
-    private QmpLines(StreamSocket socket) {
+    QmpLines(StreamSocket socket) {
         this.socket = socket;
     }
 

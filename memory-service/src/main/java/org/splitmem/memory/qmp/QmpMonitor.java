@@ -1,5 +1,7 @@
 package org.splitmem.memory.qmp;
 
+import com.fasterxml.jackson.core.JsonFactory;
+import com.fasterxml.jackson.core.StreamReadConstraints;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import java.io.IOException;
@@ -7,7 +9,6 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
-import java.util.TreeSet;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ExecutionException;
@@ -15,31 +16,23 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Consumer;
-import java.util.regex.Matcher;
-import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
-import org.splitmem.memory.qmp.QemuDevice.Kind;
 
 /** One connection to a QMP monitor. Any thread may execute; events come on the reading thread, which must not wait. */
 public final class QmpMonitor implements AutoCloseable {
     private static final Logger log = LoggerFactory.getLogger(QmpMonitor.class);
-    private static final ObjectMapper JSON = new ObjectMapper();
-    private static final String IGNORE_SHARED = "x-ignore-shared";
-    /** Of the type of an object in a list, as in {@code child<memory-backend-file>}. */
-    private static final String CHILD = "child<";
+    /** A tree of these takes 20 MB, of which a line of brackets would else take a hundred times its length; QEMU's answers have a tenth. */
+    private static final int MOST_TOKENS = 200_000;
 
+    private static final ObjectMapper JSON = new ObjectMapper(JsonFactory.builder()
+            .streamReadConstraints(
+                    StreamReadConstraints.builder().maxTokenCount(MOST_TOKENS).build())
+            .build());
+    private static final String IGNORE_SHARED = "x-ignore-shared";
     /** Where devices are that were asked for, with an id and without. */
     private static final List<String> PERIPHERALS = List.of("peripheral", "peripheral-anon");
-
-    private static final Pattern NETWORK = Pattern.compile("(\\S+): index=\\d+,type=([^,\\s]+)");
-
-    /** The run state of a QEMU that was started to receive a migration. */
-    private static final String WAITS_FOR_STREAM = "inmigrate";
-
-    /** What query-migrate reports when nothing is under way. */
-    private static final Set<String> MIGRATION_OVER = Set.of("none", "completed", "failed", "cancelled");
 
     private static final long ANSWER_S = 20;
 
@@ -50,7 +43,7 @@ public final class QmpMonitor implements AutoCloseable {
     private final ConcurrentHashMap<Long, CompletableFuture<JsonNode>> waiting = new ConcurrentHashMap<>();
     private volatile @Nullable IOException ended;
 
-    private QmpMonitor(QmpLines lines, Consumer<QmpEvent> events, Runnable whenEnded) {
+    QmpMonitor(QmpLines lines, Consumer<QmpEvent> events, Runnable whenEnded) {
         this.whenEnded = whenEnded;
         this.lines = lines;
         this.events = events;
@@ -80,11 +73,12 @@ public final class QmpMonitor implements AutoCloseable {
         }
     }
 
-    private void read() {
+    /** Until the connection ends, from either side. */
+    void read() {
         try {
             String line;
             while ((line = lines.read()) != null) {
-                dispatch(JSON.readTree(line));
+                dispatch(parse(line));
             }
             end(new IOException("QEMU closed its monitor"));
         } catch (IOException e) {
@@ -97,15 +91,13 @@ public final class QmpMonitor implements AutoCloseable {
         }
     }
 
+    static JsonNode parse(String line) throws IOException {
+        return JSON.readTree(line);
+    }
+
     private void dispatch(JsonNode message) {
         if (message.has("event")) {
-            JsonNode at = message.path("timestamp");
-            long us = at.path("seconds").asLong() * 1_000_000L
-                    + at.path("microseconds").asLong();
-            events.accept(new QmpEvent(
-                    message.path("event").asText(),
-                    message.path("data").path("status").asText(""),
-                    us));
+            events.accept(QmpAnswers.event(message));
         } else if (message.has("id")) {
             CompletableFuture<JsonNode> answer =
                     waiting.remove(message.path("id").asLong());
@@ -121,6 +113,12 @@ public final class QmpMonitor implements AutoCloseable {
         ended = why;
         waiting.values().forEach(answer -> answer.completeExceptionally(why));
         waiting.clear();
+    }
+
+    /** Null as long as it is open. */
+    @Nullable
+    IOException whyEnded() {
+        return ended;
     }
 
     /** False once QEMU has closed the monitor. */
@@ -160,14 +158,8 @@ public final class QmpMonitor implements AutoCloseable {
         return isSet("postcopy-ram");
     }
 
-    /** False also of one that this QEMU does not have. */
     private boolean isSet(String capability) throws IOException {
-        for (JsonNode one : execute("query-migrate-capabilities", JSON.createObjectNode())) {
-            if (one.path("capability").asText().equals(capability)) {
-                return one.path("state").asBoolean();
-            }
-        }
-        return false;
+        return QmpAnswers.isSet(execute("query-migrate-capabilities", JSON.createObjectNode()), capability);
     }
 
     /** Cancels the migration that QEMU is doing; harmless if there is none. */
@@ -177,9 +169,7 @@ public final class QmpMonitor implements AutoCloseable {
 
     /** Whether this QEMU is sending the VM somewhere: to another host, or to a file as {@code virsh save} does. */
     public boolean isMigrating() throws IOException {
-        String status =
-                execute("query-migrate", JSON.createObjectNode()).path("status").asText("none");
-        return !MIGRATION_OVER.contains(status);
+        return QmpAnswers.isMigrating(execute("query-migrate", JSON.createObjectNode()));
     }
 
     /** True if the guest's vCPUs run. */
@@ -189,7 +179,7 @@ public final class QmpMonitor implements AutoCloseable {
 
     /** True unless QEMU still waits for a migration stream, or for the rest of one. */
     public boolean isLoaded() throws IOException {
-        return !status().path("status").asText(WAITS_FOR_STREAM).equals(WAITS_FOR_STREAM);
+        return QmpAnswers.isLoaded(status());
     }
 
     private JsonNode status() throws IOException {
@@ -202,12 +192,7 @@ public final class QmpMonitor implements AutoCloseable {
 
     /** The types of the objects that were made for QEMU's -object, as {@code memory-backend-file}. */
     public Set<String> objectTypes() throws IOException {
-        var types = new TreeSet<String>();
-        for (JsonNode object : qomList("/objects")) {
-            String type = object.path("type").asText();
-            types.add(type.startsWith(CHILD) ? childType(type) : type);
-        }
-        return types;
+        return QmpAnswers.objectTypes(qomList("/objects"));
     }
 
     /** All devices, network backends and block nodes that QEMU has now, also those that were plugged in later. */
@@ -215,46 +200,21 @@ public final class QmpMonitor implements AutoCloseable {
         List<QemuDevice> found = new ArrayList<>();
         for (JsonNode part : qomList("/machine")) { // one of which there is nothing may not be there
             if (PERIPHERALS.contains(part.path("name").asText())) {
-                addDevices("/machine/" + part.path("name").asText(), found);
+                found.addAll(QmpAnswers.devices(
+                        qomList("/machine/" + part.path("name").asText())));
             }
         }
-        for (JsonNode node :
-                execute("query-named-block-nodes", JSON.createObjectNode().put("flat", true))) {
-            found.add(new QemuDevice(
-                    Kind.BLOCK,
-                    node.path("node-name").asText(),
-                    node.path("drv").asText(),
-                    node.at("/cache/direct").asBoolean()));
-        }
-        addNetworks(found);
+        found.addAll(QmpAnswers.blockNodes(
+                execute("query-named-block-nodes", JSON.createObjectNode().put("flat", true))));
+        // QMP has no command of its own for them.
+        found.addAll(QmpAnswers.networks(
+                execute("human-monitor-command", JSON.createObjectNode().put("command-line", "info network"))
+                        .asText()));
         return found;
-    }
-
-    private void addDevices(String where, List<QemuDevice> to) throws IOException {
-        for (JsonNode device : qomList(where)) {
-            String type = device.path("type").asText();
-            if (type.startsWith(CHILD)) {
-                to.add(new QemuDevice(Kind.DEVICE, device.path("name").asText(), childType(type), false));
-            }
-        }
     }
 
     private JsonNode qomList(String path) throws IOException {
         return execute("qom-list", JSON.createObjectNode().put("path", path));
-    }
-
-    /** QMP has no command of its own for them. A line is {@code hostnet0: index=0,type=tap,...}, after a backslash or spaces. */
-    private void addNetworks(List<QemuDevice> to) throws IOException {
-        String text = execute("human-monitor-command", JSON.createObjectNode().put("command-line", "info network"))
-                .asText();
-        Matcher line = NETWORK.matcher(text);
-        while (line.find()) {
-            to.add(new QemuDevice(Kind.NETWORK, line.group(1), line.group(2), false));
-        }
-    }
-
-    private static String childType(String type) {
-        return type.substring(CHILD.length(), Math.max(CHILD.length(), type.length() - 1));
     }
 
     /** How much RAM the migration that QEMU is doing goes through; 0 as long as that is not known, and if there is none. */

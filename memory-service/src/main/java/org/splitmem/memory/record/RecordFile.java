@@ -10,8 +10,11 @@ import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
 import java.util.Arrays;
 import java.util.HexFormat;
+import java.util.List;
 import java.util.stream.Stream;
 import java.util.zip.CRC32C;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 import org.splitmem.model.InvalidJsonException;
 import org.splitmem.model.Json;
 
@@ -20,6 +23,7 @@ import org.splitmem.model.Json;
  * {@code crc32c 1a2b3c4d}. Files of earlier versions have no second line. Stateless.
  */
 public final class RecordFile {
+    private static final Logger log = LoggerFactory.getLogger(RecordFile.class);
     private static final String CHECKSUM = "crc32c ";
 
     private RecordFile() {}
@@ -88,6 +92,37 @@ public final class RecordFile {
         } catch (InvalidJsonException e) {
             throw new IOException(file + " is damaged: " + e.getMessage(), e);
         }
+    }
+
+    /**
+     * A list of small things, none of which a guest's memory depends on: empty if there is no file. One that is damaged is set aside, so that
+     * the daemon serves its VMs nevertheless.
+     *
+     * @param type of the list as an array
+     * @param lost what the operator has to know if it was damaged
+     * @throws IOException if it cannot be set aside either
+     */
+    public static <T> List<T> loadList(Path file, Class<T[]> type, String lost) throws IOException {
+        if (!Files.exists(file)) {
+            return List.of();
+        }
+        try {
+            return List.of(load(file, type));
+        } catch (IOException e) {
+            Path aside = freeName(file);
+            Files.move(file, aside);
+            log.error("{}; it was renamed to {}. {}", e.getMessage(), aside.getFileName(), lost);
+            return List.of();
+        }
+    }
+
+    /** Earlier ones are kept. */
+    private static Path freeName(Path file) {
+        Path aside = file.resolveSibling(file.getFileName() + ".damaged");
+        for (int number = 2; Files.exists(aside); number++) {
+            aside = file.resolveSibling(file.getFileName() + ".damaged" + number);
+        }
+        return aside;
     }
 
     /** Deletes a directory of files, with the record that may be among them. */

@@ -61,7 +61,7 @@ public final class DiscardConnection {
     }
 
     private void receive(int type) throws IOException {
-        ShimServer.expect(message, message.receive(socket), type);
+        ShimConversation.expect(message, message.receive(socket), type);
     }
 
     /** Ends it, and what waits for the shim. */

@@ -27,7 +27,7 @@ record DomainStatus(int pid, UUID uuid, String name, String dacLabel, String mac
     static DomainStatus read(Path file) throws IOException {
         try (InputStream in = Files.newInputStream(file)) {
             return read(in);
-        } catch (XMLStreamException | IllegalArgumentException e) {
+        } catch (XMLStreamException | RuntimeException e) { // the JDK's parser lacks the text of some of its own errors
             throw new IOException(file + " is not a domain's status as libvirt writes it: " + e.getMessage(), e);
         }
     }
@@ -46,7 +46,7 @@ record DomainStatus(int pid, UUID uuid, String name, String dacLabel, String mac
                 case XMLStreamConstants.START_ELEMENT -> {
                     path.addLast(reader.getLocalName());
                     if (path.size() == 1) {
-                        pid = Integer.parseInt(String.valueOf(reader.getAttributeValue(null, "pid")));
+                        pid = processIn(reader);
                     } else if (reader.getLocalName().equals("seclabel")) {
                         model = String.valueOf(reader.getAttributeValue(null, "model"));
                     }
@@ -69,5 +69,13 @@ record DomainStatus(int pid, UUID uuid, String name, String dacLabel, String mac
                 found.getOrDefault("name", ""),
                 found.getOrDefault("dac", ""),
                 found.getOrDefault("mac", ""));
+    }
+
+    private static int processIn(XMLStreamReader reader) {
+        int pid = Integer.parseInt(String.valueOf(reader.getAttributeValue(null, "pid")));
+        if (pid <= 0) {
+            throw new IllegalArgumentException("process " + pid);
+        }
+        return pid;
     }
 }

@@ -50,12 +50,34 @@ final class ShimMessage {
         return this;
     }
 
+    /** As much of it as there is room for, in whole characters. */
     ShimMessage text(String text) {
         byte[] utf8 = text.getBytes(StandardCharsets.UTF_8);
+        int length = Math.min(utf8.length, TEXT_BYTES - 1);
+        while (length > 0 && length < utf8.length && isInCharacter(utf8[length])) {
+            length--;
+        }
         for (int i = 0; i < TEXT_BYTES; i++) {
-            block.buffer().put(TEXT + i, i < Math.min(utf8.length, TEXT_BYTES - 1) ? utf8[i] : 0);
+            raw(TEXT + i, i < length ? utf8[i] : 0);
         }
         return this;
+    }
+
+    /** Not the first byte of one. */
+    private static boolean isInCharacter(byte utf8) {
+        return (utf8 & 0xc0) == 0x80;
+    }
+
+    /** For a test: its bytes, whatever they are. */
+    void rawText(byte[] text) {
+        for (int i = 0; i < TEXT_BYTES; i++) {
+            raw(TEXT + i, i < text.length ? text[i] : 0);
+        }
+    }
+
+    /** For a test. */
+    void raw(int offset, byte value) {
+        block.buffer().put(offset, value);
     }
 
     void send(StreamSocket socket, @Nullable Fd passed) throws IOException {

@@ -4,10 +4,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
-import java.util.ArrayList;
-import java.util.List;
 import java.util.Set;
-import java.util.UUID;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -17,7 +14,6 @@ import org.splitmem.memory.linux.Handshakes;
 import org.splitmem.memory.linux.ListeningSocket;
 import org.splitmem.memory.linux.Processes;
 import org.splitmem.memory.linux.StreamSocket;
-import org.splitmem.memory.linux.Userfaultfd;
 import org.splitmem.memory.thread.EssentialThread;
 
 /**
@@ -26,9 +22,6 @@ import org.splitmem.memory.thread.EssentialThread;
  */
 public final class ShimServer implements AutoCloseable {
     private static final Logger log = LoggerFactory.getLogger(ShimServer.class);
-    private static final int ROLE_ATTACH = 1, ROLE_SERVICE = 2, ROLE_DISCARD = 3;
-    private static final int KNOWS_DISCARDS = 1;
-    private static final int MAX_BACKENDS = 256;
     private static final long ANSWER_MS = 10_000;
     /** Connections of one QEMU at once that a thread serves. Its shim has at most three, and a moment ago had others. */
     static final int MOST_OF_QEMU = 16;
@@ -160,19 +153,10 @@ public final class ShimServer implements AutoCloseable {
         try (begun) {
             socket.setTimeouts(0, handshakes.limitMs());
             // Before any refusal: a shim whose HELLO meets a closed socket would never read why.
-            expect(message, message.receive(socket), ShimMessage.HELLO);
+            ShimConversation.expect(message, message.receive(socket), ShimMessage.HELLO);
             Qemu qemu = requireQemu(caller, message);
             begun.through();
-            socket.setTimeouts(handshakes.limitMs(), handshakes.limitMs());
-            if (message.arg() == ROLE_ATTACH) {
-                attach(socket, message, qemu);
-            } else if (message.arg() == ROLE_SERVICE) {
-                keep = service(socket, message, qemu);
-            } else if (message.arg() == ROLE_DISCARD) {
-                discards(socket, message, qemu);
-            } else {
-                throw new IOException("unknown role " + message.arg());
-            }
+            keep = new ShimConversation(socket, message, qemu, handler, handshakes.limitMs()).hold();
         } catch (IOException | RuntimeException e) {
             String why = String.valueOf(e.getMessage());
             tellNews("a shim was refused: " + why);
@@ -184,123 +168,19 @@ public final class ShimServer implements AutoCloseable {
         }
     }
 
-    private void tellNews(String line) {
-        if (refusals.isNews(line, System.nanoTime())) {
-            log.warn("{}", line);
-        }
-    }
-
     private static Qemu requireQemu(Caller caller, ShimMessage hello) throws IOException {
         Qemu qemu = caller.qemu();
         if (qemu == null) {
             throw new IOException(caller.why());
         }
-        UUID claimed = vmIn(hello);
-        if (!claimed.equals(qemu.vm())) {
-            throw new IOException("process " + qemu.pid() + " is the QEMU of VM " + qemu.vm() + ", not of " + claimed);
-        }
+        ShimConversation.requireOf(qemu, hello);
         return qemu;
     }
 
-    private static UUID vmIn(ShimMessage message) throws IOException {
-        try {
-            return UUID.fromString(message.text());
-        } catch (IllegalArgumentException e) {
-            throw new IOException("SPLITMEM_VM is not a uuid: \"" + message.text() + "\"", e);
+    private void tellNews(String line) {
+        if (refusals.isNews(line, System.nanoTime())) {
+            log.warn("{}", line);
         }
-    }
-
-    private void attach(StreamSocket socket, ShimMessage message, Qemu qemu) throws IOException {
-        message.set(ShimMessage.WELCOME, message.seq(), 0, 0, 0, 0).send(socket, null);
-        expect(message, message.receive(socket), ShimMessage.OPEN);
-        int index = backendIn(message);
-        ShimHandler.Backend backend = handler.open(qemu, index);
-        try (Fd file = backend.file()) {
-            message.set(ShimMessage.OPENED, message.seq(), index, backend.bytes(), 0, 0)
-                    .send(socket, file);
-        }
-        socket.setTimeouts(0, handshakes.limitMs()); // QEMU maps when it comes to it
-        receiveMapped(socket, message, qemu);
-    }
-
-    private void discards(StreamSocket socket, ShimMessage message, Qemu qemu) throws IOException {
-        DiscardConnection connection = new DiscardConnection(socket);
-        DiscardHandler discards = handler.discards(qemu, connection);
-        message.set(ShimMessage.WELCOME, message.seq(), 0, 0, 0, 0).send(socket, null);
-        socket.setTimeouts(0, handshakes.limitMs()); // and so are pages given back
-        try {
-            connection.serve(discards);
-        } catch (IOException e) { // as a rule the shim has closed it: it was not answered in time, or is to ask no more
-            log.debug("vm={} its shim asks no more what it may free: {}", qemu.vm(), e.getMessage());
-        }
-    }
-
-    private boolean service(StreamSocket socket, ShimMessage message, Qemu qemu) throws IOException {
-        long backends = message.b();
-        boolean knowsDiscards = message.c() == KNOWS_DISCARDS;
-        if (backends < 1 || backends > MAX_BACKENDS) {
-            throw new IOException("a service connection for " + backends + " backends");
-        }
-        message.set(ShimMessage.WELCOME, message.seq(), 0, 0, 0, 0).send(socket, null);
-        List<Integer> announced = new ArrayList<>();
-        for (long i = 0; i < backends; i++) {
-            announced.add(receiveMapped(socket, message, qemu));
-        }
-        ShimSession session = new ShimSession(qemu.vm(), socket, announced, knowsDiscards);
-        try {
-            handler.ready(session);
-        } catch (IOException e) {
-            log.warn("vm={} its shim is to connect again: {}", qemu.vm(), e.getMessage());
-            session.disconnect();
-        }
-        return true;
-    }
-
-    /** @return which backend it is */
-    private int receiveMapped(StreamSocket socket, ShimMessage message, Qemu qemu) throws IOException {
-        Fd uffd = message.receive(socket);
-        if (uffd == null) {
-            throw new IOException("MAPPED came without a userfaultfd");
-        }
-        ShimHandler.Watch watch;
-        try {
-            expect(message, null, ShimMessage.MAPPED);
-            Userfaultfd.requireOne(uffd, message.a(), message.b());
-            watch = handler.mapped(qemu, backendIn(message), message.a(), message.b(), uffd);
-        } catch (IOException | RuntimeException e) {
-            uffd.close();
-            throw e;
-        }
-        message.set(
-                        ShimMessage.MAPPED_OK,
-                        message.seq(),
-                        message.arg(),
-                        watch.modes(),
-                        watch.discards().code(),
-                        0)
-                .send(socket, null);
-        return message.arg();
-    }
-
-    static void expectNone(@Nullable Fd unwanted) throws IOException {
-        if (unwanted != null) {
-            unwanted.close();
-            throw new IOException("a descriptor came where none was expected");
-        }
-    }
-
-    static void expect(ShimMessage message, @Nullable Fd unwanted, int type) throws IOException {
-        expectNone(unwanted);
-        if (message.type() != type) {
-            throw new IOException("message type " + message.type() + " where " + type + " was expected");
-        }
-    }
-
-    private static int backendIn(ShimMessage message) throws IOException {
-        if (message.arg() < 0 || message.arg() >= MAX_BACKENDS) {
-            throw new IOException("RAM backend " + message.arg() + " is out of range 0-" + (MAX_BACKENDS - 1));
-        }
-        return message.arg();
     }
 
     private static void answerError(StreamSocket socket, ShimMessage message, String why) {

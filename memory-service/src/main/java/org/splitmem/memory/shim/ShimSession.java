@@ -126,7 +126,7 @@ public final class ShimSession {
             if (payloadBytes > 0) {
                 socket.send(ranges.address(), payloadBytes, false);
             }
-            ShimServer.expectNone(message.receive(socket));
+            ShimConversation.expectNone(message.receive(socket));
         } catch (IOException e) {
             socket.shutdown();
             throw new IOException("the shim of VM " + vm + " does not answer: " + e.getMessage(), e);

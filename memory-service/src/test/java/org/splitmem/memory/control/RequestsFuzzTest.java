@@ -37,6 +37,7 @@ class RequestsFuzzTest {
 
     /** Loaded after Jazzer, see HACKING.md. */
     private static final class Target {
+        private static final String OURS = "org.splitmem";
         private static final List<Class<? extends Record>> KINDS = List.of(
                 MigrationRequest.class, SplitRequest.class, BudgetRequest.class, FenceRequest.class, PeerList.class);
 
@@ -53,7 +54,8 @@ class RequestsFuzzTest {
                 request = new Call(new Pieces(sent, piece).request(), List.of(), sent).body(kind);
             } catch (ApiException e) {
                 areEqual(e.status(), 400);
-                holds(!String.valueOf(e.getMessage()).contains("org.splitmem"), "the answer names no class of ours");
+                boolean named = new String(sent, StandardCharsets.UTF_8).contains(OURS);
+                holds(named || !String.valueOf(e.getMessage()).contains(OURS), "the answer names no class of ours");
                 return;
             }
             byte[] again = Json.write(request).getBytes(StandardCharsets.UTF_8);

@@ -25,18 +25,27 @@ public final class LocalPair implements AutoCloseable {
 
     private static native int socketpair(int domain, int type, int protocol, long fds);
 
-    /** @param sent at most {@link #MOST_BYTES} */
-    public static LocalPair holding(byte[] sent) throws IOException {
+    /** What its peer has to say is sent by {@link #far}, until {@link #endOfSent}. */
+    public static LocalPair open() throws IOException {
         if (socketpair(Sockets.AF_UNIX, Sockets.SOCK_STREAM | Sockets.SOCK_CLOEXEC, 0, FDS.address()) != 0) {
             throw new LinuxException("socketpair", Errno.last());
         }
         Fd farFd = new Fd(FDS.getInt(4));
-        var pair = new LocalPair(
+        return new LocalPair(
                 new StreamSocket(new Fd(FDS.getInt(0)), "the fuzzer"), new StreamSocket(farFd, "what is fuzzed"));
+    }
+
+    /** @param sent at most {@link #MOST_BYTES} */
+    public static LocalPair holding(byte[] sent) throws IOException {
+        LocalPair pair = open();
         BYTES.buffer().put(0, sent);
         pair.far.send(BYTES.address(), sent.length, false);
-        Sockets.shutdown(farFd.number(), Sockets.SHUT_WR);
+        pair.endOfSent();
         return pair;
+    }
+
+    public void endOfSent() {
+        Sockets.shutdown(far.fd().number(), Sockets.SHUT_WR);
     }
 
     /** The end that has the bytes to read. */
@@ -47,6 +56,11 @@ public final class LocalPair implements AutoCloseable {
     /** The other end: what is sent to {@link #near} is read here. */
     public StreamSocket far() {
         return far;
+    }
+
+    /** Of {@link #far}, to be passed elsewhere. */
+    public Fd farFd() {
+        return far.fd();
     }
 
     @Override

@@ -3,7 +3,10 @@ package org.splitmem.memory.migration;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.UUID;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -85,6 +88,36 @@ class PendingReleasesTest {
         releases.attempt(System.nanoTime());
         assertThat(peers.asked()).containsOnlyOnce("release h3");
         peers.answer();
+        Await.until(
+                "h3 is told, and nothing is written any more", () -> content().startsWith("[]"));
+    }
+
+    private String content() {
+        try {
+            return Files.readString(directory.resolve("releases.json"));
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    /** The VMs of this host are served; what may be left elsewhere is the operator's to see. */
+    @Test
+    void aDamagedFileIsSetAsideAndTheDaemonGoesOnWithoutIt() throws Exception {
+        FakePeers peers = new FakePeers("h3");
+        for (String aside : List.of("releases.json.damaged", "releases.json.damaged2")) {
+            Files.writeString(directory.resolve("releases.json"), "[{\"kept\":\"STO");
+
+            PendingReleases releases = releases(peers);
+
+            releases.attempt(System.nanoTime());
+            assertThat(peers.asked()).isEmpty();
+            assertThat(directory.resolve("releases.json")).doesNotExist();
+            assertThat(directory.resolve(aside)).hasContent("[{\"kept\":\"STO");
+        }
+        PendingReleases releases = releases(peers);
+        releases.add(AT_H3);
+        releases.attempt(System.nanoTime());
+        assertThat(peers.asked()).containsExactly("release h3");
     }
 
     @Test

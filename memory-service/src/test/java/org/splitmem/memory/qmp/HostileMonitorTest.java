@@ -59,7 +59,7 @@ class HostileMonitorTest {
     void aLineWithoutAnEnd() throws Exception {
         long pid = start("endless").pid();
 
-        assertThatThrownBy(() -> connect(pid)).hasMessageContaining("sends a line of more than 16777216 B");
+        assertThatThrownBy(() -> connect(pid)).hasMessageContaining("sends a line of more than 4194304 B");
     }
 
     @Test

@@ -2,12 +2,15 @@ package org.splitmem.memory.record;
 
 import static org.splitmem.memory.testing.Property.areEqual;
 
+import ch.qos.logback.classic.Level;
+import ch.qos.logback.classic.Logger;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.zip.CRC32C;
+import org.slf4j.LoggerFactory;
 import org.splitmem.memory.testing.HeapUse;
 import org.splitmem.memory.testing.MemoryDirectory;
 
@@ -28,14 +31,26 @@ public final class RecordTarget {
     /** @param directory for the file */
     public RecordTarget(MemoryDirectory directory) {
         this.directory = directory;
+        // Nearly each input is damaged, and a line for each would fill the disk.
+        ((Logger) LoggerFactory.getLogger("org.splitmem")).setLevel(Level.OFF);
     }
 
     public Path file() {
         return directory.resolve("record.json");
     }
 
+    /** Whether the file was renamed since it was written. */
+    public boolean wasSetAside() {
+        return Files.exists(aside());
+    }
+
+    private Path aside() {
+        return directory.resolve("record.json.damaged");
+    }
+
     /** Writes the file that these bytes stand for. */
     public void write(byte[] input) throws IOException {
+        Files.deleteIfExists(aside());
         Files.write(file(), content(input));
     }
 

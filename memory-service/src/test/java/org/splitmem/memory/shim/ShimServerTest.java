@@ -303,7 +303,11 @@ class ShimServerTest {
             assertThat(process.waitFor()).as(with + ": " + said).isZero();
             assertThat(said)
                     .as(with)
-                    .containsAnyOf("more than one descriptor", "where none was expected", "no RAM is known here");
+                    .containsAnyOf(
+                            "more than one descriptor",
+                            "where none was expected",
+                            "where 6 was expected", // the first went with a read that takes no descriptors
+                            "no RAM is known here");
         }
         assertThat(passedDescriptors()).isEmpty();
     }
