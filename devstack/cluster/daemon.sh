@@ -29,9 +29,19 @@ create_cluster_key() {
   (umask 077 && head -c 32 /dev/urandom | base64 -w 0 | tr '+/' '-_' >"$KEY_FILE")
 }
 
-# A daemon is given only the other hosts as peers, all of them; none if nova-bridge tells it (TOLD_PEERS=yes). Lines of
-# hosts/NAME/extra.conf are added, for tests.
+# Lines of hosts/NAME/extra.conf, for tests, are added to the usual ones or replace those of the same key.
 daemon_config() {
+  local extra=$HOSTS/$1/extra.conf
+  if [[ ! -s $extra ]]; then
+    usual_config "$1"
+    return
+  fi
+  usual_config "$1" | awk -F ' *= *' 'NR == FNR { replaced[$1]; next } !($1 in replaced)' "$extra" -
+  cat "$extra"
+}
+
+# A daemon is given only the other hosts as peers, all of them; none if nova-bridge tells it (TOLD_PEERS=yes).
+usual_config() {
   local name=$1 other peers=""
   if [[ ${TOLD_PEERS:-no} == no ]]; then
     for other in $(known_hosts); do
@@ -48,7 +58,6 @@ memory.lend-limit = $(cat "$LEND_FILE" 2>/dev/null || echo 8GiB)
 shim.library = /usr/lib/splitmem/libsplitmem-shim.so
 shim.allowed-users = root
 EOF
-  cat "$HOSTS/$name/extra.conf" 2>/dev/null || true
 }
 
 # configure_host_names and configure_daemon come after all hosts are known. Both write in place where a file is a mount point.

@@ -84,7 +84,7 @@ final class Cluster {
         return command;
     }
 
-    private List<String> inHost(String how, String host, String... arguments) {
+    List<String> inHost(String how, String host, String... arguments) {
         List<String> command = command(how, host);
         command.addAll(List.of(arguments));
         return command;

@@ -43,10 +43,7 @@ class ShimConversationFuzzTest {
         static void check(byte[] script) throws IOException {
             try (LocalPair passed = LocalPair.open()) {
                 try (LocalPair pair = LocalPair.open()) {
-                    send(
-                            ByteBuffer.wrap(script).order(ByteOrder.LITTLE_ENDIAN),
-                            pair,
-                            passed.farFd());
+                    send(ByteBuffer.wrap(script).order(ByteOrder.LITTLE_ENDIAN), pair, passed.farFd());
                     pair.endOfSent();
                     answer(pair);
                 }
