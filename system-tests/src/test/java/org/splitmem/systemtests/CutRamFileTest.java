@@ -52,7 +52,7 @@ final class CutRamFileTest {
 
     @Test
     void whileItIsPaged() {
-        bed.cli("h1").split(hostile.name(), "--budget", "256MiB", "--sub-host", "h3");
+        bed.cli("h1").split(hostile.name(), "--budget", "192MiB", "--sub-host", "h3");
         cut();
 
         bed.cli("h1").budget(hostile.name(), "64MiB");

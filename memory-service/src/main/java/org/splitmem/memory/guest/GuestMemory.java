@@ -82,6 +82,16 @@ public final class GuestMemory implements AutoCloseable {
         }
     }
 
+    /** @throws CutShortException if QEMU has cut a file short: what was behind the end is no hole that reads as zeros */
+    public void requireWhole() throws IOException {
+        for (int i = 0; i < backends.length; i++) {
+            long found = Unistd.size(backends[i].fd());
+            if (found < backends[i].bytes()) {
+                throw new CutShortException(i, found, backends[i].bytes());
+            }
+        }
+    }
+
     /** Copies the first bytes of a page. */
     void readStart(long address, long page, int bytes) throws IOException {
         readPart(address, page, bytes);

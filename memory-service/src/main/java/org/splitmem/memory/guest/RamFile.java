@@ -23,6 +23,11 @@ public final class RamFile implements AutoCloseable {
         this.bytes = bytes;
     }
 
+    /** Opens the file as it is, which may be too short, or makes it: lengthened again, it would read as zeros. */
+    public static RamFile openOrMake(Path path, long bytes) throws LinuxException {
+        return Files.exists(path) ? new RamFile(openFd(path), bytes) : open(path, bytes);
+    }
+
     /** Opens or makes the file, and sets its size. */
     public static RamFile open(Path path, long bytes) throws LinuxException {
         Fd fd = openFd(path);
@@ -48,7 +53,7 @@ public final class RamFile implements AutoCloseable {
         if (found != bytes) {
             throw new IOException(path + " has " + found + " B instead of " + bytes);
         }
-        return open(path, bytes);
+        return new RamFile(openFd(path), bytes);
     }
 
     /** Opens or makes the file without touching its size: QEMU sets that of a new VM's RAM. */

@@ -51,6 +51,7 @@ public final class Paging implements AutoCloseable {
      * Wires the machinery; {@link #start} sets it to work.
      *
      * @param seal of an incoming VM, null for one at home
+     * @throws IOException also if QEMU has cut RAM short
      */
     Paging(
             VmRecord record,
@@ -61,7 +62,8 @@ public final class Paging implements AutoCloseable {
             @Nullable ChunkSeal seal,
             Pager.ChunkWanter wanter,
             FaultPoints points)
-            throws LinuxException {
+            throws IOException {
+        memory.requireWhole();
         this.vm = record.uuid();
         this.memory = memory;
         this.qemu = qemu;

@@ -116,7 +116,7 @@ final class VmFiles {
         GuestMemory opened = null;
         try {
             for (int i = 0; i < record.backendBytes().size(); i++) {
-                files.add(RamFile.open(ram(i), record.backendBytes().get(i)));
+                files.add(RamFile.openOrMake(ram(i), record.backendBytes().get(i)));
             }
             opened = new GuestMemory(files);
             memory = opened;

@@ -165,7 +165,7 @@ class PageOutClientTest {
 
             assertThat(broken).isNotNull();
             client.store(runs(0, 500), NONE);
-            assertThat(seen).containsExactly("PAGES");
+            assertThat(seen).isNotEmpty().containsOnly("PAGES");
         }
     }
 }
