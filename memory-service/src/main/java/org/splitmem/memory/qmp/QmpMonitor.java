@@ -88,6 +88,9 @@ public final class QmpMonitor implements AutoCloseable {
             end(new IOException("the monitor's reader failed: " + e.getMessage(), e));
         } finally { // only now: it may wait for one that writes
             lines.close();
+            if (ended == null) { // by an Error: no answer will ever be read
+                failWaiting(new IOException("the monitor's reader has died"));
+            }
         }
     }
 
@@ -110,6 +113,10 @@ public final class QmpMonitor implements AutoCloseable {
     /** Who is told that a command failed, or sees that this is closed, finds told, too, that QEMU has ended. */
     private void end(IOException why) {
         whenEnded.run();
+        failWaiting(why);
+    }
+
+    private void failWaiting(IOException why) {
         ended = why;
         waiting.values().forEach(answer -> answer.completeExceptionally(why));
         waiting.clear();

@@ -83,4 +83,19 @@ class HostileMonitorTest {
                 .hasMessageContaining("qmp_capabilities: ");
         assertThat(told).isTrue();
     }
+
+    @Test
+    void commandsDoNotWaitForAReaderThatHasDied() throws Exception {
+        long pid = start("flood").pid();
+
+        assertThatThrownBy(() -> QmpMonitor.connect(
+                        socket(),
+                        VM,
+                        (int) pid,
+                        event -> {
+                            throw new AssertionError("as of a test that ends a daemon");
+                        },
+                        () -> {}))
+                .hasMessageContaining("the monitor's reader has died");
+    }
 }
