@@ -1,6 +1,7 @@
 package org.splitmem.systemtests;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.junit.jupiter.params.provider.Arguments.arguments;
 import static org.splitmem.systemtests.FrameDamage.ANY;
 import static org.splitmem.systemtests.FrameDamage.BACK;
 import static org.splitmem.systemtests.FrameDamage.HEAD;
@@ -9,11 +10,14 @@ import static org.splitmem.systemtests.FrameDamage.PAGE;
 
 import java.time.Duration;
 import java.util.concurrent.ThreadLocalRandom;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.condition.EnabledIfSystemProperty;
 import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.Arguments;
+import org.junit.jupiter.params.provider.MethodSource;
 import org.splitmem.model.MigrationPhase;
 import org.splitmem.model.VmState;
 
@@ -90,14 +94,19 @@ final class DamagedOnTheWayTest {
                         "h3 PAGE_IN out head", "h3 PAGE_IN back head", "h3 PAGE_OUT out head", "h3 PAGE_OUT back head");
     }
 
+    /** One of them, with -Dsplitmem.nightly=true all. */
+    static Stream<Arguments> headers() {
+        Stream<Arguments> all = Stream.of(
+                arguments("h3", "STREAM", BACK, 2),
+                arguments("h2", "STREAM", OUT, 10),
+                arguments("h2", "STREAM", BACK, 2),
+                arguments("h3", "STREAM", OUT, 10),
+                arguments("h2", "CONTROL", OUT, 2));
+        return Boolean.getBoolean("splitmem.nightly") ? all : all.limit(1);
+    }
+
     @ParameterizedTest(name = "{1} {2} at {0}")
-    @CsvSource({
-        "h2, STREAM, out, 10",
-        "h2, STREAM, back, 2",
-        "h3, STREAM, out, 10",
-        "h3, STREAM, back, 2",
-        "h2, CONTROL, out, 2"
-    })
+    @MethodSource("headers")
     void aMigrationWhoseHeadersAreDamagedFailsAndNamesThePeer(String host, String role, String direction, int oneIn) {
         relay.damage(host, role, direction, HEAD, oneIn);
 
@@ -129,6 +138,9 @@ final class DamagedOnTheWayTest {
     }
 
     @Test
+    @EnabledIfSystemProperty(
+            named = "splitmem.nightly",
+            matches = "true") // as RunningSplitVmTest cuts the network of h3
     void pageInsRecoverWhenPacketsVanishForAWhile() {
         split();
 

@@ -23,7 +23,7 @@ import java.util.regex.Pattern;
 
 /**
  * Stands between hosts and damages what goes by on their data ports; a program of its own, as it has to run in the network of a virtual
- * host. The control ports go through as they are. {@link Relay} starts it and sends it commands, a line each on standard input; each is
+ * host. The control ports, and those on which QEMU waits for a migration, go through as they are. {@link Relay} starts it and sends it commands, a line each on standard input; each is
  * answered by lines that end with one that is ".".
  *
  * <ul>
@@ -35,6 +35,9 @@ import java.util.regex.Pattern;
  */
 final class DamagingRelay {
     static final int CONTROL_PORT = 7779, DATA_PORT = 7780;
+    /** Where the range begins that libvirt takes them from. */
+    private static final int FIRST_QEMU_PORT = 49_152, QEMU_PORTS = 8;
+
     private static final int BUFFER_BYTES = 1 << 16, BACKLOG = 64;
     private static final Pattern ROLE = Pattern.compile("\"role\":\"([A-Z_]+)\"");
 
@@ -53,6 +56,9 @@ final class DamagingRelay {
         for (int i = 1; i < arguments.length; i += 3) {
             relay.listen(arguments[i], arguments[i + 1], arguments[i + 2], CONTROL_PORT);
             relay.listen(arguments[i], arguments[i + 1], arguments[i + 2], DATA_PORT);
+            for (int port = FIRST_QEMU_PORT; port < FIRST_QEMU_PORT + QEMU_PORTS; port++) {
+                relay.listen(arguments[i], arguments[i + 1], arguments[i + 2], port);
+            }
         }
         System.out.println(".");
         BufferedReader commands = new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));
