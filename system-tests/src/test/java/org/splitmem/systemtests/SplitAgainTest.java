@@ -37,7 +37,11 @@ final class SplitAgainTest {
         guest.end();
         Await.value("it is known how it was", LIMIT, guest::info, info -> info.state() == VmState.DEFINED);
         bed.requireNothingElse(); // nothing is reserved meanwhile
-        assertThat(guest.info().reservedBytes()).isEmpty();
+        Await.value( // after its sub-hosts have said so
+                "nothing is reserved for it",
+                LIMIT,
+                guest::info,
+                info -> info.reservedBytes().isEmpty());
         guest.startAgain();
 
         VmInfo born = guest.info();
