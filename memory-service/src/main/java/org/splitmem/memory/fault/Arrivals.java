@@ -142,9 +142,7 @@ public final class Arrivals {
                 map(argument, page, 1);
             } catch (LinuxException e) {
                 log.warn("vm={} page {} arrived, its fault has to be tried again: {}", vm, page, e.getMessage());
-                qemu.wake(
-                        argument, page,
-                        1); // who waits for it faults again, and the pager tries for as long as it takes
+                qemu.wake(argument, page, 1); // its threads fault again, and the pager tries for as long as it takes
             } finally {
                 gate.leave(ticket);
             }

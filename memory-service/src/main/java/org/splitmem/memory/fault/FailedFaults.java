@@ -2,6 +2,8 @@ package org.splitmem.memory.fault;
 
 import java.util.concurrent.TimeUnit;
 import java.util.function.LongConsumer;
+import org.splitmem.memory.linux.Errno;
+import org.splitmem.memory.linux.LinuxException;
 
 /**
  * Faults that could not be answered, for want of memory say. After a pause, which grows as long as they fail, their threads are woken, and
@@ -13,6 +15,11 @@ final class FailedFaults {
 
     static final long FIRST_PAUSE_NS = 5_000_000L;
     static final long LAST_PAUSE_NS = 500_000_000L;
+
+    /** Whether it is this host that lacks something. All else may be a hostile QEMU's doing, as what it has unmapped or unregistered. */
+    static boolean isShortage(Exception why) {
+        return why instanceof LinuxException call && (call.errno() == Errno.ENOMEM || call.errno() == Errno.ENOSPC);
+    }
 
     private final long[] pages = new long[MOST];
     private int count;

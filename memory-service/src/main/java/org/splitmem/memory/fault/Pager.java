@@ -59,6 +59,9 @@ public final class Pager implements AutoCloseable {
     private final FailedFaults failed = new FailedFaults();
     private final LongConsumer waker;
     private final Trouble trouble = new Trouble(FailedFaults.LAST_PAUSE_NS * 4);
+    /** What this VM's QEMU can bring about: it is logged, and the daemon is well. */
+    private final Trouble strange = new Trouble(FailedFaults.LAST_PAUSE_NS * 4);
+
     private volatile boolean closed;
 
     /** Told when a fault waits for a sealed chunk; once for each chunk. */
@@ -201,7 +204,8 @@ public final class Pager implements AutoCloseable {
     }
 
     private void tell(String what, Exception why) {
-        if (trouble.isNews("VM " + vm + ": " + what)) {
+        Trouble of = FailedFaults.isShortage(why) ? trouble : strange;
+        if (of.isNews("VM " + vm + ": " + what)) {
             log.error("vm={} {}", vm, what, why);
         }
     }

@@ -147,8 +147,9 @@ public final class GuestMemory implements AutoCloseable {
         if (hole < 0 || hole > backends[backend].bytes()) {
             return firstPage[backend + 1];
         }
-        // Of a file that QEMU has cut in the middle of a page that one counts: else whoever looks for the next data
-        // would be given it again.
+        // QEMU may have cut the file within a page: that page counts as data, or a search for the next data would find
+        // it
+        // again and again.
         return firstPage[backend] + Pages.fromBytes(Pages.roundUp(hole));
     }
 

@@ -10,8 +10,8 @@ import org.splitmem.memory.linux.Unistd;
 /**
  * A file in the memory directory (a tmpfs), mapped into the daemon: a page table, or what a memory server keeps. Its pages outlive the daemon.
  *
- * <p>Trap: an access beyond the end of the file, or one that needs a page of a hole when the tmpfs is full, ends the JVM by SIGBUS. So nobody
- * but the daemon has a descriptor of such a file (guest RAM is a {@link RamFile}), and one that is loaded from or stored to through the
+ * <p>Trap: an access beyond the end of the file, or one that needs a page of a hole when the tmpfs is full, ends the JVM by SIGBUS. So only
+ * the daemon has a descriptor of such a file (guest RAM is a {@link RamFile}), and one that is loaded from or stored to through the
  * mapping is {@link #open reserved}.
  */
 public final class MappedFile implements AutoCloseable {

@@ -9,11 +9,13 @@ public final class Errno {
     public static final int ESRCH = 3;
     public static final int EINTR = 4;
     public static final int EAGAIN = 11;
+    public static final int ENOMEM = 12;
     public static final int EFAULT = 14;
     public static final int EEXIST = 17;
     public static final int ENXIO = 6;
     public static final int ENOTTY = 25;
     public static final int EINVAL = 22;
+    public static final int ENOSPC = 28;
     public static final int ECONNREFUSED = 111;
     public static final int EINPROGRESS = 115;
 

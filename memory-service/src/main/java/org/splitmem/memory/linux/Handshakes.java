@@ -26,6 +26,21 @@ public final class Handshakes implements AutoCloseable {
             this.tooSlow = clock.schedule(whenTooSlow, limitMs, TimeUnit.MILLISECONDS);
         }
 
+        /** Begins a thread for it, or counts it no more if there is none to be had. */
+        public void start(String threadName, Runnable task) {
+            boolean started = false;
+            try {
+                Thread thread = new Thread(task, threadName);
+                thread.setDaemon(true);
+                thread.start();
+                started = true;
+            } finally {
+                if (!started) {
+                    close();
+                }
+            }
+        }
+
         /** It is through: from now on it may take its time. It still counts as one of its peer. */
         public void through() {
             tooSlow.cancel(false);

@@ -56,13 +56,44 @@ public final class ListeningSocket implements AutoCloseable {
         }
     }
 
+    /** What is done with a peer, by which it is closed in the end. */
+    public interface Taker {
+        void take(StreamSocket peer) throws IOException;
+    }
+
+    /**
+     * Waits for a peer, and hands it on; one that cannot be taken, there being no thread for it say, is closed.
+     *
+     * @return false once the socket was shut down
+     */
+    public boolean acceptOne(Taker taker) throws IOException {
+        StreamSocket peer = accept();
+        if (peer == null) {
+            return false;
+        }
+        boolean taken = false;
+        try {
+            taker.take(peer);
+            taken = true;
+        } finally {
+            if (!taken) {
+                peer.close();
+            }
+        }
+        return true;
+    }
+
     /** Waits for a peer. @return null once the socket was shut down */
     public @Nullable StreamSocket accept() throws IOException {
         while (true) {
             fromLength.putInt(0, ADDRESS_BYTES);
             int number = Sockets.accept4(fd.number(), from.address(), fromLength.address(), Sockets.SOCK_CLOEXEC);
             if (number >= 0) {
-                return accepted(new Fd(number));
+                StreamSocket peer = accepted(new Fd(number));
+                if (peer != null) {
+                    return peer;
+                }
+                continue;
             }
             int errno = Errno.last();
             if (errno == Errno.EINVAL) {
@@ -74,7 +105,8 @@ public final class ListeningSocket implements AutoCloseable {
         }
     }
 
-    private StreamSocket accepted(Fd number) throws LinuxException {
+    /** @return null if the peer has gone already: others may come */
+    private @Nullable StreamSocket accepted(Fd number) {
         if (!tcp) {
             return new StreamSocket(number, "local process");
         }
@@ -82,7 +114,7 @@ public final class ListeningSocket implements AutoCloseable {
             Sockets.setUpTcp(number.number());
         } catch (LinuxException e) {
             number.close();
-            throw e;
+            return null;
         }
         return new StreamSocket(number, Sockets.inetText(from));
     }

@@ -65,7 +65,7 @@ public final class ExpectationFile {
 
     /**
      * Reads what an earlier daemon expected. Without it nothing is lost that cannot be asked for again: no page of these VMs is anywhere, and
-     * their sub-hosts free what nobody wants.
+     * their sub-hosts free a reservation that its owner does not confirm.
      */
     public ExpectationFile(Path file) throws IOException {
         this.file = file;

@@ -22,6 +22,7 @@ final class OutgoingPages implements ConnectionHandler {
     private final GuestMemory memory;
     private final Runnable served;
     private final PageCopies copy;
+    private boolean toldLoss;
     private final IoVector vector = new IoVector(2); // the header, and the page
 
     /** @param served called for each page that was sent */
@@ -43,7 +44,10 @@ final class OutgoingPages implements ConnectionHandler {
             try {
                 copy.read(0, page, 1);
             } catch (CutShortException e) { // the pages that are still there can be fetched
-                log.error("page {} is lost: {}", page, e.getMessage());
+                if (!toldLoss) { // there may be millions
+                    log.error("pages are lost, page {} first: {}", page, e.getMessage());
+                    toldLoss = true;
+                }
                 socket.send(FrameType.PAGE_ABSENT, page, 1, 0);
                 continue;
             }

@@ -64,7 +64,7 @@ public final class PendingReleases {
      */
     private record Pause(long untilNs, int unanswered) {}
 
-    /** Reads what an earlier daemon left undone. Without it no page is lost: other hosts keep memory that nobody needs. */
+    /** Reads what an earlier daemon left undone. Without it no page is lost: other hosts keep memory for nothing. */
     public PendingReleases(Path file, PeerHosts peers) throws IOException {
         this(file, peers, new HostThreads("releases"));
     }

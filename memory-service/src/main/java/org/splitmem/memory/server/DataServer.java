@@ -12,7 +12,6 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import org.splitmem.memory.linux.Handshakes;
 import org.splitmem.memory.linux.ListeningSocket;
-import org.splitmem.memory.linux.StreamSocket;
 import org.splitmem.memory.thread.EssentialThread;
 import org.splitmem.memory.wire.ErrorCode;
 import org.splitmem.memory.wire.FrameSocket;
@@ -60,20 +59,7 @@ public final class DataServer implements AutoCloseable {
 
     /** @return false once the port is closed */
     private boolean accept() throws IOException {
-        StreamSocket peer = listener.accept();
-        if (peer == null) {
-            return false;
-        }
-        boolean begun = false;
-        try {
-            begin(new FrameSocket(peer));
-            begun = true;
-        } finally {
-            if (!begun) { // there is no memory for it, or no thread
-                peer.close();
-            }
-        }
-        return true;
+        return listener.acceptOne(peer -> begin(new FrameSocket(peer)));
     }
 
     /** What fails at present; null if nothing does. Any thread. */
@@ -92,13 +78,10 @@ public final class DataServer implements AutoCloseable {
         open.add(socket);
         boolean serves = false;
         try {
-            Thread thread = new Thread(() -> serve(socket, begun), "data-" + serial.incrementAndGet());
-            thread.setDaemon(true);
-            thread.start();
+            begun.start("data-" + serial.incrementAndGet(), () -> serve(socket, begun));
             serves = true;
         } finally {
             if (!serves) {
-                begun.close();
                 open.remove(socket);
             }
         }

@@ -64,20 +64,7 @@ public final class ShimServer implements AutoCloseable {
 
     /** @return false once the socket is closed */
     private boolean accept() throws IOException {
-        StreamSocket socket = listener.accept();
-        if (socket == null) {
-            return false;
-        }
-        boolean begun = false;
-        try {
-            begin(socket);
-            begun = true;
-        } finally {
-            if (!begun) { // there is no memory for it, or no thread
-                socket.close();
-            }
-        }
-        return true;
+        return listener.acceptOne(this::begin);
     }
 
     /** What fails at present; null if nothing does. Any thread. */
@@ -94,17 +81,7 @@ public final class ShimServer implements AutoCloseable {
             socket.close();
             return;
         }
-        boolean serves = false;
-        try {
-            Thread thread = new Thread(() -> serve(socket, caller, begun), "shim-handshake");
-            thread.setDaemon(true);
-            thread.start();
-            serves = true;
-        } finally {
-            if (!serves) {
-                begun.close();
-            }
-        }
+        begun.start("shim-handshake", () -> serve(socket, caller, begun));
     }
 
     /** Its own thread receives meanwhile; what little is sent here finds room in the kernel. */

@@ -8,7 +8,7 @@ import org.slf4j.LoggerFactory;
 
 /**
  * What no thread has caught. An {@link Error} means that the JVM cannot be relied on: the daemon ends at once and is started again, which
- * guests survive. Of an exception, a fault of ours, one thread dies; that it is missing is told until the daemon is started again.
+ * guests survive. An exception, a fault of ours, ends one thread; /healthz says so until the daemon is started again.
  */
 public final class LastResort implements Thread.UncaughtExceptionHandler {
     /** Of the process; as sysexits.h has it for a fault of the program. */

@@ -2,7 +2,7 @@ package org.splitmem.memory.thread;
 
 import org.jspecify.annotations.Nullable;
 
-/** What went wrong of late, and whether it still does: as long as it is told again in time. Any thread. */
+/** Something that goes wrong again and again. It is over when its finder has not told it for a time. Any thread. */
 public final class Trouble {
     private final long lastsNs;
 

@@ -8,6 +8,8 @@ import static org.splitmem.memory.fault.FailedFaults.MOST;
 import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.Test;
+import org.splitmem.memory.linux.Errno;
+import org.splitmem.memory.linux.LinuxException;
 
 final class FailedFaultsTest {
     private final FailedFaults failed = new FailedFaults();
@@ -70,5 +72,18 @@ final class FailedFaultsTest {
 
         assertThat(woken).hasSize(MOST);
         assertThat(failed.isFull()).isFalse();
+    }
+
+    /** The daemon's health is not a hostile guest's to decide. */
+    @Test
+    void onlyWhatThisHostLacksIsATroubleOfTheDaemons() {
+        assertThat(FailedFaults.isShortage(new LinuxException("UFFDIO_ZEROPAGE", Errno.ENOMEM)))
+                .isTrue();
+        assertThat(FailedFaults.isShortage(new LinuxException("UFFDIO_ZEROPAGE", Errno.ENOSPC)))
+                .isTrue();
+        assertThat(FailedFaults.isShortage(new LinuxException("UFFDIO_CONTINUE", Errno.EINVAL)))
+                .isFalse();
+        assertThat(FailedFaults.isShortage(new IndexOutOfBoundsException("outside of its RAM")))
+                .isFalse();
     }
 }
