@@ -25,10 +25,6 @@ public final class PageCopies {
         this.windows = new Windows(block.address(), block.size());
     }
 
-    public int room() {
-        return block.size() / Pages.SIZE;
-    }
-
     /**
      * Copies pages into the places from {@code at} on. One that is a hole reads as zeros, and stays one.
      *
