@@ -9,6 +9,9 @@ import java.nio.ByteOrder;
 public final class Mman {
     private static final int PROT_READ_WRITE = 3;
     private static final int MAP_SHARED = 1;
+    private static final int MAP_PRIVATE = 2;
+    private static final int MAP_ANONYMOUS = 0x20;
+    private static final int MAP_NORESERVE = 0x4000;
 
     static {
         Native.register(Mman.class, "c");
@@ -25,6 +28,15 @@ public final class Mman {
         long address = mmap(0, length, PROT_READ_WRITE, MAP_SHARED, fd.number(), 0);
         if (address == -1) {
             throw new LinuxException("mmap(" + length + " B)", Errno.last());
+        }
+        return address;
+    }
+
+    /** Maps zeros that are this process's alone; they take up memory once they are written. */
+    public static long mapZeros(long length) throws LinuxException {
+        long address = mmap(0, length, PROT_READ_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+        if (address == -1) {
+            throw new LinuxException("mmap(" + length + " B of zeros)", Errno.last());
         }
         return address;
     }

@@ -1,8 +1,5 @@
 package org.splitmem.memory.migration;
 
-import static org.splitmem.memory.page.PageEntry.DIRTY;
-import static org.splitmem.memory.page.PageEntry.UNANNOUNCED;
-
 import java.io.IOException;
 import java.util.function.BooleanSupplier;
 import java.util.function.Supplier;
@@ -11,41 +8,41 @@ import org.splitmem.memory.fault.ChunkSeal;
 import org.splitmem.memory.guest.GuestMemory;
 import org.splitmem.memory.linux.LinuxException;
 import org.splitmem.memory.page.PageEntry;
+import org.splitmem.memory.page.PageSet;
 import org.splitmem.memory.page.PageState;
 import org.splitmem.memory.page.PageTable;
 import org.splitmem.memory.wire.FrameSocket;
 import org.splitmem.memory.wire.PlacementList;
 import org.splitmem.memory.wire.RunList;
 
-/** What the source still has to send, and to tell: the DIRTY and UNANNOUNCED flags of its page table. For one thread. */
+/** Finds what the source still has to send, and tells the destination where pages are: see {@link TransferLog}. For one thread. */
 final class DirtyPages {
     private final GuestMemory memory;
     private final PageTable table;
+    private final TransferLog transfers;
     private final Supplier<WriteLog> logs;
     private final WriteLog writes;
     private final PlacementList placements = new PlacementList();
-    private LatePages late = LatePages.allToMain();
+    private LatePages late;
 
     /** @param logs makes one for each thread */
-    DirtyPages(GuestMemory memory, PageTable table, Supplier<WriteLog> logs) {
+    DirtyPages(GuestMemory memory, PageTable table, TransferLog transfers, Supplier<WriteLog> logs) {
         this.memory = memory;
         this.table = table;
+        this.transfers = transfers;
+        this.late = LatePages.allToMain(transfers.plan());
         this.logs = logs;
         this.writes = logs.get();
     }
 
     /** One of the same VM; what it newly finds goes to the main host. */
     DirtyPages forAnotherThread() {
-        return new DirtyPages(memory, table, logs);
+        return new DirtyPages(memory, table, transfers, logs);
     }
 
     /** Every page that takes up memory is local now. */
     void adopt() throws LinuxException {
-        forEachDataPage(0, memory.pages(), page -> {
-            if (PageEntry.state(table.get(page)) == PageState.ZERO) {
-                makeLocal(page, 0);
-            }
-        });
+        forEachDataPage(0, memory.pages(), this::makeLocal);
     }
 
     /**
@@ -56,7 +53,7 @@ final class DirtyPages {
     void arm(LatePages homes) throws LinuxException {
         late = homes;
         writes.scan(0, memory.pages(), true, (page, count) -> {});
-        forEachDataPage(0, memory.pages(), page -> makeLocal(page, DIRTY));
+        forEachDataPage(0, memory.pages(), this::mark);
     }
 
     private interface PageConsumer {
@@ -74,10 +71,16 @@ final class DirtyPages {
         }
     }
 
-    private void makeLocal(long page, int flags) {
-        int before = table.become(page, PageState.LOCAL, flags);
-        if (PageEntry.state(before) == PageState.ZERO) {
-            late.place(table, page);
+    /** @return false if it was dirty before */
+    private boolean mark(long page) {
+        makeLocal(page);
+        return transfers.dirty().add(page);
+    }
+
+    /** Of a page that takes up memory; one that the table puts elsewhere stays there. */
+    private void makeLocal(long page) {
+        if (table.change(page, PageState.ZERO, PageState.LOCAL)) {
+            late.place(page);
         }
     }
 
@@ -134,10 +137,7 @@ final class DirtyPages {
                     continue;
                 }
             }
-            if (!PageEntry.has(entry, DIRTY)) {
-                makeLocal(page, DIRTY);
-                marked++;
-            }
+            marked += mark(page) ? 1 : 0;
         }
         return marked;
     }
@@ -147,7 +147,7 @@ final class DirtyPages {
         long first = ChunkSeal.firstPage(chunk);
         long[] marked = {0};
         forEachDataPage(first, first + ChunkSeal.length(chunk, memory.pages()), page -> {
-            makeLocal(page, DIRTY);
+            mark(page);
             marked[0]++;
         });
         return marked[0];
@@ -155,11 +155,7 @@ final class DirtyPages {
 
     /** Dirty pages of the whole VM. */
     long count() {
-        long dirty = 0;
-        for (long page = 0; (page = table.next(page, table.pages(), DIRTY)) < table.pages(); page++) {
-            dirty++;
-        }
-        return dirty;
+        return transfers.dirty().count();
     }
 
     /**
@@ -169,37 +165,39 @@ final class DirtyPages {
      */
     long collectForMain(long from, long end, RunList into) {
         into.clear();
-        for (long page = from; (page = table.next(page, end, DIRTY)) < end; page++) {
+        for (long page = from; (page = transfers.dirty().next(page, end)) < end; page++) {
             if (into.isFull()) {
                 return page;
             }
             into.add(page);
-            table.flag(page, 0, PageEntry.TO_SUB_HOST);
+            transfers.plan().planForMain(page);
         }
         return end;
     }
 
     /** Tells the destination where every page is that was sent since the last call. Only between rounds. */
     void announce(FrameSocket control) throws IOException {
+        PageSet unannounced = transfers.unannounced();
         placements.clear();
-        for (long page = 0; (page = table.next(page, table.pages(), UNANNOUNCED)) < table.pages(); page++) {
+        for (long page = 0; (page = unannounced.next(page, table.pages())) < table.pages(); page++) {
             if (placements.isFull()) {
                 placements.send(control);
                 placements.clear();
             }
-            add(page, table.get(page));
-            table.flag(page, 0, UNANNOUNCED);
+            add(page);
+            unannounced.remove(page);
         }
         placements.send(control);
     }
 
-    private void add(long page, int entry) {
-        if (PageEntry.state(entry) == PageState.ZERO) {
+    private void add(long page) {
+        int target = transfers.plan().target(page);
+        if (PageEntry.state(table.get(page)) == PageState.ZERO) {
             placements.add(page, PageState.ZERO, 0);
-        } else if (PageEntry.has(entry, PageEntry.TO_SUB_HOST)) {
-            placements.add(page, PageState.REMOTE, PageEntry.host(entry));
-        } else {
+        } else if (target == PagePlan.MAIN) {
             placements.add(page, PageState.LOCAL, 0);
+        } else {
+            placements.add(page, PageState.REMOTE, target);
         }
     }
 }

@@ -11,52 +11,60 @@ import org.splitmem.memory.page.PageTable;
  * last scan, all of which has to go to the main host. For one thread.
  */
 final class LatePages {
+    private final PagePlan plan;
     private long forMain;
     private final long[] forSubHosts;
     private int next;
 
-    private LatePages(long forMain, long[] forSubHosts) {
+    private LatePages(PagePlan plan, long forMain, long[] forSubHosts) {
+        this.plan = plan;
         this.forMain = forMain;
         this.forSubHosts = forSubHosts;
     }
 
     /** There are no sub-hosts. */
-    static LatePages allToMain() {
-        return new LatePages(Long.MAX_VALUE, new long[0]);
+    static LatePages allToMain(PagePlan plan) {
+        return new LatePages(plan, Long.MAX_VALUE, new long[0]);
     }
 
     /**
      * @param budget pages that may be at the main host
      * @param subHostPages most pages for each sub-host
-     * @param table with its local pages planned
+     * @param plan of the table's local pages
      */
-    static LatePages after(long budget, long[] subHostPages, PageTable table) {
+    static LatePages after(long budget, long[] subHostPages, PageTable table, PagePlan plan) {
         long main = budget;
         long[] left = subHostPages.clone();
         for (long page = 0; page < table.pages(); page++) {
-            int entry = table.get(page);
-            if (PageEntry.state(entry) != PageState.LOCAL) {
+            if (PageEntry.state(table.get(page)) != PageState.LOCAL) {
                 continue;
             }
-            if (PageEntry.has(entry, PageEntry.TO_SUB_HOST)) {
-                left[PageEntry.host(entry)]--;
-            } else {
+            int target = plan.target(page);
+            if (target == PagePlan.MAIN) {
                 main--;
+            } else {
+                left[target]--;
             }
         }
-        return new LatePages(Math.max(0, main) / 2, left);
+        return new LatePages(plan, Math.max(0, main) / 2, left);
     }
 
-    /** Plans a page that has just become local; the main host's if nobody has room for it: it has to be somewhere. */
-    void place(PageTable table, long page) {
+    /** Plans a page that has just become local; the main host's if its sub-host has no room: it has to be somewhere. */
+    void place(long page) {
         if (forMain > 0) {
             forMain--;
-        } else if (Arrays.stream(forSubHosts).anyMatch(left -> left > 0)) {
+            return;
+        }
+        int host = plan.settledHost(page);
+        if (host == PagePlan.MAIN && Arrays.stream(forSubHosts).anyMatch(left -> left > 0)) {
             while (forSubHosts[next] <= 0) {
                 next = (next + 1) % forSubHosts.length;
             }
-            forSubHosts[next]--;
-            MigrationPlan.plan(table, page, next);
+            host = next;
+        }
+        if (host != PagePlan.MAIN && forSubHosts[host] > 0) {
+            forSubHosts[host]--;
+            plan.planLate(page, host);
         }
     }
 }

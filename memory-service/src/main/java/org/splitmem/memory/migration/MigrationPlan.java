@@ -10,7 +10,7 @@ import org.splitmem.memory.page.Pages;
 
 /**
  * Which page goes where: the hottest to the main host until its share is full, the rest to the sub-hosts, each in as long a
- * run as can be. Pure: reads scores from the table, writes plans into it. For an idle table (one writer).
+ * run as can be. Pure: reads scores from the table, writes a plan. For one thread.
  */
 final class MigrationPlan {
     private final long mainPages;
@@ -28,16 +28,17 @@ final class MigrationPlan {
     /**
      * Plans every local page as the task wants it.
      *
+     * @param plan empty
      * @param touched pages that were touched while the guest was watched: about as many others may be written between the last
      *     round and the stop, and all of those go to the main host on top of the plan
      * @return where pages go that become local later
      */
-    static LatePages make(MigrationTask task, PageTable table, long touched) {
+    static LatePages make(MigrationTask task, PageTable table, PagePlan plan, long touched) {
         long budget = Pages.fromBytes(task.budgetBytes());
         long room = Arrays.stream(task.subHostPages()).sum();
         long mainPages = mainPages(task.budgetBytes(), table.count(LOCAL) - room, touched);
-        new MigrationPlan(mainPages, task.subHostPages()).assign(table);
-        return LatePages.after(budget, task.subHostPages(), table);
+        new MigrationPlan(mainPages, task.subHostPages()).assign(table, plan);
+        return LatePages.after(budget, task.subHostPages(), table, plan);
     }
 
     /**
@@ -57,7 +58,7 @@ final class MigrationPlan {
      *
      * @throws IllegalArgumentException if they do not fit: nothing is planned then
      */
-    void assign(PageTable table) {
+    void assign(PageTable table, PagePlan plan) {
         long[] byScore = countByScore(table);
         long local = Arrays.stream(byScore).sum();
         long forSubHosts = Math.max(0, local - mainPages);
@@ -85,15 +86,7 @@ final class MigrationPlan {
             }
             shares[host]--;
             forSubHosts--;
-            plan(table, page, host);
-        }
-    }
-
-    /** Plans one page for a sub-host. */
-    static void plan(PageTable table, long page, int host) {
-        int entry = table.get(page);
-        while (!table.step(page, entry, PageEntry.plannedFor(entry, host))) {
-            entry = table.get(page); // the pager noted a touch
+            plan.planNext(page, host);
         }
     }
 

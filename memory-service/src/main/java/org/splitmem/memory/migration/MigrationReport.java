@@ -71,18 +71,18 @@ final class MigrationReport {
     }
 
     /** Counts where the pages go; before the last of them are pushed, so that those count for the main host. */
-    void placed(PageTable table) {
+    void placed(PageTable table, TransferLog transfers) {
         long main = 0;
         long zero = 0;
         long[] subHosts = new long[PageEntry.MAX_HOSTS];
         for (long page = 0; page < table.pages(); page++) {
-            int entry = table.get(page);
-            if (PageEntry.state(entry) == PageState.ZERO) {
+            int target = transfers.plan().target(page);
+            if (PageEntry.state(table.get(page)) == PageState.ZERO) {
                 zero++;
-            } else if (PageEntry.has(entry, PageEntry.DIRTY) || !PageEntry.has(entry, PageEntry.TO_SUB_HOST)) {
+            } else if (transfers.dirty().contains(page) || target == PagePlan.MAIN) {
                 main++;
             } else {
-                subHosts[PageEntry.host(entry)]++;
+                subHosts[target]++;
             }
         }
         Map<String, Long> byName = new TreeMap<>();

@@ -73,6 +73,7 @@ final class OutgoingMigration {
     private @Nullable ControlLink control;
     private @Nullable RoundSender sender;
     private @Nullable DirtyTracker tracker;
+    private @Nullable TransferLog transfers;
     private @Nullable DirtyPages unsent;
     private volatile MigrationPhase phase = MigrationPhase.PLANNED;
 
@@ -140,10 +141,12 @@ final class OutgoingMigration {
         GuestMemory memory = paging.memory();
         PageTable table = paging.table();
         tracker = new DirtyTracker(memory, paging.qemu());
-        DirtyPages dirty = new DirtyPages(memory, table, tracker::log);
+        TransferLog its = new TransferLog(memory.pages());
+        transfers = its;
+        DirtyPages dirty = new DirtyPages(memory, table, its, tracker::log);
         hypervisor.connect();
         connect(memory);
-        LatePages late = plan(dirty, memory, table);
+        LatePages late = plan(dirty, memory, table, its.plan());
         vm.reached(FaultPoint.PLANNED);
         // The kernel alone answers the guest from here on. It takes modes off only all together; nothing is remote, so
         // nothing can go wrong in between.
@@ -151,7 +154,7 @@ final class OutgoingMigration {
         vm.setModes(vm.requireSession(), REGISTER_MODE_WP);
         dirty.arm(late);
         progress.planned(dirty.count(), System.nanoTime());
-        sender = new RoundSender(table, groups);
+        sender = new RoundSender(table, its, groups);
         rounds(dirty, sender);
         enter(MigrationPhase.READY, progress.remainingBytes() + " B remain after round " + progress.round());
         vm.reached(FaultPoint.READY);
@@ -161,7 +164,7 @@ final class OutgoingMigration {
     private void connect(GuestMemory memory) throws IOException {
         RateLimiter limiter = new RateLimiter(task.bandwidthBytesPerSecond());
         Endpoint main = endpoint(task.destination(), task.source().token(), memory.pages());
-        groups.add(new StreamGroup(StreamGroup.MAIN, main));
+        groups.add(new StreamGroup(PagePlan.MAIN, main));
         for (int i = 0; i < task.subHosts().size(); i++) {
             groups.add(new StreamGroup(
                     i,
@@ -182,10 +185,10 @@ final class OutgoingMigration {
     }
 
     /** Which pages are hot is worth knowing only if some have to go elsewhere. */
-    private LatePages plan(DirtyPages dirty, GuestMemory memory, PageTable table) throws IOException {
+    private LatePages plan(DirtyPages dirty, GuestMemory memory, PageTable table, PagePlan plan) throws IOException {
         dirty.adopt();
         if (task.lenders().isEmpty()) {
-            return LatePages.allToMain();
+            return LatePages.allToMain(plan);
         }
         vm.setModes(vm.requireSession(), REGISTER_MODE_MINOR | REGISTER_MODE_WP);
         HotSet hot = new HotSet(memory, table);
@@ -197,7 +200,7 @@ final class OutgoingMigration {
                 task.id(),
                 hot.touchedPages(),
                 memory.pages());
-        return MigrationPlan.make(task, table, hot.touchedPages());
+        return MigrationPlan.make(task, table, plan, hot.touchedPages());
     }
 
     private void rounds(DirtyPages dirty, RoundSender rounds) throws IOException {
@@ -303,7 +306,8 @@ final class OutgoingMigration {
         vm.leaving(task.source(), task.destination().name());
         vm.requireSession().holdExit(true);
         vm.reached(FaultPoint.LEAVING);
-        DirtyPages dirty = new DirtyPages(vm.requireMemory(), vm.requireTable(), Objects.requireNonNull(tracker)::log);
+        DirtyPages dirty = new DirtyPages(
+                vm.requireMemory(), vm.requireTable(), requireTransfers(), Objects.requireNonNull(tracker)::log);
         unsent = dirty;
         hypervisor.awaitSwitchover(this::mustStop);
         if (!hypervisor.hasSwitchedOver()) {
@@ -322,7 +326,7 @@ final class OutgoingMigration {
         }
         releaseQemu(); // its RAM is in our files, and what was written is known, or all of it counts as written
         vm.reached(FaultPoint.QEMU_RELEASED);
-        report.placed(vm.requireTable());
+        report.placed(vm.requireTable(), requireTransfers());
         awaitResume();
     }
 
@@ -525,6 +529,9 @@ final class OutgoingMigration {
         if (sender != null) {
             sender.close();
         }
+        if (transfers != null) { // all that looked at it has ended
+            transfers.close();
+        }
         groups.forEach(StreamGroup::close);
         if (control != null) {
             control.close();
@@ -585,6 +592,10 @@ final class OutgoingMigration {
             throw new IOException("the destination is not connected");
         }
         return link;
+    }
+
+    private TransferLog requireTransfers() {
+        return Objects.requireNonNull(transfers, "the migration has not begun to copy");
     }
 
     private RoundSender requireSender() throws IOException {

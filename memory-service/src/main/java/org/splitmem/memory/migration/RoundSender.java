@@ -1,10 +1,5 @@
 package org.splitmem.memory.migration;
 
-import static org.splitmem.memory.page.PageEntry.DIRTY;
-import static org.splitmem.memory.page.PageEntry.SENT;
-import static org.splitmem.memory.page.PageEntry.TO_SUB_HOST;
-import static org.splitmem.memory.page.PageEntry.UNANNOUNCED;
-
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
@@ -28,20 +23,24 @@ import org.splitmem.memory.stream.Flushes;
 import org.splitmem.memory.stream.PagesFrame;
 import org.splitmem.memory.wire.RunList;
 
-/** Sends every DIRTY page to where it is planned, over all streams at once. One round at a time. */
+/** Sends every dirty page to where it is planned, over all streams at once. One round at a time. */
 final class RoundSender implements AutoCloseable {
     private static final long CHUNK_PAGES = 2048;
     private static final long PROGRESS_MS = 200;
     private static final long END_S = 10;
 
     private final PageTable table;
+    private final TransferLog transfers;
     private final List<StreamGroup> groups;
     private final ExecutorService workers;
     private final LongAdder sentPages = new LongAdder();
     private final LongAdder againPages = new LongAdder();
+    /** Whether pages were sent before the present round, so that older copies of them may be anywhere. */
+    private boolean sentBefore;
 
-    RoundSender(PageTable table, List<StreamGroup> groups) {
+    RoundSender(PageTable table, TransferLog transfers, List<StreamGroup> groups) {
         this.table = table;
+        this.transfers = transfers;
         this.groups = groups;
         int threads = groups.stream().mapToInt(g -> g.senders().size()).sum();
         this.workers = Executors.newFixedThreadPool(threads, task -> {
@@ -52,10 +51,10 @@ final class RoundSender implements AutoCloseable {
     }
 
     /**
-     * Sends one round, and returns when every page of it is stored where it belongs, but for those that are DIRTY again: the guest wrote
+     * Sends one round, and returns when every page of it is stored where it belongs, but for those that are dirty again: the guest wrote
      * them while they were sent, or they were damaged on their way.
      *
-     * @param cut once true, pages not yet taken stay DIRTY
+     * @param cut once true, pages not yet taken stay dirty
      * @param progress told now and then how many pages were sent since the migration began
      */
     void send(List<StreamGroup> to, BooleanSupplier cut, LongConsumer progress) throws IOException {
@@ -75,6 +74,7 @@ final class RoundSender implements AutoCloseable {
             }
         }
         await(running, progress);
+        sentBefore = true;
         IOException first = failed.get();
         if (first != null) {
             throw first;
@@ -169,8 +169,8 @@ final class RoundSender implements AutoCloseable {
             long from;
             while (!cut.getAsBoolean() && (from = group.nextChunk(CHUNK_PAGES)) < table.pages()) {
                 long end = Math.min(from + CHUNK_PAGES, table.pages());
-                for (long page = from; (page = table.next(page, end, DIRTY)) < end; page++) {
-                    if (planned(table.get(page)) == group.index()) {
+                for (long page = from; (page = transfers.dirty().next(page, end)) < end; page++) {
+                    if (transfers.plan().target(page) == group.index()) {
                         take(page);
                     }
                 }
@@ -179,24 +179,24 @@ final class RoundSender implements AutoCloseable {
             sender.flush(again);
         }
 
-        /** Clears DIRTY before the content is read: a write after that is found by the next scan. */
+        /** It is dirty no more before the content is read: a write after that is found by the next scan. */
         private void take(long page) throws IOException {
             if (data.isFull() || data.pages() == RunList.MAX_PAGES) {
                 sendData();
             }
-            table.flag(page, 0, DIRTY);
+            transfers.dirty().remove(page);
             data.add(page);
         }
 
         private boolean choose(long page, boolean isZero) {
             if (!isZero) {
-                table.flag(page, SENT | UNANNOUNCED, 0);
+                transfers.unannounced().add(page);
                 chosenPages++;
                 return true;
             }
-            int before = table.become(page, PageState.ZERO, 0);
-            if (PageEntry.has(before, SENT)) { // an older, non-zero copy is there
-                table.flag(page, UNANNOUNCED, SENT);
+            table.change(page, PageState.LOCAL, PageState.ZERO);
+            if (sentBefore) { // perhaps an older copy is there that is not all zero
+                transfers.unannounced().add(page);
                 voided.add(page);
             }
             return false;
@@ -213,9 +213,10 @@ final class RoundSender implements AutoCloseable {
         }
 
         private void sendAgain(long page) {
-            int entry = table.get(page);
-            if (PageEntry.has(entry, SENT) && planned(entry) == group.index()) { // else it was not sent there
-                table.flag(page, DIRTY, UNANNOUNCED);
+            boolean mayBeThere = PageEntry.state(table.get(page)) == PageState.LOCAL;
+            if (mayBeThere && transfers.plan().target(page) == group.index()) { // else it was not sent there
+                transfers.unannounced().remove(page);
+                transfers.dirty().add(page);
                 againPages.increment();
             }
         }
@@ -226,10 +227,5 @@ final class RoundSender implements AutoCloseable {
                 voided.clear();
             }
         }
-    }
-
-    /** Sub-host index, or MAIN. */
-    static int planned(int entry) {
-        return PageEntry.has(entry, TO_SUB_HOST) ? PageEntry.host(entry) : StreamGroup.MAIN;
     }
 }

@@ -12,9 +12,6 @@ import org.splitmem.memory.wire.Hello;
 
 /** The parallel streams to one destination: the main host, or a sub-host. */
 final class StreamGroup implements AutoCloseable {
-    /** In place of a sub-host's index. */
-    static final int MAIN = -1;
-
     private final int index;
     private final Endpoint endpoint;
     private final List<BulkSender> senders = new CopyOnWriteArrayList<>(); // an abort comes from another thread
@@ -23,7 +20,7 @@ final class StreamGroup implements AutoCloseable {
 
     private volatile boolean aborted;
 
-    /** @param index of the sub-host in page table entries, or {@link #MAIN} */
+    /** @param index of the sub-host in page table entries, or {@link PagePlan#MAIN} */
     StreamGroup(int index, Endpoint endpoint) {
         this.index = index;
         this.endpoint = endpoint;

@@ -5,16 +5,13 @@ package org.splitmem.memory.page;
  *
  * <pre>
  *   bit   0-2  state, see {@link PageState}
- *   bit   3-6  host: index of a memory server of this VM, 0-15 (state REMOTE, OUTGOING, PUNCHING, INCOMING),
- *              or, on a migration's source, of the planned sub-host (with TO_SUB_HOST)
+ *   bit   3-6  host: index of a memory server of this VM, 0-15 (state REMOTE, OUTGOING, PUNCHING, INCOMING)
  *   bit   7    SAMPLED: its entry in QEMU's page table was dropped; the next touch faults and clears the bit
  *   bit   8-10 age: with SAMPLED, visits of the clock hand in a row without a touch; without, visits that the hand shall
  *              skip the page; while a migration is planned: windows with a touch; state REMOTE: 1 if page-out sent it
- *   bit  11    DIRTY: still to be sent by the migration
- *   bit  12    TO_SUB_HOST: planned for the sub-host in bits 3-6, not for the main host
- *   bit  13    SENT: its planned host holds a copy (maybe stale)
+ *   bit  11-13 unused, 0
  *   bit  14    FROM_SOURCE: with INCOMING, it comes from the migration's source; set with ZERO, so that no entry that was ever written is 0
- *   bit  15    UNANNOUNCED: the destination does not yet know where the page is
+ *   bit  15    unused, 0
  * </pre>
  *
  * Entries are handled as int with the upper 16 bits zero, so that the fault path allocates nothing.
@@ -24,12 +21,8 @@ public final class PageEntry {
     public static final int MAX_AGE = 7;
 
     public static final int SAMPLED = 1 << 7;
-    public static final int DIRTY = 1 << 11;
-    public static final int TO_SUB_HOST = 1 << 12;
-    public static final int SENT = 1 << 13;
     public static final int FROM_SOURCE = 1 << 14;
     private static final int WRITTEN_ZERO = 1 << 14;
-    public static final int UNANNOUNCED = 1 << 15;
 
     private static final int STATE_MASK = 7;
     private static final int HOST_SHIFT = 3;
@@ -81,11 +74,6 @@ public final class PageEntry {
     /** The same entry in another state. */
     public static int withState(int entry, PageState state) {
         return (entry & ~(STATE_MASK | FROM_SOURCE)) | of(state);
-    }
-
-    /** The same entry, planned for sub-host {@code host}. */
-    public static int plannedFor(int entry, int host) {
-        return (entry & ~HOST_MASK) | host << HOST_SHIFT | TO_SUB_HOST;
     }
 
     /**

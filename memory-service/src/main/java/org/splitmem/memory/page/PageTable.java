@@ -23,7 +23,6 @@ public final class PageTable {
 
     private static final int ENTRY_BYTES = 2;
     private static final VarHandle PAIR = MethodHandles.byteBufferViewVarHandle(int[].class, ByteOrder.LITTLE_ENDIAN);
-    private static final VarHandle FOUR = MethodHandles.byteBufferViewVarHandle(long[].class, ByteOrder.LITTLE_ENDIAN);
     private static final int STATES = PageState.values().length;
 
     private final ByteBuffer entries;
@@ -103,20 +102,6 @@ public final class PageTable {
         return pair >>> shift(page) & 0xFFFF;
     }
 
-    /** The first page of [from, end) that has any of the flags, or {@code end}; entries without are passed four at a time. */
-    public long next(long from, long end, int flags) {
-        Objects.checkFromToIndex(from, end, pages);
-        long inAny = flags * 0x0001_0001_0001_0001L;
-        for (long page = from; page < end; page = (page | 3) + 1) {
-            long four = (long) FOUR.getVolatile(entries, (int) (page >>> 2 << 3));
-            long found = four >>> ((page & 3) << 4) & inAny;
-            if (found != 0) {
-                return Math.min(end, page + (Long.numberOfTrailingZeros(found) >>> 4));
-            }
-        }
-        return end;
-    }
-
     /** Replaces an entry if it is still {@code expected}. @return false if another thread was first */
     public boolean step(long page, int expected, int next) {
         Objects.checkIndex(page, pages);
@@ -162,23 +147,19 @@ public final class PageTable {
         }
     }
 
-    /** Sets and clears flags whatever else happens to the entry. @return the entry before */
-    public int flag(long page, int set, int clear) {
+    /**
+     * Changes a page's state if it is {@code from}, and keeps what else the entry says, whatever happens to that meanwhile.
+     *
+     * @return false if it was in another state
+     */
+    public boolean change(long page, PageState from, PageState to) {
         while (true) {
             int entry = get(page);
-            int next = (entry & ~clear) | set;
-            if (entry == next || step(page, entry, next)) {
-                return entry;
+            if (PageEntry.state(entry) != from) {
+                return false;
             }
-        }
-    }
-
-    /** Changes the state and sets flags whatever else happens to the entry. @return the entry before */
-    public int become(long page, PageState state, int set) {
-        while (true) {
-            int entry = get(page);
-            if (step(page, entry, PageEntry.withState(entry, state) | set)) {
-                return entry;
+            if (step(page, entry, PageEntry.withState(entry, to))) {
+                return true;
             }
         }
     }

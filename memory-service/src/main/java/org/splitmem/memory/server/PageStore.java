@@ -11,6 +11,7 @@ import org.splitmem.memory.guest.MappedFile;
 import org.splitmem.memory.linux.LinuxException;
 import org.splitmem.memory.linux.Mman;
 import org.splitmem.memory.linux.Unistd;
+import org.splitmem.memory.page.PageSet;
 import org.splitmem.memory.page.Pages;
 import org.splitmem.memory.record.RecordFile;
 import org.splitmem.memory.stream.ReceivedPages;
@@ -36,7 +37,7 @@ final class PageStore {
     private final MappedFile data;
     private final MappedFile heldFile;
     private final MappedFile crcFile;
-    private final HeldPages held;
+    private final PageSet held;
     private final Checksums checksums;
     private final AtomicLong heldPages = new AtomicLong();
     private final AtomicLong claimedPages = new AtomicLong();
@@ -53,7 +54,7 @@ final class PageStore {
         this.data = data;
         this.heldFile = heldFile;
         this.crcFile = crcFile;
-        this.held = new HeldPages(Mman.view(heldFile.address(), (int) heldFile.bytes()), pages);
+        this.held = new PageSet(Mman.view(heldFile.address(), (int) heldFile.bytes()), pages);
         this.checksums = new Checksums(crcFile, pages);
         this.epoch = new AtomicLong(record.epoch());
         this.adopted = record.adopted();
@@ -68,7 +69,7 @@ final class PageStore {
         boolean made = false;
         try {
             opened.add(MappedFile.openSparse(directory.resolve(DATA), Pages.toBytes(record.pages())));
-            opened.add(MappedFile.open(directory.resolve(HELD), HeldPages.bytesFor(record.pages())));
+            opened.add(MappedFile.open(directory.resolve(HELD), PageSet.bytesFor(record.pages())));
             opened.add(MappedFile.openSparse(directory.resolve(CRC), Checksums.bytesFor(record.pages())));
             PageStore store = new PageStore(record, directory, opened.get(0), opened.get(1), opened.get(2));
             record.save(directory);
@@ -85,7 +86,7 @@ final class PageStore {
     /** One that an earlier daemon has left. @throws IOException naming the file that is missing, or not as long as it was */
     static PageStore openExisting(Path directory, StoreRecord record) throws IOException {
         MappedFile data = MappedFile.openExistingSparse(directory.resolve(DATA), Pages.toBytes(record.pages()));
-        MappedFile held = MappedFile.openExisting(directory.resolve(HELD), HeldPages.bytesFor(record.pages()));
+        MappedFile held = MappedFile.openExisting(directory.resolve(HELD), PageSet.bytesFor(record.pages()));
         MappedFile crc = MappedFile.openExistingSparse(directory.resolve(CRC), Checksums.bytesFor(record.pages()));
         return new PageStore(record, directory, data, held, crc);
     }
@@ -225,7 +226,7 @@ final class PageStore {
     }
 
     long list(long from, RunList into) {
-        return held.list(from, into);
+        return into.fill(held, from);
     }
 
     /** Frees the pages; those that are not held are passed over. */

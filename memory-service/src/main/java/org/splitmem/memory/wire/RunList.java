@@ -2,6 +2,7 @@ package org.splitmem.memory.wire;
 
 import java.io.IOException;
 import org.splitmem.memory.linux.NativeBlock;
+import org.splitmem.memory.page.PageSet;
 
 /**
  * A list of runs of pages, as PAGES, DROP, DIRTY, HELD and DAMAGED frames carry it: for each run its first page and its number of
@@ -66,6 +67,22 @@ public final class RunList {
             runs++;
         }
         pages += count;
+    }
+
+    /**
+     * Makes it a list of pages of a set, from {@code from} on, until it is full.
+     *
+     * @return the page up to which all are listed
+     */
+    public long fill(PageSet set, long from) {
+        clear();
+        for (long page = from; (page = set.next(page, set.pages())) < set.pages(); page++) {
+            if (isFull()) {
+                return page;
+            }
+            add(page);
+        }
+        return set.pages();
     }
 
     /** Adds its checksum. @return where its {@link #bytes} bytes are, good until the list changes */

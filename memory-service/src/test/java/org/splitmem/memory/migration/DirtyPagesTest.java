@@ -2,7 +2,6 @@ package org.splitmem.memory.migration;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.splitmem.memory.fault.ChunkSeal.CHUNK_PAGES;
-import static org.splitmem.memory.page.PageEntry.DIRTY;
 
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
@@ -32,18 +31,21 @@ class DirtyPagesTest {
     private final Writes writes = new Writes();
     private GuestMemory memory;
     private PageTable table;
+    private TransferLog transfers;
     private DirtyPages dirty;
 
     @BeforeEach
     void start() throws Exception {
         memory = TestMemory.of(directory.path(), PAGES);
         table = new PageTable(ByteBuffer.allocateDirect((int) PageTable.bytesFor(PAGES)), PAGES);
-        dirty = new DirtyPages(memory, table, () -> writes);
+        transfers = new TransferLog(PAGES);
+        dirty = new DirtyPages(memory, table, transfers, () -> writes);
     }
 
     @AfterEach
     void end() {
         memory.close();
+        transfers.close();
     }
 
     @Test
@@ -55,14 +57,28 @@ class DirtyPagesTest {
         assertThat(dirty.scanAll(() -> false, DirtyPages.Pace.FULL)).isEqualTo(2);
 
         assertThat(table.get(10)).isZero();
-        assertThat(table.get(11)).isEqualTo(LOCAL | DIRTY);
-        assertThat(table.get(12)).isEqualTo(LOCAL | DIRTY);
+        assertThat(transfers.dirty().contains(11)).isTrue();
+        assertThat(table.get(12)).isEqualTo(LOCAL);
+        assertThat(transfers.dirty().contains(12)).isTrue();
         assertThat(table.get(13)).isZero();
         assertThat(dirty.scanAll(() -> false, DirtyPages.Pace.FULL))
                 .as("found once more")
                 .isZero();
         assertThat(dirty.count()).isEqualTo(2);
         assertThat(writes.rearmed()).containsOnly(true);
+    }
+
+    /** Else it would be read as zeros here, and sent so. */
+    @Test
+    void aPageThatIsElsewhereIsNotTakenForALocalOne() throws Exception {
+        GuestContent.write(memory, 3, 1, 1); // read ahead, or on its way
+        int remote = PageEntry.of(PageState.REMOTE, 4);
+        table.put(3, remote);
+
+        dirty.adopt();
+        dirty.arm(LatePages.allToMain(transfers.plan()));
+
+        assertThat(table.get(3)).isEqualTo(remote);
     }
 
     @Test

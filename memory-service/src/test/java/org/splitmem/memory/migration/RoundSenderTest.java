@@ -2,9 +2,6 @@ package org.splitmem.memory.migration;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
-import static org.splitmem.memory.page.PageEntry.DIRTY;
-import static org.splitmem.memory.page.PageEntry.SENT;
-import static org.splitmem.memory.page.PageEntry.UNANNOUNCED;
 
 import java.io.IOException;
 import java.nio.ByteBuffer;
@@ -43,6 +40,7 @@ class RoundSenderTest {
     private final AtomicLong progress = new AtomicLong();
     private GuestMemory memory;
     private PageTable table;
+    private TransferLog transfers;
     private Lender main;
     private Lender sub;
     private List<StreamGroup> groups;
@@ -53,18 +51,23 @@ class RoundSenderTest {
         memory = TestMemory.of(directory.path(), PAGES);
         GuestContent.write(memory, 0, PAGES, 1);
         table = new PageTable(ByteBuffer.allocateDirect((int) PageTable.bytesFor(PAGES)), PAGES);
+        transfers = new TransferLog(PAGES);
         for (long page = 0; page < PAGES; page++) {
-            table.put(page, (page < COLD ? LOCAL : PageEntry.plannedFor(LOCAL, 0)) | DIRTY);
+            table.put(page, LOCAL);
+            transfers.dirty().add(page);
+            if (page >= COLD) {
+                transfers.plan().planNext(page, 0);
+            }
         }
         main = new Lender("h2", directory.resolve("h2")).reserve(VM, PAGES, Pages.toBytes(PAGES));
         sub = new Lender("h3", directory.resolve("h3")).reserve(VM, PAGES, Pages.toBytes(PAGES));
         groups = List.of(
-                new StreamGroup(StreamGroup.MAIN, main.endpoint(VM, 1, PAGES)),
+                new StreamGroup(PagePlan.MAIN, main.endpoint(VM, 1, PAGES)),
                 new StreamGroup(0, sub.endpoint(VM, 1, PAGES)));
         for (StreamGroup group : groups) {
             group.open(2, memory, new RateLimiter(0));
         }
-        sender = new RoundSender(table, groups);
+        sender = new RoundSender(table, transfers, groups);
     }
 
     @AfterEach
@@ -75,6 +78,7 @@ class RoundSenderTest {
         main.close();
         sub.close();
         memory.close();
+        transfers.close();
     }
 
     private void send() throws IOException {
@@ -82,7 +86,7 @@ class RoundSenderTest {
     }
 
     private long dirty() {
-        return new DirtyPages(memory, table, Writes::new).count();
+        return transfers.dirty().count();
     }
 
     @Test
@@ -91,7 +95,7 @@ class RoundSenderTest {
 
         assertThat(main.server().heldBytes()).isEqualTo(Pages.toBytes(COLD));
         assertThat(sub.server().heldBytes()).isEqualTo(Pages.toBytes(PAGES - COLD));
-        assertThat(table.get(0)).isEqualTo(LOCAL | SENT | UNANNOUNCED);
+        assertThat(transfers.unannounced().count()).isEqualTo(PAGES);
         assertThat(dirty()).isZero();
         assertThat(progress).hasValue(PAGES);
     }
@@ -99,8 +103,8 @@ class RoundSenderTest {
     @Test
     void aRoundSendsNothingButWhatIsDirty() throws Exception {
         send();
-        table.flag(17, DIRTY, 0);
-        table.flag(PAGES - 1, DIRTY, 0);
+        transfers.dirty().add(17);
+        transfers.dirty().add(PAGES - 1);
 
         send();
 
@@ -112,12 +116,15 @@ class RoundSenderTest {
         GuestContent.write(memory, 5, 1, 0);
         send();
         assertThat(table.get(5)).isEqualTo(PageEntry.of(PageState.ZERO));
+        assertThat(transfers.unannounced().remove(5)).isFalse();
+        transfers.unannounced().remove(6);
         GuestContent.write(memory, 6, 1, 0);
-        table.flag(6, DIRTY, 0);
+        transfers.dirty().add(6);
 
         send();
 
-        assertThat(table.get(6)).isEqualTo(PageEntry.of(PageState.ZERO) | UNANNOUNCED);
+        assertThat(table.get(6)).isEqualTo(PageEntry.of(PageState.ZERO));
+        assertThat(transfers.unannounced().contains(6)).isTrue();
         assertThat(main.server().heldBytes()).isEqualTo(Pages.toBytes(COLD - 2));
     }
 
@@ -132,14 +139,14 @@ class RoundSenderTest {
                 damaged.incrementAndGet();
             }
         };
-        StreamGroup through =
-                new StreamGroup(StreamGroup.MAIN, main.behind(damage).endpoint(VM, 1, PAGES));
+        StreamGroup through = new StreamGroup(PagePlan.MAIN, main.behind(damage).endpoint(VM, 1, PAGES));
         through.open(2, memory, new RateLimiter(0));
-        try (RoundSender rounds = new RoundSender(table, List.of(through))) {
+        try (RoundSender rounds = new RoundSender(table, transfers, List.of(through))) {
             rounds.send(List.of(through), () -> false, progress::set);
 
             assertThat(damaged.get()).isPositive();
             assertThat(rounds.againPages()).isEqualTo(damaged.get());
+            assertThat(transfers.unannounced().count()).isEqualTo(COLD - damaged.get());
             assertThat(dirty()).isEqualTo(damaged.get() + PAGES - COLD);
             assertThat(main.server().heldBytes()).isEqualTo(Pages.toBytes(COLD - damaged.get()));
 
@@ -170,7 +177,7 @@ class RoundSenderTest {
                     while (true) {
                         send();
                         for (long page = 0; page < PAGES; page++) {
-                            table.flag(page, DIRTY, 0);
+                            transfers.dirty().add(page);
                         }
                     }
                 })

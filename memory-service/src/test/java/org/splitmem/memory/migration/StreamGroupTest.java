@@ -43,7 +43,7 @@ class StreamGroupTest {
     }
 
     private StreamGroup group() {
-        return new StreamGroup(StreamGroup.MAIN, lender.endpoint(VM, 1, PAGES));
+        return new StreamGroup(PagePlan.MAIN, lender.endpoint(VM, 1, PAGES));
     }
 
     @Test

@@ -53,6 +53,7 @@ class SwitchOverTest {
     private final AtomicInteger told = new AtomicInteger();
     private GuestMemory memory;
     private PageTable table;
+    private TransferLog transfers;
     private Lender main;
     private StreamGroup streams;
     private RoundSender sender;
@@ -64,10 +65,11 @@ class SwitchOverTest {
     void start() throws Exception {
         memory = TestMemory.of(directory.path(), CHUNK_PAGES + 7, PAGES - CHUNK_PAGES - 7);
         table = new PageTable(ByteBuffer.allocateDirect((int) PageTable.bytesFor(PAGES)), PAGES);
+        transfers = new TransferLog(PAGES);
         main = new Lender("h2", directory.resolve("h2")).reserve(VM, PAGES, Pages.toBytes(PAGES));
-        streams = new StreamGroup(StreamGroup.MAIN, main.endpoint(VM, 1, PAGES));
+        streams = new StreamGroup(PagePlan.MAIN, main.endpoint(VM, 1, PAGES));
         streams.open(2, memory, new RateLimiter(0));
-        sender = new RoundSender(table, List.of(streams));
+        sender = new RoundSender(table, transfers, List.of(streams));
         sockets = SocketPair.open();
         control = new ControlLink(new FrameSocket(sockets.near()), PAGES, heard::countDown);
         control.start();
@@ -83,6 +85,7 @@ class SwitchOverTest {
         destination.close();
         control.close();
         memory.close();
+        transfers.close();
     }
 
     private void fill(long page, long count) throws IOException {
@@ -90,7 +93,7 @@ class SwitchOverTest {
     }
 
     private long run(Handover handover) throws IOException {
-        DirtyPages dirty = new DirtyPages(memory, table, () -> writes);
+        DirtyPages dirty = new DirtyPages(memory, table, transfers, () -> writes);
         return new SwitchOver(dirty, control, sender, PAGES, this::reached).run(handover);
     }
 
@@ -146,7 +149,8 @@ class SwitchOverTest {
         fill(CHUNK_PAGES - 1, 2);
         writes.of(CHUNK_PAGES - 1, CHUNK_PAGES, CHUNK_PAGES + 1); // the last one is a hole
         fill(PAGES - 1, 1);
-        table.put(PAGES - 1, PageEntry.plannedFor(PageEntry.of(PageState.LOCAL), 0));
+        table.put(PAGES - 1, PageEntry.of(PageState.LOCAL));
+        transfers.plan().planNext(PAGES - 1, 0);
         writes.of(PAGES - 1);
         var hearing = hearing();
 
@@ -160,7 +164,7 @@ class SwitchOverTest {
         assertThat(sets.get(CHUNKS - 1)).containsExactly(PAGES - 1);
         assertThat(found).isEqualTo(1503);
         assertThat(told).hasValue(CHUNKS);
-        assertThat(RoundSender.planned(table.get(PAGES - 1))).isEqualTo(StreamGroup.MAIN);
+        assertThat(transfers.plan().target(PAGES - 1)).isEqualTo(PagePlan.MAIN);
         assertThat(writes.rearmed()).containsOnly(false);
     }
 
@@ -249,7 +253,8 @@ class SwitchOverTest {
                 .hasSize(CHUNKS)
                 .allSatisfy((chunk, set) -> assertThat(set).isEmpty());
         assertThat(main.server().heldBytes()).isEqualTo(Pages.toBytes(2));
-        assertThat(table.get(7)).isEqualTo(PageEntry.of(PageState.LOCAL) | PageEntry.SENT);
+        assertThat(table.get(7)).isEqualTo(PageEntry.of(PageState.LOCAL));
+        assertThat(transfers.unannounced().count()).as("they are announced").isZero();
     }
 
     /** A page that is damaged each time it is sent the destination has to ask for itself. */
@@ -261,14 +266,14 @@ class SwitchOverTest {
                 frame.flipInPage(i);
             }
         });
-        StreamGroup through = new StreamGroup(StreamGroup.MAIN, main.endpoint(VM, 1, PAGES));
+        StreamGroup through = new StreamGroup(PagePlan.MAIN, main.endpoint(VM, 1, PAGES));
         through.open(1, memory, new RateLimiter(0));
         fill(bad, 1);
         writes.of(bad);
         var hearing = hearing();
 
-        try (RoundSender rounds = new RoundSender(table, List.of(through))) {
-            DirtyPages dirty = new DirtyPages(memory, table, () -> writes);
+        try (RoundSender rounds = new RoundSender(table, transfers, List.of(through))) {
+            DirtyPages dirty = new DirtyPages(memory, table, transfers, () -> writes);
             new SwitchOver(dirty, control, rounds, PAGES, this::reached).run(Handover.COMPLETE);
         } finally {
             through.close();

@@ -7,13 +7,7 @@ import java.util.List;
 import org.junit.jupiter.api.Test;
 
 class PageEntryTest {
-    private static final List<Integer> FLAGS = List.of(
-            PageEntry.SAMPLED,
-            PageEntry.DIRTY,
-            PageEntry.TO_SUB_HOST,
-            PageEntry.SENT,
-            PageEntry.FROM_SOURCE,
-            PageEntry.UNANNOUNCED);
+    private static final List<Integer> FLAGS = List.of(PageEntry.SAMPLED, PageEntry.FROM_SOURCE);
 
     @Test
     void everyStateHostAgeAndFlagFitsBesideTheOthers() {
@@ -61,19 +55,6 @@ class PageEntryTest {
     void aHostOutOfRangeIsRefused() {
         assertThatThrownBy(() -> PageEntry.of(PageState.REMOTE, 16)).hasMessageContaining("16");
         assertThatThrownBy(() -> PageEntry.of(PageState.REMOTE, -1)).hasMessageContaining("-1");
-    }
-
-    @Test
-    void planningForASubHostKeepsEverythingElse() {
-        int entry = PageEntry.withAge(PageEntry.of(PageState.LOCAL, 15) | PageEntry.DIRTY, 5);
-
-        int planned = PageEntry.plannedFor(entry, 6);
-
-        assertThat(PageEntry.host(planned)).isEqualTo(6);
-        assertThat(PageEntry.state(planned)).isEqualTo(PageState.LOCAL);
-        assertThat(PageEntry.age(planned)).isEqualTo(5);
-        assertThat(PageEntry.has(planned, PageEntry.TO_SUB_HOST)).isTrue();
-        assertThat(PageEntry.has(planned, PageEntry.DIRTY)).isTrue();
     }
 
     @Test

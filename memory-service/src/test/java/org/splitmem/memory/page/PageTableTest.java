@@ -48,53 +48,18 @@ class PageTableTest {
     }
 
     @Test
-    void aPageBecomesAnotherAndKeepsWhatElseIsKnownOfIt() {
+    void aPageChangesFromOneStateOnlyAndKeepsWhatElseIsKnownOfIt() {
         PageTable table = new PageTable(file(10), 10);
-        int planned = PageEntry.plannedFor(PageEntry.of(PageState.ZERO), 9);
-        table.put(5, planned);
+        int hot = PageEntry.withAge(PageEntry.of(PageState.LOCAL) | PageEntry.SAMPLED, 3);
+        table.put(5, hot);
 
-        int before = table.become(5, PageState.LOCAL, PageEntry.DIRTY);
+        assertThat(table.change(5, PageState.REMOTE, PageState.ZERO)).isFalse();
+        assertThat(table.get(5)).isEqualTo(hot);
+        assertThat(table.change(5, PageState.LOCAL, PageState.OUTGOING)).isTrue();
 
-        assertThat(before).isEqualTo(planned);
-        assertThat(table.get(5)).isEqualTo(PageEntry.plannedFor(PageEntry.of(PageState.LOCAL), 9) | PageEntry.DIRTY);
-        assertThat(table.count(PageState.LOCAL)).isEqualTo(1);
-        table.become(5, PageState.ZERO, 0);
-        assertThat(table.get(5)).isEqualTo(planned | PageEntry.DIRTY);
-    }
-
-    @Test
-    void aFlagIsSetAndClearedWhateverTheState() {
-        PageTable table = new PageTable(file(10), 10);
-        table.put(5, PageEntry.of(PageState.REMOTE, 9));
-
-        int before = table.flag(5, PageEntry.DIRTY | PageEntry.SENT, 0);
-        table.flag(5, 0, PageEntry.DIRTY);
-
-        assertThat(before).isEqualTo(PageEntry.of(PageState.REMOTE, 9));
-        assertThat(table.get(5)).isEqualTo(PageEntry.of(PageState.REMOTE, 9) | PageEntry.SENT);
-        assertThat(table.countRemote(9)).isEqualTo(1);
-    }
-
-    @SeededTest(runs = 20)
-    void theNextPageWithAFlagIsThatOfALookAtEachPage(long seed) {
-        Random random = new Random(seed);
-        int pages = 1 + random.nextInt(40);
-        PageTable table = new PageTable(file(pages), pages);
-        for (int i = random.nextInt(6); i > 0; i--) {
-            int flag = 1 << (11 + random.nextInt(5));
-            table.put(random.nextInt(pages), PageEntry.of(PageState.LOCAL, 15) | flag);
-        }
-        int flags = PageEntry.DIRTY | PageEntry.UNANNOUNCED;
-        for (int end = 0; end <= pages; end++) {
-            for (int from = 0; from <= end; from++) {
-                long expected = from;
-                while (expected < end && !PageEntry.has(table.get(expected), flags)) {
-                    expected++;
-                }
-                assertThat(table.next(from, end, flags)).isEqualTo(expected);
-            }
-        }
-        assertThatThrownBy(() -> table.next(0, pages + 1, flags)).isInstanceOf(IndexOutOfBoundsException.class);
+        assertThat(table.get(5)).isEqualTo(PageEntry.withState(hot, PageState.OUTGOING));
+        assertThat(table.count(PageState.OUTGOING)).isEqualTo(1);
+        assertThat(table.count(PageState.LOCAL)).isZero();
     }
 
     @Test
@@ -167,10 +132,11 @@ class PageTableTest {
                     model[page] = next;
                 }
                 default -> {
-                    int clear = random.nextInt(1 << 16) & 0xFF80;
-                    int set = random.nextInt(1 << 16) & 0xFF80;
-                    assertThat(table.flag(page, set, clear)).isEqualTo(model[page]);
-                    model[page] = (model[page] & ~clear) | set;
+                    PageState from = PageState.of(random.nextInt(8));
+                    PageState to = PageState.of(random.nextInt(8));
+                    boolean fits = PageEntry.state(model[page]) == from;
+                    assertThat(table.change(page, from, to)).isEqualTo(fits);
+                    model[page] = fits ? PageEntry.withState(model[page], to) : model[page];
                 }
             }
         }
