@@ -22,7 +22,6 @@ database.url = jdbc:mariadb://$CONTROLLER_ADDRESS/splitmem?sslMode=disable
 database.user = root
 database.password-file = $ETC/bridge/password
 kafka.brokers = $CONTROLLER_ADDRESS:$KAFKA_PORT
-kafka.spool-directory = $STATE/bridge/events-$1
 telemetry.interval-seconds = $TELEMETRY_SECONDS
 reconcile.interval-s = $RECONCILE_SECONDS
 EOF

@@ -16,6 +16,7 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.ScheduledFuture;
 import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import org.slf4j.MDC;
@@ -44,6 +45,7 @@ import org.splitmem.bridge.store.Database;
 import org.splitmem.bridge.store.EventStore;
 import org.splitmem.bridge.store.HostStore;
 import org.splitmem.bridge.store.MigrationStore;
+import org.splitmem.bridge.store.OutboxStore;
 import org.splitmem.bridge.store.StoreException;
 import org.splitmem.bridge.store.VmStore;
 import org.splitmem.bridge.telemetry.EventFeed;
@@ -145,9 +147,15 @@ public final class NovaBridge implements Callable<Integer> {
                 config.nova().defaultZone());
         Bookings bookings = new Bookings(placement);
         PrometheusMeterRegistry registry = new PrometheusMeterRegistry(PrometheusConfig.DEFAULT);
+        boolean toKafka = !config.events().brokers().isEmpty();
+        OutboxStore outbox = toKafka ? new OutboxStore(database, config.name(), clock) : null;
         try (EventHistory history = new EventHistory(
-                        new EventStore(database), config.events().keep(), clock);
-                EventFeed events = events(config, history, registry, clock);
+                        database,
+                        outbox,
+                        config.events().keep(),
+                        config.events().interval(),
+                        clock);
+                EventFeed events = events(config, history, outbox, registry, clock);
                 Daemons daemons = new Daemons(hosts, config.clusterKey(), config.daemonTimeout())) {
             BridgeMetrics metrics = new BridgeMetrics(registry, events.telemetry());
             metrics.watch(history);
@@ -193,20 +201,21 @@ public final class NovaBridge implements Callable<Integer> {
         return new Database(store.url(), store.user(), config.databasePassword(), store.connections());
     }
 
-    private static EventFeed events(BridgeConfig config, EventHistory history, MeterRegistry registry, Clock clock)
-            throws ConfigException, IOException {
+    /** @param outbox absent: there is no Kafka */
+    private static EventFeed events(
+            BridgeConfig config,
+            EventHistory history,
+            @Nullable OutboxStore outbox,
+            MeterRegistry registry,
+            Clock clock)
+            throws ConfigException {
         BridgeConfig.Events events = config.events();
-        if (events.brokers().isEmpty()) {
+        if (outbox == null) {
             return new EventFeed(history, null, events.interval(), clock);
         }
-        PublisherConfig publisher = new PublisherConfig(
-                events.brokers(),
-                events.mode(),
-                events.spoolDirectory(),
-                PublisherConfig.DEFAULT_SPOOL_BYTES,
-                PublisherConfig.DEFAULT_FORCE_INTERVAL,
-                config.kafkaProperties());
-        return new EventFeed(history, new EventPublisher(publisher, registry), events.interval(), clock);
+        PublisherConfig publisher =
+                new PublisherConfig(events.brokers(), events.mode(), events.maxWaiting(), config.kafkaProperties());
+        return new EventFeed(history, new EventPublisher(publisher, outbox, registry), events.interval(), clock);
     }
 
     private static void tell(

@@ -9,7 +9,7 @@ import org.splitmem.events.Event;
 import org.splitmem.model.InvalidJsonException;
 import org.splitmem.model.Json;
 
-/** The JSON format of CloudEvents: the value of structured messages, and what the spool keeps. */
+/** The JSON format of CloudEvents: the value of structured messages, and what the outbox keeps. */
 public final class CloudJson {
     static final String SPEC_VERSION = "1.0";
     static final String DATA_TYPE = "application/json";

@@ -1,224 +1,227 @@
 package org.splitmem.events.publish;
 
 import io.micrometer.core.instrument.MeterRegistry;
-import java.io.IOException;
-import java.time.Duration;
 import java.util.List;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
-import java.util.concurrent.locks.Condition;
-import java.util.concurrent.locks.ReentrantLock;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
-import org.splitmem.events.Event;
-import org.splitmem.events.Topic;
-import org.splitmem.events.cloud.CloudJson;
-import org.splitmem.events.spool.Spool;
-import org.splitmem.events.spool.Spool.LaneName;
+import org.splitmem.events.publish.Outbox.Lane;
 
 /**
- * Tells events to Kafka. {@link #publish} writes to the spool and returns; one thread sends from there, for as long as it takes.
+ * Sends to Kafka what waits in the outbox, for as long as it takes, while it holds the outbox's lease. One thread.
  *
- * <p>Per VM and topic events arrive in the order in which they were published, each at least once; one that arrives twice has the same
- * id. What is lost is counted: samples that the full spool dropped, and events that could not be written to it.
+ * <p>Per VM and lane, events arrive in the order in which they were written, each at least once; one that arrives twice has the same id.
+ * Over the bound the oldest events are dropped, samples first: that is logged and counted.
  */
 public final class EventPublisher implements AutoCloseable {
     private static final Logger log = LoggerFactory.getLogger(EventPublisher.class);
     private static final long MIN_PAUSE_MS = 100;
     private static final long MAX_PAUSE_MS = 5000;
-    private static final Duration COMPLAINT_INTERVAL = Duration.ofSeconds(10);
+    /** This part of the bound is dropped beyond what has to be, so that each drop makes room for a while. */
+    private static final int DROPPED_PART = 32;
 
-    private final Spool spool;
+    private final Outbox outbox;
     private final EventSink sink;
+    private final long maxWaiting;
+    private final Rhythm rhythm;
     private final PublisherMetrics metrics;
-    private final List<Outbox> outboxes;
-    private final long forceNs;
+    private final LaneSender kept;
+    private final LaneSender samples;
     private final Thread thread;
-    private final ReentrantLock lock = new ReentrantLock();
-    private final Condition changed = lock.newCondition();
-    private boolean published; // guarded by lock
-    private boolean closing; // guarded by lock
-    private long complainedNs = Long.MIN_VALUE; // guarded by lock
-    private boolean forcePending; // guarded by lock
+    private final CountDownLatch closing = new CountDownLatch(1);
+    // The rest is the thread's.
+    private boolean leads;
+    private boolean complained;
+    private long leaseTriedNs;
+    private long countedNs;
 
     /**
-     * Opens the spool and starts to send what an earlier process left there.
+     * How often the outbox is looked at.
      *
-     * @throws IOException if the spool cannot be opened; a broker that is away is no error
+     * @param idleMs for events, while there are none
+     * @param leaseMs for the lease, much less than it lasts
+     * @param boundMs for the number of events that wait
      */
-    public EventPublisher(PublisherConfig config, MeterRegistry registry) throws IOException {
-        this(config, new KafkaSink(config), registry);
+    public record Rhythm(long idleMs, long leaseMs, long boundMs) {
+        public static final Rhythm DEFAULT = new Rhythm(250, 2_000, 5_000);
     }
 
-    EventPublisher(PublisherConfig config, EventSink sink, MeterRegistry registry) throws IOException {
-        this.spool = new Spool(config.spoolDirectory(), config.spoolBytes());
+    private enum Round {
+        IDLE,
+        WORKED,
+        FAILED
+    }
+
+    /** Starts to send what waits. A broker or an outbox that is away is no error. */
+    public EventPublisher(PublisherConfig config, Outbox outbox, MeterRegistry registry) {
+        this(outbox, new KafkaSink(config), config.maxWaiting(), Rhythm.DEFAULT, registry);
+    }
+
+    /** Sends to another sink than Kafka. */
+    public EventPublisher(Outbox outbox, EventSink sink, long maxWaiting, Rhythm rhythm, MeterRegistry registry) {
+        this.outbox = outbox;
         this.sink = sink;
-        this.metrics = new PublisherMetrics(registry, spool);
-        this.forceNs = config.forceInterval().toNanos();
-        // What is kept goes first, a step of each by turns: neither waits for all of the other.
-        this.outboxes = List.of(
-                new Outbox(spool, LaneName.KEPT, sink, metrics), new Outbox(spool, LaneName.SAMPLES, sink, metrics));
+        this.maxWaiting = maxWaiting;
+        this.rhythm = rhythm;
+        this.metrics = new PublisherMetrics(registry);
+        this.kept = new LaneSender(outbox, Lane.KEPT, sink, metrics);
+        this.samples = new LaneSender(outbox, Lane.SAMPLES, sink, metrics);
+        long now = System.nanoTime();
+        this.leaseTriedNs = now - TimeUnit.MILLISECONDS.toNanos(rhythm.leaseMs());
+        this.countedNs = now;
         this.thread = new Thread(this::run, "event-sender");
         thread.setDaemon(true);
         thread.start();
     }
 
-    /**
-     * Tells an event. Waits for no network and never throws: what cannot be written is logged and counted.
-     *
-     * <p>When it returns, the event survives the death of this process, and after the force interval also that of the host.
-     */
-    public void publish(Event event) {
-        try {
-            LaneName lane = event.topic() == Topic.PAGING ? LaneName.SAMPLES : LaneName.KEPT;
-            spool.append(lane, event.key(), CloudJson.writeText(event));
-            metrics.published(event.topic()).increment();
-            signal();
-        } catch (IOException | RuntimeException e) {
-            metrics.unwritten().increment();
-            complain(event, e);
-        }
-    }
-
-    private void signal() {
-        lock.lock();
-        try {
-            published = true;
-            forcePending = true;
-            changed.signalAll();
-        } finally {
-            lock.unlock();
-        }
-    }
-
-    private void complain(Event event, Exception e) {
-        lock.lock();
-        try {
-            long now = System.nanoTime();
-            if (complainedNs == Long.MIN_VALUE || now - complainedNs > COMPLAINT_INTERVAL.toNanos()) {
-                complainedNs = now;
-                log.error("event {} of {} is lost, it cannot be written to the spool", event.id(), event.key(), e);
-            }
-        } finally {
-            lock.unlock();
-        }
-    }
-
     private void run() {
         long pauseMs = MIN_PAUSE_MS;
-        long forcedNs = System.nanoTime();
-        while (!isClosing()) {
-            boolean worked = false;
-            boolean failed = false;
-            for (Outbox outbox : outboxes) {
-                Outbox.Step step = stepOf(outbox);
-                worked |= step == Outbox.Step.DONE || step == Outbox.Step.PARTLY;
-                failed |= step == Outbox.Step.FAILED;
-            }
-            if (System.nanoTime() - forcedNs >= forceNs) {
-                forcedNs = System.nanoTime();
-                force();
-            }
-            if (failed && !worked) {
-                pause(pauseMs, false);
+        while (closing.getCount() > 0) {
+            Round round = round();
+            if (round == Round.FAILED) {
+                pause(pauseMs);
                 pauseMs = Math.min(MAX_PAUSE_MS, pauseMs * 2);
             } else {
                 pauseMs = MIN_PAUSE_MS;
-                if (!worked) {
-                    pause(Math.max(1, TimeUnit.NANOSECONDS.toMillis(forceNs)), true);
+                if (round == Round.IDLE) {
+                    pause(rhythm.idleMs());
                 }
             }
         }
     }
 
-    private Outbox.Step stepOf(Outbox outbox) {
+    private Round round() {
         try {
-            Outbox.Step step = outbox.step();
-            if (step == Outbox.Step.FAILED || step == Outbox.Step.PARTLY) {
-                metrics.failures().increment();
+            if (!holdsLease()) {
+                return Round.IDLE;
             }
-            return step;
-        } catch (IOException | RuntimeException e) { // the sender must not end: it would never be noticed
-            if (!isClosing()) {
-                log.error("events cannot be sent from the spool; trying again", e);
-                metrics.failures().increment();
+            keepBound();
+            // A step of each by turns: neither lane waits for all of the other.
+            List<LaneSender.Step> steps = List.of(kept.step(), samples.step());
+            if (complained) {
+                complained = false;
+                log.info("the outbox is there again");
             }
-            return Outbox.Step.FAILED;
+            return judge(steps);
+        } catch (RuntimeException e) { // the sender must not end: nothing would send any more
+            metrics.failures().increment();
+            if (!complained) {
+                complained = true;
+                log.error("events cannot be read from the outbox, or marked in it; trying again", e);
+            }
+            return Round.FAILED;
         }
     }
 
-    private void force() {
-        lock.lock();
-        try {
-            if (!forcePending) {
-                return;
+    private Round judge(List<LaneSender.Step> steps) {
+        Round round = Round.IDLE;
+        for (LaneSender.Step step : steps) {
+            switch (step) {
+                case NOTHING_TO_DO -> {}
+                case DONE -> round = Round.WORKED;
+                case PARTLY -> {
+                    metrics.failures().increment();
+                    round = Round.WORKED;
+                }
+                case FAILED -> {
+                    metrics.failures().increment();
+                    round = round == Round.WORKED ? round : Round.FAILED;
+                }
             }
-            forcePending = false;
-        } finally {
-            lock.unlock();
         }
-        try {
-            spool.force();
-        } catch (IOException e) {
-            log.error("the spool cannot be forced to the disk: what is in it may not survive this host", e);
-        }
+        return round;
     }
 
-    private boolean isClosing() {
-        lock.lock();
-        try {
-            return closing;
-        } finally {
-            lock.unlock();
+    private boolean holdsLease() {
+        if (!isDue(leaseTriedNs, rhythm.leaseMs())) {
+            return leads;
         }
+        Outbox.Lease lease = outbox.lease();
+        leaseTriedNs = System.nanoTime();
+        boolean now = lease != Outbox.Lease.OTHERS;
+        if (lease != Outbox.Lease.RENEWED) {
+            kept.readAgain();
+            samples.readAgain();
+        }
+        if (now != leads) {
+            log.info(now ? "this bridge sends the events to Kafka" : "another bridge sends the events to Kafka");
+            countedNs = System.nanoTime() - TimeUnit.MILLISECONDS.toNanos(rhythm.boundMs());
+        }
+        leads = now;
+        metrics.leads(now);
+        return now;
     }
 
-    /** @param forEvents whether a new event ends the pause */
-    private void pause(long ms, boolean forEvents) {
-        lock.lock();
-        try {
-            long left = TimeUnit.MILLISECONDS.toNanos(ms);
-            while (left > 0 && !closing && !(forEvents && published)) {
-                left = changed.awaitNanos(left);
+    private void keepBound() {
+        if (!isDue(countedNs, rhythm.boundMs())) {
+            return;
+        }
+        long keptNow = outbox.count(Lane.KEPT);
+        long samplesNow = outbox.count(Lane.SAMPLES);
+        long excess = keptNow + samplesNow - maxWaiting;
+        if (excess > 0) {
+            excess += maxWaiting / DROPPED_PART;
+            long dropped = samplesNow == 0 ? 0 : drop(Lane.SAMPLES, excess);
+            samplesNow -= dropped;
+            if (keptNow + samplesNow > maxWaiting) {
+                keptNow -= drop(Lane.KEPT, excess - dropped);
             }
-            published = false;
+        }
+        metrics.waiting(Lane.KEPT, keptNow);
+        metrics.waiting(Lane.SAMPLES, samplesNow);
+        countedNs = System.nanoTime();
+    }
+
+    private long drop(Lane lane, long most) {
+        (lane == Lane.KEPT ? kept : samples).readAgain();
+        long dropped = outbox.drop(lane, most);
+        metrics.dropped(lane).increment((double) dropped);
+        if (lane == Lane.SAMPLES) {
+            log.warn(
+                    "more than {} events wait for Kafka: the {} oldest paging samples were dropped; the next sample"
+                            + " of each VM says how many of its own",
+                    maxWaiting,
+                    dropped);
+        } else {
+            log.error(
+                    "more than {} events wait for Kafka, and no samples: the {} oldest were dropped, and Kafka will"
+                            + " never have them; GET /v1/events still shows them",
+                    maxWaiting,
+                    dropped);
+        }
+        return dropped;
+    }
+
+    private static boolean isDue(long lastNs, long everyMs) {
+        return System.nanoTime() - lastNs >= TimeUnit.MILLISECONDS.toNanos(everyMs);
+    }
+
+    private void pause(long ms) {
+        try {
+            boolean unused = closing.await(ms, TimeUnit.MILLISECONDS);
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
-            closing = true; // only close() interrupts
-        } finally {
-            lock.unlock();
+            closing.countDown(); // only one who wants it to end interrupts
         }
     }
 
-    /** Waits until every event was sent. @return false if the time did not suffice; nothing is lost by that */
-    public boolean drain(Duration atMost) throws InterruptedException {
-        long deadline = System.nanoTime() + atMost.toNanos();
-        while (spool.backlog(LaneName.KEPT) + spool.backlog(LaneName.SAMPLES) > 0) {
-            if (System.nanoTime() - deadline > 0) {
-                return false;
-            }
-            TimeUnit.MILLISECONDS.sleep(10);
-        }
-        return true;
-    }
-
-    /** Stops to send; what is left stays in the spool for the next publisher. Takes some seconds if the broker hangs. */
+    /** Stops to send; what is left waits for the next publisher, also in another process. Takes some seconds if the broker hangs. */
     @Override
-    public void close() throws IOException {
-        lock.lock();
-        try {
-            closing = true;
-            changed.signalAll();
-        } finally {
-            lock.unlock();
-        }
+    public void close() {
+        closing.countDown();
         try {
             thread.join(TimeUnit.SECONDS.toMillis(2));
-            sink.close(); // never by an interrupt, which would close the spool's files under it
+            sink.close(); // ends a send under way
             thread.join();
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
         }
         metrics.remove();
-        spool.close();
+        try {
+            outbox.release();
+        } catch (RuntimeException e) {
+            log.warn("another bridge will send the events only when this one's lease has run out: {}", e.getMessage());
+        }
     }
 }

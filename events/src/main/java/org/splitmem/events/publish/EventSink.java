@@ -4,7 +4,7 @@ import java.util.List;
 import org.splitmem.events.Event;
 
 /** Where events go. One thread sends; any may close, which ends a send under way. */
-interface EventSink extends AutoCloseable {
+public interface EventSink extends AutoCloseable {
     /** What became of an event. */
     enum Fate {
         /** The broker has it, on as many replicas as it asks for. */

@@ -126,7 +126,7 @@ final class KafkaSink implements EventSink {
             return;
         }
         if (!complained) {
-            log.warn("events wait in the spool: Kafka does not take them: {}", failure.toString());
+            log.warn("events wait in the outbox: Kafka does not take them: {}", failure.toString());
             complained = true;
         }
         if (!(failure instanceof RetriableException)) {

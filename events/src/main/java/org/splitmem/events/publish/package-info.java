@@ -1,7 +1,7 @@
 /**
- * Tells events to Kafka, by way of the spool.
+ * Sends events from the outbox to Kafka. What keeps the outbox implements {@link org.splitmem.events.publish.Outbox}.
  *
- * <p>Publishing may be done on any thread; one thread sends. May import the events, the spool, Kafka's client and Micrometer.
+ * <p>One thread sends. May import the events, Kafka's client and Micrometer.
  */
 @NullMarked
 package org.splitmem.events.publish;

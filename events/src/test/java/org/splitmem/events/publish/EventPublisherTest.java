@@ -4,49 +4,51 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.micrometer.core.instrument.MeterRegistry;
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
-import java.io.IOException;
-import java.nio.file.Files;
-import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
-import java.util.Comparator;
+import java.util.Collection;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
 import java.util.Set;
 import java.util.concurrent.CopyOnWriteArrayList;
-import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
+import java.util.function.BooleanSupplier;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.splitmem.events.Event;
 import org.splitmem.events.Samples;
 import org.splitmem.events.Schemas;
 import org.splitmem.events.Topic;
-import org.splitmem.events.cloud.ContentMode;
+import org.splitmem.events.publish.EventPublisher.Rhythm;
 
+@SuppressWarnings("try") // publishers work while they are in scope
 class EventPublisherTest {
-    private static final Duration LONG = Duration.ofSeconds(30);
-
-    @TempDir
-    Path directory;
+    private static final Rhythm FAST = new Rhythm(2, 5, 5);
 
     private final MeterRegistry registry = new SimpleMeterRegistry();
+    private final MemoryOutbox outbox = new MemoryOutbox();
 
-    private PublisherConfig config(long spoolBytes) {
-        return new PublisherConfig(
-                "nowhere:1", ContentMode.BINARY, directory, spoolBytes, Duration.ofMillis(20), Map.of());
+    private EventPublisher publisher(String name, EventSink sink) {
+        return publisher(outbox.by(name), sink, 100_000);
     }
 
-    private EventPublisher publisher(EventSink sink) throws IOException {
-        return new EventPublisher(config(1 << 20), sink, registry);
+    private EventPublisher publisher(Outbox access, EventSink sink, long maxWaiting) {
+        return new EventPublisher(access, sink, maxWaiting, FAST, registry);
     }
 
     private double count(String name, String... tags) {
         return registry.get(name).tags(tags).meter().measure().iterator().next().getValue();
+    }
+
+    private static void await(BooleanSupplier condition) throws InterruptedException {
+        long deadline = System.nanoTime() + Duration.ofSeconds(30).toNanos();
+        while (!condition.getAsBoolean()) {
+            assertThat(System.nanoTime()).isLessThan(deadline);
+            TimeUnit.MILLISECONDS.sleep(5);
+        }
     }
 
     /** A broker as bad as it gets: it takes an event or not, and says so or not. */
@@ -86,19 +88,27 @@ class EventPublisherTest {
         return List.copyOf(ids);
     }
 
+    private static List<String> ids(int vm, boolean kept, int n) {
+        List<String> ids = new ArrayList<>();
+        for (int i = 0; i < n; i++) {
+            ids.add((kept ? Samples.kept(vm, i) : Samples.sample(vm, i)).id());
+        }
+        return ids;
+    }
+
     @ParameterizedTest
     @ValueSource(longs = {1, 2, 3})
     void allArriveInTheOrderOfTheirVmWhateverFails(long seed) throws Exception {
         Flaky broker = new Flaky(seed, 3);
-        try (EventPublisher publisher = publisher(broker)) {
+        try (EventPublisher unused = publisher("bridge-1", broker)) {
             for (int i = 0; i < 40; i++) {
                 for (int vm = 0; vm < 5; vm++) {
-                    publisher.publish(Samples.kept(vm, i));
-                    publisher.publish(Samples.sample(vm, i));
+                    outbox.add(Samples.kept(vm, i));
+                    outbox.add(Samples.sample(vm, i));
                 }
             }
             broker.badness = 1;
-            assertThat(publisher.drain(LONG)).isTrue();
+            outbox.awaitEmpty();
         }
         Schemas.valid(broker.arrived);
         for (int vm = 0; vm < 5; vm++) {
@@ -109,29 +119,90 @@ class EventPublisherTest {
         }
     }
 
-    private static List<String> ids(int vm, boolean kept, int n) {
-        List<String> ids = new ArrayList<>();
-        for (int i = 0; i < n; i++) {
-            ids.add((kept ? Samples.kept(vm, i) : Samples.sample(vm, i)).id());
+    @Test
+    void whatAPublisherLeftAnotherSendsWhenTheBrokerIsBack() throws Exception {
+        Flaky broker = new Flaky(1, 0);
+        broker.awake = false;
+        for (int i = 0; i < 20; i++) {
+            outbox.add(Samples.kept(1, i));
         }
-        return ids;
+        try (EventPublisher unused = publisher("bridge-1", broker)) {
+            await(() -> count("splitmem_events_send_failures_total") > 0);
+        }
+        assertThat(outbox.size()).isEqualTo(20);
+        broker.awake = true;
+        try (EventPublisher unused = publisher("bridge-2", broker)) {
+            outbox.awaitEmpty();
+        }
+        assertThat(broker.arrived.stream().map(Event::id)).containsExactlyElementsOf(ids(1, true, 20));
     }
 
     @Test
-    void whatAPublisherLeftTheNextOneSends() throws Exception {
+    void ofTwoPublishersOneSends() throws Exception {
+        Flaky first = new Flaky(1, 0);
+        Flaky second = new Flaky(1, 0);
+        try (EventPublisher unused = publisher("bridge-1", first)) {
+            await(() -> count("splitmem_events_publishing") == 1);
+            try (EventPublisher alsoUnused =
+                    new EventPublisher(outbox.by("bridge-2"), second, 100_000, FAST, new SimpleMeterRegistry())) {
+                for (int i = 0; i < 20; i++) {
+                    outbox.add(Samples.kept(i, 0));
+                }
+                outbox.awaitEmpty();
+            }
+        }
+        assertThat(first.arrived).hasSize(20);
+        assertThat(second.arrived).isEmpty();
+    }
+
+    /** Marking fails: the process dies just after the broker's answer, as seen from the outbox. */
+    @Test
+    void oneThatDiesBetweenTheAnswerAndTheMarkLosesNothing() throws Exception {
+        Flaky broker = new Flaky(1, 0);
+        Outbox dying = outbox.new Access("bridge-1") {
+            @Override
+            public void sent(Collection<Long> numbers, Map<String, Long> told) {
+                throw new IllegalStateException("killed");
+            }
+        };
+        outbox.add(Samples.kept(1, 0));
+        outbox.add(Samples.kept(1, 1));
+        try (EventPublisher unused = publisher(dying, broker, 100_000)) {
+            await(() -> count("splitmem_events_send_failures_total") > 1);
+            assertThat(broker.arrived)
+                    .as("not sent again by one that knows the answer")
+                    .hasSize(1);
+        }
+        try (EventPublisher unused = publisher("bridge-2", broker)) {
+            outbox.awaitEmpty();
+        }
+        assertThat(broker.arrived.stream().map(Event::id))
+                .containsExactly(
+                        Samples.kept(1, 0).id(),
+                        Samples.kept(1, 0).id(),
+                        Samples.kept(1, 1).id());
+    }
+
+    @Test
+    void oneThatComesBackAfterAnotherTookOverSendsNothingAgain() throws Exception {
         Flaky broker = new Flaky(1, 0);
         broker.awake = false;
-        try (EventPublisher publisher = publisher(broker)) {
-            for (int i = 0; i < 20; i++) {
-                publisher.publish(Samples.kept(1, i));
-            }
-            assertThat(publisher.drain(Duration.ofMillis(50))).isFalse();
+        outbox.add(Samples.kept(1, 0));
+        outbox.add(Samples.kept(2, 0));
+        try (EventPublisher unused = publisher("bridge-1", broker)) {
+            await(() -> count("splitmem_events_send_failures_total") > 0);
+            outbox.leaseRunsOut();
+            assertThat(outbox.by("bridge-2").lease()).isEqualTo(Outbox.Lease.TAKEN);
+            await(() -> count("splitmem_events_publishing") == 0);
+            outbox.by("bridge-2").sent(List.of(1L, 2L), Map.of());
+            broker.awake = true;
+            outbox.by("bridge-2").release();
+            await(() -> count("splitmem_events_publishing") == 1);
+            outbox.add(Samples.kept(1, 1));
+            outbox.awaitEmpty();
         }
-        broker.awake = true;
-        try (EventPublisher publisher = publisher(broker)) {
-            assertThat(publisher.drain(LONG)).isTrue();
-        }
-        assertThat(broker.arrived.stream().map(Event::id)).containsExactlyElementsOf(ids(1, true, 20));
+        assertThat(broker.arrived.stream().map(Event::id))
+                .containsExactly(Samples.kept(1, 1).id());
     }
 
     /** Each sample either arrives or is counted by the next one of its VM that does. */
@@ -139,25 +210,22 @@ class EventPublisherTest {
     void droppedSamplesAreToldByTheNextSampleOfTheirVm() throws Exception {
         Flaky broker = new Flaky(1, 0);
         broker.awake = false;
-        int published = 600;
-        try (EventPublisher publisher = new EventPublisher(config(128 << 10), broker, registry)) {
-            for (int i = 0; i < 20; i++) {
-                publisher.publish(Samples.kept(1, i));
-            }
-            for (int i = 0; i < published; i++) {
-                publisher.publish(Samples.sample(i % 3, i));
-            }
+        for (int i = 0; i < 20; i++) {
+            outbox.add(Samples.kept(1, i));
+        }
+        for (int i = 0; i < 600; i++) {
+            outbox.add(Samples.sample(i % 3, i));
+        }
+        try (EventPublisher unused = publisher(outbox.by("bridge-1"), broker, 320)) {
+            await(() -> count("splitmem_events_waiting", "lane", "samples") == 290);
             assertThat(count("splitmem_events_dropped_total", "lane", "samples"))
-                    .isPositive();
+                    .isEqualTo(310);
+            assertThat(count("splitmem_events_dropped_total", "lane", "kept")).isZero();
+            assertThat(count("splitmem_events_waiting", "lane", "kept")).isEqualTo(20);
         }
         broker.awake = true;
-        try (EventPublisher publisher = new EventPublisher(config(128 << 10), broker, registry)) {
-            assertThat(publisher.drain(LONG)).isTrue();
-            for (int vm = 0; vm < 3; vm++) {
-                publisher.publish(Samples.sample(vm, published + vm));
-            }
-            assertThat(publisher.drain(LONG)).isTrue();
-            assertThat(count("splitmem_events_dropped_total", "lane", "kept")).isZero();
+        try (EventPublisher unused = publisher(outbox.by("bridge-1"), broker, 320)) {
+            outbox.awaitEmpty();
         }
         Schemas.valid(broker.arrived);
         List<Event> samples =
@@ -165,73 +233,36 @@ class EventPublisherTest {
         long dropped = samples.stream()
                 .mapToLong(e -> e.data().get("dropped").asLong())
                 .sum();
-        assertThat(dropped).isPositive();
-        assertThat(dropped + samples.size()).isEqualTo(published + 3);
+        assertThat(dropped).isEqualTo(310);
+        assertThat(samples).hasSize(290);
         assertThat(samples.stream().filter(e -> e.data().get("dropped").asLong() > 0))
                 .hasSize(3);
         assertThat(firsts(broker.arrived, Samples.uuid(1), Topic.MIGRATION))
                 .containsExactlyElementsOf(ids(1, true, 20));
     }
 
-    /** A broker that hangs: nobody who publishes notices. */
     @Test
-    void publishingNeverWaitsForTheBroker() throws Exception {
-        CountDownLatch hang = new CountDownLatch(1);
-        CountDownLatch asked = new CountDownLatch(1);
-        EventSink broker = new EventSink() {
-            @Override
-            public List<Fate> send(List<Event> events) {
-                asked.countDown();
-                try {
-                    hang.await();
-                } catch (InterruptedException e) {
-                    throw new AssertionError(e);
-                }
-                return events.stream().map(e -> Fate.UNKNOWN).toList();
-            }
-
-            @Override
-            public void close() {
-                hang.countDown();
-            }
-        };
-        try (EventPublisher publisher = publisher(broker)) {
-            publisher.publish(Samples.kept(1, 0));
-            assertThat(asked.await(10, TimeUnit.SECONDS)).isTrue();
-            long start = System.nanoTime();
-            for (int i = 1; i < 200; i++) {
-                publisher.publish(Samples.kept(1, i));
-            }
-            assertThat(Duration.ofNanos(System.nanoTime() - start)).isLessThan(Duration.ofSeconds(5));
-            assertThat(count("splitmem_events_published_total", "topic", "splitmem.migration.v1"))
-                    .isEqualTo(200);
-        }
-    }
-
-    @Test
-    void whatCannotBeWrittenIsCountedAndThrowsNothing() throws Exception {
+    void withoutSamplesTheOldestOfTheRestAreDroppedAndCounted() throws Exception {
         Flaky broker = new Flaky(1, 0);
-        try (EventPublisher publisher = publisher(broker)) {
-            try (var files = Files.walk(directory)) {
-                for (Path file : files.sorted(Comparator.reverseOrder()).toList()) {
-                    Files.delete(file);
-                }
-            }
-            Files.createFile(directory);
-            publisher.publish(Samples.kept(1, 0));
-
-            assertThat(count("splitmem_events_unwritten_total")).isEqualTo(1);
-            Files.delete(directory);
-            Files.createDirectories(directory.resolve("kept"));
-            publisher.publish(Samples.kept(1, 1));
-            assertThat(publisher.drain(LONG)).isTrue();
+        broker.awake = false;
+        for (int i = 0; i < 100; i++) {
+            outbox.add(Samples.kept(1, i));
+        }
+        outbox.add(Samples.sample(1, 0));
+        try (EventPublisher unused = publisher(outbox.by("bridge-1"), broker, 64)) {
+            await(() -> count("splitmem_events_waiting", "lane", "kept") == 62);
+            assertThat(count("splitmem_events_dropped_total", "lane", "kept")).isEqualTo(38);
+            assertThat(count("splitmem_events_dropped_total", "lane", "samples"))
+                    .isEqualTo(1);
+            broker.awake = true;
+            outbox.awaitEmpty();
         }
         assertThat(broker.arrived.stream().map(Event::id))
-                .containsExactly(Samples.kept(1, 1).id());
+                .containsExactlyElementsOf(ids(1, true, 100).subList(38, 100));
     }
 
     @Test
-    void anEventThatKafkaCanNeverTakeDoesNotHoldUpTheRest() throws Exception {
+    void whatCanNeverBeSentDoesNotHoldUpTheRest() throws Exception {
         List<Event> arrived = new CopyOnWriteArrayList<>();
         EventSink broker = new EventSink() {
             @Override
@@ -250,12 +281,13 @@ class EventPublisherTest {
             @Override
             public void close() {}
         };
-        try (EventPublisher publisher = publisher(broker)) {
+        try (EventPublisher unused = publisher("bridge-1", broker)) {
+            outbox.addText("{\"no\":\"event\"}");
             for (int i = 0; i < 4; i++) {
-                publisher.publish(Samples.kept(1, i));
+                outbox.add(Samples.kept(1, i));
             }
-            assertThat(publisher.drain(LONG)).isTrue();
-            assertThat(count("splitmem_events_refused_total")).isEqualTo(1);
+            outbox.awaitEmpty();
+            await(() -> count("splitmem_events_refused_total") == 2);
             assertThat(count("splitmem_events_sent_total", "topic", "splitmem.migration.v1"))
                     .isEqualTo(3);
         }
@@ -266,12 +298,11 @@ class EventPublisherTest {
     /** No address resolves, nothing listens: the real producer, and nothing but waiting. */
     @Test
     void aBrokerThatIsNotThereIsNoError() throws Exception {
-        try (EventPublisher publisher = new EventPublisher(config(1 << 20), registry)) {
-            publisher.publish(Samples.kept(1, 0));
-            for (int i = 0; count("splitmem_events_send_failures_total") == 0; i++) {
-                assertThat(i).isLessThan(1000);
-                TimeUnit.MILLISECONDS.sleep(20);
-            }
+        outbox.add(Samples.kept(1, 0));
+        try (EventPublisher unused =
+                new EventPublisher(PublisherConfig.of("nowhere:1"), outbox.by("bridge-1"), registry)) {
+            await(() -> count("splitmem_events_send_failures_total") > 0);
         }
+        assertThat(outbox.size()).isEqualTo(1);
     }
 }

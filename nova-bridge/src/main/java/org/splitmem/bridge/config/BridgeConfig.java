@@ -21,6 +21,7 @@ import org.splitmem.bridge.keystone.KeystoneConfig;
 import org.splitmem.bridge.policy.PolicyException;
 import org.splitmem.bridge.policy.PolicyFile;
 import org.splitmem.events.cloud.ContentMode;
+import org.splitmem.events.publish.PublisherConfig;
 import org.splitmem.model.config.ConfigException;
 import org.splitmem.model.config.Settings;
 
@@ -93,13 +94,14 @@ public record BridgeConfig(
      *
      * @param brokers empty: nothing to Kafka
      * @param propertiesFile further properties of Kafka's client; empty: none
+     * @param maxWaiting how many events may wait for Kafka
      * @param interval between paging events of a VM, and at least between two that tell of a migration's progress
      * @param keep how long events stay in the history, and migrations that are over
      */
     public record Events(
             String brokers,
             String propertiesFile,
-            Path spoolDirectory,
+            int maxWaiting,
             ContentMode mode,
             Duration interval,
             Duration keep) {}
@@ -221,6 +223,10 @@ public record BridgeConfig(
     }
 
     private static Events events(Settings s) throws ConfigException {
+        s.retired(
+                "kafka.spool-directory",
+                "events wait for Kafka in the database; what the directory still holds is sent by the version before"
+                        + " alone, see CHANGELOG.md");
         String mode = s.text("kafka.mode", "binary");
         if (!MODES.containsKey(mode)) {
             throw s.wrong("kafka.mode", mode, "binary or structured");
@@ -228,7 +234,7 @@ public record BridgeConfig(
         return new Events(
                 s.text("kafka.brokers", ""),
                 s.text("kafka.properties-file", ""),
-                s.path("kafka.spool-directory", "/var/lib/splitmem/bridge/events"),
+                s.integer("kafka.max-waiting", PublisherConfig.DEFAULT_MAX_WAITING, 1000, 10_000_000),
                 MODES.getOrDefault(mode, ContentMode.BINARY),
                 Duration.ofSeconds(s.integer("telemetry.interval-seconds", 10, 1, 3600)),
                 Duration.ofDays(s.integer("events.keep-days", 30, 1, 3650)));

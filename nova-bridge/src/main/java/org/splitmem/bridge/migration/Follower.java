@@ -170,15 +170,15 @@ public final class Follower {
 
     private void heard(Migration migration, MigrationInfo info) throws ServiceException {
         silentSince.remove(migration.id());
-        telemetry.migrationRead(
-                info); // before anything is written down: what dies in between is told again by the next
-        Progress progress = progress(info);
+        telemetry.together(() -> {
+            store.progress(migration.id(), progress(info), info.reason(), clock.millis());
+            telemetry.migrationRead(info);
+            return true;
+        });
         if (info.phase() == MigrationPhase.ABORTED) {
-            store.progress(migration.id(), progress, info.reason(), clock.millis());
             giveUp(migration, migration.abortAsked() ? Status.ABORTED : Status.FAILED, info.reason());
             return;
         }
-        store.progress(migration.id(), progress, info.reason(), clock.millis());
         if (info.phase() == MigrationPhase.DONE) {
             complete(migration, info.reason());
         }
@@ -218,9 +218,7 @@ public final class Follower {
 
     /** Ends it for us. It may go on: what is booked stays until the source has been told, see {@link Unheard}. */
     private void giveUpUnheard(Migration migration, String reason) {
-        if (store.endUnheard(migration.id(), reason, clock.millis())) {
-            ended(migration.id());
-        }
+        telemetry.together(() -> store.endUnheard(migration.id(), reason, clock.millis()) && ended(migration.id()));
     }
 
     /**
@@ -255,19 +253,25 @@ public final class Follower {
 
     private void complete(Migration migration, @Nullable String reason) {
         long now = clock.millis();
-        if (!store.end(migration.id(), Status.RUNNING, Status.COMPLETED, reason, now)) {
-            return;
+        Vm vm = migration.vm().on(migration.destination());
+        boolean ended = telemetry.together(() -> {
+            if (!store.end(migration.id(), Status.RUNNING, Status.COMPLETED, reason, now)) {
+                return false;
+            }
+            vms.put(new PlacedVm(vm, migration.targetSide(), now));
+            return ended(migration.id());
+        });
+        if (ended) {
+            settle(migration, vm, migration.targetSide(), "completed");
         }
-        vms.put(new PlacedVm(migration.vm().on(migration.destination()), migration.targetSide(), now));
-        settle(migration, migration.vm().on(migration.destination()), migration.targetSide(), "completed");
-        ended(migration.id());
     }
 
     /** Ends it with the VM at its source. Whoever else ended it first has said why. */
     void giveUp(Migration migration, Status how, @Nullable String reason) {
-        if (store.end(migration.id(), migration.status(), how, reason, clock.millis())) {
+        boolean ended = telemetry.together(() ->
+                store.end(migration.id(), migration.status(), how, reason, clock.millis()) && ended(migration.id()));
+        if (ended) {
             settle(migration, migration.vm(), migration.sourceSide(), "undone");
-            ended(migration.id());
         }
     }
 
@@ -279,11 +283,13 @@ public final class Follower {
         books.settle(vm, migration.id(), still, side, cause);
     }
 
-    private void ended(String id) {
+    /** Within the transaction that ended it. @return true */
+    private boolean ended(String id) {
         store.find(id).ifPresent(migration -> {
             log.info("migration={} {}: {}", id, migration.status().word(), migration.reason());
             telemetry.migrationEnded(migration);
         });
+        return true;
     }
 
     static Progress progress(MigrationInfo info) {

@@ -195,27 +195,39 @@ public final class MigrationService {
                     planning.vm(), destination, planning.source(), specs, sourceSide, Map.of(), holders(input));
             Deadline.check(); // who asked does not wait any more
             boolean whole = booked.plan().outcome() == Plan.Outcome.WHOLE;
-            if (!store.planned(
-                    planning.id(), booked.booking(), whole, booked.plan().summary(), clock.millis())) {
+            if (!telemetry.together(() -> planned(planning, booked, whole))) {
                 throw new RefusedException(Kind.CONFLICT, "migration-over", "the plan took too long and was given up");
             }
             log.info("migration={} planned: {}", planning.id(), booked.plan().summary());
-            telemetry.planned(planning.vm().on(destination), planning.id(), booked.plan(), booked.booking());
-            telemetry.placementChanged(planning.vm(), planning.id(), booked.step(), "planned");
         } catch (RefusedException | ServiceException | RuntimeException e) {
             // How far it came may not be known; nobody else books for the VM until this one is over.
             try (Deadline.Scope unused = Deadline.lifted()) {
                 books.settle(planning.vm(), planning.id(), now -> isPlanning(planning.id()), sourceSide, "undone");
             }
-            if (store.end(planning.id(), Status.PLANNING, Status.FAILED, e.getMessage(), clock.millis())) {
-                store.find(planning.id()).ifPresent(telemetry::migrationEnded);
-            }
-            if (e instanceof RefusedException refused) {
-                telemetry.planRefused(planning.vm().on(destination), planning.id(), refused.reason(), refused.text());
-            }
+            telemetry.together(() -> notPlanned(planning, e));
             throw e;
         }
         return find(planning.id());
+    }
+
+    private boolean planned(Migration planning, Booker.Booked booked, boolean whole) {
+        if (!store.planned(planning.id(), booked.booking(), whole, booked.plan().summary(), clock.millis())) {
+            return false;
+        }
+        telemetry.planned(planning.vm().on(planning.destination()), planning.id(), booked.plan(), booked.booking());
+        telemetry.placementChanged(planning.vm(), planning.id(), booked.step(), "planned");
+        return true;
+    }
+
+    private boolean notPlanned(Migration planning, Exception why) {
+        if (store.end(planning.id(), Status.PLANNING, Status.FAILED, why.getMessage(), clock.millis())) {
+            store.find(planning.id()).ifPresent(telemetry::migrationEnded);
+        }
+        if (why instanceof RefusedException refused) {
+            telemetry.planRefused(
+                    planning.vm().on(planning.destination()), planning.id(), refused.reason(), refused.text());
+        }
+        return true;
     }
 
     private boolean isPlanning(String id) {
@@ -266,8 +278,11 @@ public final class MigrationService {
         }
         try {
             MigrationInfo info = daemons.migrate(migration.source(), migration.instance(), request(migration));
-            store.taken(id, info.id(), Follower.progress(info), clock.millis());
-            telemetry.migrationRead(info);
+            telemetry.together(() -> {
+                store.taken(id, info.id(), Follower.progress(info), clock.millis());
+                telemetry.migrationRead(info);
+                return true;
+            });
         } catch (ServiceException e) {
             if (!e.isDoubtful()) {
                 follower.giveUp(find(id), Status.FAILED, e.text());

@@ -274,13 +274,9 @@ public final class Reconciler {
             if (!step.isChange()) {
                 return Correction.NOT_NEEDED;
             }
-            if (wanted.isEmpty() && hasAnswered(placed, sightings)) {
-                forget(migration, placed);
-            }
             log.warn("instance={} booking corrected: was {}, is {}", instance, now, wanted);
-            if (vm != null) {
-                telemetry.placementChanged(vm, migration == null ? null : migration.id(), step, "reconciled");
-            }
+            boolean gone = wanted.isEmpty() && hasAnswered(placed, sightings);
+            telemetry.together(() -> corrected(vm, gone ? placed : null, migration, step));
             return Correction.DONE;
         } catch (ServiceException e) {
             log.error("instance={} booking is {}, expected {}: {}", instance, now, wanted, e.getMessage());
@@ -288,6 +284,16 @@ public final class Reconciler {
                     instance, placed == null ? null : placed.vm(), wanted, String.valueOf(e.getMessage()));
             return Correction.FAILED;
         }
+    }
+
+    /** @param gone absent: it stays on record */
+    private boolean corrected(
+            @Nullable Vm vm, @Nullable PlacedVm gone, @Nullable Migration migration, Bookings.Step step) {
+        forget(migration, gone);
+        if (vm != null) {
+            telemetry.placementChanged(vm, migration == null ? null : migration.id(), step, "reconciled");
+        }
+        return true;
     }
 
     private boolean isAsSeen(UUID instance, @Nullable PlacedVm placed, @Nullable Migration migration) {

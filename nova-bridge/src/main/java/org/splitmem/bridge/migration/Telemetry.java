@@ -2,6 +2,7 @@ package org.splitmem.bridge.migration;
 
 import java.util.Map;
 import java.util.UUID;
+import java.util.function.BooleanSupplier;
 import org.jspecify.annotations.Nullable;
 import org.splitmem.bridge.booking.Bookings;
 import org.splitmem.bridge.plan.Plan;
@@ -9,8 +10,16 @@ import org.splitmem.bridge.store.Migration;
 import org.splitmem.bridge.store.Vm;
 import org.splitmem.model.MigrationInfo;
 
-/** Hears of what happens. Called after the fact, on the thread that did it; must return at once and must not fail. */
+/** Hears of what happens. Called after the fact, on the thread that did it; fails only within {@link #together}. */
 public interface Telemetry {
+    /**
+     * Runs what changes the database and then tells of it: both are in the database when this returns, or neither if it throws. The change
+     * comes first, so that threads which tell of the same wait for each other in the database; no other service is called within.
+     *
+     * @return what {@code work} returns; false undoes nothing
+     */
+    boolean together(BooleanSupplier work);
+
     /** A migration is over. Once for each at most, by whoever ended it. */
     void migrationEnded(Migration migration);
 

@@ -109,11 +109,14 @@ public final class VmPlacements {
                 }
                 throw e;
             }
-            vms.put(new PlacedVm(vm, booked.booking(), clock.millis()));
+            telemetry.together(() -> {
+                vms.put(new PlacedVm(vm, booked.booking(), clock.millis()));
+                telemetry.planned(vm, null, booked.plan(), booked.booking());
+                telemetry.placementChanged(vm, null, booked.step(), "placed");
+                return true;
+            });
             former.ifPresent(earlier -> forgetStart(earlier, vm.host()));
             log.info("instance={} placed: {}", vm.instance(), booked.plan().summary());
-            telemetry.planned(vm, null, booked.plan(), booked.booking());
-            telemetry.placementChanged(vm, null, booked.step(), "placed");
             return new Placement(vm, split, split ? booked.booking() : Map.of());
         } catch (RefusedException e) {
             telemetry.planRefused(vm, null, e.reason(), e.text());
@@ -206,19 +209,24 @@ public final class VmPlacements {
             return;
         }
         endPlans(instance, "the VM is gone");
-        Bookings.Step step;
-        try {
-            step = bookings.release(instance);
-        } catch (ServiceException e) {
-            throw RefusedException.upstream(e);
-        }
-        vms.delete(instance);
+        Bookings.Step step = releaseBooking(instance);
+        telemetry.together(() -> {
+            vms.delete(instance);
+            placed.ifPresent(now -> telemetry.placementChanged(now.vm(), null, step, "released"));
+            return true;
+        });
         if (placed.isPresent()) {
-            Vm vm = placed.get().vm();
-            telemetry.placementChanged(vm, null, step, "released");
-            takeBack(vm.host(), instance);
+            takeBack(placed.get().vm().host(), instance);
         } else if (host != null) {
             takeBack(host, instance); // a first start there may have come as far as that
+        }
+    }
+
+    private Bookings.Step releaseBooking(UUID instance) throws RefusedException {
+        try {
+            return bookings.release(instance);
+        } catch (ServiceException e) {
+            throw RefusedException.upstream(e);
         }
     }
 

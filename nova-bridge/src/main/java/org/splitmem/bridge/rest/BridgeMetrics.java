@@ -14,6 +14,7 @@ import java.util.Set;
 import java.util.UUID;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.function.BooleanSupplier;
 import org.jspecify.annotations.Nullable;
 import org.splitmem.bridge.booking.Bookings;
 import org.splitmem.bridge.gate.GateServer;
@@ -24,6 +25,7 @@ import org.splitmem.bridge.plan.Plan;
 import org.splitmem.bridge.store.Migration;
 import org.splitmem.bridge.store.Vm;
 import org.splitmem.bridge.telemetry.EventHistory;
+import org.splitmem.events.Topic;
 import org.splitmem.model.MigrationInfo;
 
 /** What /metrics tells; names and meanings are listed in docs/BRIDGE-API.md. Any thread. */
@@ -79,8 +81,14 @@ public final class BridgeMetrics implements Telemetry, Chooser.Timing, GateServe
                 .description("Events that wait for the database")
                 .register(registry);
         FunctionCounter.builder("splitmem.bridge.events.lost", history, EventHistory::lost)
-                .description("Events that the history will never have")
+                .description("Events that neither the history nor Kafka will ever have")
                 .register(registry);
+        for (Topic topic : Topic.values()) {
+            FunctionCounter.builder("splitmem_events_published_total", history, h -> h.written(topic))
+                    .tag("topic", topic.kafkaName())
+                    .description("Events that this bridge wrote to the database")
+                    .register(registry);
+        }
     }
 
     PrometheusMeterRegistry registry() {
@@ -114,6 +122,11 @@ public final class BridgeMetrics implements Telemetry, Chooser.Timing, GateServe
         uncorrected.increment(result.failed());
         unbookedMb.set(result.unbookedMb());
         reconciledAtMs.set(nowMs);
+    }
+
+    @Override
+    public boolean together(BooleanSupplier work) {
+        return next.together(work);
     }
 
     @Override

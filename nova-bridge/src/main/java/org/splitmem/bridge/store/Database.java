@@ -10,6 +10,7 @@ import java.sql.SQLException;
 import java.sql.SQLIntegrityConstraintViolationException;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.BooleanSupplier;
 import org.flywaydb.core.Flyway;
 import org.flywaydb.core.api.FlywayException;
 import org.jspecify.annotations.Nullable;
@@ -22,6 +23,9 @@ public final class Database implements AutoCloseable {
 
     private final HikariDataSource pool;
     private final int statementS;
+    /** That of the transaction which the thread is in. */
+    @SuppressWarnings("ThreadLocalUsage") // a transaction of another database is another
+    private final ThreadLocal<@Nullable Connection> current = new ThreadLocal<>();
 
     /**
      * Connects.
@@ -66,40 +70,102 @@ public final class Database implements AutoCloseable {
         T read(ResultSet row) throws SQLException;
     }
 
-    <T> List<T> query(String sql, RowReader<T> reader, @Nullable Object... parameters) {
-        try (Connection connection = pool.getConnection();
-                PreparedStatement statement = prepare(connection, sql, parameters);
-                ResultSet rows = statement.executeQuery()) {
-            List<T> all = new ArrayList<>();
-            while (rows.next()) {
-                all.add(reader.read(rows));
-            }
-            return all;
-        } catch (SQLException e) {
-            throw new StoreException("the database failed: " + e.getMessage(), e);
+    /**
+     * Runs what changes several rows that belong together: all of it is there when this returns, or nothing if this throws. On this thread
+     * only; what is run waits for no other service, as it holds locks in the database. Within another transaction it is a part of that.
+     *
+     * @return what {@code work} returns; false undoes nothing
+     */
+    public boolean transaction(BooleanSupplier work) {
+        if (isInTransaction()) {
+            return work.getAsBoolean();
         }
+        try (Connection connection = pool.getConnection()) {
+            connection.setAutoCommit(false);
+            current.set(connection);
+            boolean done = false;
+            try {
+                boolean result = work.getAsBoolean();
+                connection.commit();
+                done = true;
+                return result;
+            } finally {
+                current.remove();
+                if (!done) {
+                    connection.rollback();
+                }
+            }
+        } catch (SQLException e) {
+            throw failed(e);
+        }
+    }
+
+    /** Whether the thread is in {@link #transaction}. */
+    public boolean isInTransaction() {
+        return current.get() != null;
+    }
+
+    private interface Use<T> {
+        T on(Connection connection) throws SQLException;
+    }
+
+    private <T> T use(Use<T> use) throws SQLException {
+        Connection ofTransaction = current.get();
+        if (ofTransaction != null) {
+            return use.on(ofTransaction);
+        }
+        try (Connection connection = pool.getConnection()) {
+            return use.on(connection);
+        }
+    }
+
+    private static StoreException failed(SQLException e) {
+        return new StoreException("the database failed: " + e.getMessage(), e);
+    }
+
+    <T> List<T> query(String sql, RowReader<T> reader, @Nullable Object... parameters) {
+        try {
+            return use(connection -> {
+                try (PreparedStatement statement = prepare(connection, sql, parameters);
+                        ResultSet rows = statement.executeQuery()) {
+                    List<T> all = new ArrayList<>();
+                    while (rows.next()) {
+                        all.add(reader.read(rows));
+                    }
+                    return all;
+                }
+            });
+        } catch (SQLException e) {
+            throw failed(e);
+        }
+    }
+
+    private int execute(String sql, @Nullable Object... parameters) throws SQLException {
+        return use(connection -> {
+            try (PreparedStatement statement = prepare(connection, sql, parameters)) {
+                return statement.executeUpdate();
+            }
+        });
     }
 
     /** @return how many rows were changed */
     int update(String sql, @Nullable Object... parameters) {
-        try (Connection connection = pool.getConnection();
-                PreparedStatement statement = prepare(connection, sql, parameters)) {
-            return statement.executeUpdate();
+        try {
+            return execute(sql, parameters);
         } catch (SQLException e) {
-            throw new StoreException("the database failed: " + e.getMessage(), e);
+            throw failed(e);
         }
     }
 
     /** @return false if a row with one of its unique values is there already */
     boolean insert(String sql, @Nullable Object... parameters) {
-        try (Connection connection = pool.getConnection();
-                PreparedStatement statement = prepare(connection, sql, parameters)) {
-            statement.executeUpdate();
+        try {
+            execute(sql, parameters);
             return true;
         } catch (SQLIntegrityConstraintViolationException e) {
-            return false;
+            return false; // of a transaction this undoes the statement alone
         } catch (SQLException e) {
-            throw new StoreException("the database failed: " + e.getMessage(), e);
+            throw failed(e);
         }
     }
 

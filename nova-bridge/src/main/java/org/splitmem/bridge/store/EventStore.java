@@ -53,17 +53,27 @@ public final class EventStore {
      */
     public boolean add(Entry entry, long recordedUs) {
         return database.insert(
-                "INSERT INTO events (id, source, recorded_us, instance_uuid, project_id, event) VALUES (?, ?, ?, ?,"
-                        + " COALESCE(?, (SELECT MAX(project_id) FROM vms WHERE instance_uuid = ?),"
-                        + " (SELECT MAX(project_id) FROM migrations WHERE instance_uuid = ?)), ?)",
+                "INSERT INTO events (id, source, recorded_us, instance_uuid, project_id, event) VALUES (?, ?, ?, ?, ?, ?)",
                 entry.id(),
                 entry.source(),
                 recordedUs,
                 entry.instance(),
-                entry.project(),
-                entry.instance(),
-                entry.instance(),
+                entry.project() != null ? entry.project() : projectOf(entry.instance()),
                 entry.json());
+    }
+
+    /** Not within the INSERT: there MariaDB would lock the rows that it reads, which other transactions are changing. */
+    private @Nullable String projectOf(String instance) {
+        for (String table : List.of("vms", "migrations")) {
+            List<String> found = database.query(
+                    "SELECT project_id FROM " + table + " WHERE instance_uuid = ? LIMIT 1",
+                    row -> row.getString("project_id"),
+                    instance);
+            if (!found.isEmpty()) {
+                return found.get(0);
+            }
+        }
+        return null;
     }
 
     /** Oldest first, as JSON. */

@@ -1,13 +1,12 @@
 package org.splitmem.bridge.telemetry;
 
-import java.io.IOException;
 import java.time.Clock;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
-import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 import org.splitmem.bridge.daemon.Daemons;
 import org.splitmem.bridge.migration.Telemetry;
@@ -19,30 +18,25 @@ import org.splitmem.events.publish.EventPublisher;
 import org.splitmem.model.VmInfo;
 import org.splitmem.model.VmState;
 
-/** All that a bridge tells: migrations and bookings to the history; these and paging to Kafka, if it has brokers. */
+/** All that a bridge tells: migrations, bookings and what becomes of VMs; and paging, if there is a Kafka. */
 public final class EventFeed implements AutoCloseable {
+    private final EventHistory history;
     private final @Nullable EventPublisher publisher;
     private final Telemetry telemetry;
     private final Clock clock;
     private final PagingSampler sampler;
     private final VmChanges changes;
-    private final Consumer<Event> both;
 
     /**
-     * Tells to both.
+     * Tells the history.
      *
      * @param publisher is closed with this; absent: there is no Kafka
      * @param interval between samples of paging, and at least between two events of a migration's progress
      */
     public EventFeed(EventHistory history, @Nullable EventPublisher publisher, Duration interval, Clock clock) {
+        this.history = history;
         this.publisher = publisher;
-        this.both = event -> {
-            history.tell(event);
-            if (publisher != null) {
-                publisher.publish(event);
-            }
-        };
-        this.telemetry = new EventTelemetry(both, interval, clock);
+        this.telemetry = new EventTelemetry(history::tell, history::together, interval, clock);
         this.clock = clock;
         this.sampler = new PagingSampler(interval);
         this.changes = new VmChanges(interval);
@@ -56,22 +50,24 @@ public final class EventFeed implements AutoCloseable {
      * Asks all hosts and tells what paging did since the last time, for Kafka alone, and what became of VMs. One thread; waits as long as the
      * slowest host may take.
      *
-     * <p>Every bridge does this for every VM. Within one interval they give their events the same id, of which readers take the first: no lease is
-     * needed, and none has to run out when a bridge dies. A host that does not answer is not sampled; the next sample covers the gap.
+     * <p>Every bridge does this for every VM. Within one interval they give their events the same id, of which the database takes the first: no
+     * lease is needed, and none has to run out when a bridge dies. A host that does not answer is not sampled; the next sample covers the gap.
      */
     public void sample(Daemons daemons) {
         Instant at = clock.instant();
         Map<String, HostReading> hosts = new TreeMap<>();
+        List<Event> samples = new ArrayList<>();
         for (Daemons.VmReport report : daemons.vms()) {
             List<VmInfo> vms = report.vms();
             hosts.put(
                     report.host(),
                     new HostReading(vms, vms == null ? Map.of() : lostPages(daemons, report.host(), vms)));
             if (vms != null && publisher != null) {
-                sampler.next(report.host(), at, vms).forEach(publisher::publish);
+                samples.addAll(sampler.next(report.host(), at, vms));
             }
         }
-        changes.next(at, hosts).forEach(both);
+        changes.next(at, hosts).forEach(history::tell);
+        history.tellSamples(samples);
     }
 
     /** Asked only of hosts that run split VMs: a whole one has no pages elsewhere. */
@@ -81,9 +77,9 @@ public final class EventFeed implements AutoCloseable {
                 : Map.of();
     }
 
-    /** What was told and not sent stays in the spool for the next bridge that uses it. @throws IOException if the spool cannot be closed */
+    /** What was not sent waits in the database for whichever bridge sends next. */
     @Override
-    public void close() throws IOException {
+    public void close() {
         if (publisher != null) {
             publisher.close();
         }

@@ -6,7 +6,9 @@ import java.util.Map;
 import java.util.TreeMap;
 import java.util.UUID;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.function.BooleanSupplier;
 import java.util.function.Consumer;
+import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -14,6 +16,7 @@ import org.splitmem.bridge.booking.Bookings;
 import org.splitmem.bridge.migration.Telemetry;
 import org.splitmem.bridge.plan.Plan;
 import org.splitmem.bridge.store.Migration;
+import org.splitmem.bridge.store.StoreException;
 import org.splitmem.bridge.store.Vm;
 import org.splitmem.events.Event;
 import org.splitmem.model.MigrationInfo;
@@ -24,6 +27,7 @@ final class EventTelemetry implements Telemetry {
     private static final int MOST_REMEMBERED = 1000;
 
     private final Consumer<Event> publisher;
+    private final Predicate<BooleanSupplier> transaction;
     private final Clock clock;
     private final MigrationTale migrations;
     /** What should be booked and could not be, by instance, as it was told. */
@@ -32,13 +36,26 @@ final class EventTelemetry implements Telemetry {
     /**
      * Tells to a publisher.
      *
-     * @param publisher returns at once
+     * @param publisher fails only in a transaction
+     * @param transaction runs all or nothing
      * @param interval at least between two events of a migration's progress
      */
-    EventTelemetry(Consumer<Event> publisher, Duration interval, Clock clock) {
+    EventTelemetry(Consumer<Event> publisher, Predicate<BooleanSupplier> transaction, Duration interval, Clock clock) {
         this.publisher = publisher;
+        this.transaction = transaction;
         this.clock = clock;
         this.migrations = new MigrationTale(publisher, interval);
+    }
+
+    @Override
+    public boolean together(BooleanSupplier work) {
+        try {
+            return transaction.test(work);
+        } catch (RuntimeException e) {
+            migrations
+                    .forget(); // what it took for told may not be in the database: it is told again, with the same ids
+            throw e;
+        }
     }
 
     @Override
@@ -105,6 +122,8 @@ final class EventTelemetry implements Telemetry {
     private static void safely(String what, Runnable telling) {
         try {
             telling.run();
+        } catch (StoreException e) {
+            throw e; // the transaction failed, and with it what was to be told
         } catch (RuntimeException e) {
             log.error("{} could not be told: a bug", what, e);
         }

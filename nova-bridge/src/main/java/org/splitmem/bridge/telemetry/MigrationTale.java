@@ -58,6 +58,11 @@ final class MigrationTale {
         last.put(info.id(), new Told(info, at));
     }
 
+    /** What was told may have to be told again; where it need not, its ids say so. */
+    synchronized void forget() {
+        last.clear();
+    }
+
     /** Two threads may read at once, and the later reading be told first. */
     private static boolean isLate(MigrationInfo before, MigrationInfo now) {
         return before.phase().isOver() || now.phase().compareTo(before.phase()) < 0;

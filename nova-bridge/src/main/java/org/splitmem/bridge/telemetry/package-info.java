@@ -1,4 +1,4 @@
-/** What the bridge sees happen: kept in the database, and told to Kafka by the module events. Who tells waits for neither. */
+/** What the bridge sees happen: written to the database, and sent to Kafka from there by the module events. Nothing waits for Kafka. */
 @NullMarked
 package org.splitmem.bridge.telemetry;
 

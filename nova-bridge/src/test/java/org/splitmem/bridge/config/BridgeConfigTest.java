@@ -113,6 +113,8 @@ class BridgeConfigTest {
                 "kafka.mode = text          | kafka.mode = text        | binary or structured",
                 "events.keep-days = 0       | events.keep-days = 0     | from 1 to 3650",
                 "policy.read-roles = x      | policy.read-roles        | policy.file",
+                "kafka.spool-directory = /x | kafka.spool-directory    | in the database",
+                "kafka.max-waiting = 10     | kafka.max-waiting = 10   | from 1000 to 10000000",
                 "http.proxies = proxy1      | http.proxies = proxy1    | addresses",
                 "http.proxies = 10.0.0.0/33 | http.proxies             | addresses",
                 "database.connections = 16  | database.connections     | more than http.tenant-threads, which is 16",

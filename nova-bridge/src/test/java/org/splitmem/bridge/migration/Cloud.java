@@ -10,6 +10,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.UUID;
+import java.util.function.BooleanSupplier;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 import org.splitmem.bridge.booking.Bookings;
@@ -42,11 +43,13 @@ public final class Cloud extends Clock implements AutoCloseable {
     public final FakePlacement placement;
     public final FakeNova nova;
     public final FakeHosts hosts;
+    public final String databaseUrl =
+            "jdbc:h2:mem:" + UUID.randomUUID() + ";MODE=MariaDB;DATABASE_TO_LOWER=TRUE;DB_CLOSE_DELAY=-1";
     public final Database database;
     final List<String> told = new ArrayList<>();
     private final List<Daemons> daemons = new ArrayList<>();
     private List<HostAddress> configured;
-    private Instant now = Instant.parse("2026-11-21T12:00:00Z");
+    private volatile Instant now = Instant.parse("2026-11-21T12:00:00Z");
 
     public Cloud() throws Exception {
         this("h1", "h2", "h3");
@@ -73,16 +76,17 @@ public final class Cloud extends Clock implements AutoCloseable {
         nova = new FakeNova();
         hosts = new FakeHosts(names);
         configured = hosts.addresses();
-        database = new Database(
-                "jdbc:h2:mem:" + UUID.randomUUID() + ";MODE=MariaDB;DATABASE_TO_LOWER=TRUE;DB_CLOSE_DELAY=-1",
-                "",
-                "",
-                4);
+        database = new Database(databaseUrl, "", "", 4);
         hosts.runs(names[0], VM, 512);
         placement.claim(Consumers.of(VM), "SPLITMEM", names[0] + domain, 256);
     }
 
     private class Told implements Telemetry {
+        @Override
+        public boolean together(BooleanSupplier work) {
+            return database.transaction(work);
+        }
+
         @Override
         public void migrationEnded(Migration m) {
             told.add(m.status().word() + " " + m.progress().phase());

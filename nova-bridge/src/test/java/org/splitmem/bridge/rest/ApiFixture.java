@@ -78,7 +78,7 @@ abstract class ApiFixture {
         knows("guest", "guest", "project");
         cloud = newCloud();
         EventStore events = new EventStore(cloud.database);
-        history = new EventHistory(events, Duration.ofDays(1), cloud);
+        history = new EventHistory(cloud.database, null, Duration.ofDays(1), Duration.ofSeconds(10), cloud);
         EventFeed feed = new EventFeed(history, null, Duration.ofSeconds(10), cloud);
         BridgeMetrics metrics =
                 new BridgeMetrics(new PrometheusMeterRegistry(PrometheusConfig.DEFAULT), feed.telemetry());

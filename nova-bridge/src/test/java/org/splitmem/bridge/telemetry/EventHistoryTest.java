@@ -40,7 +40,8 @@ class EventHistoryTest {
     }
 
     private EventHistory at(Instant now) {
-        return new EventHistory(store, Duration.ofDays(2), Clock.fixed(now, ZoneOffset.UTC));
+        Clock clock = Clock.fixed(now, ZoneOffset.UTC);
+        return new EventHistory(database, null, Duration.ofDays(2), Duration.ofSeconds(10), clock);
     }
 
     private static Event event(String id) {
@@ -93,13 +94,15 @@ class EventHistoryTest {
     }
 
     @Test
-    void whatHasNoPlaceToWaitIsCountedAndNobodyIsHeldUp() {
+    void whatHasNoPlaceToWaitIsCountedAndNobodyIsHeldUp() throws SQLException {
+        execute("ALTER TABLE events RENAME TO away");
         for (int i = 0; i < 4100; i++) {
             history.tell(event("e" + i));
         }
 
         assertThat(history.waiting()).isEqualTo(4096);
         assertThat(history.lost()).isEqualTo(4);
+        execute("ALTER TABLE away RENAME TO events");
         history.close();
         assertThat(kept()).hasSize(4096).last().isEqualTo(event("e4095"));
     }
