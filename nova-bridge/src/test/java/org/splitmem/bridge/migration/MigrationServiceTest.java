@@ -99,7 +99,7 @@ class MigrationServiceTest {
 
         assertThat(cloud.booked()).isEqualTo(TARGET);
         assertThat(status(migration)).isEqualTo(Status.COMPLETED);
-        assertThat(cloud.told).containsExactly("planned {h1=256, h3=256}", "completed {h3=256}", "completed DONE");
+        assertThat(cloud.told).containsExactly("planned {h1=256, h3=256}", "completed DONE", "completed {h3=256}");
     }
 
     @Test
