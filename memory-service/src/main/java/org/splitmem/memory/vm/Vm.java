@@ -99,7 +99,12 @@ public final class Vm {
         host.points().reached(point);
     }
 
+    /** @throws IllegalStateException if the VM cannot come to that phase from the one it is in */
     synchronized void save(VmRecord next) throws IOException {
+        VmRecord.Phase phase = record.phase();
+        if (next.phase() != phase && !phase.leadsTo(next.phase())) {
+            throw new IllegalStateException("VM " + uuid() + ": " + phase + " -> " + next.phase());
+        }
         host.definitions().follow(record, next);
         files.save(next);
         record = next;

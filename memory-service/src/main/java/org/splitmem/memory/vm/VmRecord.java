@@ -39,7 +39,18 @@ public record VmRecord(
         @Nullable String destination,
         long qemuStarted) {
 
-    /** How far a VM has come on this host. */
+    /**
+     * How far a VM has come on this host. {@link #leadsTo} is the table of its way:
+     *
+     * <pre>
+     *   INCOMING -> PAGED            it was handed over to this host
+     *   PAGED    -> LOCAL            all of it is here, and may stay
+     *   LOCAL    -> PAGED            it was split here
+     *   LOCAL    -> LEAVING          the hypervisor migrates it
+     *   LEAVING  -> LEFT             it was handed over to the destination
+     *   LEAVING, LEFT -> LOCAL       the hypervisor has the guest run here again
+     * </pre>
+     */
     public enum Phase {
         /** Whole here, served by the kernel alone. */
         LOCAL,
@@ -50,7 +61,17 @@ public record VmRecord(
         /** The hypervisor is migrating it away: until the guest runs again, here or there, nobody knows whose it is. */
         LEAVING,
         /** Handed over to another host, which may still fetch pages. */
-        LEFT
+        LEFT;
+
+        /** Whether the record of a VM in this phase may say that one next. */
+        boolean leadsTo(Phase next) {
+            return switch (this) {
+                case INCOMING -> next == PAGED;
+                case PAGED, LEFT -> next == LOCAL;
+                case LOCAL -> next == PAGED || next == LEAVING;
+                case LEAVING -> next == LEFT || next == LOCAL;
+            };
+        }
     }
 
     /**
