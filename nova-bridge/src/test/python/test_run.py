@@ -187,6 +187,14 @@ def test_it_is_not_completed_before_the_last_pages_have_left(guest, server):
     assert proxy.get_job_info().type == libvirt.VIR_DOMAIN_JOB_COMPLETED
 
 
+def test_one_that_failed_after_the_handover_has_moved(guest, server, caplog):
+    service = Service(client.READY, client.HANDOVER, client.FAILED_AFTER_HANDOVER)
+    proxy, _ = proxy_of(guest, service, server, settle_timeout=60)
+    proxy.migrate('', destination_xml='<target/>')
+    assert proxy.get_job_info().type == libvirt.VIR_DOMAIN_JOB_COMPLETED
+    assert 'failed after the handover' in caplog.text
+
+
 def test_last_pages_are_not_waited_for_without_end(guest, server):
     proxy, _ = proxy_of(guest, Service(client.READY, client.HANDOVER), server, settle_timeout=0.1)
     proxy.migrate('', destination_xml='<target/>')

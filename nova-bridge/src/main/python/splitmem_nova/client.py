@@ -3,11 +3,11 @@ import collections
 import dataclasses
 from urllib import parse
 
-# Phases of splitmemd, in order; the last two end a migration.
-PLANNED, PRECOPY, READY, SWITCHOVER, HANDOVER, DONE, ABORTED = (
-    'PLANNED', 'PRECOPY', 'READY', 'SWITCHOVER', 'HANDOVER', 'DONE', 'ABORTED')
-OVER = (DONE, ABORTED)
-HYPERVISOR_MIGRATES = (SWITCHOVER, HANDOVER, DONE)  # or has
+# Phases of splitmemd, in order; the last three end a migration.
+PLANNED, PRECOPY, READY, SWITCHOVER, HANDOVER, DONE, ABORTED, FAILED_AFTER_HANDOVER = (
+    'PLANNED', 'PRECOPY', 'READY', 'SWITCHOVER', 'HANDOVER', 'DONE', 'ABORTED', 'FAILED_AFTER_HANDOVER')
+OVER = (DONE, ABORTED, FAILED_AFTER_HANDOVER)
+HYPERVISOR_MIGRATES = (SWITCHOVER, HANDOVER, DONE, FAILED_AFTER_HANDOVER)  # or has
 
 # The hypervisor is asked so much earlier than it is needed: the hook at the destination holds it for as long as it is too early.
 LEAD_SECONDS = 2

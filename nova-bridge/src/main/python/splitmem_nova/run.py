@@ -155,7 +155,10 @@ class Run:
 
     def _settled(self):
         try:
-            return self._service.show(self.migration).is_over
+            current = self._service.show(self.migration)
+            if current.phase == client.FAILED_AFTER_HANDOVER:  # the server has moved: to Nova its migration is done
+                LOG.error('splitmem: migration %s of %s failed after the handover: %s', current.id, self._server.uuid, current.reason)
+            return current.is_over
         except client.ClientError as e:
             LOG.warning('splitmem: whether the last pages of %s have left is not known: %s', self._server.uuid, e)
             return False

@@ -180,6 +180,10 @@ final class MigrateCommand implements Callable<Integer> {
                     "migration " + info.id() + " of " + info.name() + " aborted: " + info.reason()
                             + (error == null || isSaid(error, info) ? "" : " (" + error + ")") + Abort.where(info));
         }
+        if (info.phase() == MigrationPhase.FAILED_AFTER_HANDOVER) {
+            throw new CommandFailedException("migration " + info.id() + " of " + info.name()
+                    + " failed after the handover: " + info.reason() + (error == null ? "" : " (" + error + ")"));
+        }
         if (!splitmem.json()) {
             splitmem.out().println(ProgressText.summary(info));
         }

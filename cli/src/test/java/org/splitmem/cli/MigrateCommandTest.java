@@ -3,6 +3,7 @@ package org.splitmem.cli;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.splitmem.model.MigrationPhase.ABORTED;
 import static org.splitmem.model.MigrationPhase.DONE;
+import static org.splitmem.model.MigrationPhase.FAILED_AFTER_HANDOVER;
 import static org.splitmem.model.MigrationPhase.PLANNED;
 import static org.splitmem.model.MigrationPhase.PRECOPY;
 import static org.splitmem.model.MigrationPhase.READY;
@@ -120,6 +121,16 @@ class MigrateCommandTest {
                 .startsWith(PLANNED)
                 .endsWith(DONE);
         assertThat(cli.err()).isEmpty();
+    }
+
+    /** The VM has moved, but its source is not to be shut down: a script has to notice. */
+    @Test
+    void oneThatFailedAfterTheHandoverIsAFailureToo() {
+        phases(PRECOPY, READY, FAILED_AFTER_HANDOVER);
+
+        assertThat(migrate("--to", "h2", "--quiet")).isEqualTo(1);
+
+        assertThat(cli.err()).isEqualTo("splitmem: migration m1 of vm1 failed after the handover: h3 died\n");
     }
 
     @Test

@@ -13,7 +13,7 @@ import org.splitmem.model.SubHostShare;
  *
  * @param unseen true of a phase that lay between two readings: it was passed, and its time is that of the later reading
  * @param pagesMain pages of 4096 bytes on the main host; only with the outcome, as the next two
- * @param reason why it is where it is; always there when ABORTED
+ * @param reason why it is where it is; always there when ABORTED or FAILED_AFTER_HANDOVER
  * @param novaMigrationUuid of Nova's own record of the migration; absent if there is none
  * @param requestId of the request that began it, Nova's if it sent one
  */

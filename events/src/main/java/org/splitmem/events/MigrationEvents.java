@@ -18,7 +18,7 @@ public final class MigrationEvents {
     public static final String PHASE = Topic.MIGRATION.type("phase");
     /** It moved on within a phase. */
     public static final String PROGRESS = Topic.MIGRATION.type("progress");
-    /** It is over: DONE or ABORTED. */
+    /** It is over: DONE, ABORTED or FAILED_AFTER_HANDOVER. */
     public static final String OUTCOME = Topic.MIGRATION.type("outcome");
 
     private MigrationEvents() {}
@@ -51,7 +51,7 @@ public final class MigrationEvents {
         MigrationPhase upTo = now.phase() == MigrationPhase.ABORTED ? MigrationPhase.PRECOPY : now.phase();
         for (MigrationPhase phase : MigrationPhase.values()) {
             boolean told = before != null && phase.compareTo(before.phase()) <= 0;
-            if (!told && phase.compareTo(upTo) < 0) {
+            if (!told && !phase.isOver() && phase.compareTo(upTo) < 0) {
                 to.add(phase(now, phase, true, at));
             }
         }

@@ -56,6 +56,33 @@ class MigrationEventsTest {
     }
 
     @Test
+    void oneThatFailedAfterTheHandoverHasBeenHandedOver() {
+        List<Event> events =
+                MigrationEvents.between(null, migration(MigrationPhase.FAILED_AFTER_HANDOVER, 3, 4096), NOW);
+
+        assertThat(told(events))
+                .containsExactly(
+                        "phase PLANNED unseen",
+                        "phase PRECOPY unseen",
+                        "phase READY unseen",
+                        "phase SWITCHOVER unseen",
+                        "phase HANDOVER unseen",
+                        "outcome FAILED_AFTER_HANDOVER");
+        assertThat(events.get(5).data().path("reason").asText()).isEqualTo("h3 died");
+    }
+
+    /** A phase that is added must not make what validates events by this schema refuse them. */
+    @Test
+    void theSchemaLetsPhasesOfALaterVersionPass() {
+        ObjectNode later = MigrationEvents.between(null, migration(MigrationPhase.PLANNED, 0, 0), NOW)
+                .get(0)
+                .data()
+                .put("phase", "FLYING");
+
+        assertThat(Schemas.faults(Topic.MIGRATION, later)).isEmpty();
+    }
+
+    @Test
     void anAbortedOneIsNotSaidToHaveBeenWhereItMayNotHaveBeen() {
         var aborted = migration(MigrationPhase.ABORTED, 1, 4096);
 
@@ -169,7 +196,10 @@ class MigrationEventsTest {
                 .isNotEmpty();
         assertThat(Schemas.unknown(Topic.MIGRATION, good.deepCopy().put("misspelt", 1)))
                 .isNotEmpty();
-        assertThat(Schemas.faults(Topic.MIGRATION, good.deepCopy().put("phase", "FLYING")))
+        assertThat(Schemas.faults(Topic.MIGRATION, good.deepCopy().put("phase", 7)))
+                .isNotEmpty();
+        assertThat(Schemas.faults(Topic.MIGRATION, good.deepCopy().put("phase", "FAILED_AFTER_HANDOVER")))
+                .as("without a reason")
                 .isNotEmpty();
         assertThat(Schemas.faults(Topic.MIGRATION, good.deepCopy().put("phase", "ABORTED")))
                 .isNotEmpty();

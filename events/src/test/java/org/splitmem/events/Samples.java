@@ -49,7 +49,7 @@ public final class Samples {
                 NOW.toEpochMilli() - 9000,
                 over ? NOW.toEpochMilli() - 50 : null,
                 phase == MigrationPhase.DONE ? 82.5 : null,
-                phase == MigrationPhase.ABORTED ? "h3 died" : null,
+                phase.isOver() && phase != MigrationPhase.DONE ? "h3 died" : null,
                 new PagePlacement(50, Map.of("h3", 100L), 50),
                 uuid(7),
                 "req-" + uuid(8),

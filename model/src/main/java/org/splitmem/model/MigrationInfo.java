@@ -23,7 +23,8 @@ import org.jspecify.annotations.Nullable;
  * @param startedAtMs since 1970
  * @param finishedAtMs since 1970; absent while it runs
  * @param downtimeMs how long the vCPUs stood still; absent until they run again
- * @param reason why it was given up, if it is ABORTED, or why it stands still, in HANDOVER; absent otherwise
+ * @param reason why it was given up, if it is ABORTED, what failed, if it is FAILED_AFTER_HANDOVER, or what it waits for or tries again,
+ *     while it runs; absent otherwise
  * @param pages where the VM's pages are to be or, when DONE, are
  * @param novaMigrationUuid of Nova's own record of it; absent if the request for it had none
  * @param requestId of the request that began it, as OpenStack joins logs by; absent if it had none

@@ -126,6 +126,6 @@ class RecordsTest {
                         MigrationPhase.SWITCHOVER);
         assertThat(MigrationPhase.values())
                 .filteredOn(MigrationPhase::isOver)
-                .containsExactly(MigrationPhase.DONE, MigrationPhase.ABORTED);
+                .containsExactly(MigrationPhase.DONE, MigrationPhase.ABORTED, MigrationPhase.FAILED_AFTER_HANDOVER);
     }
 }

@@ -19,7 +19,7 @@ import org.splitmem.model.MigrationRequest;
  *   READY, or nearly       -> the hypervisor is asked to migrate, in a thread of its own
  *   the hypervisor fails   -> splitmemd is asked to abort, unless the destination owns the VM already
  *   ABORTED                -> the hypervisor is told to stop
- *   DONE                   -> and the hypervisor has come back: over
+ *   DONE, FAILED_AFTER_HANDOVER -> and the hypervisor has come back: over
  * </pre>
  *
  * <p>All methods but {@link #abandon} are for one thread.
@@ -70,7 +70,7 @@ public final class MigrationRun {
     /**
      * How it ended.
      *
-     * @param info the last state: DONE or ABORTED
+     * @param info the last state: one that is over
      * @param hypervisorError what the hypervisor complained of; null if nothing, or if it was told to stop
      */
     public record Outcome(MigrationInfo info, @Nullable String hypervisorError) {
@@ -119,7 +119,7 @@ public final class MigrationRun {
         return switch (info.phase()) {
             case READY -> true;
             case PRECOPY -> info.bytesRemaining() < LEAD_SECONDS * info.rateBytesPerSecond();
-            case PLANNED, SWITCHOVER, HANDOVER, DONE, ABORTED -> false;
+            case PLANNED, SWITCHOVER, HANDOVER, DONE, ABORTED, FAILED_AFTER_HANDOVER -> false;
         };
     }
 
@@ -152,7 +152,7 @@ public final class MigrationRun {
         String what = "migration " + info.id() + " of " + info.name();
         try {
             MigrationInfo aborting = abort.ask(info.id(), INTERRUPTED);
-            if (moving != null && aborting.phase() != MigrationPhase.DONE) {
+            if (moving != null && (aborting.phase().canAbort() || aborting.phase() == MigrationPhase.ABORTED)) {
                 moving.stop();
             }
             return Abort.told(abort.awaitEnd(aborting));

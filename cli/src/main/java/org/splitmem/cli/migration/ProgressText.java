@@ -92,7 +92,7 @@ public final class ProgressText {
 
     /** The phase as people say it: lower case. */
     public static String phase(MigrationPhase phase) {
-        return phase.name().toLowerCase(Locale.ROOT);
+        return phase.name().toLowerCase(Locale.ROOT).replace('_', ' ');
     }
 
     /** {@code 0:07}, {@code 12:30}, {@code 1:02:03}. */

@@ -24,6 +24,7 @@ final class ControlLink implements AutoCloseable {
     private final Thread reader;
     private final Object sending = new Object();
     private boolean allTold; // the migration's thread's
+    private boolean closed; // likewise
 
     // Guarded by this.
     private final Queue<Integer> wanted = new ArrayDeque<>();
@@ -158,21 +159,24 @@ final class ControlLink implements AutoCloseable {
         socket.send(FrameType.DIRTY, chunk, 0, 1);
     }
 
-    /** A destination that cannot be told notices that the connection ends. */
+    /** A destination that cannot be told notices that the connection ends. Does nothing once it is closed. */
     void tellAbort() {
-        try {
-            socket.send(FrameType.ABORT, 0, 0, 0);
-        } catch (IOException e) {
-            log.debug("the destination could not be told: {}", e.getMessage());
-        }
+        tell(FrameType.ABORT);
     }
 
-    /** A destination that does not get this asks, see {@link PeerHosts#fate}. */
+    /** A destination that does not get this asks, see {@link PeerHosts#fate}. Does nothing once it is closed. */
     void tellHandedOver() {
+        tell(FrameType.HANDED_OVER);
+    }
+
+    private void tell(FrameType what) {
+        if (closed) {
+            return;
+        }
         try {
-            socket.send(FrameType.HANDED_OVER, 0, 0, 0);
+            socket.send(what, 0, 0, 0);
         } catch (IOException e) {
-            log.debug("the destination has to ask whose the VM is: {}", e.getMessage());
+            log.debug("{} could not be sent to the destination: {}", what, e.getMessage());
         }
     }
 
@@ -185,6 +189,7 @@ final class ControlLink implements AutoCloseable {
             Thread.currentThread().interrupt();
             return;
         }
+        closed = true;
         socket.close();
     }
 }

@@ -7,7 +7,10 @@ import org.splitmem.memory.qmp.QmpMonitor;
 import org.splitmem.memory.vm.Vm;
 import org.splitmem.memory.vm.VmRecord;
 
-/** A migration from here that an earlier daemon did not live to end, settled with the VM's QEMU and its destination. */
+/**
+ * A migration from here that an earlier daemon did not live to end, or this one failed to end, settled with the VM's QEMU and its
+ * destination.
+ */
 final class InterruptedMigration {
     private static final Logger log = LoggerFactory.getLogger(InterruptedMigration.class);
 
@@ -37,6 +40,7 @@ final class InterruptedMigration {
                             && !monitor.isMigrating()
                             && arrival() == PeerHosts.Arrival.ABSENT)) {
                 monitor.ignoreShared(false);
+                vm.unwatch(); // a migration of this daemon's that failed may still watch it
                 vm.stays();
                 log.info("vm={} {} here: its migration was not completed", vm.uuid(), runs ? "runs on" : "is");
             }

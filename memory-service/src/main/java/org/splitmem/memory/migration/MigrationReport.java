@@ -40,9 +40,14 @@ final class MigrationReport {
         this.progress = progress;
     }
 
+    /** @throws IllegalStateException if a migration cannot enter that phase from the one it is in */
     synchronized void entered(MigrationPhase next, String because) {
+        if (!phase.leadsTo(next)) {
+            throw new IllegalStateException(
+                    "migration " + task.id() + " of VM " + vm + ": " + phase + " -> " + next + " (" + because + ")");
+        }
         phase = next;
-        reason = next == MigrationPhase.ABORTED ? because : null;
+        reason = next.isOver() && next != MigrationPhase.DONE ? because : null;
         if (next.isOver()) {
             finishedAtMs = System.currentTimeMillis();
         }

@@ -4,10 +4,8 @@ import static org.splitmem.memory.linux.Userfaultfd.REGISTER_MODE_MINOR;
 import static org.splitmem.memory.linux.Userfaultfd.REGISTER_MODE_WP;
 
 import java.io.IOException;
-import java.net.InetSocketAddress;
-import java.util.List;
 import java.util.Objects;
-import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.locks.LockSupport;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -17,11 +15,9 @@ import org.splitmem.memory.guest.GuestMemory;
 import org.splitmem.memory.migration.HypervisorMigration.Outcome;
 import org.splitmem.memory.migration.Signals.Hypervisor;
 import org.splitmem.memory.page.PageTable;
-import org.splitmem.memory.remote.Endpoint;
-import org.splitmem.memory.stream.RateLimiter;
 import org.splitmem.memory.vm.Paging;
 import org.splitmem.memory.vm.Vm;
-import org.splitmem.memory.wire.Hello;
+import org.splitmem.memory.vm.VmRecord;
 import org.splitmem.memory.workingset.HotSet;
 import org.splitmem.model.MigrationPhase;
 
@@ -35,6 +31,7 @@ import org.splitmem.model.MigrationPhase;
  *   SWITCHOVER -> HANDOVER    the destination has the guest, see HypervisorMigration; ABORTED is no longer possible
  *   HANDOVER   -> DONE        the last page has arrived there
  *   HANDOVER   -> ABORTED     the hypervisor has resumed the guest here all the same
+ *   HANDOVER   -> FAILED_AFTER_HANDOVER   what is to be done here failed again and again: upkeep goes on with it
  *   PLANNED .. SWITCHOVER -> ABORTED   a peer failed, a request aborted it, the hypervisor failed, or the VM ended
  * </pre>
  *
@@ -47,11 +44,11 @@ final class OutgoingMigration {
     /** While it is READY scans take at most one part in so many of the time: each drops mappings of the guest. */
     private static final long READY_SCAN_SHARE = 4;
 
-    /** How often pages are pushed again that were damaged on their way; the destination asks for the rest. */
-    private static final int MOST_AGAIN = 3;
-
     /** How long the QEMU that did its part may take to end, which libvirt sees to. */
     private static final int QEMU_END_S = 10;
+
+    /** Between two attempts to close connections in vain. */
+    private static final long CLOSE_AGAIN_NS = 1_000_000_000L;
 
     private static final String GAVE_UP = "the hypervisor gave up its migration";
 
@@ -69,9 +66,8 @@ final class OutgoingMigration {
     private final MigrationReport report;
     private final Thread thread;
 
-    private final List<StreamGroup> groups = new CopyOnWriteArrayList<>(); // an abort comes from another thread
-    private @Nullable ControlLink control;
-    private @Nullable RoundSender sender;
+    private final PeerLinks links;
+    private final Attempts attempts;
     private @Nullable DirtyTracker tracker;
     private @Nullable TransferLog transfers;
     private @Nullable DirtyPages unsent;
@@ -95,41 +91,55 @@ final class OutgoingMigration {
         this.peers = peers;
         this.localHost = localHost;
         this.report = new MigrationReport(vm, task, localHost, progress);
+        this.links = new PeerLinks(vm.uuid(), task, signals::changed);
+        this.attempts = new Attempts(vm.uuid(), task.id(), report);
         this.thread = new Thread(this::run, "migration-" + vm.uuid());
         thread.setDaemon(true);
     }
 
     void start() {
-        thread.start();
+        try {
+            thread.start();
+        } catch (OutOfMemoryError e) {
+            enter(MigrationPhase.ABORTED, "its thread could not be started: " + e.getMessage());
+            whenOver.run();
+        }
     }
 
     private void run() {
         RequestId.isPartOf(task.origin().requestId());
         try {
-            reservations.make();
-            vm.reached(FaultPoint.RESERVED);
-            enter(MigrationPhase.PRECOPY, "memory is reserved");
-            precopy();
-            switchOver();
-            handOver();
-        } catch (IOException | RuntimeException e) {
-            if (e instanceof RuntimeException) {
-                log.error("vm={} migration={} failed", vm.uuid(), task.id(), e);
-            }
-            if (phase.canAbort()) {
-                giveUp(signals.reasonFor(e));
-            } else {
-                failedAfterHandover(e);
+            moveGuestOrGiveUp();
+            if (phase == MigrationPhase.HANDOVER) {
+                completeHandover();
             }
         } finally {
-            closeLinks();
-            whenOver.run();
+            end();
         }
     }
 
+    private void moveGuestOrGiveUp() {
+        try {
+            moveGuest();
+        } catch (IOException | RuntimeException | VirtualMachineError e) {
+            if (!(e instanceof IOException)) {
+                log.error("vm={} migration={} failed", vm.uuid(), task.id(), e);
+            }
+            giveUp(signals.reasonFor(e));
+        }
+    }
+
+    private void moveGuest() throws IOException {
+        reservations.make();
+        vm.reached(FaultPoint.RESERVED);
+        enter(MigrationPhase.PRECOPY, "memory is reserved");
+        precopy();
+        switchOver();
+    }
+
     private void enter(MigrationPhase next, String because) {
+        report.entered(next, because); // refuses a step that is not in the table
         log.info("vm={} migration={} {} -> {}: {}", vm.uuid(), task.id(), phase, next, because);
-        report.entered(next, because);
         phase = next;
         signals.changed();
     }
@@ -145,7 +155,7 @@ final class OutgoingMigration {
         transfers = its;
         DirtyPages dirty = new DirtyPages(memory, table, its, tracker::log);
         hypervisor.connect();
-        connect(memory);
+        links.open(memory);
         LatePages late = plan(dirty, memory, table, its.plan());
         vm.reached(FaultPoint.PLANNED);
         // The kernel alone answers the guest from here on. It takes modes off only all together; nothing is remote, so
@@ -154,34 +164,12 @@ final class OutgoingMigration {
         vm.setModes(vm.requireSession(), REGISTER_MODE_WP);
         dirty.arm(late);
         progress.planned(dirty.count(), System.nanoTime());
-        sender = new RoundSender(table, its, groups);
+        RoundSender sender = new RoundSender(table, its, links.groups());
+        links.sendBy(sender);
         rounds(dirty, sender);
         enter(MigrationPhase.READY, progress.remainingBytes() + " B remain after round " + progress.round());
         vm.reached(FaultPoint.READY);
         staySmall(dirty, sender);
-    }
-
-    private void connect(GuestMemory memory) throws IOException {
-        RateLimiter limiter = new RateLimiter(task.bandwidthBytesPerSecond());
-        Endpoint main = endpoint(task.destination(), task.source().token(), memory.pages());
-        groups.add(new StreamGroup(PagePlan.MAIN, main));
-        for (int i = 0; i < task.subHosts().size(); i++) {
-            groups.add(new StreamGroup(
-                    i,
-                    endpoint(task.subHosts().get(i), task.lenders().get(i).token(), memory.pages())
-                            .withEpoch(task.epoch() - 1))); // ends when the destination adopts its own
-        }
-        for (StreamGroup group : groups) {
-            group.open(task.streams(), memory, limiter);
-        }
-        ControlLink link = new ControlLink(main.connect(Hello.Role.CONTROL), memory.pages(), signals::changed);
-        link.start();
-        control = link;
-    }
-
-    private Endpoint endpoint(PeerHosts.Peer peer, String token, long pages) {
-        InetSocketAddress address = new InetSocketAddress(peer.address(), peer.dataPort());
-        return new Endpoint(peer.name(), address, vm.uuid(), token, task.epoch(), pages);
     }
 
     /** Which pages are hot is worth knowing only if some have to go elsewhere. */
@@ -230,7 +218,7 @@ final class OutgoingMigration {
         rounds.send(rounds.groups(), this::isCut, sent -> progress.sent(sent, System.nanoTime()));
         checkAbort();
         vm.reached(FaultPoint.ROUND_SENT);
-        dirty.announce(requireControl().socket());
+        dirty.announce(links.requireControl().socket());
     }
 
     private boolean isCut() {
@@ -248,6 +236,7 @@ final class OutgoingMigration {
             throw new IOException("QEMU of VM " + vm.name() + " has ended on " + localHost
                     + ": the VM was shut off, destroyed or saved");
         }
+        ControlLink control = links.control();
         String destination = task.destination().name();
         if (control != null && control.hasQemuEnded()) {
             throw new IOException("QEMU of VM " + vm.name() + " has ended on " + destination
@@ -293,9 +282,7 @@ final class OutgoingMigration {
     }
 
     private boolean mustStop() {
-        ControlLink link = control;
-        boolean destinationFails = link != null && (link.broken() != null || link.hasQemuEnded());
-        return signals.abortReason() != null || signals.isQemuGone() || destinationFails;
+        return signals.abortReason() != null || signals.isQemuGone() || links.hasDestinationFailed();
     }
 
     // ---- the switch-over
@@ -316,7 +303,11 @@ final class OutgoingMigration {
         }
         vm.reached(FaultPoint.LAST_SCAN);
         SwitchOver last = new SwitchOver(
-                dirty, requireControl(), requireSender(), vm.requireMemory().pages(), vm::reached);
+                dirty,
+                links.requireControl(),
+                links.requireSender(),
+                vm.requireMemory().pages(),
+                vm::reached);
         try {
             last.run(task.handover());
         } catch (IOException
@@ -332,10 +323,8 @@ final class OutgoingMigration {
 
     /** From here on only the hypervisor can say where the guest runs: whoever it resumes is the owner. */
     private void awaitResume() throws IOException {
-        ControlLink link = requireControl();
-        RoundSender push = requireSender();
-        Thread pushing = new Thread(() -> pushRest(push, link), "migration-push-" + vm.uuid());
-        pushing.start();
+        ControlLink link = links.requireControl();
+        new LastPages(vm, task, links.requireSender(), links.main(), link, signals).start();
         switch (hypervisor.awaitOutcome(destination(link), this::mustStop)) {
             case HERE -> throw new IOException(GAVE_UP);
             case NOWHERE -> throw new IOException(ended());
@@ -354,43 +343,29 @@ final class OutgoingMigration {
                 + task.destination().name() + "; it was shut off or destroyed, or QEMU has failed: see its log";
     }
 
-    /** Only once every chunk is open there: a page pushed into a sealed one could overwrite what the guest writes next. */
-    private void pushRest(RoundSender push, ControlLink link) {
-        RequestId.isPartOf(task.origin().requestId());
-        signals.await(() -> link.hasOpened() || link.broken() != null, Long.MAX_VALUE);
-        if (!link.hasOpened()) {
-            return;
-        }
-        try {
-            push.send(List.of(groups.get(0)), () -> false, sent -> {});
-            for (int again = 0; again < MOST_AGAIN && push.againPages() > 0; again++) {
-                log.warn(
-                        "vm={} migration={} {} pages were damaged on their way",
-                        vm.uuid(),
-                        task.id(),
-                        push.againPages());
-                push.send(List.of(groups.get(0)), () -> false, sent -> {});
-            }
-            vm.reached(FaultPoint.PUSHED);
-        } catch (IOException e) {
-            log.warn(
-                    "vm={} migration={} pushing ended, the destination fetches the rest: {}",
-                    vm.uuid(),
-                    task.id(),
-                    e.getMessage());
+    /** What fails is tried again: the guest is there, and pages that it may need are here. */
+    private void completeHandover() {
+        Exception failure = attempts.make(this::handOver);
+        if (failure != null) {
+            enter(
+                    MigrationPhase.FAILED_AFTER_HANDOVER,
+                    "the guest is on " + task.destination().name() + ", but " + localHost
+                            + " could not complete the handover: " + failure.getMessage() + "; " + localHost
+                            + " has to stay up until its splitmemd, which goes on serving the pages that are left, has freed them");
         }
     }
 
+    /** One attempt. Each of its steps may have been made by an earlier one. */
     private void handOver() throws IOException {
-        ControlLink link = requireControl();
-        vm.reached(FaultPoint.HANDOVER);
-        vm.left();
-        vm.reached(FaultPoint.LEFT);
-        link.tellHandedOver();
-        link.endUnlessAllTold();
-        awaitArrival(link);
-        // Its end here is the hypervisor's agreement: before that, it may yet have the guest run here after all.
-        signals.await(() -> signals.isQemuGone() || signals.resumedHere(), Signals.seconds(QEMU_END_S));
+        ControlLink link = links.requireControl();
+        if (!signals.resumedHere()) {
+            leave();
+            link.tellHandedOver();
+            link.endUnlessAllTold();
+            awaitArrival(link);
+            // Its end here is the hypervisor's agreement: before that, it may yet have the guest run here after all.
+            signals.await(() -> signals.isQemuGone() || signals.resumedHere(), Signals.seconds(QEMU_END_S));
+        }
         if (signals.resumedHere()) {
             comeBack(link);
             return;
@@ -403,16 +378,26 @@ final class OutgoingMigration {
         enter(MigrationPhase.DONE, "the last page has arrived");
     }
 
+    private void leave() throws IOException {
+        vm.reached(FaultPoint.HANDOVER);
+        if (vm.record().phase() == VmRecord.Phase.LOCAL) { // it failed before that was recorded
+            vm.leaving(task.source(), task.destination().name());
+        }
+        vm.left();
+        vm.reached(FaultPoint.LEFT);
+    }
+
     /** For as long as it takes: what is still here the guest may need there. */
     private void awaitArrival(ControlLink link) throws IOException {
+        Signals.Test isOver = () -> link.hasArrived() || signals.hasArrived() || signals.resumedHere();
+        if (isOver.holds()) {
+            return; // its table may be freed
+        }
         if (unsent != null) {
             progress.left(unsent.count());
         }
         new HandoverWatch(vm.uuid(), task, config.handoverStallSeconds(), progress, report, System.nanoTime())
-                .await(
-                        signals,
-                        () -> link.hasArrived() || signals.hasArrived() || signals.resumedHere(),
-                        () -> sender == null ? 0 : sender.sentPages());
+                .await(signals, isOver, links::sentPages);
     }
 
     /**
@@ -432,25 +417,34 @@ final class OutgoingMigration {
 
     // ---- giving up
 
-    /** Unless it is too late for that. */
+    /** Unless it is too late for that: then it is in HANDOVER afterwards. */
     private void giveUp(String reason) {
         log.warn("vm={} migration={} gives up in {}: {}", vm.uuid(), task.id(), phase, reason);
-        vm.reached(FaultPoint.GIVING_UP);
-        Outcome outcome = outcome();
+        Outcome outcome = attempts.untilKnown(
+                () -> { // before that nothing is given up that the guest may need elsewhere
+                    vm.reached(FaultPoint.GIVING_UP);
+                    return outcome();
+                });
         if (outcome == Outcome.THERE) {
-            completeHandover();
-        } else {
-            vm.reached(FaultPoint.HYPERVISOR_GAVE_UP);
-            if (outcome == Outcome.NOWHERE || signals.isQemuGone()) {
-                report.vmEnded();
+            if (phase != MigrationPhase.SWITCHOVER) {
+                enter(MigrationPhase.SWITCHOVER, "the hypervisor has migrated it");
             }
-            abandon(outcome == Outcome.NOWHERE ? ended() : reason);
+            // What this daemon failed to do the hypervisor did not wait for.
+            enter(
+                    MigrationPhase.HANDOVER,
+                    "it failed, but the guest is on " + task.destination().name());
+            return;
+        }
+        String because = outcome == Outcome.NOWHERE ? ended() : reason;
+        Exception failure = attempts.make(() -> abandon(outcome, because));
+        if (failure != null) {
+            enter(MigrationPhase.ABORTED, because + "; rollback incomplete: " + failure.getMessage());
         }
     }
 
     /** Waits until that is certain. */
     private Outcome outcome() {
-        ControlLink link = control;
+        ControlLink link = links.control();
         if (link == null) {
             return Outcome.HERE;
         }
@@ -469,28 +463,14 @@ final class OutgoingMigration {
         return new DestinationState(vm.uuid(), task, link, peers, report);
     }
 
-    /** What this daemon failed to do the hypervisor did not wait for: nothing that the guest may need there is given up. */
-    private void completeHandover() {
-        try {
-            if (phase != MigrationPhase.SWITCHOVER) {
-                enter(MigrationPhase.SWITCHOVER, "the hypervisor has migrated it");
-            }
-            vm.leaving(task.source(), task.destination().name());
-            enter(
-                    MigrationPhase.HANDOVER,
-                    "it failed, but the guest is on " + task.destination().name());
-            handOver();
-        } catch (IOException | RuntimeException e) {
-            failedAfterHandover(e);
+    /** One attempt. Each of its steps may have been made by an earlier one. */
+    private void abandon(Outcome outcome, String reason) {
+        vm.reached(FaultPoint.HYPERVISOR_GAVE_UP);
+        if (outcome == Outcome.NOWHERE || signals.isQemuGone()) {
+            report.vmEnded();
         }
-    }
-
-    private void failedAfterHandover(Exception e) {
-        log.error("vm={} migration={} failed after its handover; its pages stay here", vm.uuid(), task.id(), e);
-    }
-
-    private void abandon(String reason) {
         hypervisor.sendRamAgain(); // first: libvirt lets the next save begin as soon as it has seen the failure, too
+        ControlLink control = links.control();
         if (control != null) {
             control.tellAbort();
         }
@@ -525,21 +505,46 @@ final class OutgoingMigration {
     }
 
     private void closeLinks() {
-        groups.forEach(StreamGroup::abort);
-        if (sender != null) {
-            sender.close();
-        }
-        if (transfers != null) { // all that looked at it has ended
-            transfers.close();
-        }
-        groups.forEach(StreamGroup::close);
-        if (control != null) {
-            control.close();
+        links.close();
+        TransferLog its = transfers;
+        if (its != null) { // all that looked at it has ended
+            unsent = null;
+            transfers = null;
+            its.close();
         }
         if (tracker != null) {
             tracker.close();
         }
         hypervisor.close();
+    }
+
+    /** The last thing: whoever waits for the VM can have it. */
+    private void end() {
+        if (areLinksClosed()) {
+            whenOver.run();
+            return;
+        }
+        try {
+            vm.using(
+                    () -> { // a stream that has not ended may still read the RAM and the table: they stay mapped
+                        whenOver.run();
+                        while (!areLinksClosed()) {
+                            LockSupport.parkNanos(CLOSE_AGAIN_NS);
+                        }
+                    });
+        } catch (IOException e) {
+            log.error("vm={} {}", vm.uuid(), e.getMessage());
+        }
+    }
+
+    private boolean areLinksClosed() {
+        try {
+            closeLinks();
+            return true;
+        } catch (RuntimeException e) {
+            log.error("vm={} migration={} its connections could not be closed", vm.uuid(), task.id(), e);
+            return false;
+        }
     }
 
     // ---- for others
@@ -550,7 +555,7 @@ final class OutgoingMigration {
             return false;
         }
         signals.abort(reason);
-        groups.forEach(StreamGroup::abort);
+        links.abort();
         return true;
     }
 
@@ -586,23 +591,7 @@ final class OutgoingMigration {
         return readyGate;
     }
 
-    private ControlLink requireControl() throws IOException {
-        ControlLink link = control;
-        if (link == null) {
-            throw new IOException("the destination is not connected");
-        }
-        return link;
-    }
-
     private TransferLog requireTransfers() {
         return Objects.requireNonNull(transfers, "the migration has not begun to copy");
-    }
-
-    private RoundSender requireSender() throws IOException {
-        RoundSender s = sender;
-        if (s == null) {
-            throw new IOException("no streams are open");
-        }
-        return s;
     }
 }

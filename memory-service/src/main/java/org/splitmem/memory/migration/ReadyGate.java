@@ -59,7 +59,7 @@ final class ReadyGate {
             case READY -> nearly || open;
             case SWITCHOVER -> true;
             case PRECOPY -> nearly && progress.isShort(QEMU_START_SECONDS);
-            case PLANNED, HANDOVER, DONE, ABORTED -> false;
+            case PLANNED, HANDOVER, DONE, ABORTED, FAILED_AFTER_HANDOVER -> false;
         };
     }
 }

@@ -239,7 +239,7 @@ final class Signals {
     }
 
     /** Why a migration is given up that failed like this: because somebody asked for it, if somebody did. */
-    String reasonFor(Exception failure) {
+    String reasonFor(Throwable failure) {
         String asked = abortReason();
         return asked != null ? asked : String.valueOf(failure.getMessage());
     }

@@ -7,6 +7,10 @@ public final class RateLimiter {
     /** How far a burst may run ahead of the rate. */
     private static final long BURST_NS = 10_000_000L;
 
+    /** So soon a thread that waits notices that it need not. */
+    private static final long LOOK_NS = 100_000_000L;
+
+    private volatile boolean ended;
     private final double nsPerByte;
     private long freeAtNs = System.nanoTime(); // guarded by this: when everything granted so far has passed
 
@@ -18,16 +22,21 @@ public final class RateLimiter {
         this.nsPerByte = bytesPerSecond == 0 ? 0 : 1e9 / bytesPerSecond;
     }
 
-    /** Waits until the bytes may be sent. */
+    /** Waits until the bytes may be sent, or {@link #end} is called. */
     public void acquire(long bytes) {
         if (nsPerByte == 0) {
             return;
         }
         long startNs = reserve(bytes, System.nanoTime());
         long waitNs;
-        while ((waitNs = startNs - System.nanoTime()) > 0) {
-            LockSupport.parkNanos(waitNs);
+        while ((waitNs = startNs - System.nanoTime()) > 0 && !ended) {
+            LockSupport.parkNanos(Math.min(waitNs, LOOK_NS));
         }
+    }
+
+    /** Nobody waits any more: whatever was sent is aborted. At a low rate one frame is worth minutes. Any thread. */
+    public void end() {
+        ended = true;
     }
 
     /** @return when the bytes may go */

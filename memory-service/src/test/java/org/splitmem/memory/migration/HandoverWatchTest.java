@@ -3,6 +3,7 @@ package org.splitmem.memory.migration;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.io.IOException;
+import java.util.EnumSet;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.BeforeEach;
@@ -40,7 +41,8 @@ class HandoverWatchTest {
                 Origin.UNKNOWN);
         report = new MigrationReport(
                 TestVms.vm(directory.path(), TestVms.record("db1", VmRecord.Phase.LOCAL, RAM)), task, "h1", progress);
-        report.entered(MigrationPhase.HANDOVER, "the guest runs on h2");
+        EnumSet.range(MigrationPhase.PRECOPY, MigrationPhase.HANDOVER)
+                .forEach(phase -> report.entered(phase, "as it goes"));
         progress.planned(2000, at(0));
         progress.left(1000);
         watch = new HandoverWatch(TestVms.UUID_OF_VM, task, 60, progress, report, at(0));

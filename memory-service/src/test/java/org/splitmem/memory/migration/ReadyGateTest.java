@@ -56,7 +56,7 @@ class ReadyGateTest {
     @ParameterizedTest
     @EnumSource(
             value = MigrationPhase.class,
-            names = {"PLANNED", "HANDOVER", "DONE", "ABORTED"})
+            names = {"PLANNED", "HANDOVER", "DONE", "ABORTED", "FAILED_AFTER_HANDOVER"})
     void itIsClosedBeforeThatAndAfterwards(MigrationPhase closed) {
         sent(1000);
         phase = closed;

@@ -4,10 +4,12 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import java.nio.file.Path;
 import java.util.List;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.RegisterExtension;
 import org.splitmem.memory.migration.MigrationConfig;
+import org.splitmem.memory.stream.RateLimiter;
 import org.splitmem.memory.testing.Gcc;
 import org.splitmem.memory.testing.MemoryDirectory;
 import org.splitmem.memory.vm.Vm;
@@ -18,7 +20,7 @@ import org.splitmem.model.MigrationPhase;
 import org.splitmem.model.MigrationRequest;
 import org.splitmem.model.SubHostShare;
 
-/** A migration that is ready, and that the hypervisor never begins. */
+/** Migrations that the hypervisor never begins. */
 @Tag("root")
 class ReadyLimitTest {
     private static final long MIB = 1L << 20;
@@ -45,6 +47,36 @@ class ReadyLimitTest {
             assertThat(vm.record().phase()).isEqualTo(VmRecord.Phase.LOCAL);
             sim.await("nothing stays reserved", () -> sim.isCleanBut(source));
         }
+    }
+
+    /** At that rate a stream's next frame would be due after minutes, and the streams are waited for. */
+    @Test
+    void aMigrationThatSendsSlowlyIsAbortedAtOnce() throws Exception {
+        Path program = Gcc.compile("paging/fakeqemu.c", directory.resolve("fakeqemu"));
+        MigrationConfig config = new MigrationConfig(2, 10_000, 1, 20, 256, 4);
+        try (Simulation sim = new Simulation(directory.resolve("sim"), 1, config)) {
+            SimHost source = sim.host(Role.SOURCE);
+            Vm vm = start(sim, source, program);
+            source.daemon().call(() -> source.daemon().migrations().start(vm, toTheDestination(sim)));
+            sim.await("a stream waits", ReadyLimitTest::isWaitingForTheRate);
+
+            source.daemon()
+                    .call(() -> source.daemon().migrations().abort(only(source).id(), "a test"));
+            sim.await("it is over", () -> only(source).phase().isOver());
+
+            assertThat(only(source).reason()).isEqualTo("a test");
+            sim.await("nothing stays reserved", () -> sim.isCleanBut(source));
+            source.daemon().call(() -> source.daemon().migrations().start(vm, toTheDestination(sim)));
+            source.daemon()
+                    .call(() -> source.daemon().migrations().abort(only(source).id(), "the test is over"));
+            sim.await("the next is over", () -> only(source).phase().isOver());
+        }
+    }
+
+    private static boolean isWaitingForTheRate() {
+        return Thread.getAllStackTraces().values().stream()
+                .flatMap(Stream::of)
+                .anyMatch(frame -> frame.getClassName().equals(RateLimiter.class.getName()));
     }
 
     private static Vm start(Simulation sim, SimHost source, Path program) throws Exception {

@@ -113,6 +113,14 @@ final class Simulation implements AutoCloseable {
         events.put(point, event);
     }
 
+    /** The event happens each time that a daemon comes to the point. */
+    void always(FaultPoint point, Event event) {
+        at(point, at -> {
+            always(point, event);
+            event.happen(at);
+        });
+    }
+
     Set<FaultPoint> happened() {
         return happened.isEmpty() ? EnumSet.noneOf(FaultPoint.class) : EnumSet.copyOf(happened);
     }

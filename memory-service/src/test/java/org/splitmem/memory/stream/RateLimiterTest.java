@@ -3,6 +3,8 @@ package org.splitmem.memory.stream;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import java.time.Duration;
+import java.util.concurrent.CompletableFuture;
 import org.junit.jupiter.api.Test;
 
 class RateLimiterTest {
@@ -33,6 +35,18 @@ class RateLimiterTest {
 
         assertThat(start).isBetween(later - SECOND / 100, later);
         assertThat(next).isGreaterThan(later + SECOND / 2);
+    }
+
+    /** A migration that is aborted ends with the last of its streams. */
+    @Test
+    void nobodyWaitsAnyMoreOnceItHasEnded() {
+        RateLimiter limiter = new RateLimiter(1);
+        limiter.acquire(1_000_000);
+        CompletableFuture<Void> waiting = CompletableFuture.runAsync(() -> limiter.acquire(1));
+
+        limiter.end();
+
+        assertThat(waiting).succeedsWithin(Duration.ofSeconds(10));
     }
 
     @Test

@@ -179,7 +179,7 @@ public final class Follower {
             giveUp(migration, migration.abortAsked() ? Status.ABORTED : Status.FAILED, info.reason());
             return;
         }
-        if (info.phase() == MigrationPhase.DONE) {
+        if (info.phase() == MigrationPhase.DONE || info.phase() == MigrationPhase.FAILED_AFTER_HANDOVER) {
             complete(migration, info.reason());
         }
         if (migration.abortAsked() && info.phase().canAbort()) {

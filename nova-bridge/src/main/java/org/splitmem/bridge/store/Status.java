@@ -10,7 +10,7 @@ public enum Status {
     PLANNED,
     /** Given to the source's splitmemd. */
     RUNNING,
-    /** The VM runs at the destination and all its pages are in their places. */
+    /** The VM runs at the destination; all its pages are in their places, unless the reason says that some are left at the source. */
     COMPLETED,
     /** The VM runs on at its source. */
     FAILED,

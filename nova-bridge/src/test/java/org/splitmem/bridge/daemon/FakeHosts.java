@@ -176,7 +176,7 @@ public final class FakeHosts implements AutoCloseable {
         host(host).vms.remove(vm.toString());
     }
 
-    /** The newest migration from a host is where the test says; DONE moves the VM. */
+    /** The newest migration from a host is where the test says; DONE and FAILED_AFTER_HANDOVER move the VM. */
     public synchronized void phase(String host, MigrationPhase phase, String reason) {
         List<MigrationInfo> all = host(host).migrations;
         MigrationInfo m = all.get(all.size() - 1);
@@ -207,7 +207,7 @@ public final class FakeHosts implements AutoCloseable {
                         m.novaMigrationUuid(),
                         m.requestId(),
                         m.vmEnded()));
-        if (phase == MigrationPhase.DONE) {
+        if (phase == MigrationPhase.DONE || phase == MigrationPhase.FAILED_AFTER_HANDOVER) {
             Map<String, Long> remote = new TreeMap<>();
             m.subHosts().forEach(share -> remote.put(share.host(), share.bytes() / MIB));
             stops(m.source(), UUID.fromString(m.vm()));

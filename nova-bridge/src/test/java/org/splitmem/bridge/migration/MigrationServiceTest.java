@@ -115,6 +115,21 @@ class MigrationServiceTest {
                 .containsExactly("aborted PLANNED", "failed PLANNED");
     }
 
+    /** The VM is at the destination: so are its bookings, and the reason says what is left at its source. */
+    @Test
+    void oneThatFailedAfterTheHandoverIsBookedAtItsDestination() throws Exception {
+        Migration migration = started();
+        String reason = "the guest is on h2, but h1 could not complete the handover: No space left on device";
+
+        cloud.hosts.phase("h1", MigrationPhase.FAILED_AFTER_HANDOVER, reason);
+        bridge.follower.step();
+
+        assertThat(cloud.booked()).isEqualTo(TARGET);
+        assertThat(status(migration)).isEqualTo(Status.COMPLETED);
+        assertThat(bridge.migrations.show(migration.id()).reason()).isEqualTo(reason);
+        assertThat(cloud.told).endsWith("completed {h3=256}", "completed FAILED_AFTER_HANDOVER");
+    }
+
     @Test
     void theSourcesDaemonIsAskedForWhatWasPlanned() throws Exception {
         started();
