@@ -2,12 +2,10 @@ package org.splitmem.memory.migration;
 
 import java.io.IOException;
 import java.time.Duration;
-import java.util.HashMap;
-import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
-import java.util.Set;
 import java.util.UUID;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -41,11 +39,11 @@ public final class ExpectedSplits {
     private final MigrationService migrations;
     private final Splits splits;
     private final Leases leases;
-    /** VMs with which a thread is busy: no other does anything about their expectation. */
-    private final Set<UUID> busy = new HashSet<>(); // guarded by itself
+    /** Of VMs' next starts here: only who holds one does anything about what is expected of it. */
+    private final Claims claims = new Claims(PATIENCE.toNanos());
 
     /** After a failure. */
-    private final Map<UUID, Long> notBeforeNs = new HashMap<>(); // guarded by busy
+    private final Map<UUID, Long> notBeforeNs = new ConcurrentHashMap<>();
 
     private long renewAtNs = System.nanoTime(); // the upkeep's
 
@@ -89,7 +87,7 @@ public final class ExpectedSplits {
      * @throws RefusedException if that cannot be: nothing is reserved then
      */
     public @Nullable Expected request(UUID uuid, SplitRequest request) throws RefusedException {
-        enterSoon(uuid);
+        Claims.Claim claim = claim(uuid);
         try {
             Vm vm = running(uuid);
             Expected before = expected.find(uuid);
@@ -107,7 +105,7 @@ public final class ExpectedSplits {
         } catch (IOException e) {
             throw new RefusedException(Kind.PEER, "failed", "VM " + uuid + " cannot be expected: " + e.getMessage());
         } finally {
-            leave(uuid);
+            claim.close();
         }
     }
 
@@ -161,7 +159,7 @@ public final class ExpectedSplits {
     }
 
     /**
-     * Expects a VM no more, and gives back what was reserved. Between {@link #enterSoon} and {@link #leave}.
+     * Expects a VM no more, and gives back what was reserved. By who holds {@link #claim}.
      *
      * @return false if it was not expected
      */
@@ -175,9 +173,7 @@ public final class ExpectedSplits {
     }
 
     private void drop(Expected one, String because) throws IOException {
-        synchronized (busy) {
-            notBeforeNs.remove(one.vm());
-        }
+        notBeforeNs.remove(one.vm());
         log.info("vm={} is not expected any more: {}", one.vm(), because);
         splits.giveBack(one.vm(), one.lenders());
         vms.reached(FaultPoint.EXPECTED_DROPPED);
@@ -199,7 +195,8 @@ public final class ExpectedSplits {
 
     /** Unless another thread is at it. */
     private void inBackground(Expected one, Task task) {
-        if (!tryEnter(one.vm())) {
+        Claims.Claim claim = claimAtOnce(one.vm());
+        if (claim == null) {
             return;
         }
         Thread thread = new Thread(
@@ -210,7 +207,7 @@ public final class ExpectedSplits {
                         log.warn("vm={} is still expected: {}", one.vm(), e.getMessage());
                         pause(one.vm());
                     } finally {
-                        leave(one.vm());
+                        claim.close();
                     }
                 },
                 "expected-" + one.vm());
@@ -252,54 +249,21 @@ public final class ExpectedSplits {
         }
     }
 
-    /** @return false if another thread is at it */
-    boolean tryEnter(UUID vm) {
-        synchronized (busy) {
-            return busy.add(vm);
-        }
+    /** Holds a VM's next start, unless another thread does. */
+    Claims.@Nullable Claim claimAtOnce(UUID vm) {
+        return claims.claimAtOnce(vm, Claims.Purpose.START);
     }
 
-    /** Whoever is at it may just be renewing a reservation. */
-    void enterSoon(UUID vm) throws RefusedException {
-        long endNs = System.nanoTime() + RequestTime.left(PATIENCE).toNanos();
-        synchronized (busy) {
-            while (!busy.add(vm)) {
-                long leftMs = TimeUnit.NANOSECONDS.toMillis(endNs - System.nanoTime());
-                if (leftMs <= 0) {
-                    throw new RefusedException(
-                            Kind.CONFLICT, "vm-splitting", "VM " + vm + " is just being split on this host");
-                }
-                await(leftMs);
-            }
-        }
-    }
-
-    /** Until somebody leaves. */
-    private void await(long ms) throws RefusedException {
-        try {
-            busy.wait(ms);
-        } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
-            throw new RefusedException(Kind.CONFLICT, "vm-splitting", "this splitmemd is ending");
-        }
-    }
-
-    void leave(UUID vm) {
-        synchronized (busy) {
-            busy.remove(vm);
-            busy.notifyAll();
-        }
+    /** Holds a VM's next start. Whoever does so may just be renewing a reservation, and is waited for. */
+    Claims.Claim claim(UUID vm) throws RefusedException {
+        return claims.claim(vm, vm.toString(), Claims.Purpose.START);
     }
 
     private void pause(UUID vm) {
-        synchronized (busy) {
-            notBeforeNs.put(vm, System.nanoTime() + RETRY_NS);
-        }
+        notBeforeNs.put(vm, System.nanoTime() + RETRY_NS);
     }
 
     private boolean isPausing(UUID vm, long nowNs) {
-        synchronized (busy) {
-            return nowNs - notBeforeNs.getOrDefault(vm, nowNs) < 0;
-        }
+        return nowNs - notBeforeNs.getOrDefault(vm, nowNs) < 0;
     }
 }

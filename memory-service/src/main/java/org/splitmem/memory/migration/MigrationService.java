@@ -17,7 +17,6 @@ import org.splitmem.memory.qmp.DeviceObstacles;
 import org.splitmem.memory.qmp.QmpMonitor;
 import org.splitmem.memory.server.ConnectionHandler;
 import org.splitmem.memory.server.ConnectionResolver;
-import org.splitmem.memory.vm.PagingSwitch;
 import org.splitmem.memory.vm.Vm;
 import org.splitmem.memory.vm.VmRecord;
 import org.splitmem.memory.vm.VmRegistry;
@@ -40,8 +39,10 @@ public final class MigrationService implements ConnectionResolver {
     private final PendingReleases releases;
     private final Splits splits;
 
-    private final BusyVms busy;
-    private final UnsettledVms unsettled;
+    /** Of VMs that are here. */
+    private final Claims claims;
+
+    private final MigrationUpkeep upkeep;
     private final RecentMigrations recent = new RecentMigrations();
 
     // Guarded by this.
@@ -55,7 +56,7 @@ public final class MigrationService implements ConnectionResolver {
      */
     public MigrationService(
             VmRegistry vms, PeerHosts peers, MigrationConfig config, PeerHosts.Peer self, PendingReleases releases) {
-        this(vms, peers, config, self, releases, new BusyVms(BusyVms.WAIT_NS));
+        this(vms, peers, config, self, releases, new Claims(Claims.WAIT_NS));
     }
 
     MigrationService(
@@ -64,9 +65,8 @@ public final class MigrationService implements ConnectionResolver {
             MigrationConfig config,
             PeerHosts.Peer self,
             PendingReleases releases,
-            BusyVms busy) {
-        this.busy = busy;
-        this.unsettled = new UnsettledVms(busy);
+            Claims claims) {
+        this.claims = claims;
         this.releases = releases;
         this.vms = vms;
         this.peers = peers;
@@ -74,6 +74,7 @@ public final class MigrationService implements ConnectionResolver {
         this.self = self;
         this.tasks = new TaskMaker(self, peers, config);
         this.splits = new Splits(this, tasks, peers, self, releases);
+        this.upkeep = new MigrationUpkeep(this, peers, claims, releases);
     }
 
     /** What is done with VMs that stay on their host. */
@@ -94,26 +95,27 @@ public final class MigrationService implements ConnectionResolver {
             return begun.get(); // the answer was lost, and the caller asks again
         }
         MigrationTask task = tasks.make(vm, request);
+        Claims.Claim claim;
         try {
-            busy.claim(vm, BusyVms.Claim.startOf(task));
+            claim = claims.claim(vm.uuid(), vm.name(), Claims.Purpose.startOf(task));
         } catch (RefusedException e) {
             return begunAlready(vm, task.id()).orElseThrow(() -> e); // begun by the request that this one repeats
         }
         try {
             begun = begunAlready(vm, task.id());
-            return begun.isPresent() ? begun.get() : begin(vm, task);
+            return begun.isPresent() ? begun.get() : begin(vm, task, claim);
         } finally {
-            busy.release(vm);
+            claim.closeUnlessBegun();
         }
     }
 
-    private MigrationInfo begin(Vm vm, MigrationTask task) throws RefusedException {
+    private MigrationInfo begin(Vm vm, MigrationTask task, Claims.Claim claim) throws RefusedException {
         requireMovable(vm);
         Reservations reservations = new Reservations(vm, task, peers, self.name(), releases);
         OutgoingMigration migration =
-                new OutgoingMigration(vm, task, config, reservations, peers, self.name(), () -> busy.ended(vm));
+                new OutgoingMigration(vm, task, config, reservations, peers, self.name(), claim::close);
         recent.add(migration.report());
-        busy.begin(vm, migration);
+        claim.become(migration);
         migration.start();
         return migration.report().info();
     }
@@ -148,14 +150,14 @@ public final class MigrationService implements ConnectionResolver {
         return known;
     }
 
-    /** Which VMs may not be touched, and why. */
-    BusyVms busy() {
-        return busy;
+    /** Who holds VMs that are here. */
+    Claims claims() {
+        return claims;
     }
 
     /** True while a migration is being started that is not listed yet. */
     public boolean isStarting(UUID vm) {
-        return busy.isStarting(vm);
+        return claims.isStarting(vm);
     }
 
     public List<MigrationInfo> list() {
@@ -169,7 +171,7 @@ public final class MigrationService implements ConnectionResolver {
     /** Aborts. @throws RefusedException if there is no such migration, or it was handed over */
     public MigrationInfo abort(String id, String reason) throws RefusedException {
         MigrationInfo known = require(id);
-        OutgoingMigration running = busy.outgoing(id);
+        OutgoingMigration running = claims.outgoing(id);
         if (running == null) {
             return known;
         }
@@ -187,7 +189,7 @@ public final class MigrationService implements ConnectionResolver {
      */
     public MigrationInfo complete(String id) throws RefusedException {
         MigrationInfo known = require(id);
-        OutgoingMigration running = busy.outgoing(id);
+        OutgoingMigration running = claims.outgoing(id);
         if (running != null && running.complete()) {
             log.info("vm={} migration={} is to be ready after its current round", known.vm(), id);
             return running.report().info();
@@ -298,7 +300,7 @@ public final class MigrationService implements ConnectionResolver {
      * @return false if there is none, it ended, or the time was over
      */
     public boolean awaitReady(UUID uuid, boolean nearly, long timeoutNs) {
-        OutgoingMigration migration = busy.outgoing(uuid);
+        OutgoingMigration migration = claims.outgoing(uuid);
         return migration != null && migration.readyGate().await(nearly, timeoutNs);
     }
 
@@ -341,7 +343,7 @@ public final class MigrationService implements ConnectionResolver {
     }
 
     private @Nullable ConnectionHandler resolveOutgoing(Hello hello) throws PeerException {
-        OutgoingMigration migration = busy.outgoing(hello.vm());
+        OutgoingMigration migration = claims.outgoing(hello.vm());
         Vm vm = migration == null ? vms.find(hello.vm()) : migration.vm();
         VmRecord.Lender how = migration == null ? keptFor(vm) : migration.task().source();
         if (vm == null || how == null || !hello.shows(how.token())) {
@@ -365,7 +367,7 @@ public final class MigrationService implements ConnectionResolver {
      * @throws RefusedException if it is not recorded here in time: it has to be said again
      */
     public void arrived(UUID uuid, String token) throws RefusedException {
-        OutgoingMigration migration = busy.outgoing(uuid);
+        OutgoingMigration migration = claims.outgoing(uuid);
         if (migration != null && Hello.isSameToken(migration.task().source().token(), token)) {
             if (!migration.arrived()) {
                 throw stillLeaving(uuid);
@@ -436,7 +438,7 @@ public final class MigrationService implements ConnectionResolver {
      * VMs that are yet to start only {@link ExpectedSplits#wantsStores} knows.
      */
     boolean wantsStores(UUID uuid) {
-        return busy.isBorrowing(uuid)
+        return claims.isBorrowing(uuid)
                 || keptFor(vms.find(uuid)) != null
                 || vms.damaged().contains(uuid); // which may be any of them
     }
@@ -462,52 +464,19 @@ public final class MigrationService implements ConnectionResolver {
     /** Frees what nobody uses any more. To be called now and then, by one thread. */
     public void sweep(long nowNs) {
         for (Vm vm : vms.all()) {
-            sweep(vm, nowNs);
+            upkeep.sweep(vm, nowNs);
         }
         releases.attempt(nowNs);
     }
 
-    private void sweep(Vm vm, long nowNs) {
-        if (!busy.claimAtOnce(vm, BusyVms.Claim.UPKEEP)) {
-            return;
-        }
-        if (isUnsettled(vm)) {
-            unsettled.settle(vm, "interrupted-", () -> new InterruptedMigration(vm, peers).decide());
-            return;
-        }
-        try {
-            sweepClaimed(vm, nowNs);
-        } catch (IOException e) {
-            log.warn("vm={} upkeep failed: {}", vm.uuid(), e.getMessage());
-        } finally {
-            busy.release(vm);
-        }
-        if (isOwned(vm) && vm.mayLeaveRamOut() && vm.session() != null) {
-            takenUp(vm);
-        }
-    }
-
-    /** Where the guest is has to be found out, or its QEMU should have ended and has not. */
-    private static boolean isUnsettled(Vm vm) {
-        VmRecord record = vm.record();
-        return record.mayBeFetchedFrom() || (record.phase() == VmRecord.Phase.LEFT && vm.hasQemu());
-    }
-
-    private static boolean isOwned(Vm vm) {
-        VmRecord.Phase phase = vm.record().phase();
-        return !vm.isStopped() && (phase == VmRecord.Phase.LOCAL || phase == VmRecord.Phase.PAGED);
-    }
-
-    private void sweepClaimed(Vm vm, long nowNs) throws IOException {
-        VmRecord record = vm.record();
+    /** Nothing has come for it, and nothing will. @return whether it was expected */
+    boolean discardForsaken(Vm vm, long nowNs) {
         IncomingMigration expected = incoming(vm.uuid());
-        if (expected != null && expected.isForsaken(nowNs)) {
-            discard(expected, "nothing came from its source");
-        } else if (vm.isQemuGone()) {
-            ended(vm, "its QEMU " + record.pid() + " has exited");
-        } else if (record.phase() == VmRecord.Phase.PAGED) {
-            new PagingSwitch(vm).off(whole -> releases.addStores(whole.uuid(), whole.lenders()));
+        if (expected == null || !expected.isForsaken(nowNs)) {
+            return false;
         }
+        discard(expected, "nothing came from its source");
+        return true;
     }
 
     /** A VM that an earlier daemon served: one that was on its way here is received on. */
@@ -527,9 +496,7 @@ public final class MigrationService implements ConnectionResolver {
 
     /** Its QEMU may still leave RAM out of a migration, as an earlier one of ours, or an earlier daemon, has set it. */
     public void takenUp(Vm vm) {
-        if (busy.claimAtOnce(vm, BusyVms.Claim.UPKEEP)) { // before a request can find it
-            unsettled.settle(vm, "taken-up-", () -> InterruptedMigration.sendRamAgain(vm));
-        } // else upkeep comes to it
+        upkeep.takenUp(vm);
     }
 
     /** Its QEMU has exited: frees what it had, here and on other hosts. */

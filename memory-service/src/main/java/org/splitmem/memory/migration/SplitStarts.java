@@ -69,8 +69,9 @@ public final class SplitStarts implements VmRegistry.Starts {
 
     @Override
     public Vm start(UUID uuid, String name, int pid) throws IOException {
+        Claims.Claim claim;
         try {
-            expected.enterSoon(uuid);
+            claim = expected.claim(uuid);
         } catch (RefusedException e) {
             throw new IOException(e.getMessage(), e);
         }
@@ -84,7 +85,7 @@ public final class SplitStarts implements VmRegistry.Starts {
                     ? vms.start(VmRecord.started(uuid, name, pid), 0)
                     : startDefined(definition, name, pid);
         } finally {
-            expected.leave(uuid);
+            claim.close();
         }
     }
 
@@ -194,7 +195,7 @@ public final class SplitStarts implements VmRegistry.Starts {
      * @throws RefusedException if there is nothing to forget, it runs here split, or that cannot be recorded
      */
     public void forget(UUID uuid) throws RefusedException {
-        expected.enterSoon(uuid);
+        Claims.Claim claim = expected.claim(uuid);
         try {
             boolean known = expected.takeBack(uuid);
             Vm vm = expected.running(uuid);
@@ -216,7 +217,7 @@ public final class SplitStarts implements VmRegistry.Starts {
             throw new RefusedException(
                     Kind.PEER, "failed", "it cannot be recorded that VM " + uuid + " is forgotten: " + e.getMessage());
         } finally {
-            expected.leave(uuid);
+            claim.close();
         }
     }
 
@@ -256,12 +257,8 @@ public final class SplitStarts implements VmRegistry.Starts {
             settle(vm);
         }
         for (SplitDefinition definition : definitions.all()) {
-            if (definition.reserved() && !here.contains(definition.vm()) && expected.tryEnter(definition.vm())) {
-                try {
-                    noteReleased(definition);
-                } finally {
-                    expected.leave(definition.vm());
-                }
+            if (definition.reserved() && !here.contains(definition.vm())) {
+                noteReleasedUnlessClaimed(definition);
             }
         }
     }
@@ -273,6 +270,17 @@ public final class SplitStarts implements VmRegistry.Starts {
             }
         } catch (IOException e) {
             log.warn("vm={} its split definition is not up to date: {}", vm.uuid(), e.getMessage());
+        }
+    }
+
+    private void noteReleasedUnlessClaimed(SplitDefinition definition) {
+        Claims.Claim claim = expected.claimAtOnce(definition.vm());
+        if (claim != null) {
+            try {
+                noteReleased(definition);
+            } finally {
+                claim.close();
+            }
         }
     }
 

@@ -53,7 +53,7 @@ public final class Splits {
      */
     public void split(Vm vm, SplitRequest request) throws RefusedException {
         TaskMaker.Split wanted = tasks.split(vm, request);
-        migrations.busy().claim(vm, BusyVms.Claim.SPLIT);
+        Claims.Claim claim = migrations.claims().claim(vm.uuid(), vm.name(), Claims.Purpose.SPLIT);
         try {
             requireSplittable(vm);
             split(vm, wanted);
@@ -65,7 +65,7 @@ public final class Splits {
             throw new RefusedException(
                     Kind.PEER, "failed", "VM " + vm.name() + " could not be split: " + e.getMessage());
         } finally {
-            migrations.busy().release(vm);
+            claim.close();
         }
     }
 

@@ -18,27 +18,26 @@ final class UnsettledVms {
     /** From an attempt that failed to the next. */
     private static final long PAUSE_NS = 500_000_000L;
 
-    private final BusyVms busy;
     /** Why the last attempt failed, as it was logged. */
     private final Map<UUID, String> troubles = new ConcurrentHashMap<>();
-
-    UnsettledVms(BusyVms busy) {
-        this.busy = busy;
-    }
 
     /** Something that is tried until it is done. */
     interface Attempt {
         void run() throws IOException;
     }
 
-    /** Makes an attempt. Its VM is claimed by the caller, and released at the end. */
-    void settle(Vm vm, String name, Attempt attempt) {
-        Thread thread = new Thread(() -> run(vm, attempt), name + vm.uuid());
+    /**
+     * Makes an attempt.
+     *
+     * @param claim of the VM, closed at the end
+     */
+    void settle(Vm vm, Claims.Claim claim, String name, Attempt attempt) {
+        Thread thread = new Thread(() -> run(vm, claim, attempt), name + vm.uuid());
         thread.setDaemon(true);
         thread.start();
     }
 
-    private void run(Vm vm, Attempt attempt) {
+    private void run(Vm vm, Claims.Claim claim, Attempt attempt) {
         try {
             attempt.run();
             troubles.remove(vm.uuid());
@@ -52,7 +51,7 @@ final class UnsettledVms {
             if (vm.isStopped()) {
                 troubles.remove(vm.uuid());
             }
-            busy.release(vm);
+            claim.close();
         }
     }
 }

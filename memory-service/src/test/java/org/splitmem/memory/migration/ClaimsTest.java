@@ -70,7 +70,7 @@ class ClaimsTest {
                 new MigrationConfig(4, 0, 3, 100, 4096, 8),
                 new PeerHosts.Peer("h1", "127.0.0.1", 7780),
                 new PendingReleases(directory.resolve("releases.json"), peers, new HostThreads(Runnable::run)),
-                new BusyVms(ns));
+                new Claims(ns));
     }
 
     @AfterEach
@@ -123,6 +123,27 @@ class ClaimsTest {
         assertThat(migrations.list()).isEmpty();
         qemu.countDown();
         assertThat(result(first).id()).isEqualTo(FIRST);
+    }
+
+    @Test
+    void aSecondClaimantIsToldWhoHoldsTheVmWhatForAndSinceWhen() throws Exception {
+        Claims claims = new Claims(0);
+        Claims.Claim first = claims.claim(vm.uuid(), "db1", Claims.Purpose.SPLIT);
+
+        RefusedException refusal = catchThrowableOfType(
+                RefusedException.class, () -> claims.claim(vm.uuid(), "db1", Claims.Purpose.UPKEEP));
+
+        assertThat(refusal).isNotNull();
+        assertThat(refusal.code()).isEqualTo("vm-splitting");
+        assertThat(refusal).hasMessage("VM db1 is just being split on this host, for 0 s now");
+        assertThat(claims.claimAtOnce(vm.uuid(), Claims.Purpose.UPKEEP)).isNull();
+        assertThat(claims.isBorrowing(vm.uuid())).isTrue();
+        first.close();
+        Claims.Claim second = claims.claimAtOnce(vm.uuid(), Claims.Purpose.UPKEEP);
+        assertThat(second).isNotNull();
+        first.close(); // what is not its own any more
+        assertThat(claims.claimAtOnce(vm.uuid(), Claims.Purpose.SPLIT)).isNull();
+        assertThat(claims.isBorrowing(vm.uuid())).isFalse();
     }
 
     @Test

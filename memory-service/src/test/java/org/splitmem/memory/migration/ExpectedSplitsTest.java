@@ -158,11 +158,11 @@ class ExpectedSplitsTest {
     @Test
     void whatSubHostsKeepIsWantedAlsoWhileOneThatIsNotExpectedIsBeingSplit() throws Exception {
         Vm vm = vms.prepare(TestVms.record("db1", VmRecord.Phase.LOCAL, RAM));
-        migrations.busy().claim(vm, BusyVms.Claim.SPLIT);
+        Claims.Claim claim = migrations.claims().claim(vm.uuid(), "db1", Claims.Purpose.SPLIT);
 
         assertThat(expected.wantsStores(VM)).isTrue();
 
-        migrations.busy().release(vm);
+        claim.close();
         assertThat(expected.wantsStores(VM)).isFalse();
     }
 

@@ -152,7 +152,7 @@ class SplitsTest {
     @Test
     void oneThatIsJustBeingSplitNeitherMigratesNorIsSplitAgain() throws Exception {
         Vm vm = vm(VmRecord.Phase.LOCAL);
-        migrations.busy().claim(vm, BusyVms.Claim.SPLIT);
+        Claims.Claim claim = migrations.claims().claim(vm.uuid(), "db1", Claims.Purpose.SPLIT);
 
         RefusedException migration = catchThrowableOfType(
                 RefusedException.class,
@@ -160,7 +160,7 @@ class SplitsTest {
 
         assertThat(migration.code()).isEqualTo("vm-splitting");
         assertThat(refusal(vm, HALF).code()).isEqualTo("vm-splitting");
-        migrations.busy().release(vm);
+        claim.close();
         peers.refuse("h4");
         assertThat(refusal(vm, HALF).code()).isEqualTo("failed");
     }
