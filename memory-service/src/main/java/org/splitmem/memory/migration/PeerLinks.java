@@ -36,7 +36,7 @@ final class PeerLinks implements AutoCloseable {
     /** Connects to every host. @throws IOException also if it was aborted; what is open by then is for {@link #close} */
     void open(GuestMemory memory) throws IOException {
         Endpoint main = endpoint(task.destination(), task.source().token(), memory.pages());
-        groups.add(new StreamGroup(StreamGroup.MAIN, main));
+        groups.add(new StreamGroup(PagePlan.MAIN, main));
         for (int i = 0; i < task.subHosts().size(); i++) {
             groups.add(new StreamGroup(
                     i,
