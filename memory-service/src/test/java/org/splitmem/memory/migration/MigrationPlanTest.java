@@ -130,29 +130,29 @@ class MigrationPlanTest {
 
     /** The VM's upper half was never used when the plan was made; then all of it is, from its end on. */
     @Test
-    void latePagesGoToWhichEverSubHostHasRoomWhereNoOtherPageOfTheirBlockIs() {
-        int block = PagePlan.BLOCK_PAGES;
-        PagePlan plan = planOf(8 * block);
-        PageTable table = tableOf(8 * block, page -> 0);
-        for (long page = 4 * block; page < 8 * block; page++) {
+    void latePagesGoToAnySubHostThatHasRoomWhereNoOtherPageOfTheirBlockIs() {
+        long half = 4L * PagePlan.BLOCK_PAGES;
+        PagePlan plan = planOf(2 * half);
+        PageTable table = tableOf(2 * half, page -> 0);
+        for (long page = half; page < 2 * half; page++) {
             table.put(page, PageEntry.of(PageState.ZERO));
         }
-        long[] shares = {4 * block, 4 * block};
+        long[] shares = {half, half};
         new MigrationPlan(0, shares).assign(table, plan);
         LatePages late = LatePages.after(0, shares, table, plan);
 
-        for (long page = 8 * block - 1; page >= 4 * block; page--) {
+        for (long page = 2 * half - 1; page >= half; page--) {
             table.put(page, PageEntry.of(PageState.LOCAL));
             late.place(page);
         }
 
         long[] placed = new long[2];
-        for (long page = 0; page < 8 * block; page++) {
+        for (long page = 0; page < 2 * half; page++) {
             placed[plan.target(page)]++;
         }
         assertThat(placed).containsExactly(shares);
         assertThat(plan.target(0)).as("of the plan").isZero();
-        assertThat(plan.target(4 * block - 1)).as("of the plan").isEqualTo(1);
+        assertThat(plan.target(half - 1)).as("of the plan").isEqualTo(1);
     }
 
     @Test
