@@ -98,6 +98,35 @@ row_bulk() {
     "$(ratio bulk.splitmem bulk.memfd)" report "$(series mb.splitmem | spread 0) MB/s against $(series mb.memfd | spread 0) MB/s"
 }
 
+# ---- gathering
+
+# Half of an idle guest is on h3; one connection, as there is one sub-host. From the first request to the last page.
+row_gather() {
+  set -e
+  local run kind
+  warm_up
+  for ((run = 0; run < RUNS; run++)); do
+    next_guest gather
+    boot_split_ready "$GUEST" "$MEMORY" "$IDLE"
+    sleep 1
+    half_split "$GUEST"
+    wait_for 60 "the paging of $GUEST to settle" settled "$GUEST"
+    in_h h2 splitmem gather "$GUEST" --wait >/dev/null
+    sample gather.splitmem "$(gather_rate "$(vm_info h2 "$GUEST" | jq -r .uuid)")"
+    destroy "$GUEST" h2
+    sample gather.memfd "$(raw_rate 1 "$((MEMORY / 2))" memfd)"
+  done
+  for kind in splitmem memfd; do series "gather.$kind" | awk '{ print $1 / 1e6 }' >"$WORK/series.mb.gather.$kind"; done
+  result "rate at which a split VM is gathered from one sub-host" "raw socket, sendfile from a memfd, receive into a fresh memfd" \
+    "$(ratio gather.splitmem gather.memfd)" ">= 0.8" "$(series mb.gather.splitmem | spread 0) MB/s against $(series mb.gather.memfd | spread 0) MB/s"
+}
+
+# From the line "vm=UUID gathered 98304 pages in 412345 us" of the main host's log.
+gather_rate() { # UUID
+  cluster log h2 | sed -n "s/.*vm=$1 gathered \([0-9]*\) pages in \([0-9]*\) us\$/\1 \2/p" | tail -n 1 |
+    awk '{ printf "%.0f\n", $1 * 4096 / ($2 / 1000000) }'
+}
+
 raw_rate() { # STREAMS MIB [memfd]
   local sink
   in_h h2 "$NETBENCH" sink 7001 "$1" ${3:+"$3"} &

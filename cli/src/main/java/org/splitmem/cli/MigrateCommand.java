@@ -38,7 +38,7 @@ import picocli.CommandLine.Spec;
         description = {
             "Migrate a running VM from this host to another one, which becomes its main host, while it runs.",
             "With --sub-host, part of its memory goes directly to those hosts (one-to-N). Without, all of it goes to the "
-                    + "destination. A VM that is split already has to be gathered first: see budget.",
+                    + "destination. A VM that is split already has to be gathered first: see gather.",
             "Interrupted (Ctrl-C) before handover, the migration is given up and the VM runs on here."
         })
 final class MigrateCommand implements Callable<Integer> {

@@ -4,6 +4,7 @@ import java.io.PrintWriter;
 import java.util.Locale;
 import java.util.TreeMap;
 import org.splitmem.model.FaultCounts;
+import org.splitmem.model.GatherInfo;
 import org.splitmem.model.Json;
 import org.splitmem.model.PlainText;
 import org.splitmem.model.VmInfo;
@@ -38,6 +39,10 @@ final class ShowCommand implements Runnable {
         line("budget", Text.sizeAndShare(vm.budgetBytes(), ram));
         line("resident", Text.sizeAndShare(vm.residentBytes(), ram));
         new TreeMap<>(vm.remoteBytes()).forEach((host, bytes) -> line("on " + host, Text.sizeAndShare(bytes, ram)));
+        GatherInfo gather = vm.gather();
+        if (gather != null) {
+            line("gathered", GatherCommand.text(gather));
+        }
         line("zero", Text.sizeAndShare(vm.zeroBytes(), ram));
         Long workingSet = vm.workingSetBytes();
         line("working set", workingSet == null ? "not known yet" : Text.sizeAndShare(workingSet, ram));

@@ -32,6 +32,7 @@ import picocli.CommandLine.Spec;
             ShowCommand.class,
             HostsCommand.class,
             BudgetCommand.class,
+            GatherCommand.class,
             SplitCommand.class,
             ForgetCommand.class,
             ForgetHostCommand.class,

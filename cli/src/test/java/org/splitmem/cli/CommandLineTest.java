@@ -21,6 +21,7 @@ class CommandLineTest {
                 "show",
                 "hosts",
                 "budget",
+                "gather",
                 "events",
                 "plan",
                 "forget-host"

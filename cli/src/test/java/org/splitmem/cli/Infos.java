@@ -4,6 +4,7 @@ import java.util.List;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 import org.splitmem.model.FaultCounts;
+import org.splitmem.model.GatherInfo;
 import org.splitmem.model.Handover;
 import org.splitmem.model.HostInfo;
 import org.splitmem.model.HostStatus;
@@ -86,6 +87,38 @@ public final class Infos {
                 LatencyHistogram.NONE,
                 3,
                 null);
+    }
+
+    /** Whose pages come back to its main host. */
+    public static VmInfo gathered() {
+        return of(
+                VmState.SPLIT,
+                Map.of("h3", 200 * MIB, "h2", 92 * MIB),
+                new GatherInfo(292 * MIB, 100 * MIB, 3L, null, "h2: no route"));
+    }
+
+    public static VmInfo whole() {
+        return of(VmState.LOCAL, Map.of(), null);
+    }
+
+    private static VmInfo of(VmState state, Map<String, Long> remote, @Nullable GatherInfo gather) {
+        return new VmInfo(
+                UUID,
+                "vm1",
+                state,
+                512 * MIB,
+                512 * MIB,
+                120 * MIB,
+                100 * MIB,
+                null,
+                remote,
+                Map.of(),
+                FaultCounts.NONE,
+                LatencyUs.NONE,
+                LatencyHistogram.NONE,
+                3,
+                null,
+                gather);
     }
 
     public static List<HostStatus> hosts() {

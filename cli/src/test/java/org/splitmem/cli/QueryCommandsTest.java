@@ -26,6 +26,7 @@ class QueryCommandsTest {
                 .on("GET /v1/vms/vm1", Reply.ok(Infos.vm()))
                 .on("GET /v1/vms/vm2", Reply.error(404, "vm-not-found", "no VM vm2\n  on this host"))
                 .on("PUT /v1/vms/vm1/budget", Reply.ok(Infos.vm()))
+                .on("POST /v1/vms/vm1/gather", Reply.ok(Infos.gathered()))
                 .on("POST /v1/vms/vm1/split", Reply.ok(Infos.vm()))
                 .on("DELETE /v1/vms/vm1/split", new Reply(204, ""))
                 .on("DELETE /v1/vms/vm2/split", Reply.error(404, "not-expected", "VM vm2 is not expected"))
@@ -117,6 +118,37 @@ class QueryCommandsTest {
         assertThat(cli.out())
                 .containsPattern("m1 +vm1 +precopy +h1 +h2 +244.0 MiB +400.0 MiB +118.0 MiB/s +1:12")
                 .containsPattern("m1 +vm1 +aborted .* - +- +h3 died");
+    }
+
+    @Test
+    void gatherSaysHowMuchIsToCome() {
+        assertThat(run("gather", "vm1", "--bandwidth", "1Gbit")).isZero();
+
+        assertThat(daemon.requests())
+                .containsExactly("POST /v1/vms/vm1/gather {\"bandwidthBytesPerSecond\":125000000}");
+        assertThat(cli.out())
+                .isEqualTo(
+                        "vm1 is being gathered here: 292.0 MiB to come, 100.0 MiB/s, 0:03 left; waits for h2: no route\n");
+    }
+
+    @Test
+    void gatherWaitsUntilTheVmIsWhole() {
+        Queue<VmInfo> states = new ConcurrentLinkedQueue<>(List.of(Infos.gathered(), Infos.whole()));
+        daemon.on("GET /v1/vms/" + Infos.UUID, body -> Reply.ok(states.size() > 1 ? states.remove() : states.peek()));
+
+        assertThat(run("gather", "vm1", "--wait")).isZero();
+
+        assertThat(cli.out()).isEqualTo("vm1 is whole here\n");
+        assertThat(cli.err()).startsWith("vm1: 292.0 MiB to come");
+    }
+
+    @Test
+    void gatherEndsWhenTheBudgetIsLowered() {
+        daemon.on("GET /v1/vms/" + Infos.UUID, Reply.ok(Infos.vm()));
+
+        assertThat(run("gather", "vm1", "--wait")).isEqualTo(1);
+
+        assertThat(cli.err()).contains("vm1 is gathered no more: its budget is 128.0 MiB now");
     }
 
     @Test

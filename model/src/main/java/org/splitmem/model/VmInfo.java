@@ -17,6 +17,7 @@ import org.jspecify.annotations.Nullable;
  * @param pageInHistogram the same, for all since this daemon has paged it
  * @param epoch of ownership, one more with each migration; memory servers obey only the newest
  * @param obstacle of a split VM: the device that was plugged in since and forbids to send pages out, and why; absent if there is none
+ * @param gather of a split VM whose pages come back to its main host, how far that is; absent of any other
  */
 public record VmInfo(
         String uuid,
@@ -33,7 +34,8 @@ public record VmInfo(
         LatencyUs pageInUs,
         LatencyHistogram pageInHistogram,
         long epoch,
-        @Nullable String obstacle) {
+        @Nullable String obstacle,
+        @Nullable GatherInfo gather) {
     public VmInfo {
         Require.text("uuid", uuid);
         Require.text("name", name);
@@ -53,5 +55,41 @@ public record VmInfo(
         Require.present("pageInUs", pageInUs);
         Require.present("pageInHistogram", pageInHistogram);
         Require.notNegative("epoch", epoch);
+    }
+
+    /** One whose pages do not come back to its main host at present. */
+    public VmInfo(
+            String uuid,
+            String name,
+            VmState state,
+            long ramBytes,
+            long budgetBytes,
+            long residentBytes,
+            long zeroBytes,
+            @Nullable Long workingSetBytes,
+            Map<String, Long> remoteBytes,
+            Map<String, Long> reservedBytes,
+            FaultCounts faults,
+            LatencyUs pageInUs,
+            LatencyHistogram pageInHistogram,
+            long epoch,
+            @Nullable String obstacle) {
+        this(
+                uuid,
+                name,
+                state,
+                ramBytes,
+                budgetBytes,
+                residentBytes,
+                zeroBytes,
+                workingSetBytes,
+                remoteBytes,
+                reservedBytes,
+                faults,
+                pageInUs,
+                pageInHistogram,
+                epoch,
+                obstacle,
+                null);
     }
 }

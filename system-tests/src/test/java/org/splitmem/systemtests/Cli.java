@@ -65,6 +65,11 @@ final class Cli {
         return Json.read(require("budget", vm, size), VmInfo.class);
     }
 
+    /** Returns when it is whole. */
+    void gather(String vm) {
+        require("gather", vm, "--wait");
+    }
+
     MigrationInfo abort(String which) {
         return Json.read(require("abort", which), MigrationInfo.class);
     }

@@ -45,8 +45,9 @@ final class SplitInPlaceTest {
             assertThat(guest.info().faults().pageOuts()).isPositive();
             assertThat(guest.info().faults().pageIns()).isPositive();
             if (time == 1) {
-                bed.cli("h1").budget(guest.name(), "256MiB");
-                guest.awaitState(VmState.LOCAL, LIMIT);
+                bed.cli("h1").gather(guest.name());
+                assertThat(guest.info().state()).isEqualTo(VmState.LOCAL);
+                guest.verifyAll();
                 bed.requireNothingElse(guest);
             }
         }
@@ -102,6 +103,9 @@ final class SplitInPlaceTest {
             assertThat(result.err()).contains(wrong[2]);
             assertThat(guest.info().state()).isEqualTo(VmState.LOCAL);
         }
+        Job.Result gathered = bed.cli("h1").run("gather", guest.name());
+        assertThat(gathered.exitCode()).isEqualTo(1);
+        assertThat(gathered.err()).contains("is whole on this host: nothing of it is elsewhere");
         bed.requireNothingElse(guest);
         guest.verifyAll();
     }

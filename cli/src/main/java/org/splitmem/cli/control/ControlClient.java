@@ -11,6 +11,7 @@ import org.splitmem.model.BudgetRequest;
 import org.splitmem.model.ErrorBody;
 import org.splitmem.model.FenceRequest;
 import org.splitmem.model.FenceResult;
+import org.splitmem.model.GatherRequest;
 import org.splitmem.model.HostStatus;
 import org.splitmem.model.InvalidJsonException;
 import org.splitmem.model.Json;
@@ -57,6 +58,15 @@ public final class ControlClient {
     /** @param vm uuid or name */
     public VmInfo setBudget(String vm, long bytes) {
         return ask("PUT", "/v1/vms/" + UrlText.segment(vm) + "/budget", new BudgetRequest(bytes), VmInfo.class);
+    }
+
+    /**
+     * Has all of a split VM come to its main host, which goes on when this returns.
+     *
+     * @param vm uuid or name
+     */
+    public VmInfo gather(String vm, GatherRequest request) {
+        return ask("POST", "/v1/vms/" + UrlText.segment(vm) + "/gather", request, VmInfo.class);
     }
 
     /**

@@ -99,6 +99,18 @@ final class DaemonMetrics {
                 info -> info.remoteBytes().values().stream()
                         .mapToLong(Long::longValue)
                         .sum());
+        gauge(
+                one,
+                tags,
+                "splitmem_vm_gather_remaining_bytes",
+                "RAM that is still to come back here, while it does",
+                info -> info.gather() == null ? 0 : info.gather().bytesRemaining());
+        gauge(
+                one,
+                tags,
+                "splitmem_vm_gather_bytes_per_second",
+                "Rate at which RAM comes back here",
+                info -> info.gather() == null ? 0 : info.gather().rateBytesPerSecond());
         counter(one, tags, "splitmem_vm_page_ins_total", "Pages fetched", s -> s.pageIns.sum());
         counter(one, tags, "splitmem_vm_page_outs_total", "Pages sent out", s -> s.pageOuts.sum());
         counter(

@@ -25,6 +25,7 @@ import org.splitmem.model.AbortReason;
 import org.splitmem.model.BudgetRequest;
 import org.splitmem.model.ControlAddress;
 import org.splitmem.model.FenceRequest;
+import org.splitmem.model.GatherRequest;
 import org.splitmem.model.HostInfo;
 import org.splitmem.model.HostStatus;
 import org.splitmem.model.MigrationPhase;
@@ -199,6 +200,10 @@ final class Endpoints {
             setBudget(vm, call.body(BudgetRequest.class).bytes());
             return Answer.json(Views.of(vm));
         }
+        if (call.is("POST", "vms", "*", "gather")) {
+            gather(vm, call.body(GatherRequest.class));
+            return Answer.json(202, Views.of(vm));
+        }
         if (call.is("POST", "vms", "*", "migrations")) {
             return Answer.json(202, start(vm, call.body(MigrationRequest.class)));
         }
@@ -217,6 +222,25 @@ final class Endpoints {
                         + "; \"splitmem vms\" lists those that do");
     }
 
+    private void gather(Vm vm, GatherRequest request) throws ApiException, IOException {
+        requireSplit(vm, "nothing of it is elsewhere");
+        long ram = vm.record().ramBytes();
+        checkRoom(vm, ram);
+        Long rate = request.bandwidthBytesPerSecond();
+        vm.setBudget(ram, rate == null ? 0 : rate);
+    }
+
+    /** @param whyNotLocal what is to be said of one that is whole */
+    private static void requireSplit(Vm vm, String whyNotLocal) throws ApiException {
+        switch (vm.record().phase()) {
+            case PAGED -> {}
+            case LOCAL ->
+                throw new ApiException(409, "vm-local", "VM " + vm.name() + " is whole on this host: " + whyNotLocal);
+            case INCOMING, LEAVING, LEFT ->
+                throw new ApiException(409, "vm-migrating", "VM " + vm.name() + " is migrating");
+        }
+    }
+
     private void setBudget(Vm vm, long bytes) throws ApiException, IOException {
         if (bytes < VmRecord.LEAST_BUDGET_BYTES) {
             throw new ApiException(
@@ -225,20 +249,9 @@ final class Endpoints {
                     "a budget of " + bytes + " B is less than " + VmRecord.LEAST_BUDGET_BYTES
                             + " B, the least that a VM can run with");
         }
-        switch (vm.record().phase()) {
-            case PAGED -> {
-                checkRoom(vm, bytes);
-                vm.setBudget(bytes);
-            }
-            case LOCAL ->
-                throw new ApiException(
-                        409,
-                        "vm-local",
-                        "VM " + vm.name()
-                                + " is whole on this host and has no sub-host yet: split it by a migration first");
-            case INCOMING, LEAVING, LEFT ->
-                throw new ApiException(409, "vm-migrating", "VM " + vm.name() + " is migrating");
-        }
+        requireSplit(vm, "it has no sub-host yet; split it first");
+        checkRoom(vm, bytes);
+        vm.setBudget(bytes);
     }
 
     /** Whether a VM may take so much of this host, in all. */

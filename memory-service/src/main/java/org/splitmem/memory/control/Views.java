@@ -47,7 +47,8 @@ final class Views {
                         ? LatencyHistogram.NONE
                         : paging.stats().pageInLatency().all(),
                 record.epoch(),
-                vm.obstacle());
+                vm.obstacle(),
+                vm.gathering());
     }
 
     /** One that has not started yet. */

@@ -232,8 +232,9 @@ public final class Pager implements AutoCloseable {
             case ZERO -> fill(page);
             case REMOTE -> pageIn(page, entry, PageEntry.of(INCOMING, PageEntry.host(entry)), nowNs);
             case AT_SOURCE -> pageIn(page, entry, PageEntry.of(INCOMING) | PageEntry.FROM_SOURCE, nowNs);
+            case INCOMING -> isAskedFor(page, entry, nowNs);
             // Whoever finishes these wakes the waiters.
-            case INCOMING, PUNCHING, FILLING -> true;
+            case PUNCHING, FILLING -> true;
         };
     }
 
@@ -297,6 +298,18 @@ public final class Pager implements AutoCloseable {
             }
             readAhead(page, entry);
         }
+        return true;
+    }
+
+    /** Whoever brings it wakes the waiters. One that was asked for in bulk is asked for once more, on the connection that is for faults. */
+    private boolean isAskedFor(long page, int entry, long nowNs) {
+        if (!PageEntry.isInBulk(entry, PageEntry.host(entry))) {
+            return true;
+        }
+        if (!table.step(page, entry, PageEntry.of(INCOMING, PageEntry.host(entry)))) {
+            return false;
+        }
+        sources.of(entry).request(page, nowNs); // what comes in bulk is thrown away from now on
         return true;
     }
 

@@ -77,6 +77,12 @@ public enum FaultPoint {
     PAGE_ARRIVED,
     /** The table says that a page is here; it is not mapped, its waiters sleep. */
     PAGE_LOCAL,
+    /** Pages are claimed in bulk; the memory server was not asked for them. */
+    GATHER_CLAIMED,
+    /** The bytes of pages that came in bulk are in the file; the table does not say so. */
+    GATHER_STORED,
+    /** The table says that pages which came in bulk are here; they are not mapped, and their memory server still has them. */
+    GATHER_LOCAL,
     /** Everything of a VM on this host is about to be freed. */
     FREEING,
     /** The record says that the VM is whole, and served by the kernel alone; its faults still come to the daemon. */

@@ -78,6 +78,9 @@ final class Sockets {
 
     static native long recvmsg(int fd, long header, int flags);
 
+    /** sys/sendfile.h; {@code offset} is the address of a 64-bit offset, which moves. */
+    static native long sendfile(int fd, int file, long offset, long length);
+
     static native int poll(long fds, long count, int timeoutMs);
 
     /** A struct sockaddr for TCP. */

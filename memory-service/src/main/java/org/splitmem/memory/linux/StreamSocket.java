@@ -162,14 +162,42 @@ public final class StreamSocket implements AutoCloseable {
 
     /** Sends a gather list, whole. The list is consumed. */
     public void sendAll(IoVector vector) throws IOException {
+        sendAll(vector, false);
+    }
+
+    /** @param more as in {@link #send} */
+    public void sendAll(IoVector vector, boolean more) throws IOException {
+        int flags = Sockets.MSG_NOSIGNAL | (more ? Sockets.MSG_MORE : 0);
         while (!vector.isEmpty()) {
-            long n = Sockets.sendmsg(fd.number(), vector.header(), Sockets.MSG_NOSIGNAL);
+            long n = Sockets.sendmsg(fd.number(), vector.header(), flags);
             if (n < 0) {
                 failUnlessInterrupted("sendmsg", Errno.last());
             } else {
                 vector.consume(n);
             }
         }
+    }
+
+    /**
+     * Sends a range of a file without copying it. A broken connection raises SIGPIPE, against which this call has no flag: the JVM ignores it.
+     *
+     * @param position 8 bytes to work with
+     * @throws EOFException if the file ends before
+     */
+    public void sendFile(Fd file, NativeBlock position, long offset, long length) throws IOException {
+        position.putLong(0, offset);
+        long left = length;
+        while (left > 0) {
+            long n = Sockets.sendfile(fd.number(), file.number(), position.address(), left);
+            if (n < 0) {
+                failUnlessInterrupted("sendfile", Errno.last());
+            } else if (n == 0) {
+                throw new EOFException("sendfile: the file ends " + left + " B before what was to be sent to " + peer);
+            } else {
+                left -= n;
+            }
+        }
+        NativeBlock.keep(position);
     }
 
     /** Fills a scatter list, whole. The list is consumed. */

@@ -311,7 +311,7 @@ public final class MigrationService implements ConnectionResolver {
         return switch (hello.role()) {
             case CONTROL, STREAM -> resolveIncoming(hello);
             case PAGE_IN -> resolveOutgoing(hello);
-            case PAGE_OUT -> null;
+            case PAGE_OUT, FETCH -> null;
         };
     }
 

@@ -6,7 +6,8 @@ package org.splitmem.memory.page;
  * <pre>
  *   bit   0-2  state, see {@link PageState}
  *   bit   3-6  host: index of a memory server of this VM, 0-15 (state REMOTE, OUTGOING, PUNCHING, INCOMING)
- *   bit   7    SAMPLED: its entry in QEMU's page table was dropped; the next touch faults and clears the bit
+ *   bit   7    SAMPLED: its entry in QEMU's page table was dropped; the next touch faults and clears the bit;
+ *              with INCOMING, IN_BULK: asked for together with many others, and no thread waits for it
  *   bit   8-10 age: with SAMPLED, visits of the clock hand in a row without a touch; without, visits that the hand shall
  *              skip the page; while a migration is planned: windows with a touch; state REMOTE: 1 if page-out sent it
  *   bit  11-13 unused, 0
@@ -21,12 +22,16 @@ public final class PageEntry {
     public static final int MAX_AGE = 7;
 
     public static final int SAMPLED = 1 << 7;
+    private static final int IN_BULK = 1 << 7;
     public static final int FROM_SOURCE = 1 << 14;
     private static final int WRITTEN_ZERO = 1 << 14;
 
     private static final int STATE_MASK = 7;
     private static final int HOST_SHIFT = 3;
     private static final int HOST_MASK = 15 << HOST_SHIFT;
+    /** The bits that tell whether a page is REMOTE, and where. */
+    static final int REMOTE_MASK = STATE_MASK | HOST_MASK;
+
     private static final int AGE_SHIFT = 8;
     private static final int AGE_MASK = 7 << AGE_SHIFT;
 
@@ -61,6 +66,11 @@ public final class PageEntry {
         return of(state) | host << HOST_SHIFT;
     }
 
+    /** Those of {@link #REMOTE_MASK} that a page on memory server {@code host} has. */
+    static int remoteBits(int host) {
+        return of(PageState.REMOTE, host);
+    }
+
     /** A fresh entry for a page that page-out took for cold and sent to memory server {@code host}. */
     public static int pagedOut(int host) {
         return withAge(of(PageState.REMOTE, host), 1);
@@ -69,6 +79,22 @@ public final class PageEntry {
     /** Whether a page that is REMOTE got there by a page-out, so that its next touch shows that it was not cold. */
     public static boolean wasPagedOut(int entry) {
         return age(entry) != 0;
+    }
+
+    /** The entry of a page that is REMOTE, once it is asked for in bulk. */
+    public static int inBulk(int entry) {
+        return withState(entry, PageState.INCOMING) | IN_BULK;
+    }
+
+    /** Whether a page was asked for in bulk from memory server {@code host}, and is neither here nor asked for in another way since. */
+    public static boolean isInBulk(int entry, int host) {
+        return (entry & (STATE_MASK | HOST_MASK | IN_BULK | FROM_SOURCE))
+                == (PageState.INCOMING.code() | host << HOST_SHIFT | IN_BULK);
+    }
+
+    /** The entry of a page that was asked for in bulk, once it is not any more. */
+    public static int notInBulk(int entry) {
+        return withState(entry, PageState.REMOTE) & ~IN_BULK;
     }
 
     /** The same entry in another state. */

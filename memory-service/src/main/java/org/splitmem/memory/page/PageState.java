@@ -13,6 +13,7 @@ package org.splitmem.memory.page;
  *   OUTGOING  -> FILLING            it is all zero: no server has it; faults wait     (found after a crash: as above)
  *   FILLING   -> ZERO               the local copy is gone
  *   REMOTE(k) -> INCOMING(k)        a fault or read-ahead: asked for      (found after a crash: drop the partial copy, REMOTE)
+ *   INCOMING  -> REMOTE(k)          asked for in bulk, and it did not come: server k was lost sight of
  *   AT_SOURCE -> INCOMING(source)   asked for, or arriving by itself  (found after a crash: AT_SOURCE)
  *   INCOMING  -> LOCAL              arrived whole and verified
  *   LOCAL     -> FILLING            the guest gave it back: QEMU frees it; faults wait     (found after a crash: as above)

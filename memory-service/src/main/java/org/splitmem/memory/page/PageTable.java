@@ -23,6 +23,10 @@ public final class PageTable {
 
     private static final int ENTRY_BYTES = 2;
     private static final VarHandle PAIR = MethodHandles.byteBufferViewVarHandle(int[].class, ByteOrder.LITTLE_ENDIAN);
+    private static final VarHandle FOUR = MethodHandles.byteBufferViewVarHandle(long[].class, ByteOrder.LITTLE_ENDIAN);
+    /** Times this, 16 bits are in each of the four entries of a long. */
+    private static final long IN_EACH = 0x0001_0001_0001_0001L;
+
     private static final int STATES = PageState.values().length;
 
     private final ByteBuffer entries;
@@ -100,6 +104,23 @@ public final class PageTable {
         Objects.checkIndex(page, pages);
         int pair = (int) PAIR.getVolatile(entries, pairIndex(page));
         return pair >>> shift(page) & 0xFFFF;
+    }
+
+    /** The first page of [from, end) that is REMOTE on a memory server, or {@code end}; entries are looked at four at a time. */
+    public long nextRemote(long from, long end, int host) {
+        Objects.checkFromToIndex(from, end, pages);
+        long wanted = PageEntry.remoteBits(host) * IN_EACH;
+        for (long page = from; page < end; page = (page | 3) + 1) {
+            long four = (long) FOUR.getVolatile(entries, (int) (page >>> 2 << 3));
+            long others =
+                    (four & PageEntry.REMOTE_MASK * IN_EACH) ^ wanted; // 0 in each that is wanted, and 7 bits at most
+            long found = ~(others + 0x7FFF * IN_EACH) & ~(0x7FFF * IN_EACH); // the topmost bit of these
+            found = found >>> ((page & 3) << 4);
+            if (found != 0) {
+                return Math.min(end, page + (Long.numberOfTrailingZeros(found) >>> 4));
+            }
+        }
+        return end;
     }
 
     /** Replaces an entry if it is still {@code expected}. @return false if another thread was first */

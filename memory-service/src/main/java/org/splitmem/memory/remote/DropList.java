@@ -36,11 +36,14 @@ final class DropList {
         return count == 0;
     }
 
-    /** Moves the newest ones to a list, as many as it takes. */
+    /** Moves the oldest ones to a list, as many as it takes: in their order, in which pages that were gathered are long runs. */
     synchronized void takeInto(RunList list) {
-        while (count > 0 && !list.isFull()) {
-            list.add(pages[--count]);
+        int taken = 0;
+        while (taken < count && !list.isFull()) {
+            list.add(pages[taken++]);
         }
+        count -= taken;
+        System.arraycopy(pages, taken, pages, 0, count);
         if (count == 0) {
             shrink();
         }

@@ -19,6 +19,7 @@ import org.splitmem.memory.record.Damaged;
 import org.splitmem.memory.record.RecordFile;
 import org.splitmem.memory.thread.HostThreads;
 import org.splitmem.memory.wire.ErrorCode;
+import org.splitmem.memory.wire.FrameSocket;
 import org.splitmem.memory.wire.Hello;
 import org.splitmem.memory.wire.PeerException;
 
@@ -238,14 +239,20 @@ public final class MemoryServer implements ConnectionResolver {
                 return;
             }
             try {
-                boolean asks = hello.role() == Hello.Role.PAGE_IN;
-                ConnectionHandler handler =
-                        asks ? new PageInConnection(store, hello) : new StoreConnection(store, hello);
-                handler.serve(socket);
+                serve(store, hello, socket);
             } finally {
                 store.leave();
             }
         };
+    }
+
+    private static void serve(PageStore store, Hello hello, FrameSocket socket) throws IOException {
+        ConnectionHandler handler = switch (hello.role()) {
+            case PAGE_IN -> new PageInConnection(store, hello);
+            case FETCH -> new FetchConnection(store, hello);
+            case PAGE_OUT, STREAM, CONTROL -> new StoreConnection(store, hello);
+        };
+        handler.serve(socket);
     }
 
     /** Stores of an earlier daemon that cannot be taken up, and why: nothing of theirs is touched. */

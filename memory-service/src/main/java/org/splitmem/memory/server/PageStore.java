@@ -10,6 +10,8 @@ import java.util.concurrent.atomic.AtomicLong;
 import org.splitmem.memory.guest.MappedFile;
 import org.splitmem.memory.linux.LinuxException;
 import org.splitmem.memory.linux.Mman;
+import org.splitmem.memory.linux.NativeBlock;
+import org.splitmem.memory.linux.StreamSocket;
 import org.splitmem.memory.linux.Unistd;
 import org.splitmem.memory.page.PageSet;
 import org.splitmem.memory.page.Pages;
@@ -223,6 +225,11 @@ final class PageStore {
     /** In the daemon's mapping; only to be read while the page is held. */
     long address(long page) {
         return data.address() + Pages.toBytes(page);
+    }
+
+    /** @param position 8 bytes to work with */
+    void sendPages(StreamSocket to, NativeBlock position, long first, long count) throws IOException {
+        to.sendFile(data.fd(), position, Pages.toBytes(first), Pages.toBytes(count));
     }
 
     long list(long from, RunList into) {

@@ -39,8 +39,8 @@ public final class RateLimiter {
         ended = true;
     }
 
-    /** @return when the bytes may go */
-    synchronized long reserve(long bytes, long nowNs) {
+    /** For one that waits itself. @return when the bytes may go */
+    public synchronized long reserve(long bytes, long nowNs) {
         long startNs = Math.max(freeAtNs, nowNs - BURST_NS);
         freeAtNs = startNs + (long) (bytes * nsPerByte);
         return startNs;

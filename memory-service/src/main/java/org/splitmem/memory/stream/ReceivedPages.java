@@ -127,6 +127,13 @@ public final class ReceivedPages {
         return checksums.address() + index * Integer.BYTES;
     }
 
+    /** For a receiver that asks again itself for what did not come. @return pages that were damaged since this was last called */
+    public int forgetDamaged() {
+        int count = damagedPages;
+        damagedPages = 0;
+        return count;
+    }
+
     /** Answers the FLUSH just read: everything before it is stored, but for what this says. */
     public void answerFlush(FrameSocket socket) throws IOException {
         int value = socket.value();

@@ -1,5 +1,6 @@
 package org.splitmem.memory.vm;
 
+import static org.splitmem.memory.page.PageState.INCOMING;
 import static org.splitmem.memory.page.PageState.REMOTE;
 
 import java.io.IOException;
@@ -7,12 +8,14 @@ import java.util.concurrent.locks.LockSupport;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
+import org.splitmem.memory.gather.Gathering;
 import org.splitmem.memory.page.PageTable;
 import org.splitmem.memory.page.Pages;
 import org.splitmem.memory.shim.DiscardRule;
 import org.splitmem.memory.shim.ShimSession;
 import org.splitmem.memory.workingset.PageOuter;
 import org.splitmem.memory.workingset.WorkingSet;
+import org.splitmem.model.GatherInfo;
 
 /**
  * Keeps one paged VM within its budget: samples what it uses, sends the coldest pages out, pulls pages back when the budget
@@ -37,7 +40,8 @@ final class Housekeeping implements AutoCloseable {
     /** At most one page in so many of the budget is kept free for arrivals. */
     private static final long MOST_ROOM = 16;
 
-    private static final long PULL_BATCH = 256;
+    /** Pages asked for in a tick of a source that has stalled. */
+    private static final long SOURCE_BATCH = 256;
     /** Ticks without a page from the source after which the rest is asked for. */
     private static final int STALLED_TICKS = 20;
     /** Ticks between two looks at whether memory servers keep stale pages. */
@@ -49,11 +53,13 @@ final class Housekeeping implements AutoCloseable {
     private final Paging paging;
     private final PageTable table;
     private final PagingConfig config;
+    private final Pull pull;
     private final WorkingSet workingSet;
     private final Lenders lenders;
     private final PluggedDevices devices;
+    private final Gathering gathering;
+    private final GatherProgress progress;
     private final Thread thread;
-    private long pullHand;
     private int tick;
     private long leftAtSource;
     private int stalledTicks;
@@ -61,14 +67,17 @@ final class Housekeeping implements AutoCloseable {
     private long sampledNs = System.nanoTime();
     private volatile boolean closed;
 
-    Housekeeping(Vm vm, Paging paging, PagingConfig config) {
+    Housekeeping(Vm vm, Paging paging, PagingConfig config, Pull pull) {
         this.vm = vm;
         this.paging = paging;
         this.table = paging.table();
         this.config = config;
+        this.pull = pull;
         this.workingSet = new WorkingSet(paging.memory(), table);
         this.lenders = new Lenders(vm, paging);
         this.devices = new PluggedDevices(vm);
+        this.gathering = new Gathering(new GatheredVm(vm, paging, pull));
+        this.progress = new GatherProgress(System.nanoTime());
         this.thread = new Thread(this::run, "housekeeping-" + vm.uuid());
         thread.setDaemon(true);
     }
@@ -121,16 +130,14 @@ final class Housekeeping implements AutoCloseable {
         } else {
             sampleQuietly(shim);
         }
-        if (over <= 0 && vm.isPulling()) {
-            pullBack(-over);
-        }
+        gather();
         if (++tick % RECONCILE_TICKS == 0) {
             lenders.reconcile();
         }
         if (tick % DROP_TICKS == 0) {
             lenders.flushDrops();
         }
-        return excess <= 0 && !vm.isPulling() && !paging.awaitsSource();
+        return excess <= 0 && !pull.isOn() && !paging.awaitsSource();
     }
 
     /** What its guest gives back is taken once nobody else's pages are in the table; until then it is kept, and QEMU not refused. */
@@ -144,11 +151,11 @@ final class Housekeeping implements AutoCloseable {
 
     /** Pages to keep free for those that will have come until the next tick, if it is like the last: or the VM is always over. */
     private long roomForArrivals() {
-        long pageIns = paging.stats().pageIns.sum();
-        long arrived = pageIns - pageInsBefore;
+        long pageIns = paging.stats().pageIns.sum() - gathering.came(); // what was gathered had room
+        long arrived = Math.max(0, pageIns - pageInsBefore);
         pageInsBefore = pageIns;
         boolean isToBeWhole = vm.budgetPages() >= table.pages();
-        return isToBeWhole || vm.isPulling() ? 0 : Math.min(arrived, vm.budgetPages() / MOST_ROOM);
+        return isToBeWhole || pull.isOn() ? 0 : Math.min(arrived, vm.budgetPages() / MOST_ROOM);
     }
 
     /** Within the budget: a little, once a second. */
@@ -226,26 +233,43 @@ final class Housekeeping implements AutoCloseable {
         stalledTicks = left > 0 && left == leftAtSource ? stalledTicks + 1 : 0;
         leftAtSource = left;
         if (stalledTicks >= STALLED_TICKS && vm.isOwner()) {
-            paging.fetchFromSource(PULL_BATCH);
+            paging.fetchFromSource(SOURCE_BATCH);
             stalledTicks--; // go on at this pace for as long as it is needed
         }
     }
 
-    private void pullBack(long room) {
-        boolean isNoneLeaving = !lenders.areSending(); // asked first: what has left since is remote
-        if (table.count(REMOTE) == 0) {
-            if (isNoneLeaving) {
-                vm.pulled();
-            }
-            return;
+    private void gather() {
+        long came = Pages.toBytes(gathering.came());
+        if (pull.isOn()) {
+            progress.turn(came, System.nanoTime());
+            pullBack();
+        } else {
+            progress.rest(came, System.nanoTime());
+            gathering.finish(); // it was broken off
         }
-        long asked = paging.pullBack(pullHand, Math.min(room, PULL_BATCH * 4));
-        if (asked == 0) {
-            pullHand = 0;
-            if (room <= 0) {
-                vm.pulled();
+    }
+
+    private void pullBack() {
+        long turn = pull.turn();
+        boolean isSettled = !gathering.isUnderWay()
+                && !lenders.areSending(); // asked first: what has left, or been left, since is remote
+        boolean isFull = table.count(REMOTE) == 0 || table.resident() >= vm.budgetPages();
+        if (isSettled && isFull) {
+            pull.end(turn);
+            String came = gathering.finish();
+            if (came != null) {
+                log.info("vm={} gathered {}", vm.uuid(), came);
             }
+        } else {
+            gathering.follow();
         }
+    }
+
+    /** How far the VM is gathered. */
+    GatherInfo gathering() {
+        long room = Math.max(0, vm.budgetPages() - table.resident());
+        long left = Math.min(room, table.count(REMOTE)) + table.count(INCOMING);
+        return progress.info(Pages.toBytes(left), vm.record().gatherRate(), gathering.trouble());
     }
 
     /** See {@link PluggedDevices#obstacle}. */
@@ -270,6 +294,7 @@ final class Housekeeping implements AutoCloseable {
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
         }
+        gathering.close();
         lenders.close();
     }
 }

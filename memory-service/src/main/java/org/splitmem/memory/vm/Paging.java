@@ -10,6 +10,7 @@ import java.io.IOException;
 import java.net.InetSocketAddress;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Objects;
 import java.util.UUID;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -219,20 +220,9 @@ public final class Paging implements AutoCloseable {
         }
     }
 
-    /** Asks for remote pages that nobody waits for. @return how many were asked for */
-    long pullBack(long from, long most) {
-        long asked = 0;
-        for (long page = from; page < memory.pages() && asked < most; page++) {
-            int entry = table.get(page);
-            PageInClient client = PageEntry.state(entry) == REMOTE ? sources.host(PageEntry.host(entry)) : null;
-            if (client != null
-                    && client.hasRoomToSpare()
-                    && table.step(page, entry, PageEntry.of(INCOMING, PageEntry.host(entry)))) {
-                client.request(page, Arrivals.NOBODY_WAITS);
-                asked++;
-            }
-        }
-        return asked;
+    /** The connection for faults on pages of a memory server. */
+    PageInClient pageIns(int host) {
+        return Objects.requireNonNull(sources.host(host), "a memory server");
     }
 
     public GuestMemory memory() {

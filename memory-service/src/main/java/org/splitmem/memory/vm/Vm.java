@@ -14,12 +14,12 @@ import org.splitmem.memory.guest.GuestMemory;
 import org.splitmem.memory.guest.QemuMemory;
 import org.splitmem.memory.linux.Fd;
 import org.splitmem.memory.page.PageTable;
-import org.splitmem.memory.page.Pages;
 import org.splitmem.memory.qmp.QmpEvent;
 import org.splitmem.memory.qmp.QmpMonitor;
 import org.splitmem.memory.shim.DiscardRule;
 import org.splitmem.memory.shim.ShimHandler.Watch;
 import org.splitmem.memory.shim.ShimSession;
+import org.splitmem.model.GatherInfo;
 
 /**
  * One VM as this host knows it: its files, its connection to QEMU, and, while it is paged or migrates, its machinery.
@@ -43,7 +43,7 @@ public final class Vm {
     private boolean migrating;
     private boolean restarted;
     private boolean stopped;
-    private boolean pulling;
+    private final Pull pull = new Pull();
     private volatile boolean mayLeaveRamOut;
 
     private Vm(Path directory, VmRecord record, VmContext host) throws IOException {
@@ -266,6 +266,7 @@ public final class Vm {
         Paging started = newPaging(record, incoming ? files.seal(record) : null, host.paging());
         if (restarted) {
             started.recover();
+            pull.set(record.isToBeWhole());
         }
         started.start();
         started.wakeAll();
@@ -463,7 +464,7 @@ public final class Vm {
     }
 
     synchronized void startHousekeeping(Paging p) {
-        housekeeping = new Housekeeping(this, p, host.paging());
+        housekeeping = new Housekeeping(this, p, host.paging(), pull);
         housekeeping.start();
     }
 
@@ -516,18 +517,21 @@ public final class Vm {
     }
 
     /** Changes the budget; housekeeping follows it. */
-    public synchronized void setBudget(long bytes) throws IOException {
-        boolean grows = bytes > Pages.toBytes(budgetPages());
-        save(record.withBudget(bytes));
-        pulling = grows;
+    public void setBudget(long bytes) throws IOException {
+        setBudget(bytes, 0);
     }
 
-    synchronized boolean isPulling() {
-        return pulling;
+    /** @param gatherRate with which pages come back at most if it grows, in bytes a second; 0: no limit */
+    public synchronized void setBudget(long bytes, long gatherRate) throws IOException {
+        long before = budgetPages();
+        save(record.withBudget(bytes, gatherRate));
+        pull.set(budgetPages() > before || record.isToBeWhole());
     }
 
-    synchronized void pulled() {
-        pulling = false;
+    /** How far it is gathered; null if it is not being gathered. */
+    public @Nullable GatherInfo gathering() {
+        Housekeeping h = housekeeping();
+        return h == null || !pull.isOn() ? null : h.gathering();
     }
 
     /** Which device has come since it was split that forbids to send pages out, and why; null if there is none. */

@@ -25,6 +25,7 @@ import org.splitmem.model.DataSize;
  * @param pid of QEMU, 0 if none has attached yet
  * @param destination host to which it is leaving, or has left
  * @param qemuStarted when that process began, as {@link Processes#startOf}, so that a later one of its number is not taken for it; 0 if not known
+ * @param gatherRate bytes a second with which it is gathered here at most; 0: no limit
  */
 public record VmRecord(
         @JsonProperty(required = true) UUID uuid,
@@ -37,7 +38,8 @@ public record VmRecord(
         @Nullable Lender source,
         @JsonProperty(required = true) int pid,
         @Nullable String destination,
-        long qemuStarted) {
+        long qemuStarted,
+        long gatherRate) {
 
     /**
      * How far a VM has come on this host. {@link #leadsTo} is the table of its way:
@@ -131,7 +133,7 @@ public record VmRecord(
             @Nullable Lender source,
             int pid,
             @Nullable String destination) {
-        this(uuid, name, phase, backendBytes, epoch, budgetBytes, lenders, source, pid, destination, 0);
+        this(uuid, name, phase, backendBytes, epoch, budgetBytes, lenders, source, pid, destination, 0, 0);
     }
 
     /** @throws IllegalArgumentException if they are no sizes, or their sum is none */
@@ -192,17 +194,40 @@ public record VmRecord(
 
     VmRecord withPhase(Phase next) {
         return new VmRecord(
-                uuid, name, next, backendBytes, epoch, budgetBytes, lenders, source, pid, destination, qemuStarted);
+                uuid,
+                name,
+                next,
+                backendBytes,
+                epoch,
+                budgetBytes,
+                lenders,
+                source,
+                pid,
+                destination,
+                qemuStarted,
+                gatherRate);
     }
 
     VmRecord withBackendBytes(List<Long> bytes) {
         return new VmRecord(
-                uuid, name, phase, bytes, epoch, budgetBytes, lenders, source, pid, destination, qemuStarted);
+                uuid,
+                name,
+                phase,
+                bytes,
+                epoch,
+                budgetBytes,
+                lenders,
+                source,
+                pid,
+                destination,
+                qemuStarted,
+                gatherRate);
     }
 
-    VmRecord withBudget(long bytes) {
+    /** @param rate see {@link #gatherRate} */
+    VmRecord withBudget(long bytes, long rate) {
         return new VmRecord(
-                uuid, name, phase, backendBytes, epoch, bytes, lenders, source, pid, destination, qemuStarted);
+                uuid, name, phase, backendBytes, epoch, bytes, lenders, source, pid, destination, qemuStarted, rate);
     }
 
     VmRecord withPid(int newPid) {
@@ -217,43 +242,94 @@ public record VmRecord(
                 source,
                 newPid,
                 destination,
-                newPid == pid ? qemuStarted : Processes.startOf(newPid));
+                newPid == pid ? qemuStarted : Processes.startOf(newPid),
+                gatherRate);
     }
 
     VmRecord withName(String next) {
         return new VmRecord(
-                uuid, next, phase, backendBytes, epoch, budgetBytes, lenders, source, pid, destination, qemuStarted);
+                uuid,
+                next,
+                phase,
+                backendBytes,
+                epoch,
+                budgetBytes,
+                lenders,
+                source,
+                pid,
+                destination,
+                qemuStarted,
+                gatherRate);
     }
 
     VmRecord withoutSource() {
-        return new VmRecord(uuid, name, phase, backendBytes, epoch, budgetBytes, lenders, null, pid, null, qemuStarted);
+        return new VmRecord(
+                uuid, name, phase, backendBytes, epoch, budgetBytes, lenders, null, pid, null, qemuStarted, gatherRate);
     }
 
     VmRecord leaving(Lender how, String to) {
         return new VmRecord(
-                uuid, name, Phase.LEAVING, backendBytes, epoch, budgetBytes, lenders, how, pid, to, qemuStarted);
+                uuid,
+                name,
+                Phase.LEAVING,
+                backendBytes,
+                epoch,
+                budgetBytes,
+                lenders,
+                how,
+                pid,
+                to,
+                qemuStarted,
+                gatherRate);
     }
 
     VmRecord withoutLenders() {
         return new VmRecord(
-                uuid, name, phase, backendBytes, epoch, budgetBytes, List.of(), source, pid, destination, qemuStarted);
+                uuid,
+                name,
+                phase,
+                backendBytes,
+                epoch,
+                budgetBytes,
+                List.of(),
+                source,
+                pid,
+                destination,
+                qemuStarted,
+                gatherRate);
     }
 
     /** Of a local VM: those that are about to be asked to lend. */
     VmRecord withLenders(List<Lender> next) {
         return new VmRecord(
-                uuid, name, phase, backendBytes, epoch, budgetBytes, next, source, pid, destination, qemuStarted);
+                uuid,
+                name,
+                phase,
+                backendBytes,
+                epoch,
+                budgetBytes,
+                next,
+                source,
+                pid,
+                destination,
+                qemuStarted,
+                gatherRate);
     }
 
     /** Paged here by a new owner, within a budget. */
     VmRecord split(long budget) {
         return new VmRecord(
-                uuid, name, Phase.PAGED, backendBytes, epoch + 1, budget, lenders, null, pid, null, qemuStarted);
+                uuid, name, Phase.PAGED, backendBytes, epoch + 1, budget, lenders, null, pid, null, qemuStarted, 0);
     }
 
     /** True of a VM that is to have a part of its RAM elsewhere. */
     public boolean runsSplit() {
         return phase == Phase.PAGED && !lenders.isEmpty() && budgetBytes >= 0 && budgetBytes < ramBytes();
+    }
+
+    /** True of one that was given room for all of its RAM after it had been split: what is elsewhere is to come here. */
+    boolean isToBeWhole() {
+        return phase == Phase.PAGED && budgetBytes >= ramBytes() && ramBytes() > 0;
     }
 
     /** True if memory was being reserved for it when its daemon died: nobody knows where. */

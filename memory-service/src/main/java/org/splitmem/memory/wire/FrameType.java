@@ -26,7 +26,8 @@ public enum FrameType {
     LOADED(20),
     QEMU_ENDED(21),
     HANDED_OVER(22),
-    DAMAGED(23);
+    DAMAGED(23),
+    FETCH(24);
 
     private static final @Nullable FrameType[] BY_NUMBER = new @Nullable FrameType[32];
 

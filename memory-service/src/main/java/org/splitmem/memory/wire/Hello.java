@@ -24,6 +24,8 @@ public record Hello(
     public enum Role {
         /** Page-ins by the owner of the VM. */
         PAGE_IN,
+        /** Page-ins of many pages at once by the owner, for which no guest waits. */
+        FETCH,
         /** Page-outs by the owner of the VM, and drops of what it has fetched. */
         PAGE_OUT,
         /** Bulk data of a migration, from its source. */

@@ -292,6 +292,7 @@ class ControlServerTest {
                 .contains("\"ramBytes\":67108864");
         assertThat(get("/v1/vms/" + VM).statusCode()).isEqualTo(200);
         assertError(ask("PUT", "/v1/vms/db1/budget", "{\"bytes\":33554432}"), 409, "vm-local");
+        assertError(ask("POST", "/v1/vms/db1/gather", "{}"), 409, "vm-local");
         assertError(ask("POST", "/v1/vms/db1/migrations", "{\"destination\":\"h2\"}"), 409, "vm-not-attached");
     }
 
@@ -353,6 +354,8 @@ class ControlServerTest {
                 "splitmem_vm_resident_bytes",
                 "splitmem_vm_zero_bytes",
                 "splitmem_vm_remote_bytes",
+                "splitmem_vm_gather_remaining_bytes",
+                "splitmem_vm_gather_bytes_per_second",
                 "splitmem_vm_page_ins_total",
                 "splitmem_vm_page_outs_total",
                 "splitmem_vm_zero_fills_total",

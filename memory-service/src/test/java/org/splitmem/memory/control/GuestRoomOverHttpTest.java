@@ -59,6 +59,28 @@ class GuestRoomOverHttpTest {
     }
 
     @Test
+    void aVmIsGatheredOnlyWhereThereIsRoomForAllOfIt() throws Exception {
+        control.guestLimit = 48 << 20;
+        control.vms().prepare(TestVms.record("db1", VmRecord.Phase.PAGED, 64 << 20));
+        control.vms().all().get(0).setBudget(32 << 20);
+
+        HttpResponse<String> refused = control.ask("POST", "/v1/vms/db1/gather", "{}");
+
+        assertThat(refused.statusCode()).isEqualTo(507);
+        assertThat(refused.body()).contains("\"no-room\"", "memory.guest-limit");
+        assertThat(control.vms().all().get(0).budgetPages()).isEqualTo((32 << 20) / 4096);
+        control.guestLimit = 64 << 20;
+        assertThat(control.ask("POST", "/v1/vms/db1/gather", "{\"bandwidthBytesPerSecond\":1000}")
+                        .statusCode())
+                .isEqualTo(202);
+        assertThat(control.vms().all().get(0).budgetPages()).isEqualTo((64 << 20) / 4096);
+        assertThat(control.vms().all().get(0).record().gatherRate()).isEqualTo(1000);
+        assertThat(control.ask("POST", "/v1/vms/db1/gather", "{\"bandwidthBytesPerSecond\":0}")
+                        .statusCode())
+                .isEqualTo(400);
+    }
+
+    @Test
     void aBudgetAboveTheLimitOfGuestsIsRefused() throws Exception {
         control.guestLimit = 48 << 20;
         control.vms().prepare(TestVms.record("db1", VmRecord.Phase.PAGED, 64 << 20));

@@ -10,6 +10,20 @@ class PageEntryTest {
     private static final List<Integer> FLAGS = List.of(PageEntry.SAMPLED, PageEntry.FROM_SOURCE);
 
     @Test
+    void aPageThatIsAskedForInBulkKeepsItsServerAndHowItGotThere() {
+        int remote = PageEntry.pagedOut(11);
+        int asked = PageEntry.inBulk(remote);
+
+        assertThat(PageEntry.state(asked)).isEqualTo(PageState.INCOMING);
+        assertThat(PageEntry.isInBulk(asked, 11)).isTrue();
+        assertThat(PageEntry.isInBulk(asked, 10)).isFalse();
+        assertThat(PageEntry.isInBulk(PageEntry.of(PageState.INCOMING, 11), 11)).isFalse();
+        assertThat(PageEntry.isInBulk(PageEntry.of(PageState.LOCAL) | PageEntry.SAMPLED, 0))
+                .isFalse();
+        assertThat(PageEntry.notInBulk(asked)).isEqualTo(remote);
+    }
+
+    @Test
     void everyStateHostAgeAndFlagFitsBesideTheOthers() {
         for (PageState state : PageState.values()) {
             for (int host = 0; host < PageEntry.MAX_HOSTS; host++) {

@@ -48,6 +48,34 @@ class PageTableTest {
     }
 
     @Test
+    void remotePagesOfOneServerAreFoundAmongAllOthers() {
+        PageTable table = new PageTable(file(1001), 1001);
+        List<Long> expected = new ArrayList<>();
+        Random random = new Random(1);
+        for (long page = 0; page < 1001; page++) {
+            PageState state = PageState.of(random.nextInt(8));
+            int entry = state == PageState.ZERO ? PageEntry.of(state) : PageEntry.of(state, random.nextInt(16));
+            int aged = PageEntry.withAge(entry, random.nextInt(8));
+            table.put(page, aged);
+            if (state == PageState.REMOTE && PageEntry.host(aged) == 9) {
+                expected.add(page);
+            }
+        }
+        table.put(1000, PageEntry.of(PageState.REMOTE, 9));
+        expected.remove(1000L);
+        expected.add(1000L);
+
+        List<Long> found = new ArrayList<>();
+        for (long page = table.nextRemote(0, 1001, 9); page < 1001; page = table.nextRemote(page + 1, 1001, 9)) {
+            found.add(page);
+        }
+
+        assertThat(found).isEqualTo(expected).hasSizeGreaterThan(2);
+        assertThat(table.nextRemote(1001, 1001, 9)).isEqualTo(1001);
+        assertThat(table.nextRemote(0, expected.get(0), 9)).isEqualTo(expected.get(0));
+    }
+
+    @Test
     void aPageChangesFromOneStateOnlyAndKeepsWhatElseIsKnownOfIt() {
         PageTable table = new PageTable(file(10), 10);
         int hot = PageEntry.withAge(PageEntry.of(PageState.LOCAL) | PageEntry.SAMPLED, 3);

@@ -30,6 +30,7 @@ class SplitFaultPointsTest {
 
     static {
         POINTS.addAll(EnumSet.range(FaultPoint.PAGES_MARKED, FaultPoint.PAGE_LOCAL));
+        POINTS.addAll(EnumSet.range(FaultPoint.GATHER_CLAIMED, FaultPoint.GATHER_LOCAL));
         POINTS.addAll(EnumSet.range(FaultPoint.GIVEN_CLAIMED, FaultPoint.GIVEN_ZERO));
         POINTS.addAll(EnumSet.of(FaultPoint.ADOPTED, FaultPoint.UNPAGED));
     }

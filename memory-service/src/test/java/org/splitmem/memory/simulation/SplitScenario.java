@@ -307,6 +307,11 @@ final class SplitScenario {
 
     private void isGathered() throws Exception {
         sim.awaitRestarts();
+        qemu.process().run("fill 0 " + FILLED_PAGES + " 6"); // so that there is something to gather
+        sim.await("it is within its budget", () -> {
+            Vm vm = vm().orElseThrow();
+            return vm.paging() != null && vm.paging().table().resident() <= Pages.fromBytes(BUDGET);
+        });
         sim.await("its budget has grown", () -> {
             vm().orElseThrow().setBudget(RAM);
             return home.isUp();

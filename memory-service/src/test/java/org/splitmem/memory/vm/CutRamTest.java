@@ -78,7 +78,7 @@ class CutRamTest extends MachineTest {
         machine.pageOut(0, 64, 0);
         cut(0);
 
-        machine.paging().pullBack(0, 64);
+        machine.askFor(0, 64);
 
         Await.until("they have arrived", () -> machine.count(PageState.LOCAL) == PAGES);
         machine.guest().run("verify 0 64");

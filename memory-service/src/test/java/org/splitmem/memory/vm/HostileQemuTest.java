@@ -90,7 +90,8 @@ class HostileQemuTest {
                 record.source(),
                 record.pid(),
                 record.destination(),
-                record.qemuStarted() - 1);
+                record.qemuStarted() - 1,
+                record.gatherRate());
         assertThat(earlier.hasQemu()).isFalse();
         assertThat(earlier.isQemuGone()).isTrue();
         assertThat(VmRecord.mayBeSame(7, 0))

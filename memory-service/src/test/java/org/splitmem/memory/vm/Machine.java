@@ -8,6 +8,7 @@ import java.util.Set;
 import java.util.UUID;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
+import org.splitmem.memory.fault.Arrivals;
 import org.splitmem.memory.fault.Pager;
 import org.splitmem.memory.faultpoint.FaultPoints;
 import org.splitmem.memory.page.PageEntry;
@@ -227,6 +228,20 @@ final class Machine implements AutoCloseable {
             }
         }
         return freed;
+    }
+
+    /** Asks for remote pages as the pager's read-ahead does, as far as it may. */
+    void askFor(long from, long most) {
+        Paging p = paging();
+        for (long page = from; page < Math.min(pages, from + most); page++) {
+            int entry = p.table().get(page);
+            int host = PageEntry.host(entry);
+            if (PageEntry.state(entry) == PageState.REMOTE
+                    && p.pageIns(host).hasRoomToSpare()
+                    && p.table().step(page, entry, PageEntry.of(PageState.INCOMING, host))) {
+                p.pageIns(host).request(page, Arrivals.NOBODY_WAITS);
+            }
+        }
     }
 
     @Override

@@ -254,7 +254,7 @@ class PagingTest extends MachineTest {
         machine.pageOut(256, PAGES - 256, 0);
         machine.lender(0).goAway();
 
-        machine.paging().pullBack(256, PAGES); // asks for as much as it may
+        machine.askFor(256, PAGES); // asks for as much as it may
         machine.guest().begin("churn 2 100 1 0 256 100"); // one thread on h2's pages, one on pages that are nowhere
 
         Await.until("the other thread goes on", () -> machine.count(PageState.LOCAL) >= 50);

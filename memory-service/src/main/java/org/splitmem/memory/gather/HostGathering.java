@@ -1,0 +1,243 @@
+package org.splitmem.memory.gather;
+
+import static org.splitmem.memory.page.PageState.INCOMING;
+import static org.splitmem.memory.page.PageState.REMOTE;
+
+import java.io.IOException;
+import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+import org.splitmem.memory.fault.Arrivals;
+import org.splitmem.memory.faultpoint.FaultPoint;
+import org.splitmem.memory.page.PageEntry;
+import org.splitmem.memory.page.PageTable;
+import org.splitmem.memory.remote.FetchClient;
+import org.splitmem.memory.remote.PageInClient;
+import org.splitmem.memory.remote.PageOutClient;
+import org.splitmem.memory.wire.RunList;
+
+/**
+ * Gathers what one memory server has, on a thread of its own that ends when there is nothing more to ask for. A cursor goes through the page
+ * table. What is asked for lies behind it until the answer has come: a page is never claimed again while an older answer with that page may
+ * still be on its way, so that such an answer is never taken for a new one.
+ */
+final class HostGathering implements FetchClient.Fetch {
+    private static final Logger log = LoggerFactory.getLogger(HostGathering.class);
+    private static final long FIRST_PAUSE_NS = TimeUnit.SECONDS.toNanos(1);
+    private static final long LAST_PAUSE_NS = TimeUnit.SECONDS.toNanos(30);
+    /** After an attempt to send drops that failed. */
+    private static final long DROP_PAUSE_NS = TimeUnit.SECONDS.toNanos(1);
+
+    private static final long END_MS = 10;
+
+    private final Gathering all;
+    private final int host;
+    private final PageTable table;
+    private final PageInClient faults;
+    private final PageOutClient drops;
+    private final FetchClient client;
+    private final BulkArrivals arrivals;
+
+    // The thread's.
+    private long cursor;
+    private long claimed;
+    private long dropsDueNs = System.nanoTime();
+
+    // Guarded by this.
+    private @Nullable Thread thread;
+    private long dueNs = System.nanoTime();
+    private long pauseNs = FIRST_PAUSE_NS;
+    private @Nullable String trouble;
+    private boolean closed;
+
+    HostGathering(Gathering all, Gathering.Vm vm, int host) {
+        this.all = all;
+        this.host = host;
+        this.table = vm.table();
+        this.faults = vm.pageIns(host);
+        this.drops = vm.pageOuts(host);
+        this.client = new FetchClient(drops.endpoint());
+        this.arrivals = new BulkArrivals(vm, host, drops::drop);
+    }
+
+    /** Goes on, if the server has pages and has not just failed. */
+    synchronized void follow(long nowNs) {
+        if (closed || thread != null || table.countRemote(host) == 0 || nowNs - dueNs < 0) {
+            return;
+        }
+        Thread begun = new Thread(this::run, "gather-" + drops.endpoint().host());
+        begun.setDaemon(true);
+        thread = begun;
+        boolean started = false;
+        try {
+            begun.start();
+            started = true;
+        } finally {
+            if (!started) { // no thread can be had
+                thread = null;
+            }
+        }
+    }
+
+    synchronized boolean isUnderWay() {
+        return thread != null;
+    }
+
+    /** Why nothing comes from the server at present; null if nothing is known to be wrong. */
+    synchronized @Nullable String trouble() {
+        return trouble;
+    }
+
+    private void run() {
+        IOException failed = null;
+        try {
+            fetchAll();
+        } catch (IOException e) {
+            failed = e;
+        } catch (RuntimeException | OutOfMemoryError e) {
+            log.error(
+                    "vm={} gathering from {} failed",
+                    all.name(),
+                    drops.endpoint().host(),
+                    e);
+            failed = new IOException(e.toString(), e);
+        } finally {
+            ended(failed);
+        }
+    }
+
+    private void fetchAll() throws IOException {
+        boolean again = true;
+        while (again) {
+            if (cursor >= table.pages()) {
+                cursor = 0;
+            }
+            boolean isWholePass = cursor == 0;
+            claimed = 0;
+            client.fetch(this);
+            // What was behind the cursor, or has been left by an answer or a page-out since.
+            again = cursor >= table.pages() && table.countRemote(host) > 0 && (claimed > 0 || !isWholePass);
+        }
+    }
+
+    private synchronized void ended(@Nullable IOException failed) {
+        thread = null;
+        if (failed == null) {
+            dueNs = System.nanoTime() + (claimed == 0 ? FIRST_PAUSE_NS : 0);
+            pauseNs = FIRST_PAUSE_NS;
+            return;
+        }
+        dueNs = System.nanoTime() + pauseNs;
+        pauseNs = Math.min(pauseNs * 2, LAST_PAUSE_NS);
+        String now = drops.endpoint().host() + ": " + failed.getMessage();
+        if (!closed && !now.equals(trouble)) {
+            log.warn("vm={} is gathered on, but not from {} now", all.name(), now);
+        }
+        trouble = now;
+    }
+
+    @Override
+    public boolean next(RunList pages) {
+        all.claim(this, pages);
+        if (pages.isEmpty()) {
+            return false;
+        }
+        all.reached(FaultPoint.GATHER_CLAIMED);
+        all.awaitRate(pages.pages());
+        return true;
+    }
+
+    /** Moves the cursor on, over so many pages that the server has. */
+    void claim(RunList pages, long most) {
+        while (pages.pages() < most && cursor < table.pages()) {
+            long page = table.nextRemote(cursor, table.pages(), host);
+            cursor = Math.min(page + 1, table.pages());
+            if (page < table.pages()) {
+                int entry = table.get(page);
+                boolean isStill = PageEntry.state(entry) == REMOTE && PageEntry.host(entry) == host;
+                if (isStill && table.step(page, entry, PageEntry.inBulk(entry))) {
+                    pages.add(page); // else it has moved meanwhile: it is somebody else's, or found in the next pass
+                }
+            }
+        }
+        claimed += pages.pages();
+    }
+
+    @Override
+    public void take(long address, long page, long count) throws IOException {
+        all.came(arrivals.take(address, page, count));
+    }
+
+    @Override
+    public void answered(RunList pages, int damaged) {
+        all.damaged(damaged);
+        for (int run = 0; run < pages.runs(); run++) {
+            for (long page = pages.first(run); page < pages.first(run) + pages.count(run); page++) {
+                askAlone(page);
+            }
+        }
+        sendDrops();
+        synchronized (this) {
+            pauseNs = FIRST_PAUSE_NS;
+            trouble = null;
+        }
+    }
+
+    /** One that has not come, or not whole, is asked for as for a fault: that tries often enough, and says so if it is lost. */
+    private void askAlone(long page) {
+        int entry = table.get(page);
+        if (!PageEntry.isInBulk(entry, host)) {
+            return;
+        }
+        if (!faults.hasRoomToSpare()) {
+            table.step(page, entry, PageEntry.notInBulk(entry)); // the next pass finds it
+        } else if (table.step(page, entry, PageEntry.of(INCOMING, host))) {
+            faults.request(page, Arrivals.NOBODY_WAITS);
+        }
+    }
+
+    /** More come in a moment than may wait for housekeeping to send them. */
+    private void sendDrops() {
+        if (System.nanoTime() - dropsDueNs < 0) {
+            return;
+        }
+        try {
+            drops.flushDrops();
+        } catch (IOException e) {
+            dropsDueNs =
+                    System.nanoTime() + DROP_PAUSE_NS; // housekeeping tries again, or finds them by a reconciliation
+        }
+    }
+
+    @Override
+    public void unanswered(RunList pages) {
+        for (int run = 0; run < pages.runs(); run++) {
+            for (long page = pages.first(run); page < pages.first(run) + pages.count(run); page++) {
+                int entry = table.get(page);
+                if (PageEntry.isInBulk(entry, host)) { // a step that fails is a fault's, which has asked for it
+                    table.step(page, entry, PageEntry.notInBulk(entry));
+                }
+            }
+        }
+        cursor = Math.min(cursor, pages.first(0));
+    }
+
+    /** What is under way fails; nothing begins any more. */
+    synchronized void end() {
+        closed = true;
+        client.close();
+    }
+
+    /** Returns when its thread has ended, after {@link #end}. */
+    void join() throws InterruptedException {
+        Thread last;
+        synchronized (this) {
+            last = thread;
+        }
+        while (last != null && last.isAlive()) {
+            drops.interrupt();
+            last.join(END_MS);
+        }
+    }
+}

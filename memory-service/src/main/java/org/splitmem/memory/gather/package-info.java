@@ -1,0 +1,10 @@
+/**
+ * Brings the pages of a split VM back to its main host, many at a time, from all its memory servers at once.
+ *
+ * <p>Threads: one for each memory server that has pages which are wanted, until it has none. Imports: fault, remote, stream, wire, guest,
+ * faultpoint, page, linux; of model, how far it is.
+ */
+@NullMarked
+package org.splitmem.memory.gather;
+
+import org.jspecify.annotations.NullMarked;

@@ -1,0 +1,84 @@
+package org.splitmem.memory.vm;
+
+import org.splitmem.memory.fault.Arrivals;
+import org.splitmem.memory.fault.FaultStats;
+import org.splitmem.memory.faultpoint.FaultPoints;
+import org.splitmem.memory.gather.Gathering;
+import org.splitmem.memory.guest.GuestMemory;
+import org.splitmem.memory.guest.QemuMemory;
+import org.splitmem.memory.page.PageTable;
+import org.splitmem.memory.remote.PageInClient;
+import org.splitmem.memory.remote.PageOutClient;
+
+/** A paged VM as what gathers it sees it. Any thread. */
+final class GatheredVm implements Gathering.Vm {
+    private final Vm vm;
+    private final Paging paging;
+    private final Pull pull;
+
+    GatheredVm(Vm vm, Paging paging, Pull pull) {
+        this.vm = vm;
+        this.paging = paging;
+        this.pull = pull;
+    }
+
+    @Override
+    public String name() {
+        return vm.uuid().toString();
+    }
+
+    @Override
+    public GuestMemory memory() {
+        return paging.memory();
+    }
+
+    @Override
+    public QemuMemory qemu() {
+        return paging.qemu();
+    }
+
+    @Override
+    public PageTable table() {
+        return paging.table();
+    }
+
+    @Override
+    public Arrivals arrivals() {
+        return paging.arrivals();
+    }
+
+    @Override
+    public FaultStats stats() {
+        return paging.stats();
+    }
+
+    @Override
+    public FaultPoints points() {
+        return vm::reached;
+    }
+
+    @Override
+    public int hosts() {
+        return paging.outs().size();
+    }
+
+    @Override
+    public PageInClient pageIns(int host) {
+        return paging.pageIns(host);
+    }
+
+    @Override
+    public PageOutClient pageOuts(int host) {
+        return paging.outs().get(host);
+    }
+
+    @Override
+    public long room() {
+        return pull.isOn() && vm.mayPageOut() ? vm.budgetPages() - table().resident() : 0;
+    }
+
+    @Override
+    public long bytesPerSecond() {
+        return vm.record().gatherRate();
+    }
+}
