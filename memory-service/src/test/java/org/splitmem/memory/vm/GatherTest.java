@@ -146,6 +146,27 @@ class GatherTest extends MachineTest {
         awaitNothingHeld(1);
     }
 
+    /** The guest touches none of it: no fault asks for it instead. */
+    @Test
+    void whatAServerThatDiesHasBeenAskedForIsAskedForOnceMore() throws Exception {
+        machine("h2");
+        machine.lender(0).behind(frame -> {
+            if (isBulk(frame)) {
+                awaitRelease();
+            }
+        });
+        machine.start();
+        split(1);
+        gather();
+        Await.until("pages are asked for", () -> machine.count(PageState.INCOMING) > MANY);
+
+        machine.lender(0).goAway();
+        released.countDown();
+        machine.lender(0).comeBack();
+
+        awaitGathered();
+    }
+
     @SeededTest(runs = 2)
     void serversThatGoAndComeBackWhileTheGuestWritesLoseNothing(long seed) throws Exception {
         machine("h2", "h3").start();
