@@ -110,7 +110,7 @@ row_gather() {
     boot_split_ready "$GUEST" "$MEMORY" "$IDLE"
     sleep 1
     half_split "$GUEST"
-    wait_for 60 "the paging of $GUEST to settle" settled "$GUEST"
+    sleep 2
     in_h h2 splitmem gather "$GUEST" --wait >/dev/null
     sample gather.splitmem "$(gather_rate "$(vm_info h2 "$GUEST" | jq -r .uuid)")"
     destroy "$GUEST" h2
