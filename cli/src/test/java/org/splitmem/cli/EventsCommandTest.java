@@ -99,7 +99,8 @@ class EventsCommandTest {
                 vm.pageInUs(),
                 histogram,
                 vm.epoch(),
-                vm.obstacle());
+                vm.obstacle(),
+                null);
     }
 
     @Test

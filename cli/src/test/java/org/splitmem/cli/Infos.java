@@ -86,6 +86,7 @@ public final class Infos {
                 new LatencyUs(9503, 25.4, 61, 1300, 2_000_000),
                 LatencyHistogram.NONE,
                 3,
+                null,
                 null);
     }
 

@@ -83,6 +83,7 @@ public final class Samples {
                 LatencyUs.NONE,
                 histogram,
                 epoch,
+                null,
                 null);
     }
 

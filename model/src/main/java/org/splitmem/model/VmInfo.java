@@ -56,40 +56,4 @@ public record VmInfo(
         Require.present("pageInHistogram", pageInHistogram);
         Require.notNegative("epoch", epoch);
     }
-
-    /** One whose pages do not come back to its main host at present. */
-    public VmInfo(
-            String uuid,
-            String name,
-            VmState state,
-            long ramBytes,
-            long budgetBytes,
-            long residentBytes,
-            long zeroBytes,
-            @Nullable Long workingSetBytes,
-            Map<String, Long> remoteBytes,
-            Map<String, Long> reservedBytes,
-            FaultCounts faults,
-            LatencyUs pageInUs,
-            LatencyHistogram pageInHistogram,
-            long epoch,
-            @Nullable String obstacle) {
-        this(
-                uuid,
-                name,
-                state,
-                ramBytes,
-                budgetBytes,
-                residentBytes,
-                zeroBytes,
-                workingSetBytes,
-                remoteBytes,
-                reservedBytes,
-                faults,
-                pageInUs,
-                pageInHistogram,
-                epoch,
-                obstacle,
-                null);
-    }
 }

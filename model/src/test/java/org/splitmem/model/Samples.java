@@ -51,6 +51,7 @@ final class Samples {
                 new LatencyUs(1, 20.5, 30, 40, 50),
                 new LatencyHistogram(2, 71.5, List.of(new LatencyHistogram.Bucket(50, 2))),
                 3,
+                null,
                 null);
     }
 }

@@ -46,7 +46,8 @@ class VmChangesTest {
                 LatencyUs.NONE,
                 new LatencyHistogram(0, 0, List.of()),
                 1,
-                obstacle);
+                obstacle,
+                null);
     }
 
     private void runs(String host, VmInfo vm) {

@@ -82,6 +82,7 @@ final class Views {
                 LatencyUs.NONE,
                 LatencyHistogram.NONE,
                 0,
+                null,
                 null);
     }
 
@@ -103,6 +104,7 @@ final class Views {
                 LatencyUs.NONE,
                 LatencyHistogram.NONE,
                 epoch,
+                null,
                 null);
     }
 

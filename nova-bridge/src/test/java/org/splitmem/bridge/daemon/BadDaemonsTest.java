@@ -215,6 +215,7 @@ class BadDaemonsTest {
                 LatencyUs.NONE,
                 LatencyHistogram.NONE,
                 1,
+                null,
                 null);
         String vm = Json.write(info).replace('"', '\'');
         assertThat(vm).contains(what);

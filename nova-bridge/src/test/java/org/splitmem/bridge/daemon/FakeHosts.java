@@ -151,7 +151,8 @@ public final class FakeHosts implements AutoCloseable {
                                 LatencyUs.NONE,
                                 LatencyHistogram.NONE,
                                 1,
-                                null));
+                                null,
+                null));
     }
 
     /** Has had these sub-hosts reserve for a VM that has not started. */
