@@ -99,18 +99,7 @@ final class DaemonMetrics {
                 info -> info.remoteBytes().values().stream()
                         .mapToLong(Long::longValue)
                         .sum());
-        gauge(
-                one,
-                tags,
-                "splitmem_vm_gather_remaining_bytes",
-                "RAM that is still to come back here, while it does",
-                info -> info.gather() == null ? 0 : info.gather().bytesRemaining());
-        gauge(
-                one,
-                tags,
-                "splitmem_vm_gather_bytes_per_second",
-                "Rate at which RAM comes back here",
-                info -> info.gather() == null ? 0 : info.gather().rateBytesPerSecond());
+        registerGather(one, tags);
         counter(one, tags, "splitmem_vm_page_ins_total", "Pages fetched", s -> s.pageIns.sum());
         counter(one, tags, "splitmem_vm_page_outs_total", "Pages sent out", s -> s.pageOuts.sum());
         counter(
@@ -146,6 +135,21 @@ final class DaemonMetrics {
         quantile(one, tags, "0.9", LatencyUs::p90);
         quantile(one, tags, "0.99", LatencyUs::p99);
         return one;
+    }
+
+    private void registerGather(Shown one, Tags tags) {
+        gauge(
+                one,
+                tags,
+                "splitmem_vm_gather_remaining_bytes",
+                "RAM that is still to come back here, while it does",
+                info -> info.gather() == null ? 0 : info.gather().bytesRemaining());
+        gauge(
+                one,
+                tags,
+                "splitmem_vm_gather_bytes_per_second",
+                "Rate at which RAM comes back here",
+                info -> info.gather() == null ? 0 : info.gather().rateBytesPerSecond());
     }
 
     private void quantile(Shown to, Tags tags, String quantile, ToDoubleFunction<LatencyUs> us) {
