@@ -128,11 +128,10 @@ def server():
 
 def daemon_migration(phase='PRECOPY', **changes):
     return dict({'id': 'm1', 'vm': UUID, 'name': 'instance-00000001', 'phase': phase, 'source': 'host1', 'destination': 'host2',
-                 'bytesTotal': 1000, 'bytesDone': 400, 'bytesRemaining': 600, 'rateBytesPerSecond': 10}, **changes)
+                 'bytesTotal': 1000, 'bytesDone': 400, 'bytesRemaining': 600}, **changes)
 
 
 def bridge_migration(phase='PRECOPY', status='running', **changes):
     return {'migration': dict({
         'id': 'b1', 'instance_uuid': UUID, 'status': status, 'phase': phase, 'source': 'host1', 'destination': 'host2',
-        'memory_total_bytes': 2000, 'memory_processed_bytes': 500, 'memory_remaining_bytes': 1500,
-        'rate_bytes_per_second': 20}, **changes)}
+        'memory_total_bytes': 2000, 'memory_processed_bytes': 500, 'memory_remaining_bytes': 1500}, **changes)}

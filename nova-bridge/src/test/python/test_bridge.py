@@ -58,6 +58,15 @@ def test_start_and_progress(remote, bridge_service, server):
     assert (started.total, started.processed, started.remaining, started.phase) == (2000, 500, 1500, 'PRECOPY')
 
 
+@pytest.mark.parametrize('phase, said, expected', [
+    ('PRECOPY', {'hypervisor_may_start': True}, True), ('PRECOPY', {'hypervisor_may_start': False}, False),
+    ('READY', {'hypervisor_may_start': False}, False), ('PRECOPY', {}, False), ('READY', {}, True)])
+def test_the_bridge_passes_on_when_the_hypervisor_may_start(remote, bridge_service, phase, said, expected):
+    """An earlier one says nothing."""
+    bridge_service.answers['GET', '/v1/migrations/b1'] = (200, bridge_migration(phase, **said))
+    assert remote.show(PLANNED).hypervisor_may_start is expected
+
+
 def test_one_that_ended_without_a_phase_is_over(remote, bridge_service):
     bridge_service.answers['GET', '/v1/migrations/b1'] = (200, bridge_migration(None, 'failed', reason='host3 is full'))
     assert (remote.show(PLANNED).phase, remote.show(PLANNED).reason) == ('ABORTED', 'host3 is full')

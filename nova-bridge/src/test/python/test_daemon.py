@@ -53,10 +53,17 @@ def test_progress(local, daemon_service, server):
     daemon_service.answers['GET', '/v1/migrations/m1'] = (200, daemon_migration('PRECOPY'))
     shown = local.show(client.Migration(UUID, 'host2', id='m1'))
     assert (shown.total, shown.processed, shown.remaining, shown.hypervisor_may_start) == (1000, 400, 600, False)
-    daemon_service.answers['GET', '/v1/migrations/m1'] = (200, daemon_migration('PRECOPY', bytesRemaining=19))
-    assert local.show(shown).hypervisor_may_start
     daemon_service.answers['GET', '/v1/migrations/m1'] = (200, daemon_migration('ABORTED', reason='host3 is gone'))
     assert (local.show(shown).is_over, local.show(shown).reason) == (True, 'host3 is gone')
+
+
+@pytest.mark.parametrize('phase, said, expected', [
+    ('PRECOPY', {'hypervisorMayStart': True}, True), ('PRECOPY', {'hypervisorMayStart': False}, False),
+    ('READY', {'hypervisorMayStart': False}, False), ('PRECOPY', {}, False), ('READY', {}, True)])
+def test_splitmemd_says_when_the_hypervisor_may_start(local, daemon_service, phase, said, expected):
+    """An earlier one says nothing."""
+    daemon_service.answers['GET', '/v1/migrations/m1'] = (200, daemon_migration(phase, **said))
+    assert local.show(client.Migration(UUID, 'host2', id='m1')).hypervisor_may_start is expected
 
 
 def test_one_whose_start_was_not_answered_is_found_and_aborted(local, daemon_service, server):

@@ -32,7 +32,7 @@ class Service(client.Client):
 
     def _now(self):
         return client.Migration(novahost.UUID, 'host2', id='m1', phase=self.phase, source='host1', total=100, processed=40,
-                                remaining=60, reason=self.reason)
+                                remaining=60, hypervisor_may_start=self.phase == client.READY, reason=self.reason)
 
     def plan(self, server, source, destination, migration_uuid=''):
         self.calls.append('plan for %s' % migration_uuid)

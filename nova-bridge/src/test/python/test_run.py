@@ -21,7 +21,8 @@ class Service(client.Client):
         self.refuse_plan = self.refuse_start = self.refuse_abort = self.refuse_complete = None
 
     def at(self, phase, **more):
-        return client.Migration(UUID, 'host2', id='m1', phase=phase, source='host1', total=100, processed=40, remaining=60, **more)
+        return client.Migration(UUID, 'host2', id='m1', phase=phase, source='host1', total=100, processed=40, remaining=60,
+                                hypervisor_may_start=phase == client.READY, **more)
 
     def plan(self, server, source, destination, migration_uuid=''):
         self.migration_uuid = migration_uuid
@@ -157,12 +158,21 @@ def test_the_destinations_xml_has_the_running_domains_source_of_memory(guest, se
     assert guest.xml == '--memory-source memfd\n'
 
 
-def test_nearly_ready_is_enough(guest, server):
+def test_libvirt_is_asked_when_splitmemd_says_so(guest, server):
     service = Service(client.PRECOPY)
-    service.at = lambda phase, **more: client.Migration(UUID, 'host2', id='m1', phase=phase, remaining=19, rate=10)
+    service.at = lambda phase, **more: client.Migration(UUID, 'host2', id='m1', phase=phase, hypervisor_may_start=True)
     proxy, _ = proxy_of(guest, service, server, settle_timeout=0)
     proxy.migrate('', destination_xml='<target/>')
     assert not guest.active
+
+
+@pytest.mark.parametrize('phase', [client.SWITCHOVER, client.HANDOVER, client.DONE])
+def test_one_that_somebody_else_has_started_is_not_waited_for(guest, server, phase):
+    """libvirt says then what is wrong."""
+    guest.error = libvirt.libvirtError('already migrating')
+    proxy, _ = proxy_of(guest, Service(phase), server, settle_timeout=0)
+    with pytest.raises((libvirt.libvirtError, run.MigrationFailed), match='already migrating'):
+        proxy.migrate('', destination_xml='<target/>')
 
 
 def test_the_monitor_sees_one_job_with_our_progress(guest, server):
@@ -427,12 +437,12 @@ def test_force_complete_cuts_the_copy(guest, server, phase):
 def test_force_complete_is_ours_until_libvirt_really_migrates(guest, server, phase):
     guest.go.clear()
     service = Service(phase)
-    nearly = types.SimpleNamespace(remaining=19, rate=10)
-    service.at = lambda phase: client.Migration(UUID, 'host2', id='m1', phase=phase, remaining=nearly.remaining, rate=nearly.rate)
+    nearly = types.SimpleNamespace(may_start=True)
+    service.at = lambda phase: client.Migration(UUID, 'host2', id='m1', phase=phase, hypervisor_may_start=nearly.may_start)
     proxy, current = proxy_of(guest, service, server)
     end = in_thread(proxy)
     until(lambda: guest.xml is not None)
-    nearly.remaining = 10 ** 6  # written anew meanwhile; the hook holds libvirt for another round
+    nearly.may_start = False  # written anew meanwhile; the hook holds libvirt for another round
     assert current.force_complete() and 'complete' in service.calls
     service.phases = [client.SWITCHOVER]
 

@@ -180,7 +180,8 @@ class BridgeClient(client.Client):
                 instance_uuid=info['instance_uuid'], destination=info['destination'], id=info['id'],
                 phase=_phase(info), source=info['source'], total=info.get('memory_total_bytes') or 0,
                 processed=info.get('memory_processed_bytes') or 0, remaining=info.get('memory_remaining_bytes') or 0,
-                rate=info.get('rate_bytes_per_second') or 0, reason=info.get('reason') or '')
+                hypervisor_may_start=client.may_start(info.get('hypervisor_may_start'), _phase(info)),
+                reason=info.get('reason') or '')
         except (KeyError, TypeError, AttributeError) as e:
             raise client.Unavailable('nova-bridge answered with something else than a migration: %.200s' % answer) from e
 

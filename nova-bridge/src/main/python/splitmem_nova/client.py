@@ -9,9 +9,6 @@ PLANNED, PRECOPY, READY, SWITCHOVER, HANDOVER, DONE, ABORTED, FAILED_AFTER_HANDO
 OVER = (DONE, ABORTED, FAILED_AFTER_HANDOVER)
 HYPERVISOR_MIGRATES = (SWITCHOVER, HANDOVER, DONE, FAILED_AFTER_HANDOVER)  # or has
 
-# The hypervisor is asked so much earlier than it is needed: the hook at the destination holds it for as long as it is too early.
-LEAD_SECONDS = 2
-
 MIB = 1 << 20
 
 
@@ -51,7 +48,7 @@ Server = collections.namedtuple('Server', 'uuid name ram_mb main_mb extra_specs 
 
 @dataclasses.dataclass(frozen=True)
 class Migration:
-    """One split migration, as it was when it was asked for. Sizes in bytes, rates in bytes per second."""
+    """One split migration, as it was when it was asked for. Sizes in bytes."""
 
     instance_uuid: str
     destination: str
@@ -61,7 +58,7 @@ class Migration:
     total: int = 0
     processed: int = 0
     remaining: int = 0
-    rate: int = 0
+    hypervisor_may_start: bool = False  # splitmemd says when libvirt is to be asked
     reason: str = ''
     local: bool = False  # id is one of this host's splitmemd, not of the bridge
 
@@ -69,11 +66,10 @@ class Migration:
     def is_over(self):
         return self.phase in OVER
 
-    @property
-    def hypervisor_may_start(self):
-        if self.phase == PRECOPY:
-            return self.remaining < LEAD_SECONDS * self.rate
-        return self.phase in (READY, SWITCHOVER)
+
+def may_start(said, phase):
+    """What splitmemd said; one of an earlier version, or its bridge, says nothing, and READY is right then, if late."""
+    return phase == READY if said is None else bool(said)
 
 
 class Client:

@@ -109,7 +109,9 @@ class DaemonClient(client.Client):
             return client.Migration(
                 instance_uuid=info['vm'], destination=info['destination'], id=info['id'], phase=info['phase'],
                 source=info['source'], total=info['bytesTotal'], processed=info['bytesDone'],
-                remaining=info['bytesRemaining'], rate=info['rateBytesPerSecond'], reason=info.get('reason', ''), local=True)
+                remaining=info['bytesRemaining'],
+                hypervisor_may_start=client.may_start(info.get('hypervisorMayStart'), info['phase']),
+                reason=info.get('reason', ''), local=True)
         except (KeyError, TypeError, AttributeError) as e:
             raise client.Unavailable('splitmemd answered with something else than a migration: %.200s' % info) from e
 

@@ -129,7 +129,8 @@ class Run:
             if current.phase == client.ABORTED:
                 raise MigrationFailed('the split migration was given up: %s' % (current.reason or 'no reason told'))
             self._complete_if_asked()
-            if current.hypervisor_may_start:
+            # Somebody else may have asked it: libvirt refuses a second migration, and says so.
+            if current.hypervisor_may_start or current.phase in client.HYPERVISOR_MIGRATES:
                 return
             time.sleep(self._conf.poll_interval)
 

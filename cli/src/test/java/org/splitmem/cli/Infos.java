@@ -29,15 +29,11 @@ public final class Infos {
     }
 
     public static MigrationInfo migration(MigrationPhase phase, @Nullable String reason) {
-        return migration(phase, reason, 156 * MIB);
+        return migration(phase, reason, phase == MigrationPhase.READY);
     }
 
-    /** In PRECOPY, with so much left of what moves at 118 MiB/s. */
-    public static MigrationInfo precopy(long bytesRemaining) {
-        return migration(MigrationPhase.PRECOPY, null, bytesRemaining);
-    }
-
-    private static MigrationInfo migration(MigrationPhase phase, @Nullable String reason, long bytesRemaining) {
+    /** @param mayStart what splitmemd says of the hypervisor's migration; absent as if it were an earlier one */
+    public static MigrationInfo migration(MigrationPhase phase, @Nullable String reason, @Nullable Boolean mayStart) {
         boolean done = phase == MigrationPhase.DONE;
         return new MigrationInfo(
                 "m1",
@@ -51,8 +47,8 @@ public final class Infos {
                 Handover.HYBRID,
                 2,
                 400 * MIB,
-                done ? 400 * MIB : 400 * MIB - bytesRemaining,
-                done ? 0 : bytesRemaining,
+                done ? 400 * MIB : 244 * MIB,
+                done ? 0 : 156 * MIB,
                 118 * MIB,
                 10 * MIB,
                 done ? null : 72L,
@@ -63,7 +59,8 @@ public final class Infos {
                 new PagePlacement(8192, Map.of("h3", 93696L), 29184),
                 null,
                 null,
-                null);
+                null,
+                mayStart);
     }
 
     public static VmInfo vm() {

@@ -138,7 +138,8 @@ class MigrationEventsTest {
                 PagePlacement.NONE,
                 null,
                 null,
-                null);
+                null,
+                false);
 
         assertThatIllegalArgumentException()
                 .isThrownBy(() -> MigrationEvents.between(migration(MigrationPhase.PLANNED, 0, 0), other, NOW));

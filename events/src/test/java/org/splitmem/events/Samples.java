@@ -53,7 +53,8 @@ public final class Samples {
                 new PagePlacement(50, Map.of("h3", 100L), 50),
                 uuid(7),
                 "req-" + uuid(8),
-                null);
+                null,
+                phase == MigrationPhase.READY);
     }
 
     /** A split VM after so many page-ins, of which two in ten were slow, and every tenth a stall. */

@@ -29,6 +29,7 @@ import org.jspecify.annotations.Nullable;
  * @param novaMigrationUuid of Nova's own record of it; absent if the request for it had none
  * @param requestId of the request that began it, as OpenStack joins logs by; absent if it had none
  * @param vmEnded true if it was given up because the VM has ended at its source; absent otherwise
+ * @param hypervisorMayStart whether this is the time to start the hypervisor's migration; absent if an earlier splitmemd answers
  */
 public record MigrationInfo(
         String id,
@@ -54,7 +55,8 @@ public record MigrationInfo(
         PagePlacement pages,
         @Nullable String novaMigrationUuid,
         @Nullable String requestId,
-        @Nullable Boolean vmEnded) {
+        @Nullable Boolean vmEnded,
+        @Nullable Boolean hypervisorMayStart) {
     public MigrationInfo {
         Require.text("id", id);
         Require.text("vm", vm);
@@ -83,5 +85,10 @@ public record MigrationInfo(
     /** Of a migration that was given up: whether the VM is still at its source. */
     public boolean staysAtSource() {
         return !Boolean.TRUE.equals(vmEnded);
+    }
+
+    /** Whether this is the time to start the hypervisor's migration. An earlier splitmemd does not say so: READY is right then, if late. */
+    public boolean letsHypervisorStart() {
+        return hypervisorMayStart == null ? phase == MigrationPhase.READY : hypervisorMayStart;
     }
 }

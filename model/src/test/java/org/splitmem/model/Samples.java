@@ -32,7 +32,8 @@ final class Samples {
                 new PagePlacement(10, Map.of("h3", 20L), 30),
                 null,
                 null,
-                null);
+                null,
+                phase == MigrationPhase.READY);
     }
 
     static VmInfo vm() {

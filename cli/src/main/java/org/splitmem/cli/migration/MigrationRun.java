@@ -16,7 +16,7 @@ import org.splitmem.model.MigrationRequest;
  *
  * <pre>
  *   request to splitmemd   -> it plans and copies; its phases are shown
- *   READY, or nearly       -> the hypervisor is asked to migrate, in a thread of its own
+ *   splitmemd says so      -> the hypervisor is asked to migrate, in a thread of its own
  *   the hypervisor fails   -> splitmemd is asked to abort, unless the destination owns the VM already
  *   ABORTED                -> the hypervisor is told to stop
  *   DONE, FAILED_AFTER_HANDOVER -> and the hypervisor has come back: over
@@ -25,9 +25,6 @@ import org.splitmem.model.MigrationRequest;
  * <p>All methods but {@link #abandon} are for one thread.
  */
 public final class MigrationRun {
-    /** libvirt is asked so much earlier than it is needed: the hook at the destination holds it for as long as it is too early. */
-    private static final double LEAD_SECONDS = 2;
-
     private static final String INTERRUPTED = "aborted by the operator (splitmem migrate was interrupted)";
 
     private final ControlClient control;
@@ -104,7 +101,7 @@ public final class MigrationRun {
 
     /** Never once the user has left: {@link #leave} tells of all that was asked. */
     private synchronized void askHypervisorInTime(MigrationInfo info, Route route) {
-        if (move == null && !abandoned && isNearlyReady(info)) {
+        if (move == null && !abandoned && info.letsHypervisorStart()) {
             move = Move.start(hypervisor, info.vm(), route);
         }
     }
@@ -113,14 +110,6 @@ public final class MigrationRun {
     private synchronized @Nullable Move leave() {
         abandoned = true;
         return move;
-    }
-
-    private static boolean isNearlyReady(MigrationInfo info) {
-        return switch (info.phase()) {
-            case READY -> true;
-            case PRECOPY -> info.bytesRemaining() < LEAD_SECONDS * info.rateBytesPerSecond();
-            case PLANNED, SWITCHOVER, HANDOVER, DONE, ABORTED, FAILED_AFTER_HANDOVER -> false;
-        };
     }
 
     private MigrationInfo request(String vm, MigrationRequest request) {

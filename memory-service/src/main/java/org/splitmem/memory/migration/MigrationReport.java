@@ -125,7 +125,8 @@ final class MigrationReport {
                 pages,
                 task.origin().novaMigration(),
                 task.origin().requestId(),
-                vmEnded ? true : null);
+                vmEnded ? true : null,
+                ReadyGate.hypervisorMayStart(phase, progress));
     }
 
     private SubHostShare share(VmRecord.Lender lender) {

@@ -4,11 +4,15 @@ import java.util.function.Supplier;
 import org.splitmem.model.MigrationPhase;
 
 /**
- * Where libvirt's hook at the destination waits: before QEMU is started there until nearly all memory has moved, and with that QEMU
- * waiting until the one here leaves RAM out of its stream. Any thread.
+ * When the hypervisor may do its part, from asking libvirt to QEMU's first byte.
+ *
+ * <p>Those who ask libvirt read in {@link MigrationReport} when to. libvirt's hook at the destination waits here: before QEMU is started
+ * there until nearly all memory has moved, and with that QEMU waiting until the one here leaves RAM out of its stream. Any thread.
  */
 final class ReadyGate {
     private static final long LOOK_AGAIN_NS = 50_000_000L;
+    /** What it takes from asking libvirt to its hook at the destination, generously: the hook holds it for as long as it is too early. */
+    private static final double LIBVIRT_LEAD_SECONDS = 2;
     /** What libvirt takes to start QEMU and to get to know it. */
     private static final double QEMU_START_SECONDS = 0.7;
 
@@ -22,6 +26,15 @@ final class ReadyGate {
         this.signals = signals;
         this.progress = progress;
         this.phase = phase;
+    }
+
+    /** Whether libvirt is to be asked to migrate now. False again once it migrates: then it has been asked, by whomever. */
+    static boolean hypervisorMayStart(MigrationPhase phase, Progress progress) {
+        return switch (phase) {
+            case READY -> true;
+            case PRECOPY -> progress.isShort(LIBVIRT_LEAD_SECONDS);
+            case PLANNED, SWITCHOVER, HANDOVER, DONE, ABORTED -> false;
+        };
     }
 
     /** True once a QEMU waits for its stream at the destination, and until that is answered. */

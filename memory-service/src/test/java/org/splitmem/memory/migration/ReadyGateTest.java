@@ -75,6 +75,36 @@ class ReadyGateTest {
         assertThat(gate.await(false, AT_ONCE)).isFalse();
     }
 
+    private boolean hypervisorMayStart() {
+        return ReadyGate.hypervisorMayStart(phase, progress);
+    }
+
+    @Test
+    void theHypervisorMayStartInTheLastTwoSecondsOfARound() {
+        sent(790);
+        assertThat(hypervisorMayStart()).isFalse();
+
+        sent(810);
+
+        assertThat(hypervisorMayStart()).isTrue();
+        assertThat(gate.await(true, AT_ONCE)).as("QEMU is not started yet").isFalse();
+        progress.dirty(500, SECOND_NS);
+        assertThat(hypervisorMayStart()).as("another round").isFalse();
+        phase = MigrationPhase.READY;
+        assertThat(hypervisorMayStart()).isTrue();
+    }
+
+    @ParameterizedTest
+    @EnumSource(
+            value = MigrationPhase.class,
+            names = {"PLANNED", "SWITCHOVER", "HANDOVER", "DONE", "ABORTED"})
+    void theHypervisorMayNotStartBeforeThatNorAgain(MigrationPhase closed) {
+        sent(1000);
+        phase = closed;
+
+        assertThat(hypervisorMayStart()).isFalse();
+    }
+
     @Test
     void whoWaitsIsLetThroughWhenItOpens() throws Exception {
         CompletableFuture<Boolean> waiting = CompletableFuture.supplyAsync(() -> gate.await(false, 60 * SECOND_NS));

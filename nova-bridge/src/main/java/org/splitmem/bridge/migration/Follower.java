@@ -300,6 +300,7 @@ public final class Follower {
                 info.bytesRemaining(),
                 info.rateBytesPerSecond(),
                 info.etaSeconds(),
-                info.downtimeMs());
+                info.downtimeMs(),
+                info.letsHypervisorStart());
     }
 }

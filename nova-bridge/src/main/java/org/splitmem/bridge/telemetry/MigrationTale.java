@@ -113,6 +113,7 @@ final class MigrationTale {
                         ? null
                         : migration.novaMigration().toString(),
                 migration.requestId(),
-                seen == null ? null : seen.vmEnded());
+                seen == null ? null : seen.vmEnded(),
+                false);
     }
 }

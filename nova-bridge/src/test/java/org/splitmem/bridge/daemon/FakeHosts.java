@@ -65,6 +65,9 @@ public final class FakeHosts implements AutoCloseable {
     private final List<String> fences = new ArrayList<>();
     private final Map<String, Integer> completed = new HashMap<>();
 
+    /** What is said of the hypervisor's migration from the next phase on; absent as of earlier daemons. */
+    public volatile @Nullable Boolean hypervisorMayStart;
+
     public FakeHosts(String... names) throws IOException {
         for (String name : names) {
             Host host = new Host();
@@ -207,7 +210,8 @@ public final class FakeHosts implements AutoCloseable {
                         PagePlacement.NONE,
                         m.novaMigrationUuid(),
                         m.requestId(),
-                        m.vmEnded()));
+                        m.vmEnded(),
+                        hypervisorMayStart));
         if (phase == MigrationPhase.DONE || phase == MigrationPhase.FAILED_AFTER_HANDOVER) {
             Map<String, Long> remote = new TreeMap<>();
             m.subHosts().forEach(share -> remote.put(share.host(), share.bytes() / MIB));
@@ -408,7 +412,8 @@ public final class FakeHosts implements AutoCloseable {
                 PagePlacement.NONE,
                 request.novaMigrationUuid(),
                 null,
-                null);
+                null,
+                false);
         host(source).migrations.add(info);
         return info;
     }

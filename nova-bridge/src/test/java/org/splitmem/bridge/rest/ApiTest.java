@@ -27,6 +27,33 @@ import org.splitmem.model.MigrationPhase;
 
 /** The API over HTTP. */
 class ApiTest extends ApiFixture {
+    @ParameterizedTest
+    @CsvSource({
+        "true, PRECOPY, true",
+        "false, PRECOPY, false",
+        "false, READY, false",
+        ", PRECOPY, false",
+        ", READY, true"
+    })
+    void whenTheHypervisorMayStartIsTheDaemonsWord(Boolean said, MigrationPhase phase, boolean told) throws Exception {
+        String id = planned();
+        assertThat(mayStart(id)).isFalse();
+        call("nova", "POST", "/v1/migrations/" + id + "/start", "");
+        cloud.hosts.hypervisorMayStart = said; // nothing, as an earlier daemon
+
+        cloud.hosts.phase("h1", phase, "copying");
+
+        assertThat(mayStart(id)).isEqualTo(told);
+    }
+
+    private boolean mayStart(String id) throws Exception {
+        JsonNode shown = json(call("nova", "GET", "/v1/migrations/" + id, ""))
+                .path("migration")
+                .path("hypervisor_may_start");
+        assertThat(shown.isBoolean()).isTrue();
+        return shown.asBoolean();
+    }
+
     @Test
     void aMigrationFromItsPlanToItsEnd() throws Exception {
         String id = planned();

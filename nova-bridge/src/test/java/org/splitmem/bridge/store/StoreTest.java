@@ -168,7 +168,7 @@ class StoreTest {
         one.begin(planning("m1", 5));
         one.planned("m1", Map.of("h3", 256L), false, "why", 6);
         one.running("m1", 7);
-        Progress progress = new Progress("PRECOPY", 100, 40, 60, 7, 9L, null);
+        Progress progress = new Progress("PRECOPY", 100, 40, 60, 7, 9L, null, true);
         one.taken("m1", "d1", progress, 8);
         one.abortAsked("m1");
         one.note("m1", "h1 does not answer");
