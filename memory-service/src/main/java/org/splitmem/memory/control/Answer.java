@@ -1,27 +1,19 @@
 package org.splitmem.memory.control;
 
+import java.nio.charset.StandardCharsets;
+import org.splitmem.model.ErrorBody;
 import org.splitmem.model.Json;
 
-/** What an endpoint answers. */
-record Answer(int status, String contentType, String body) {
-    static Answer json(int status, Object value) {
-        return new Answer(status, "application/json", Json.write(value));
-    }
+/** What a request is answered, whole. */
+@SuppressWarnings("ArrayRecordComponent") // answers are neither compared nor changed
+record Answer(int status, String contentType, byte[] body) {
+    static final String JSON = "application/json";
+    static final String TEXT = "text/plain; charset=utf-8";
 
-    static Answer json(Object value) {
-        return json(200, value);
-    }
-
-    static Answer text(int status, String text) {
-        return new Answer(status, "text/plain; charset=utf-8", text);
-    }
-
-    /** Nothing is wrong, but what was asked for is not there yet: to be asked again, at once. */
-    static Answer notYet() {
-        return text(202, "");
-    }
-
-    static Answer empty() {
-        return new Answer(204, "text/plain; charset=utf-8", "");
+    /** @param plain whether the message alone is wanted, as by libvirt's hook */
+    static Answer failure(boolean plain, int status, String code, String message) {
+        return plain
+                ? new Answer(status, TEXT, message.getBytes(StandardCharsets.UTF_8))
+                : new Answer(status, JSON, Json.writeBytes(ErrorBody.of(code, message)));
     }
 }

@@ -2,8 +2,8 @@ package org.splitmem.memory.control;
 
 import org.splitmem.memory.migration.RefusedException;
 
-/** A request's failure as HTTP says it. */
-final class ApiException extends Exception {
+/** A request's failure as HTTP says it. Unchecked, as JAX-RS lets readers of bodies throw nothing else. */
+final class ApiException extends RuntimeException {
     private static final long serialVersionUID = 1L;
 
     private final int status;
@@ -25,6 +25,12 @@ final class ApiException extends Exception {
             case PEER -> 502;
         };
         return new ApiException(status, e.code(), String.valueOf(e.getMessage()));
+    }
+
+    /** Of a path that is not there, or not with this method. */
+    static ApiException unknown(String method) {
+        return new ApiException(
+                404, "not-found", "there is no " + method + " on this path; docs/API.md lists what there is");
     }
 
     int status() {

@@ -8,6 +8,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.security.MessageDigest;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
@@ -25,23 +26,25 @@ import org.eclipse.jetty.server.Server;
 import org.eclipse.jetty.server.ServerConnector;
 import org.eclipse.jetty.unixdomain.server.UnixDomainServerConnector;
 import org.eclipse.jetty.util.Callback;
+import org.eclipse.jetty.util.Fields;
 import org.eclipse.jetty.util.thread.QueuedThreadPool;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import org.splitmem.memory.config.DaemonConfig;
 import org.splitmem.memory.migration.ExpectedSplits;
+import org.splitmem.memory.migration.Fencing;
 import org.splitmem.memory.migration.MigrationService;
+import org.splitmem.memory.migration.PeerHosts;
 import org.splitmem.memory.migration.RequestId;
 import org.splitmem.memory.migration.RequestTime;
 import org.splitmem.memory.migration.SplitStarts;
 import org.splitmem.memory.server.MemoryServer;
 import org.splitmem.memory.vm.VmRegistry;
-import org.splitmem.model.ErrorBody;
 import org.splitmem.model.UrlText;
 import org.splitmem.model.config.ConfigException;
 
-/** The HTTP server: who may ask, which endpoint answers, and how failures look. */
+/** The HTTP server: who may ask, how long, and how much; the resources answer. */
 public final class ControlServer implements AutoCloseable {
     private static final Logger log = LoggerFactory.getLogger(ControlServer.class);
     private static final int MAX_THREADS = 64;
@@ -63,8 +66,10 @@ public final class ControlServer implements AutoCloseable {
             Violation.ILLEGAL_PATH_CHARACTERS);
 
     private final Server server;
-    private final Endpoints endpoints;
-    private final DaemonMetrics metrics;
+    private final List<Object> components;
+    /** From the start on. */
+    private @Nullable JerseyApplication application;
+
     private final Path socket;
     private final @Nullable ServerConnector tcp;
     private final byte[] bearer;
@@ -91,8 +96,20 @@ public final class ControlServer implements AutoCloseable {
             long idleMs)
             throws ConfigException {
         this.idleMs = idleMs;
-        this.endpoints = new Endpoints(config, vms, migrations, memoryServer, peers, facts, expected, starts);
-        this.metrics = new DaemonMetrics(vms, memoryServer);
+        String host = config.hostName();
+        VmViews views = new VmViews(vms, expected, starts);
+        HostRoom room = new HostRoom(host, starts.room(), facts);
+        PeerHosts.Peer here = new PeerHosts.Peer(host, config.controlAddress(), config.dataPort());
+        this.components = List.of(
+                new JsonBodies(),
+                new Errors(),
+                new OperationResource(new DaemonMetrics(vms, memoryServer), () -> troubles.get()),
+                new HostResource(config, vms, memoryServer, peers, facts),
+                new VmsResource(host, vms, views, migrations, expected, starts, room),
+                new MigrationsResource(migrations),
+                new FenceResource(new Fencing(peers, here, memoryServer), memoryServer),
+                new PeerResource(host, views, migrations, memoryServer, expected, room),
+                new HookResource(config, migrations, peers, vms));
         this.socket = config.controlSocket();
         this.bearer = ("Bearer " + key).getBytes(StandardCharsets.UTF_8);
         threads = new QueuedThreadPool(MAX_THREADS, MIN_THREADS);
@@ -103,7 +120,6 @@ public final class ControlServer implements AutoCloseable {
         unix.setUnixDomainPath(socket);
         unix.setIdleTimeout(idleMs);
         server.addConnector(unix);
-        server.setHandler(new Dispatcher());
     }
 
     private ServerConnector tcp(DaemonConfig config) throws ConfigException {
@@ -129,10 +145,17 @@ public final class ControlServer implements AutoCloseable {
         troubles = toTell;
     }
 
-    /** @throws IOException if it cannot bind: the text says to what */
+    /**
+     * Binds, and answers. Takes its time, as Jersey makes its model of the resources: what guests wait for is to be started before.
+     *
+     * @throws IOException if it cannot bind: the text says to what
+     */
     public void start() throws IOException {
         ProcessLimits.read().shortages().forEach(shortage -> log.warn("splitmemd is limited: {}", shortage));
         Files.deleteIfExists(socket);
+        JerseyApplication jersey = new JerseyApplication(components);
+        application = jersey;
+        server.setHandler(new Dispatcher(jersey));
         try {
             server.start();
         } catch (IOException e) {
@@ -150,11 +173,20 @@ public final class ControlServer implements AutoCloseable {
         } catch (Exception e) { // Jetty's life cycle declares no less
             throw new IOException("the control API did not stop cleanly: " + e.getMessage(), e);
         } finally {
+            if (application != null) {
+                application.close();
+            }
             Files.deleteIfExists(socket);
         }
     }
 
     private final class Dispatcher extends Handler.Abstract {
+        private final JerseyApplication application;
+
+        Dispatcher(JerseyApplication application) {
+            this.application = application;
+        }
+
         @Override
         public boolean handle(Request request, Response response, Callback callback) {
             String path = request.getHttpURI().getPath(); // still encoded: a name in it may have slashes
@@ -165,7 +197,7 @@ public final class ControlServer implements AutoCloseable {
             try {
                 checkAllowed(request); // before anything of the body is read
             } catch (ApiException e) {
-                send(failed(isForHook(path), e), response, callback);
+                send(Errors.answer(e, request.getMethod(), path), response, callback);
                 return true;
             }
             CompletableFuture<byte[]> body = Body.of(request, idleMs);
@@ -181,19 +213,10 @@ public final class ControlServer implements AutoCloseable {
         }
 
         private void send(Answer answer, Response response, Callback callback) {
-            byte[] body = answer.body().getBytes(StandardCharsets.UTF_8);
             response.setStatus(answer.status());
             response.getHeaders().put(HttpHeader.CONTENT_TYPE, answer.contentType());
-            response.getHeaders().put(HttpHeader.CONTENT_LENGTH, body.length);
-            response.write(true, ByteBuffer.wrap(body), callback);
-        }
-
-        private boolean isForHook(String path) {
-            return path.startsWith("/v1/hooks/");
-        }
-
-        private Answer failed(boolean plain, ApiException e) {
-            return error(plain, e.status(), e.code(), String.valueOf(e.getMessage()));
+            response.getHeaders().put(HttpHeader.CONTENT_LENGTH, answer.body().length);
+            response.write(true, ByteBuffer.wrap(answer.body()), callback);
         }
 
         /** As the part of that request that this host does. */
@@ -214,24 +237,17 @@ public final class ControlServer implements AutoCloseable {
         /** @param failure why there is no body; absent if there is one */
         @SuppressWarnings("try") // a scope
         private Answer answer(Request request, String path, byte @Nullable [] body, @Nullable Throwable failure) {
-            boolean plain = isForHook(path);
             try (RequestTime.Scope unused = time(request)) {
                 if (body == null) {
                     throw unreadable(failure);
                 }
-                return route(request, path, body);
-            } catch (ApiException e) {
-                return failed(plain, e);
-            } catch (IOException e) {
-                log.warn("{} {} failed: {}", request.getMethod(), path, e.getMessage());
-                return error(plain, 502, "failed", String.valueOf(e.getMessage()));
-            } catch (RuntimeException e) {
-                log.error("{} {} failed", request.getMethod(), path, e);
-                return error(plain, 500, "internal", "splitmemd failed, its log says more: " + e);
+                return application.answer(request.getMethod(), segments(path), query(request), body);
+            } catch (IOException | RuntimeException e) {
+                return Errors.answer(e, request.getMethod(), path);
             }
         }
 
-        private RequestTime.Scope time(Request request) throws ApiException {
+        private RequestTime.Scope time(Request request) {
             try {
                 return RequestTime.begin(
                         request.getBeginNanoTime(), request.getHeaders().get(RequestTime.HEADER));
@@ -240,7 +256,7 @@ public final class ControlServer implements AutoCloseable {
             }
         }
 
-        private void checkAllowed(Request request) throws ApiException {
+        private void checkAllowed(Request request) {
             if (request.getConnectionMetaData().getConnector() != tcp) {
                 return; // the socket's file mode decided
             }
@@ -251,7 +267,7 @@ public final class ControlServer implements AutoCloseable {
             }
         }
 
-        private IOException unreadable(@Nullable Throwable failure) throws ApiException {
+        private IOException unreadable(@Nullable Throwable failure) {
             Throwable cause =
                     failure instanceof CompletionException && failure.getCause() != null ? failure.getCause() : failure;
             if (cause instanceof ApiException refused) {
@@ -262,28 +278,7 @@ public final class ControlServer implements AutoCloseable {
                     : new IOException("the request's body cannot be read: " + cause, cause);
         }
 
-        private Answer route(Request request, String path, byte[] body) throws ApiException, IOException {
-            List<String> segments = segments(path);
-            String first = segments.isEmpty() ? "" : segments.get(0);
-            Call call = new Call(request, segments.subList(Math.min(1, segments.size()), segments.size()), body);
-            if (first.equals("v1")) {
-                return endpoints.answer(call);
-            }
-            if (first.equals("metrics") && call.is("GET")) {
-                return Answer.text(200, metrics.scrape());
-            }
-            if (first.equals("healthz") && call.is("GET")) {
-                return health();
-            }
-            throw Endpoints.unknown(call);
-        }
-
-        private Answer health() {
-            List<String> wrong = troubles.get();
-            return wrong.isEmpty() ? Answer.text(200, "ok\n") : Answer.text(503, String.join("\n", wrong) + "\n");
-        }
-
-        private List<String> segments(String path) throws ApiException {
+        private List<String> segments(String path) {
             try {
                 return Arrays.stream(path.split("/", -1))
                         .skip(1)
@@ -294,8 +289,21 @@ public final class ControlServer implements AutoCloseable {
             }
         }
 
-        private Answer error(boolean plain, int status, String code, String message) {
-            return plain ? Answer.text(status, message) : Answer.json(status, ErrorBody.of(code, message));
+        /** Encoded anew: Jetty takes more than a URI may have. */
+        private @Nullable String query(Request request) {
+            if (request.getHttpURI().getQuery() == null) {
+                return null;
+            }
+            List<String> pairs = new ArrayList<>();
+            try {
+                for (Fields.Field field : Request.extractQueryParameters(request)) {
+                    String name = UrlText.query(field.getName());
+                    field.getValues().forEach(value -> pairs.add(name + "=" + UrlText.query(value)));
+                }
+            } catch (RuntimeException e) { // Jetty's are several
+                throw new ApiException(400, "invalid-path", "the query is not encoded as a URL's: " + e.getMessage());
+            }
+            return String.join("&", pairs);
         }
     }
 }

@@ -34,7 +34,7 @@ import org.splitmem.model.VmState;
 public final class HttpPeers implements PeerHosts {
     private static final Duration CONNECT = Duration.ofSeconds(3);
     private static final Duration ANSWER = Duration.ofSeconds(20);
-    /** For a question that is answered within that host's Endpoints, while libvirt's hook waits. */
+    /** For a question that is answered within that host's PeerResource, while libvirt's hook waits. */
     private static final Duration SHORT_WAIT = Duration.ofSeconds(8);
 
     private final PeerDirectory directory;

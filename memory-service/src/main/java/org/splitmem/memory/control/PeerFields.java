@@ -27,7 +27,7 @@ final class PeerFields {
     }
 
     /** @throws ApiException 400 naming the field */
-    static void check(PeerHosts.Reservation wanted) throws ApiException {
+    static void check(PeerHosts.Reservation wanted) {
         PeerFields fields = new PeerFields("invalid-reservation");
         fields.range("pages", wanted.pages(), 1, PageTable.MOST_PAGES);
         fields.range("bytes", wanted.bytes(), 0, DataSize.MOST_BYTES);
@@ -40,7 +40,7 @@ final class PeerFields {
     }
 
     /** @throws ApiException 400 naming the field */
-    static void check(PeerHosts.Incoming wanted) throws ApiException {
+    static void check(PeerHosts.Incoming wanted) {
         PeerFields fields = new PeerFields("invalid-incoming");
         fields.text("name", wanted.name(), LONGEST_VM_NAME);
         fields.text("migration", wanted.migration(), LONGEST_NAME);
@@ -54,7 +54,7 @@ final class PeerFields {
         fields.lender("source", wanted.source());
     }
 
-    private void backends(List<Long> bytes) throws ApiException {
+    private void backends(List<Long> bytes) {
         items("backendBytes", bytes, 1, MOST_BACKENDS);
         long most = Pages.toBytes(PageTable.MOST_PAGES);
         long all = 0;
@@ -70,7 +70,7 @@ final class PeerFields {
         range("backendBytes in all", all, Pages.SIZE, most);
     }
 
-    private void lender(String field, VmRecord.Lender lender) throws ApiException {
+    private void lender(String field, VmRecord.Lender lender) {
         text(field + ".host", lender.host(), LONGEST_NAME);
         text(field + ".address", lender.address(), LONGEST_NAME);
         range(field + ".dataPort", lender.dataPort(), 1, 65_535);
@@ -78,7 +78,7 @@ final class PeerFields {
         range(field + ".reservedBytes", lender.reservedBytes(), 0, DataSize.MOST_BYTES);
     }
 
-    private void items(String field, List<?> items, int least, int most) throws ApiException {
+    private void items(String field, List<?> items, int least, int most) {
         if (items.size() < least || items.size() > most) {
             throw refused(field + " has " + items.size() + " items: " + least + " to " + most + " are possible");
         }
@@ -88,13 +88,13 @@ final class PeerFields {
         }
     }
 
-    private void text(String field, String text, int longest) throws ApiException {
+    private void text(String field, String text, int longest) {
         if (text.isBlank() || text.length() > longest) {
             throw refused(field + " has " + text.strip().length() + " characters: 1 to " + longest + " are possible");
         }
     }
 
-    private void range(String field, long value, long least, long most) throws ApiException {
+    private void range(String field, long value, long least, long most) {
         if (value < least || value > most) {
             throw refused(field + " is " + value + ": " + least + " to " + most + " are possible");
         }

@@ -1,8 +1,9 @@
 /**
- * The control API: JSON over HTTP on a Unix socket and, between hosts, over TCP; and its client. Decides nothing.
+ * The control API: JSON over HTTP on a Unix socket and, between hosts, over TCP; and its client. Decides nothing. Jetty has the
+ * sockets, Jersey the resources.
  *
  * <p>Threads: Jetty's. Imports: migration, vm, server, fault, wire, page, config, model, hooks,
- * Jetty, Micrometer.
+ * Jetty, Jersey, Micrometer.
  */
 @NullMarked
 package org.splitmem.memory.control;

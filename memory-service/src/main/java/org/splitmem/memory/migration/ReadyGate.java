@@ -33,7 +33,7 @@ final class ReadyGate {
         return switch (phase) {
             case READY -> true;
             case PRECOPY -> progress.isShort(LIBVIRT_LEAD_SECONDS);
-            case PLANNED, SWITCHOVER, HANDOVER, DONE, ABORTED -> false;
+            case PLANNED, SWITCHOVER, HANDOVER, DONE, ABORTED, FAILED_AFTER_HANDOVER -> false;
         };
     }
 

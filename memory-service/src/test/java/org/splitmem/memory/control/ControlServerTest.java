@@ -222,6 +222,36 @@ class ControlServerTest {
         assertThat(get("/v1/migrations").body()).isEqualTo("[]");
     }
 
+    /** Jersey has ways of its own with all of these. */
+    @Test
+    void onlyWhatIsDocumentedIsAnswered() throws Exception {
+        vms.prepare(TestVms.record("db1", VmRecord.Phase.LOCAL, 1 << 20));
+        for (String path : List.of("/healthz", "/v1/vms", "/v1/vms/db1", "/v1/none")) {
+            assertThat(ask("HEAD", path, "").statusCode()).as(path).isEqualTo(404);
+            assertError(ask("OPTIONS", path, ""), 404, "not-found");
+            assertError(ask("POST", path, ""), 404, "not-found");
+        }
+        for (String path : List.of("/v1/vms/", "/v1/vms/db1/", "//v1/vms", "/v1//vms", "/v1/vms;a=b")) {
+            assertError(get(path), 404, "not-found");
+        }
+        assertThat(askLocally("GET", "/v1/vms?x=%zz"))
+                .startsWith("HTTP/1.1 400")
+                .contains("invalid-path");
+        assertThat(askLocally("GET", "/v1/vms?x={|}&y")).startsWith("HTTP/1.1 200");
+    }
+
+    @Test
+    void whatACallerSaysOfBodiesDoesNotMatter() throws Exception {
+        String head = "PUT /v1/peers HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Type: text/plain\r\n"
+                + "Accept: image/png\r\nContent-Length: 12\r\n\r\n";
+
+        String answer = TestControl.send(control.addresses().get(0), head + "{\"peers\":[]}", false);
+
+        assertThat(answer).startsWith("HTTP/1.1 204");
+        assertThat(askLocally("GET", "/v1/vms")).contains("Content-Type: application/json\r\n");
+        assertThat(askLocally("GET", "/healthz")).contains("Content-Type: text/plain; charset=utf-8\r\n");
+    }
+
     private Optional<String> requestIdAnswered(String sent) throws Exception {
         HttpRequest request = HttpRequest.newBuilder(URI.create("http://127.0.0.1:" + config.controlPort() + "/v1/vms"))
                 .header("Authorization", "Bearer " + KEY)
@@ -314,9 +344,9 @@ class ControlServerTest {
 
     @Test
     void aBudgetLetsBackWhatIsNotThereOfTheRam() {
-        assertThat(Endpoints.growth(100, 1000, 30)).isEqualTo(70);
-        assertThat(Endpoints.growth(5000, 1000, 30)).isEqualTo(970);
-        assertThat(Endpoints.growth(20, 1000, 30)).isZero();
+        assertThat(HostRoom.growth(100, 1000, 30)).isEqualTo(70);
+        assertThat(HostRoom.growth(5000, 1000, 30)).isEqualTo(970);
+        assertThat(HostRoom.growth(20, 1000, 30)).isZero();
     }
 
     @Test

@@ -51,7 +51,7 @@ class RequestsFuzzTest {
             holds(Arrays.equals(body.get(), sent), "the body is what was sent");
             Record request;
             try {
-                request = new Call(new Pieces(sent, piece).request(), List.of(), sent).body(kind);
+                request = JsonBodies.read(sent, kind);
             } catch (ApiException e) {
                 areEqual(e.status(), 400);
                 boolean named = new String(sent, StandardCharsets.UTF_8).contains(OURS);

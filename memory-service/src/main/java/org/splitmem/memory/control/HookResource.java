@@ -1,5 +1,11 @@
 package org.splitmem.memory.control;
 
+import jakarta.ws.rs.POST;
+import jakarta.ws.rs.Path;
+import jakarta.ws.rs.PathParam;
+import jakarta.ws.rs.Produces;
+import jakarta.ws.rs.QueryParam;
+import jakarta.ws.rs.core.Response;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.util.List;
@@ -20,8 +26,10 @@ import org.splitmem.memory.vm.VmRegistry;
 import org.splitmem.model.PeerAddress;
 
 /** What libvirt's hook asks. Errors are one line of plain text: libvirt shows it to whoever asked for the migration. */
-final class HookEndpoint {
-    private static final Logger log = LoggerFactory.getLogger(HookEndpoint.class);
+@Path("v1/hooks/qemu")
+@Produces(Answer.TEXT)
+public final class HookResource {
+    private static final Logger log = LoggerFactory.getLogger(HookResource.class);
 
     private final ShimPaths paths;
     private final DaemonConfig config;
@@ -29,7 +37,7 @@ final class HookEndpoint {
     private final HttpPeers peers;
     private final VmRegistry vms;
 
-    HookEndpoint(DaemonConfig config, MigrationService migrations, HttpPeers peers, VmRegistry vms) {
+    HookResource(DaemonConfig config, MigrationService migrations, HttpPeers peers, VmRegistry vms) {
         this.paths = new ShimPaths(config.shimLibrary(), config.shimSocket(), config.qmpDirectory());
         this.config = config;
         this.migrations = migrations;
@@ -37,25 +45,37 @@ final class HookEndpoint {
         this.vms = vms;
     }
 
-    Answer answer(Call call) throws ApiException, IOException {
-        if (!call.is("POST", "hooks", "qemu", "*", "*")) {
-            throw Endpoints.unknown(call);
-        }
-        String xml = new String(call.body(), StandardCharsets.UTF_8);
-        HookCall hook = new HookCall(call.segment(2), call.segment(3), call.query("guest"), xml);
+    @POST
+    @Path("{operation}/{part}")
+    public Response answer(
+            @PathParam("operation") String operation,
+            @PathParam("part") String part,
+            @QueryParam("guest") @Nullable String guest,
+            byte @Nullable [] body) {
+        String xml = body == null ? "" : new String(body, StandardCharsets.UTF_8);
+        HookCall hook = new HookCall(operation, part, Parameters.required("guest", guest), xml);
         try {
             return act(hook.decide(paths));
         } catch (InvalidDomainXmlException e) {
-            return Answer.text(400, "the domain's XML is not understood: " + e.getMessage());
+            return text(400, "the domain's XML is not understood: " + e.getMessage());
         }
     }
 
-    private Answer act(HookDecision decision) {
+    private static Response text(int status, String text) {
+        return Response.status(status).entity(text).build();
+    }
+
+    /** Nothing is wrong, but what was asked for is not there yet: to be asked again, at once. */
+    private static Response notYet() {
+        return text(202, "");
+    }
+
+    private Response act(HookDecision decision) {
         if (decision instanceof HookDecision.Ignore) {
-            return Answer.text(200, "");
+            return text(200, "");
         }
         if (decision instanceof HookDecision.Refuse refuse) {
-            return Answer.text(409, refuse.reason());
+            return text(409, refuse.reason());
         }
         if (decision instanceof HookDecision.IncomingMigration incoming) {
             return incoming(incoming);
@@ -66,33 +86,33 @@ final class HookEndpoint {
         if (decision instanceof HookDecision.Stopped stopped) {
             return ended(stopped.uuid());
         }
-        return decision instanceof HookDecision.Released released ? ended(released.uuid()) : Answer.text(200, "");
+        return decision instanceof HookDecision.Released released ? ended(released.uuid()) : text(200, "");
     }
 
     /** Prepared by a migration that the daemon was asked for; or, after a plain virsh migrate, asked for now. */
-    private Answer incoming(HookDecision.IncomingMigration incoming) {
+    private Response incoming(HookDecision.IncomingMigration incoming) {
         UUID uuid = incoming.uuid();
         try {
             if (!isNearlyHere(uuid)) {
-                return Answer.notYet();
+                return notYet();
             }
         } catch (IOException e) {
-            return Answer.text(502, String.valueOf(e.getMessage()));
+            return text(502, String.valueOf(e.getMessage()));
         }
         Vm vm = expected(uuid);
         if (vm == null) {
-            return Answer.text(
+            return text(
                     409,
                     "no memory was prepared on " + config.hostName() + " for VM " + incoming.name()
                             + ", and no peer in splitmem.conf has it; is splitmemd running on its host?");
         }
         if (!vm.record().backendBytes().equals(incoming.backends())) {
-            return Answer.text(
+            return text(
                     409,
                     "VM " + incoming.name() + " would have RAM backends of " + incoming.backends() + " B here, but "
                             + vm.record().backendBytes() + " B were prepared");
         }
-        return Answer.text(200, incoming.xml());
+        return text(200, incoming.xml());
     }
 
     private @Nullable Vm expected(UUID uuid) {
@@ -125,7 +145,7 @@ final class HookEndpoint {
     }
 
     /** QEMU waits for its stream: it is told to expect no RAM, and held until nearly all of that is here. */
-    private Answer started(HookDecision.Started started) {
+    private Response started(HookDecision.Started started) {
         UUID uuid = started.uuid();
         try {
             Vm vm = expected(uuid);
@@ -135,39 +155,39 @@ final class HookEndpoint {
             }
             migrations.qemuStarted(uuid);
             return switch (peers.awaitReady(source.host(), uuid, config.hostName(), false, false)) {
-                case READY -> Answer.text(200, "");
-                case NOT_YET -> Answer.notYet();
-                case NO_VM -> Answer.text(409, source.host() + " does not migrate VM " + started.name() + " any more");
+                case READY -> text(200, "");
+                case NOT_YET -> notYet();
+                case NO_VM -> text(409, source.host() + " does not migrate VM " + started.name() + " any more");
             };
         } catch (IOException e) {
-            return Answer.text(502, "VM " + started.name() + " cannot receive its migration: " + e.getMessage());
+            return text(502, "VM " + started.name() + " cannot receive its migration: " + e.getMessage());
         }
     }
 
     /** By now QEMU has made its RAM: if that is not the daemon's, the VM could never be split, and its RAM would be in no books. */
-    private Answer startedHere(HookDecision.Started started) {
+    private Response startedHere(HookDecision.Started started) {
         Vm vm = vms.find(started.uuid());
         long missing = vm == null ? 0 : vm.missingBytes();
         if (missing > 0) { // it is split from its first page on, and would wait for the rest for ever
-            return Answer.text(
+            return text(
                     409,
                     "VM " + started.name() + " has " + missing + " B less RAM than when it was split: split it anew, "
                             + "or start it whole after \"splitmem forget " + started.uuid() + "\"");
         }
         List<Long> attached = vm == null ? List.of() : vm.record().backendBytes();
         if (attached.equals(started.backends())) {
-            return Answer.text(200, "");
+            return text(200, "");
         }
-        return Answer.text(
+        return text(
                 409,
                 "QEMU of VM " + started.name() + " has taken RAM backends of " + attached
                         + " B from splitmemd, and the domain" + " has " + started.backends()
                         + " B; its log says why: libvirt's qemu/" + started.name() + ".log");
     }
 
-    private Answer ended(UUID uuid) {
+    private Response ended(UUID uuid) {
         log.debug("vm={} libvirt says that its QEMU has ended", uuid);
         migrations.sweep(System.nanoTime());
-        return Answer.text(200, "");
+        return text(200, "");
     }
 }

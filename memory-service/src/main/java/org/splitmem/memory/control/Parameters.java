@@ -1,0 +1,38 @@
+package org.splitmem.memory.control;
+
+import java.util.UUID;
+import org.jspecify.annotations.Nullable;
+
+/** What comes with a request. Each refusal is an {@link ApiException} with 400. Pure functions. */
+final class Parameters {
+    private static final byte[] NOTHING = {};
+
+    private Parameters() {}
+
+    /** Of a path. */
+    static UUID uuid(String text) {
+        return VmViews.uuid(text).orElseThrow(() -> new ApiException(400, "invalid-uuid", "not a uuid: " + text));
+    }
+
+    /** Of a query. */
+    static String required(String name, @Nullable String value) {
+        if (value == null || value.isEmpty()) {
+            throw new ApiException(400, "parameter-missing", "the query parameter " + name + " is missing");
+        }
+        return value;
+    }
+
+    static long number(String name, @Nullable String value) {
+        String text = required(name, value);
+        try {
+            return Long.parseLong(text);
+        } catch (NumberFormatException e) {
+            throw new ApiException(400, "invalid-" + name, "not a number: " + text);
+        }
+    }
+
+    /** @param body which Jersey may leave out if it is empty */
+    static <T> T body(@Nullable T body, Class<T> type) {
+        return body == null ? JsonBodies.read(NOTHING, type) : body;
+    }
+}
