@@ -242,8 +242,15 @@ class ControlServerTest {
 
     @Test
     void whatACallerSaysOfBodiesDoesNotMatter() throws Exception {
-        String head = "PUT /v1/peers HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Type: text/plain\r\n"
-                + "Accept: image/png\r\nContent-Length: 12\r\n\r\n";
+        String head = """
+                PUT /v1/peers HTTP/1.1\r
+                Host: x\r
+                Connection: close\r
+                Content-Type: text/plain\r
+                Accept: image/png\r
+                Content-Length: 12\r
+                \r
+                """;
 
         String answer = TestControl.send(control.addresses().get(0), head + "{\"peers\":[]}", false);
 

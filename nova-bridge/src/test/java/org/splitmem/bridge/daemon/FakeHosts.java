@@ -155,7 +155,7 @@ public final class FakeHosts implements AutoCloseable {
                                 LatencyHistogram.NONE,
                                 1,
                                 null,
-                null));
+                                null));
     }
 
     /** Has had these sub-hosts reserve for a VM that has not started. */
