@@ -16,6 +16,7 @@ import org.splitmem.memory.migration.HypervisorMigration.Outcome;
 import org.splitmem.memory.migration.Signals.Hypervisor;
 import org.splitmem.memory.page.PageTable;
 import org.splitmem.memory.vm.Paging;
+import org.splitmem.memory.vm.PagingSwitch;
 import org.splitmem.memory.vm.Vm;
 import org.splitmem.memory.vm.VmRecord;
 import org.splitmem.memory.workingset.HotSet;
@@ -160,8 +161,8 @@ final class OutgoingMigration {
         vm.reached(FaultPoint.PLANNED);
         // The kernel alone answers the guest from here on. It takes modes off only all together; nothing is remote, so
         // nothing can go wrong in between.
-        vm.setModes(vm.requireSession(), 0);
-        vm.setModes(vm.requireSession(), REGISTER_MODE_WP);
+        PagingSwitch.setModes(vm, vm.requireSession(), 0);
+        PagingSwitch.setModes(vm, vm.requireSession(), REGISTER_MODE_WP);
         dirty.arm(late);
         progress.planned(dirty.count(), System.nanoTime());
         RoundSender sender = new RoundSender(table, its, links.groups());
@@ -178,7 +179,7 @@ final class OutgoingMigration {
         if (task.lenders().isEmpty()) {
             return LatePages.allToMain(plan);
         }
-        vm.setModes(vm.requireSession(), REGISTER_MODE_MINOR | REGISTER_MODE_WP);
+        PagingSwitch.setModes(vm, vm.requireSession(), REGISTER_MODE_MINOR | REGISTER_MODE_WP);
         HotSet hot = new HotSet(memory, table);
         hot.sample(vm.requireSession(), config.sampleWindows(), config.sampleWindowMs() * 1_000_000L);
         checkAbort();

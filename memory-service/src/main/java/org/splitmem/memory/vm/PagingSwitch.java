@@ -55,7 +55,7 @@ public final class PagingSwitch {
         Paging paging = vm.watch(next);
         paging.adoptStores(next.epoch()); // before it is recorded: a store without an owner would be freed some day
         vm.reached(FaultPoint.SPLIT_ADOPTED);
-        vm.setModes(vm.requireSession(), Paging.MODES);
+        setModes(vm, vm.requireSession(), Paging.MODES);
         vm.reached(FaultPoint.SPLIT_WATCHED);
         paging.findPresent(); // only now: until then the kernel filled pages that nobody was told of
         vm.reached(FaultPoint.SPLIT_TABLED);
@@ -104,9 +104,16 @@ public final class PagingSwitch {
         return true;
     }
 
+    /** Changes what all userfaultfds of a VM watch for. */
+    public static void setModes(Vm vm, ShimSession shim, int modes) throws IOException {
+        for (int backend = 0; backend < vm.record().backendBytes().size(); backend++) {
+            shim.setModes(backend, modes);
+        }
+    }
+
     /** The kernel alone answers the VM's faults from here on, and frees what its guest gives back. Nothing may be elsewhere. */
     static void leaveToKernel(Vm vm, ShimSession shim) throws IOException {
-        vm.setModes(shim, 0);
+        setModes(vm, shim, 0);
         shim.setDiscards(DiscardRule.KERNEL);
     }
 

@@ -372,13 +372,6 @@ public final class Vm {
         files.discardTable();
     }
 
-    /** Changes what all userfaultfds of the VM watch for. */
-    public void setModes(ShimSession shim, int modes) throws IOException {
-        for (int backend = 0; backend < record().backendBytes().size(); backend++) {
-            shim.setModes(backend, modes);
-        }
-    }
-
     /**
      * The hypervisor is about to switch over: whatever happens to this daemon, the RAM must stay.
      *
