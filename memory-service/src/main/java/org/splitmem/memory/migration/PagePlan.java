@@ -21,8 +21,10 @@ final class PagePlan {
     private static final int BY_RANGE = 0;
 
     private final PageSet forSubHosts;
-    /** First page of each sub-host's range. */
+    /** First page of each sub-host's range, up to that of {@code last}. */
     private final long[] firsts = new long[PageEntry.MAX_HOSTS];
+
+    private int last;
     /** For each block: one more than its sub-host, or BY_RANGE. */
     private final byte[] blocks;
 
@@ -43,7 +45,7 @@ final class PagePlan {
         if (other != BY_RANGE) {
             return other - 1;
         }
-        int host = firsts.length - 1;
+        int host = last;
         while (page < firsts[host]) {
             host--;
         }
@@ -54,6 +56,7 @@ final class PagePlan {
     void planNext(long page, int host) {
         if (firsts[host] == Long.MAX_VALUE) {
             firsts[host] = page;
+            last = host;
         }
         forSubHosts.add(page);
     }
