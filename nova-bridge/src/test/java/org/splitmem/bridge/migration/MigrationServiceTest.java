@@ -127,7 +127,7 @@ class MigrationServiceTest {
         assertThat(cloud.booked()).isEqualTo(TARGET);
         assertThat(status(migration)).isEqualTo(Status.COMPLETED);
         assertThat(bridge.migrations.show(migration.id()).reason()).isEqualTo(reason);
-        assertThat(cloud.told).endsWith("completed {h3=256}", "completed FAILED_AFTER_HANDOVER");
+        assertThat(cloud.told).endsWith("completed FAILED_AFTER_HANDOVER", "completed {h3=256}");
     }
 
     @Test
