@@ -232,6 +232,9 @@ record Scenario(
         pause(sim, qemu);
         qemu.process().run("verify 0 " + pages());
         sim.awaitRestarts();
+        sim.await(
+                "it is within its budget again: there is something to gather",
+                () -> destination.isUp() && vm(destination).map(this::isWithinBudget).orElse(false));
         sim.await("its budget has grown", () -> {
             vm(destination).orElseThrow().setBudget(ramBytes());
             return destination.isUp();
