@@ -101,7 +101,7 @@ start_daemon() { # NAME: does nothing if it runs
 
 await_daemon() { # NAME
   local log=$LOGS/$1/splitmemd.log
-  if ! wait_for 30 "splitmemd of $1 to answer" daemon_answers_or_ended "$1" || ! is_running "$1.splitmemd"; then
+  if ! wait_for 60 "splitmemd of $1 to answer" daemon_answers_or_ended "$1" || ! is_running "$1.splitmemd"; then
     tail -n 5 "$log" >&2
     die "splitmemd of $1 did not start (log: $log)"
   fi
