@@ -28,6 +28,7 @@ final class RoundSender implements AutoCloseable {
     private static final long CHUNK_PAGES = 2048;
     /** The first report tells how long the round will take, and so when the hypervisor is to be asked: until then it waits for nothing. */
     private static final long PROGRESS_MS = 60;
+
     private static final long END_S = 10;
 
     private final PageTable table;

@@ -234,7 +234,8 @@ record Scenario(
         sim.awaitRestarts();
         sim.await(
                 "it is within its budget again: there is something to gather",
-                () -> destination.isUp() && vm(destination).map(this::isWithinBudget).orElse(false));
+                () -> destination.isUp()
+                        && vm(destination).map(this::isWithinBudget).orElse(false));
         sim.await("its budget has grown", () -> {
             vm(destination).orElseThrow().setBudget(ramBytes());
             return destination.isUp();
