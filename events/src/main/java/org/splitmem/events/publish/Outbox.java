@@ -24,7 +24,7 @@ public interface Outbox {
     enum Lease {
         /** Another publisher holds it. */
         OTHERS,
-        /** It was another's, or nobody's: what this publisher has read before may have been sent since. */
+        /** This publisher has it now, and had not before: another may have sent since what this one has read. */
         TAKEN,
         /** No other publisher has held it since this one did. */
         RENEWED

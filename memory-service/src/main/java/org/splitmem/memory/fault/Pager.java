@@ -301,7 +301,7 @@ public final class Pager implements AutoCloseable {
         return true;
     }
 
-    /** Whoever brings it wakes the waiters. One that was asked for in bulk is asked for once more, on the connection that is for faults. */
+    /** The thread that receives the page wakes the waiters. A page asked for in bulk is asked for again, on the connection for faults. */
     private boolean isAskedFor(long page, int entry, long nowNs) {
         if (!PageEntry.isInBulk(entry, PageEntry.host(entry))) {
             return true;

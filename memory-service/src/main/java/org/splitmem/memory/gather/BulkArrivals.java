@@ -33,7 +33,7 @@ final class BulkArrivals {
     private final Arrivals.Stale stale;
     private final FaultPoints points;
     private final int host;
-    /** Asked for again, or found damaged on this host: nobody else may write it. */
+    /** The entry of a page that this thread has claimed: no other writes it. */
     private final int claimed;
 
     private final NativeBlock argument = QemuMemory.newArgument();

@@ -157,7 +157,7 @@ final class HostGathering implements FetchClient.Fetch {
                 int entry = table.get(page);
                 boolean isStill = PageEntry.state(entry) == REMOTE && PageEntry.host(entry) == host;
                 if (isStill && table.step(page, entry, PageEntry.inBulk(entry))) {
-                    pages.add(page); // else it has moved meanwhile: it is somebody else's, or found in the next pass
+                    pages.add(page); // else another thread has claimed it, or the next pass finds it
                 }
             }
         }

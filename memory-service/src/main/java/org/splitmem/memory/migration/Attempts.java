@@ -23,6 +23,7 @@ final class Attempts {
     private final UUID vm;
     private final String migration;
     private final MigrationReport report;
+    private @Nullable String logged;
 
     Attempts(UUID vm, String migration, MigrationReport report) {
         this.vm = vm;
@@ -73,7 +74,10 @@ final class Attempts {
     }
 
     private void failed(String what, Exception failure) {
-        log.error("vm={} migration={} an attempt {} failed", vm, migration, what, failure);
+        if (!failure.toString().equals(logged)) { // it may fail in the same way for hours
+            logged = failure.toString();
+            log.error("vm={} migration={} an attempt {} failed", vm, migration, what, failure);
+        }
         report.stalled("an attempt " + what + " failed, and is made again: " + failure.getMessage());
     }
 }

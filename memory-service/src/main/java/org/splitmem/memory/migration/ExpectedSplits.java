@@ -254,7 +254,7 @@ public final class ExpectedSplits {
         return claims.claimAtOnce(vm, Claims.Purpose.START);
     }
 
-    /** Holds a VM's next start. Whoever does so may just be renewing a reservation, and is waited for. */
+    /** Holds a VM's next start; waits a while for a holder, which may just be renewing a reservation. */
     Claims.Claim claim(UUID vm) throws RefusedException {
         return claims.claim(vm, vm.toString(), Claims.Purpose.START);
     }

@@ -81,10 +81,14 @@ final class MigrationReport {
         long zero = 0;
         long[] subHosts = new long[PageEntry.MAX_HOSTS];
         for (long page = 0; page < table.pages(); page++) {
-            int target = transfers.plan().target(page);
             if (PageEntry.state(table.get(page)) == PageState.ZERO) {
                 zero++;
-            } else if (transfers.dirty().contains(page) || target == PagePlan.MAIN) {
+                continue;
+            }
+            int target = transfers.dirty().contains(page)
+                    ? PagePlan.MAIN
+                    : transfers.plan().target(page);
+            if (target == PagePlan.MAIN) {
                 main++;
             } else {
                 subHosts[target]++;
