@@ -374,10 +374,12 @@ prove_events() {
   check "nova-bridge tells them, too" test "$(bridge GET "/v1/events?limit=5" | jq '.events | length')" == 5
 }
 
+# Its guest only reads its memory: before 9.0, QEMU's own migration of an emulated guest loses writes (QEMU's commit 03bfc2188f,
+# "physmem: Fix migration dirty bitmap coherency with TCG memory access").
 prove_plain() {
   local started
   say "== an ordinary server migrates as with stock Nova"
-  boot plain.small host1
+  boot plain.small host1 --image splitmem-guest-idle --nic none
   check "splitmemd does not know it" test "$(daemon_vm host1 .error.code)" == vm-not-found
   started=$(now)
   live_migrate host2

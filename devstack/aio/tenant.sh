@@ -19,7 +19,7 @@ build_guest() { "$DEVSTACK/guest/build-guest.sh" "$GUEST" >/dev/null; }
 
 create_images() {
   local kernel ramdisk
-  image_id splitmem-guest >/dev/null && return 0
+  image_id splitmem-guest-idle >/dev/null && return 0
   build_guest
   [[ -s $GUEST/root.raw ]] || truncate -s 1M "$GUEST/root.raw" # Nova wants a disk; the guest does not
   kernel=$(create_image splitmem-guest-kernel aki "$GUEST/vmlinuz")
@@ -28,6 +28,8 @@ create_images() {
     --property os_command_line="$KERNEL_ARGUMENTS $WORKLOAD" >/dev/null
   create_image splitmem-guest-devices raw "$GUEST/root.raw" --property kernel_id="$kernel" --property ramdisk_id="$ramdisk" \
     --property os_command_line="$KERNEL_ARGUMENTS $WORKLOAD devices=1" >/dev/null # works on a network card, a config drive and a volume
+  create_image splitmem-guest-idle raw "$GUEST/root.raw" --property kernel_id="$kernel" --property ramdisk_id="$ramdisk" \
+    --property os_command_line="$KERNEL_ARGUMENTS $WORKLOAD idle=1" >/dev/null # reads its memory only
 }
 
 create_flavors() {

@@ -50,7 +50,7 @@ final class OneToOneTest {
         bed.requireNothingElse(guest);
     }
 
-    /** Idle, since QEMU's own migration under emulation is known to lose writes of a busy guest. */
+    /** Idle: before 9.0, QEMU's own migration loses writes of an emulated guest that is busy (QEMU's commit 03bfc2188f). */
     @Test
     void virshMigratesAnOrdinaryVmAsIfWeWereNotThere() {
         Guest guest = bed.boot(Guest.Spec.named("ordinary").ordinary().workload("mb=64 idle=1 sweep=2"), "h1");
