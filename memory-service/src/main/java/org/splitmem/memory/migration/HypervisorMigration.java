@@ -36,6 +36,7 @@ final class HypervisorMigration implements AutoCloseable {
     /** Between two questions to a destination that is not decided, or does not answer. */
     private static final long ASK_NS = 500_000_000L;
 
+    private static final int QEMU_END_S = 10;
     private static final int LOOKS = 100;
     private static final long LOOK_NS = 50_000_000L;
 
@@ -134,6 +135,25 @@ final class HypervisorMigration implements AutoCloseable {
     /** The guest runs here, or will in a moment. */
     boolean gaveUp() {
         return signals.hypervisor() == Hypervisor.FAILED || signals.resumedHere();
+    }
+
+    /**
+     * Waits for a QEMU that is about to end. Its migration fails before it does, and that is all that libvirt then tells of.
+     *
+     * @param release lets it end
+     * @return whether it has ended
+     */
+    boolean hasEnded(Runnable release) {
+        if (!signals.isEnding()) {
+            return signals.isQemuGone();
+        }
+        sendRamAgain(); // it may stay after all
+        release.run();
+        return signals.await(signals::isQemuGone, Signals.seconds(QEMU_END_S));
+    }
+
+    String ended(String host) {
+        return "QEMU of VM " + vm.name() + " has ended on " + host + ": the VM was shut off, destroyed or saved";
     }
 
     private boolean hasDecided() {

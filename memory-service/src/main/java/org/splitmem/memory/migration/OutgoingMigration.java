@@ -234,8 +234,7 @@ final class OutgoingMigration {
             throw new IOException(reason);
         }
         if (signals.isQemuGone()) {
-            throw new IOException("QEMU of VM " + vm.name() + " has ended on " + localHost
-                    + ": the VM was shut off, destroyed or saved");
+            throw new IOException(hypervisor.ended(localHost));
         }
         ControlLink control = links.control();
         String destination = task.destination().name();
@@ -436,7 +435,9 @@ final class OutgoingMigration {
                     "it failed, but the guest is on " + task.destination().name());
             return;
         }
-        String because = outcome == Outcome.NOWHERE ? ended() : reason;
+        boolean isForItsEnd = hypervisor.hasEnded(this::releaseQemu) && reason.equals(GAVE_UP);
+        String why = isForItsEnd ? hypervisor.ended(localHost) : reason;
+        String because = outcome == Outcome.NOWHERE ? ended() : why;
         Exception failure = attempts.make(() -> abandon(outcome, because));
         if (failure != null) {
             enter(MigrationPhase.ABORTED, because + "; rollback incomplete: " + failure.getMessage());

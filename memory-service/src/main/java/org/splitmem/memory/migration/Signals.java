@@ -31,6 +31,7 @@ final class Signals {
     private long stoppedUs;
     private boolean resumedHere;
     private boolean expected;
+    private boolean ending;
     private boolean qemuGone;
     private boolean arrived;
     private boolean complete;
@@ -45,6 +46,7 @@ final class Signals {
                 // migrating.
                 case "RESUME" -> resumedHere = resumedHere || isSwitchedOver();
                 case "MIGRATION" -> onMigrationStatus(event.status());
+                case "SHUTDOWN" -> ending = true;
                 default -> {
                     return;
                 }
@@ -114,6 +116,16 @@ final class Signals {
         lock.lock();
         try {
             return arrived;
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** QEMU was told to end, or its guest has shut down: what fails from then on may fail for that. It may stay, for a reboot. */
+    boolean isEnding() {
+        lock.lock();
+        try {
+            return ending;
         } finally {
             lock.unlock();
         }

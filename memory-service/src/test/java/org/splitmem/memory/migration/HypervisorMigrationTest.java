@@ -7,6 +7,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import java.io.IOException;
 import java.util.Locale;
 import java.util.concurrent.atomic.AtomicInteger;
+import org.assertj.core.api.Assertions;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -20,6 +21,7 @@ import org.splitmem.memory.migration.Signals.Hypervisor;
 import org.splitmem.memory.qmp.DeviceObstacles;
 import org.splitmem.memory.qmp.QemuDevice;
 import org.splitmem.memory.qmp.QemuDevice.Kind;
+import org.splitmem.memory.qmp.QmpEvent;
 import org.splitmem.memory.simulation.FakeMonitor;
 import org.splitmem.memory.testing.Await;
 import org.splitmem.memory.testing.MemoryDirectory;
@@ -100,6 +102,22 @@ class HypervisorMigrationTest {
                         "VM db1 cannot be split or split-migrated as it is on h1: block libvirt-3-storage:")
                 .hasMessageContaining("reads past the page cache write guest RAM by DMA");
         assertThat(vm.mayLeaveRamOut()).isFalse();
+    }
+
+    /** Its migration fails before it ends: that alone would look as if the guest went on here. */
+    @Test
+    void aQemuThatIsAboutToEndIsWaitedFor() throws Exception {
+        hypervisor.connect();
+        signals.onQmp(new QmpEvent("SHUTDOWN", "", 1));
+
+        assertThat(hypervisor.hasEnded(qemu::cut)).isTrue();
+    }
+
+    @Test
+    void aQemuThatGoesOnIsNotWaitedFor() throws Exception {
+        hypervisor.connect();
+
+        assertThat(hypervisor.hasEnded(() -> Assertions.fail("it is let go"))).isFalse();
     }
 
     @ParameterizedTest

@@ -306,7 +306,7 @@ public final class FakeMonitor implements AutoCloseable {
     }
 
     /** The daemon's ends of all connections are gone. */
-    void cut() {
+    public void cut() {
         closeAll();
     }
 

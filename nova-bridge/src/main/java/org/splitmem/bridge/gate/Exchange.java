@@ -59,6 +59,7 @@ final class Exchange {
     private final @Nullable String global;
     private final String path;
     private final AtomicBoolean answered = new AtomicBoolean();
+    private volatile boolean isBodyRead;
     private volatile @Nullable Operation operation;
     private volatile @Nullable Identity identity;
 
@@ -244,6 +245,7 @@ final class Exchange {
             @Override
             public void whole(byte[] body) {
                 cancel(deadline[0]);
+                isBodyRead = true;
                 work(asked, lane, body, leave);
             }
 
@@ -360,6 +362,9 @@ final class Exchange {
         reply.headers().forEach((name, values) -> response.getHeaders().put(name, values));
         gate.everyAnswer().forEach((name, value) -> response.getHeaders().put(name, value));
         response.getHeaders().put(REQUEST_HEADER, id);
+        if (!isBodyRead && announcesBody()) { // Jetty ends the connection then: not before the client knows
+            response.getHeaders().put(HttpHeader.CONNECTION, "close");
+        }
         if (reply.status() != 204) {
             response.getHeaders().put(HttpHeader.CONTENT_LENGTH, reply.body().length);
         }
@@ -381,6 +386,11 @@ final class Exchange {
                 abandon("while it was answered", cause);
             }
         });
+    }
+
+    private boolean announcesBody() {
+        return request.getHeaders().contains(HttpHeader.TRANSFER_ENCODING)
+                || request.getHeaders().getLongField(HttpHeader.CONTENT_LENGTH) > 0;
     }
 
     /** The client has left, or never reads: nothing went wrong here. */
