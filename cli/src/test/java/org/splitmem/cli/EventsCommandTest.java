@@ -100,7 +100,8 @@ class EventsCommandTest {
                 histogram,
                 vm.epoch(),
                 vm.obstacle(),
-                null);
+                null,
+                List.of());
     }
 
     @Test

@@ -84,7 +84,8 @@ public final class Infos {
                 LatencyHistogram.NONE,
                 3,
                 null,
-                null);
+                null,
+                List.of());
     }
 
     /** Whose pages come back to its main host. */
@@ -116,7 +117,8 @@ public final class Infos {
                 LatencyHistogram.NONE,
                 3,
                 null,
-                gather);
+                gather,
+                List.of());
     }
 
     public static List<HostStatus> hosts() {

@@ -85,7 +85,8 @@ public final class Samples {
                 histogram,
                 epoch,
                 null,
-                null);
+                null,
+                List.of());
     }
 
     /** A migration's event, the n-th of its VM. */

@@ -1,8 +1,6 @@
 package org.splitmem.model;
 
-import java.util.HashSet;
 import java.util.List;
-import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -47,12 +45,10 @@ public record MigrationRequest(
         if (budgetBytes != null) {
             Require.size("budgetBytes", budgetBytes);
         }
-        // Absent in JSON means none.
-        subHosts = subHosts == null ? List.of() : List.copyOf(subHosts);
-        Set<String> seen = new HashSet<>();
+        subHosts = Require.eachHostOnce("subHosts", subHosts);
         for (SubHostShare share : subHosts) {
-            if (share.host().equals(destination) || !seen.add(share.host())) {
-                throw new IllegalArgumentException("subHosts: " + share.host() + " is named twice in the plan");
+            if (share.host().equals(destination)) {
+                throw new IllegalArgumentException("subHosts: " + destination + " is named twice in the plan");
             }
         }
         if (streams != null && (streams < 1 || streams > MAX_STREAMS)) {

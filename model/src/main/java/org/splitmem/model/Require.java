@@ -1,5 +1,10 @@
 package org.splitmem.model;
 
+import java.util.HashSet;
+import java.util.List;
+import java.util.Set;
+import org.jspecify.annotations.Nullable;
+
 /** The range checks of the records; each message names the field and the value. */
 final class Require {
     private Require() {}
@@ -46,5 +51,17 @@ final class Require {
             throw new IllegalArgumentException(field + " is missing");
         }
         return value;
+    }
+
+    /** @return a copy; absent in JSON means none */
+    static List<SubHostShare> eachHostOnce(String field, @Nullable List<SubHostShare> shares) {
+        List<SubHostShare> copy = shares == null ? List.of() : List.copyOf(shares);
+        Set<String> seen = new HashSet<>();
+        for (SubHostShare share : copy) {
+            if (!seen.add(share.host())) {
+                throw new IllegalArgumentException(field + ": " + share.host() + " is named twice in the plan");
+            }
+        }
+        return copy;
     }
 }

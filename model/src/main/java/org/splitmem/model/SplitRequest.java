@@ -1,8 +1,6 @@
 package org.splitmem.model;
 
-import java.util.HashSet;
 import java.util.List;
-import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -23,13 +21,6 @@ public record SplitRequest(
             Require.size("ramBytes", ramBytes);
         }
         Require.size("budgetBytes", budgetBytes);
-        // Absent in JSON means none.
-        subHosts = subHosts == null ? List.of() : List.copyOf(subHosts);
-        Set<String> seen = new HashSet<>();
-        for (SubHostShare share : subHosts) {
-            if (!seen.add(share.host())) {
-                throw new IllegalArgumentException("subHosts: " + share.host() + " is named twice in the plan");
-            }
-        }
+        subHosts = Require.eachHostOnce("subHosts", subHosts);
     }
 }

@@ -1,5 +1,6 @@
 package org.splitmem.model;
 
+import java.util.List;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
@@ -18,6 +19,7 @@ import org.jspecify.annotations.Nullable;
  * @param epoch of ownership, one more with each migration; memory servers obey only the newest
  * @param obstacle of a split VM: the device that was plugged in since and forbids to send pages out, and why; absent if there is none
  * @param gather of a split VM whose pages come back to its main host, how far that is; absent of any other
+ * @param moves of a split VM, each sub-host that is emptied, and how far that is; mostly none
  */
 public record VmInfo(
         String uuid,
@@ -35,7 +37,8 @@ public record VmInfo(
         LatencyHistogram pageInHistogram,
         long epoch,
         @Nullable String obstacle,
-        @Nullable GatherInfo gather) {
+        @Nullable GatherInfo gather,
+        List<MoveInfo> moves) {
     public VmInfo {
         Require.text("uuid", uuid);
         Require.text("name", name);
@@ -55,5 +58,7 @@ public record VmInfo(
         Require.present("pageInUs", pageInUs);
         Require.present("pageInHistogram", pageInHistogram);
         Require.notNegative("epoch", epoch);
+        // Absent in JSON means none: an earlier splitmemd does not have it.
+        moves = moves == null ? List.of() : List.copyOf(moves);
     }
 }

@@ -23,6 +23,7 @@ class JsonTest {
                 new HostStatus("h1", "10.78.0.1:7779", true, host, null),
                 new HostStatus("h2", "10.78.0.2:7779", false, null, "connection refused"),
                 Samples.vm(),
+                new MovePagesRequest("h3", List.of(new SubHostShare("h4", 4096L)), 1000L),
                 new BudgetRequest(1),
                 ErrorBody.of("vm-not-found", "no VM named x"));
     }

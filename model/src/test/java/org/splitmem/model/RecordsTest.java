@@ -68,6 +68,55 @@ class RecordsTest {
     }
 
     @Test
+    void aMoveIsFromOneHostToOthers() {
+        var h3 = new SubHostShare("h3", null);
+        var h4 = new SubHostShare("h4", 4096L);
+
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> new MovePagesRequest(" ", List.of(h4), null))
+                .withMessage("from is missing");
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> new MovePagesRequest("h3", List.of(h4, h4), null))
+                .withMessage("to: h4 is named twice in the plan");
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> new MovePagesRequest("h3", List.of(h4, h3), null))
+                .withMessage("to: h3 is the host to be emptied");
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> new MovePagesRequest("h3", List.of(h4), 0L))
+                .withMessage("bandwidthBytesPerSecond must be at least 1: 0");
+        assertThat(Json.read("{\"from\":\"h3\"}", MovePagesRequest.class))
+                .isEqualTo(new MovePagesRequest("h3", List.of(), null));
+    }
+
+    @Test
+    void aMoveIsNeverNegative() {
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> new MoveInfo("", 1, 1, null, null, null))
+                .withMessage("from is missing");
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> new MoveInfo("h3", -1, 1, null, null, null))
+                .withMessage("bytesRemaining cannot be negative: -1");
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> new MoveInfo("h3", 1, -1, null, null, null))
+                .withMessage("rateBytesPerSecond cannot be negative: -1");
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> new MoveInfo("h3", 1, 1, -1L, null, null))
+                .withMessage("etaSeconds cannot be negative: -1");
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> new MoveInfo("h3", 1, 1, 1L, -1L, null))
+                .withMessage("bandwidthBytesPerSecond cannot be negative: -1");
+    }
+
+    /** An earlier splitmemd knows of none. */
+    @Test
+    void aVmWithoutMovesInJsonHasNone() {
+        String json = Json.write(Samples.vm()).replaceFirst(",\"moves\":\\[.*\\]", "");
+
+        assertThat(json).doesNotContain("moves");
+        assertThat(Json.read(json, VmInfo.class).moves()).isEmpty();
+    }
+
+    @Test
     void aRequestDoesNotChangeWithItsList() {
         var shares = new ArrayList<>(List.of(new SubHostShare("h3", null)));
         var request = new MigrationRequest("h2", null, shares, null, null, null);

@@ -53,6 +53,7 @@ final class Samples {
                 new LatencyHistogram(2, 71.5, List.of(new LatencyHistogram.Bucket(50, 2))),
                 3,
                 null,
-                null);
+                null,
+                List.of(new MoveInfo("h3", 4096L * 20, 4096, 20L, 8192L, "h4: no route")));
     }
 }

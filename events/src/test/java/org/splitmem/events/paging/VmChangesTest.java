@@ -47,7 +47,8 @@ class VmChangesTest {
                 new LatencyHistogram(0, 0, List.of()),
                 1,
                 obstacle,
-                null);
+                null,
+                List.of());
     }
 
     private void runs(String host, VmInfo vm) {

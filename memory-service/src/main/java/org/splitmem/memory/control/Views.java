@@ -48,7 +48,8 @@ final class Views {
                         : paging.stats().pageInLatency().all(),
                 record.epoch(),
                 vm.obstacle(),
-                vm.gathering());
+                vm.gathering(),
+                List.of());
     }
 
     /** One that has not started yet. */
@@ -83,7 +84,8 @@ final class Views {
                 LatencyHistogram.NONE,
                 0,
                 null,
-                null);
+                null,
+                List.of());
     }
 
     private static VmInfo notHere(SplitDefinition how, VmState state, Map<String, Long> reserved, long epoch) {
@@ -105,7 +107,8 @@ final class Views {
                 LatencyHistogram.NONE,
                 epoch,
                 null,
-                null);
+                null,
+                List.of());
     }
 
     /** A VM that is served by the kernel alone is all here; one that is only expected has nothing that can be counted yet. */

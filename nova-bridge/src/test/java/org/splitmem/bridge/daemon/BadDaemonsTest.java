@@ -216,7 +216,8 @@ class BadDaemonsTest {
                 LatencyHistogram.NONE,
                 1,
                 null,
-                null);
+                null,
+                List.of());
         String vm = Json.write(info).replace('"', '\'');
         assertThat(vm).contains(what);
         return vm.replace(what, other).replace('\'', '"');

@@ -155,7 +155,8 @@ public final class FakeHosts implements AutoCloseable {
                                 LatencyHistogram.NONE,
                                 1,
                                 null,
-                                null));
+                                null,
+                                List.of()));
     }
 
     /** Has had these sub-hosts reserve for a VM that has not started. */
