@@ -122,11 +122,16 @@ final class MigrateCommand implements Callable<Integer> {
             hypervisor.requireRunning(info.uuid());
             var run = new MigrationRun(
                     control, hypervisor, display(), splitmem.surroundings().pace());
-            try (var interrupt = new AbortOnInterrupt(run, splitmem.err())) {
+            try (var interrupt = new OnInterrupt(() -> giveUp(run), splitmem.err())) {
                 interrupt.arm();
                 return report(run.run(info.uuid(), request, route));
             }
         }
+    }
+
+    private static @Nullable String giveUp(MigrationRun run) throws InterruptedException {
+        String told = run.abandon();
+        return told == null ? null : "interrupted: " + told;
     }
 
     private MigrationRequest request() {

@@ -41,7 +41,7 @@ final class ShowCommand implements Runnable {
         new TreeMap<>(vm.remoteBytes()).forEach((host, bytes) -> line("on " + host, Text.sizeAndShare(bytes, ram)));
         GatherInfo gather = vm.gather();
         if (gather != null) {
-            line("gathered", GatherCommand.text(gather));
+            line("gathered", Progress.of(gather));
         }
         line("zero", Text.sizeAndShare(vm.zeroBytes(), ram));
         Long workingSet = vm.workingSetBytes();

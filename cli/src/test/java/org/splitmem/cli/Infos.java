@@ -96,6 +96,11 @@ public final class Infos {
                 new GatherInfo(292 * MIB, 100 * MIB, 3L, null, "h2: no route"));
     }
 
+    /** While it was split: it is to start split again. */
+    public static VmInfo ended() {
+        return of(VmState.DEFINED, Map.of("h3", 0L, "h2", 0L), null);
+    }
+
     public static VmInfo whole() {
         return of(VmState.LOCAL, Map.of(), null);
     }

@@ -3,6 +3,7 @@ package org.splitmem.cli;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.io.IOException;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
 import java.util.Queue;
@@ -149,6 +150,55 @@ class QueryCommandsTest {
         assertThat(run("gather", "vm1", "--wait")).isEqualTo(1);
 
         assertThat(cli.err()).contains("vm1 is gathered no more: its budget is 128.0 MiB now");
+    }
+
+    private void isAnswered(Reply later) {
+        daemon.on("GET /v1/vms/" + Infos.UUID, later);
+    }
+
+    @Test
+    void aWaitEndsWithTheVm() {
+        isAnswered(Reply.error(404, "vm-not-found", "no VM vm1"));
+
+        assertThat(run("gather", "vm1", "--wait")).isEqualTo(1);
+
+        assertThat(cli.err()).endsWith("splitmem: vm1 has ended, or has left this host\n");
+    }
+
+    @Test
+    void aWaitEndsWithASplitVmThatWillStartSplit() {
+        isAnswered(Reply.ok(Infos.ended()));
+
+        assertThat(run("gather", "vm1", "--wait")).isEqualTo(1);
+
+        assertThat(cli.err()).endsWith("splitmem: vm1 has ended; it starts again as it was split\n");
+    }
+
+    /** The JVM's own answer to Ctrl-C is to end without a word. */
+    @Test
+    void aWaitThatIsInterruptedSaysThatTheWorkGoesOn() throws Exception {
+        isAnswered(Reply.ok(Infos.gathered()));
+        Process waiting = new ProcessBuilder(
+                        Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                        "-XX:TieredStopAtLevel=1",
+                        "-cp",
+                        System.getProperty("java.class.path"),
+                        Main.class.getName(),
+                        "gather",
+                        "vm1",
+                        "--wait",
+                        "--socket",
+                        daemon.socket().toString())
+                .start();
+        try (var err = waiting.errorReader()) {
+            assertThat(err.readLine()).startsWith("vm1: 292.0 MiB to come");
+
+            waiting.toHandle().destroy(); // that of Process closes the streams, too
+
+            assertThat(err.lines()).endsWith("", "splitmem: interrupted; the VM is gathered on");
+        } finally {
+            waiting.destroyForcibly().waitFor();
+        }
     }
 
     @Test

@@ -1,17 +1,23 @@
 package org.splitmem.cli;
 
 import java.io.PrintWriter;
-import org.splitmem.cli.migration.MigrationRun;
+import org.jspecify.annotations.Nullable;
 import org.splitmem.model.PlainText;
 
-/** While armed: when the program is interrupted (Ctrl-C, SIGTERM), the migration is given up, and the user told what became of it. */
-final class AbortOnInterrupt implements AutoCloseable {
-    private final MigrationRun run;
+/** While armed: when the program is interrupted (Ctrl-C, SIGTERM), what has to be done is done, and the user is told. */
+final class OnInterrupt implements AutoCloseable {
+    private final Action action;
     private final PrintWriter err;
-    private final Thread hook = new Thread(this::abandon, "interrupted");
+    private final Thread hook = new Thread(this::interrupted, "interrupted");
 
-    AbortOnInterrupt(MigrationRun run, PrintWriter err) {
-        this.run = run;
+    /** What has to be done; not on the main thread, which goes on meanwhile. */
+    interface Action {
+        /** @return what to tell the user; null if there is nothing to tell */
+        @Nullable String run() throws InterruptedException;
+    }
+
+    OnInterrupt(Action action, PrintWriter err) {
+        this.action = action;
         this.err = err;
     }
 
@@ -19,13 +25,13 @@ final class AbortOnInterrupt implements AutoCloseable {
         Runtime.getRuntime().addShutdownHook(hook);
     }
 
-    private void abandon() {
+    private void interrupted() {
         try {
-            String told = run.abandon();
+            String told = action.run();
             if (told != null) {
                 // Below the line of the progress.
                 err.println();
-                err.println("splitmem: interrupted: " + PlainText.line(told));
+                err.println("splitmem: " + PlainText.line(told));
             }
         } catch (InterruptedException e) {
             // Nobody interrupts this thread; if somebody did, it ends with the program.
