@@ -68,8 +68,10 @@ final class BackgroundWait {
 
     private static void requirePresent(VmInfo info) {
         switch (info.state()) {
-            case DEFINED -> throw new CommandFailedException(info.name() + " has ended; it starts again as it was split");
-            case EXPECTED -> throw new CommandFailedException(info.name() + " has ended, and is expected to start again");
+            case DEFINED ->
+                throw new CommandFailedException(info.name() + " has ended; it starts again as it was split");
+            case EXPECTED ->
+                throw new CommandFailedException(info.name() + " has ended, and is expected to start again");
             case FROZEN ->
                 throw new CommandFailedException(
                         info.name() + " is frozen: what splitmemd has recorded of it is damaged, see its log");

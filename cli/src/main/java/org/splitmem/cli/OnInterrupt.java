@@ -13,7 +13,8 @@ final class OnInterrupt implements AutoCloseable {
     /** What has to be done; not on the main thread, which goes on meanwhile. */
     interface Action {
         /** @return what to tell the user; null if there is nothing to tell */
-        @Nullable String run() throws InterruptedException;
+        @Nullable
+        String run() throws InterruptedException;
     }
 
     OnInterrupt(Action action, PrintWriter err) {

@@ -10,7 +10,8 @@ import org.jspecify.annotations.Nullable;
  * @param to the hosts that take the pages, and how much at most; none: the VM's other sub-hosts, as far as they have room
  * @param bandwidthBytesPerSecond limit of all connections together; absent: none
  */
-public record MovePagesRequest(String from, List<SubHostShare> to, @Nullable Long bandwidthBytesPerSecond) {
+public record MovePagesRequest(
+        String from, List<SubHostShare> to, @Nullable Long bandwidthBytesPerSecond) {
     public MovePagesRequest {
         Require.text("from", from);
         to = Require.eachHostOnce("to", to);

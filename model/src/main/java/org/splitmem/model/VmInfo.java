@@ -1,5 +1,6 @@
 package org.splitmem.model;
 
+import com.fasterxml.jackson.annotation.JsonInclude;
 import java.util.List;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
@@ -38,7 +39,7 @@ public record VmInfo(
         long epoch,
         @Nullable String obstacle,
         @Nullable GatherInfo gather,
-        List<MoveInfo> moves) {
+        @JsonInclude(JsonInclude.Include.NON_EMPTY) List<MoveInfo> moves) {
     public VmInfo {
         Require.text("uuid", uuid);
         Require.text("name", name);
@@ -58,7 +59,7 @@ public record VmInfo(
         Require.present("pageInUs", pageInUs);
         Require.present("pageInHistogram", pageInHistogram);
         Require.notNegative("epoch", epoch);
-        // Absent in JSON means none: an earlier splitmemd does not have it.
+        // Absent in JSON means none; nor is none written: hosts of earlier versions refuse what they do not know.
         moves = moves == null ? List.of() : List.copyOf(moves);
     }
 }
