@@ -43,6 +43,7 @@ final class ShowCommand implements Runnable {
         if (gather != null) {
             line("gathered", Progress.of(gather));
         }
+        vm.moves().forEach(move -> line("moving", Progress.of(move)));
         line("zero", Text.sizeAndShare(vm.zeroBytes(), ram));
         Long workingSet = vm.workingSetBytes();
         line("working set", workingSet == null ? "not known yet" : Text.sizeAndShare(workingSet, ram));

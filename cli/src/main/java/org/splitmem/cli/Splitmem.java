@@ -33,6 +33,7 @@ import picocli.CommandLine.Spec;
             HostsCommand.class,
             BudgetCommand.class,
             GatherCommand.class,
+            MovePagesCommand.class,
             SplitCommand.class,
             ForgetCommand.class,
             ForgetHostCommand.class,

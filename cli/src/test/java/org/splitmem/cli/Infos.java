@@ -2,6 +2,7 @@ package org.splitmem.cli;
 
 import java.util.List;
 import java.util.Map;
+import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
 import org.splitmem.model.FaultCounts;
 import org.splitmem.model.GatherInfo;
@@ -12,6 +13,7 @@ import org.splitmem.model.LatencyHistogram;
 import org.splitmem.model.LatencyUs;
 import org.splitmem.model.MigrationInfo;
 import org.splitmem.model.MigrationPhase;
+import org.splitmem.model.MoveInfo;
 import org.splitmem.model.PagePlacement;
 import org.splitmem.model.SubHostShare;
 import org.splitmem.model.VmInfo;
@@ -105,7 +107,28 @@ public final class Infos {
         return of(VmState.LOCAL, Map.of(), null);
     }
 
-    private static VmInfo of(VmState state, Map<String, Long> remote, @Nullable GatherInfo gather) {
+    /** Whose pages go from h3 to others. */
+    public static VmInfo moving(long mib, @Nullable String trouble) {
+        return of(
+                VmState.SPLIT,
+                Map.of("h3", mib * MIB, "h2", (292 - mib) * MIB),
+                null,
+                new MoveInfo("h3", mib * MIB, 100 * MIB, trouble == null ? mib / 100 : null, null, trouble));
+    }
+
+    /** As after a restart of splitmemd. */
+    public static VmInfo gone() {
+        return of(VmState.GONE, Map.of("h3", 0L, "h2", 0L), null);
+    }
+
+    /** Which has no move any more. */
+    public static VmInfo split(Map<String, Long> remoteMib, @Nullable GatherInfo gather) {
+        Map<String, Long> remote = new TreeMap<>(remoteMib);
+        remote.replaceAll((host, mib) -> mib * MIB);
+        return of(VmState.SPLIT, remote, gather);
+    }
+
+    private static VmInfo of(VmState state, Map<String, Long> remote, @Nullable GatherInfo gather, MoveInfo... moves) {
         return new VmInfo(
                 UUID,
                 "vm1",
@@ -123,7 +146,7 @@ public final class Infos {
                 3,
                 null,
                 gather,
-                List.of());
+                List.of(moves));
     }
 
     public static List<HostStatus> hosts() {

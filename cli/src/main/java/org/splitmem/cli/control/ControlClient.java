@@ -17,6 +17,7 @@ import org.splitmem.model.InvalidJsonException;
 import org.splitmem.model.Json;
 import org.splitmem.model.MigrationInfo;
 import org.splitmem.model.MigrationRequest;
+import org.splitmem.model.MovePagesRequest;
 import org.splitmem.model.SplitRequest;
 import org.splitmem.model.UrlText;
 import org.splitmem.model.VmInfo;
@@ -67,6 +68,29 @@ public final class ControlClient {
      */
     public VmInfo gather(String vm, GatherRequest request) {
         return ask("POST", "/v1/vms/" + UrlText.segment(vm) + "/gather", request, VmInfo.class);
+    }
+
+    /**
+     * Has a sub-host of a split VM emptied onto others, which goes on when this returns.
+     *
+     * @param vm uuid or name
+     */
+    public VmInfo movePages(String vm, MovePagesRequest request) {
+        return ask("POST", movesOf(vm), request, VmInfo.class);
+    }
+
+    /**
+     * Ends that: the sub-host keeps what it still has.
+     *
+     * @param vm uuid or name
+     * @param from name of the sub-host
+     */
+    public VmInfo cancelMove(String vm, String from) {
+        return ask("DELETE", movesOf(vm) + "/" + UrlText.segment(from), null, VmInfo.class);
+    }
+
+    private static String movesOf(String vm) {
+        return "/v1/vms/" + UrlText.segment(vm) + "/move-pages";
     }
 
     /**
