@@ -29,6 +29,7 @@ final class DaemonMetrics {
 
     private final PrometheusMeterRegistry registry = new PrometheusMeterRegistry(PrometheusConfig.DEFAULT);
     private final VmRegistry vms;
+    private final MoveMetrics moves = new MoveMetrics(registry);
     private final Map<UUID, Shown> shown = new HashMap<>(); // guarded by this
 
     /** A VM with its meters, which look at what it was at the beginning of the scrape. */
@@ -81,6 +82,7 @@ final class DaemonMetrics {
             return true;
         });
         present.forEach((uuid, vm) -> shown.computeIfAbsent(uuid, key -> register(vm)));
+        moves.show(shown.values().stream().map(one -> one.info).toList());
         return registry.scrape();
     }
 
