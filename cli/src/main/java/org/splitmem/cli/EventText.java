@@ -55,6 +55,9 @@ final class EventText {
             case "budget" -> "budget " + Text.size(data.path("beforeBytes").asLong()) + " -> " + budget;
             case "sub-host-lost" -> "sub-host " + subHost + " does not answer, it keeps " + remote;
             case "sub-host-back" -> "sub-host " + subHost + " answers again, it keeps " + remote;
+            case "sub-host-emptying" -> "sub-host " + subHost + " is being emptied onto others, it keeps " + remote;
+            case "sub-host-emptied" -> "sub-host " + subHost + " keeps nothing of it any more";
+            case "sub-host-kept" -> "sub-host " + subHost + " is emptied no more, it keeps " + remote;
             case "pages-lost" ->
                 "guest frozen on pages that cannot be had, "
                         + data.path("lostPages").asLong() + " faults";

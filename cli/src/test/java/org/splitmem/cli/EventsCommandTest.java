@@ -10,6 +10,7 @@ import org.junit.jupiter.api.Test;
 import org.splitmem.events.Event;
 import org.splitmem.events.MigrationEvents;
 import org.splitmem.events.PlacementEvent;
+import org.splitmem.events.VmEvent;
 import org.splitmem.events.paging.PagingSample;
 import org.splitmem.model.FaultCounts;
 import org.splitmem.model.LatencyHistogram;
@@ -102,6 +103,20 @@ class EventsCommandTest {
                 vm.obstacle(),
                 null,
                 List.of());
+    }
+
+    private static String moveLine(String type, long remoteBytes) {
+        var data = new VmEvent(Infos.UUID, "vm1", "h1", 1 << 30, 1 << 29, null, remoteBytes, "h3", null, null);
+        return EventText.line(data.event(type, "1", NOW));
+    }
+
+    @Test
+    void anEmptiedSubHostIsASentence() {
+        assertThat(moveLine(VmEvent.SUB_HOST_EMPTYING, 1 << 20))
+                .endsWith("  vm1  on h1: sub-host h3 is being emptied onto others, it keeps 1.0 MiB");
+        assertThat(moveLine(VmEvent.SUB_HOST_EMPTIED, 0)).endsWith("on h1: sub-host h3 keeps nothing of it any more");
+        assertThat(moveLine(VmEvent.SUB_HOST_KEPT, 4096))
+                .endsWith("on h1: sub-host h3 is emptied no more, it keeps 4.0 KiB");
     }
 
     @Test

@@ -9,8 +9,8 @@ import org.jspecify.annotations.Nullable;
  * @param host that runs the VM
  * @param budgetBytes how much of its RAM may be resident there, now
  * @param beforeBytes the budget before; only of {@link #BUDGET}
- * @param remoteBytes on sub-hosts; of a sub-host that is lost or back, on that one
- * @param subHost only of {@link #SUB_HOST_LOST} and {@link #SUB_HOST_BACK}
+ * @param remoteBytes on sub-hosts; of an event of one sub-host, on that one
+ * @param subHost only of the events of one sub-host, as {@link #SUB_HOST_LOST}
  * @param lostPages faults so far on pages that cannot be had; only of {@link #PAGES_LOST}
  * @param obstacle the device, and why; only of {@link #OBSTACLE}
  */
@@ -35,6 +35,12 @@ public record VmEvent(
     public static final String SUB_HOST_LOST = Topic.VM.type("sub-host-lost");
     /** It answers again. */
     public static final String SUB_HOST_BACK = Topic.VM.type("sub-host-back");
+    /** The pages that a sub-host keeps of the VM go to others from now on. */
+    public static final String SUB_HOST_EMPTYING = Topic.VM.type("sub-host-emptying");
+    /** A sub-host keeps nothing of the VM any more; also if it was emptied so fast that {@link #SUB_HOST_EMPTYING} was not told. */
+    public static final String SUB_HOST_EMPTIED = Topic.VM.type("sub-host-emptied");
+    /** A sub-host that was emptied is emptied no more, and keeps the rest. */
+    public static final String SUB_HOST_KEPT = Topic.VM.type("sub-host-kept");
     /** The guest touched pages that cannot be had, and is frozen on them. */
     public static final String PAGES_LOST = Topic.VM.type("pages-lost");
     /** A split VM got a device that forbids a split: nothing of it is sent out any more, and it becomes whole if its host has room. */

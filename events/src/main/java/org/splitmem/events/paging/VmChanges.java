@@ -9,10 +9,13 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.TreeSet;
 import java.util.UUID;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 import org.splitmem.events.Event;
 import org.splitmem.events.VmEvent;
+import org.splitmem.model.MoveInfo;
 import org.splitmem.model.VmInfo;
 import org.splitmem.model.VmState;
 
@@ -98,6 +101,7 @@ public final class VmChanges {
                 events.add(event(now, before.vm().budgetBytes(), remote(now.vm()), null, null)
                         .event(VmEvent.BUDGET, now.vm().budgetBytes() + "/" + moment, at));
             }
+            takeMoves(before, now, moment, at, events);
         }
         // Counted since the daemon pages the VM: a first reading is news, too, since the guest stands still until
         // somebody acts.
@@ -114,22 +118,51 @@ public final class VmChanges {
         takeSubHosts(now, moment, at, events);
     }
 
+    private static void takeMoves(Known before, Known now, String moment, Instant at, List<Event> events) {
+        Set<String> earlier = emptying(before.vm());
+        Set<String> emptying = emptying(now.vm());
+        for (String subHost : emptying) {
+            if (!earlier.contains(subHost)) {
+                events.add(ofSubHost(VmEvent.SUB_HOST_EMPTYING, now, subHost, moment, at));
+            }
+        }
+        Set<String> ended = new TreeSet<>(earlier);
+        if (now.vm().state() == VmState.SPLIT && now.vm().epoch() == before.vm().epoch()) {
+            // One that was emptied between two readings is a sub-host no more; nothing else takes one from a split VM.
+            before.vm().remoteBytes().keySet().stream()
+                    .filter(subHost -> !now.vm().remoteBytes().containsKey(subHost))
+                    .forEach(ended::add);
+        }
+        ended.removeAll(emptying);
+        for (String subHost : ended) {
+            String type = remote(now.vm(), subHost) == 0 ? VmEvent.SUB_HOST_EMPTIED : VmEvent.SUB_HOST_KEPT;
+            events.add(ofSubHost(type, now, subHost, moment, at));
+        }
+    }
+
+    private static Set<String> emptying(VmInfo vm) {
+        return vm.moves().stream().map(MoveInfo::from).collect(Collectors.toCollection(TreeSet::new));
+    }
+
     private void takeSubHosts(Known now, String moment, Instant at, List<Event> events) {
         Set<String> told = lost.computeIfAbsent(now.vm().uuid(), key -> new HashSet<>());
         now.vm().remoteBytes().forEach((subHost, bytes) -> {
             int times = missed.getOrDefault(subHost, 0);
             if (bytes > 0 && times >= MISSED_READINGS && told.add(subHost)) {
-                events.add(event(now, null, bytes, subHost, null)
-                        .event(VmEvent.SUB_HOST_LOST, unnamed(now, subHost) + "/" + moment, at));
+                events.add(ofSubHost(VmEvent.SUB_HOST_LOST, now, subHost, moment, at));
             }
         });
         for (String subHost : List.copyOf(told)) {
             if (!missed.containsKey(subHost)) {
                 told.remove(subHost);
-                events.add(event(now, null, now.vm().remoteBytes().getOrDefault(subHost, 0L), subHost, null)
-                        .event(VmEvent.SUB_HOST_BACK, unnamed(now, subHost) + "/" + moment, at));
+                events.add(ofSubHost(VmEvent.SUB_HOST_BACK, now, subHost, moment, at));
             }
         }
+    }
+
+    private static Event ofSubHost(String type, Known now, String subHost, String moment, Instant at) {
+        return event(now, null, remote(now.vm(), subHost), subHost, null)
+                .event(type, unnamed(now, subHost) + "/" + moment, at);
     }
 
     /** Ids of events are shown to tenants, who do not see the names of hosts. */
@@ -165,6 +198,10 @@ public final class VmChanges {
                 subHost,
                 lostPages,
                 obstacle);
+    }
+
+    private static long remote(VmInfo vm, String subHost) {
+        return vm.remoteBytes().getOrDefault(subHost, 0L);
     }
 
     private static long remote(VmInfo vm) {

@@ -8,6 +8,7 @@ import java.time.Instant;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.splitmem.events.Event;
 import org.splitmem.events.Samples;
@@ -16,6 +17,7 @@ import org.splitmem.events.paging.VmChanges.HostReading;
 import org.splitmem.model.FaultCounts;
 import org.splitmem.model.LatencyHistogram;
 import org.splitmem.model.LatencyUs;
+import org.splitmem.model.MoveInfo;
 import org.splitmem.model.VmInfo;
 import org.splitmem.model.VmState;
 
@@ -31,6 +33,11 @@ class VmChangesTest {
     }
 
     private static VmInfo vm(VmState state, long budgetBytes, Map<String, Long> remote, String obstacle) {
+        return vm(state, budgetBytes, remote, obstacle, 1);
+    }
+
+    private static VmInfo vm(
+            VmState state, long budgetBytes, Map<String, Long> remote, String obstacle, long epoch, MoveInfo... moves) {
         return new VmInfo(
                 Samples.VM,
                 "db1",
@@ -45,10 +52,23 @@ class VmChangesTest {
                 new FaultCounts(0, 0, 0, 0, 0, 0),
                 LatencyUs.NONE,
                 new LatencyHistogram(0, 0, List.of()),
-                1,
+                epoch,
                 obstacle,
                 null,
-                List.of());
+                List.of(moves));
+    }
+
+    /** A split VM, of which these hosts are emptied. */
+    private static VmInfo emptying(Map<String, Long> remote, String... hosts) {
+        return vm(
+                VmState.SPLIT,
+                4096 * 20,
+                remote,
+                null,
+                1,
+                Stream.of(hosts)
+                        .map(host -> new MoveInfo(host, remote.get(host), 0, null, null, null))
+                        .toArray(MoveInfo[]::new));
     }
 
     private void runs(String host, VmInfo vm) {
@@ -121,6 +141,60 @@ class VmChangesTest {
 
         answers("h3");
         assertThat(kinds(look())).containsExactly("sub-host-back");
+        assertThat(look()).isEmpty();
+    }
+
+    @Test
+    void aSubHostIsToldWhenItIsEmptiedAndWhenItIsEmpty() {
+        runs("h1", emptying(Map.of("h3", 4096L * 50, "h4", 4096L * 30)));
+        assertThat(look()).isEmpty();
+
+        runs("h1", emptying(Map.of("h3", 4096L * 40, "h4", 4096L * 40), "h3"));
+        List<Event> begun = look();
+        assertThat(kinds(begun)).containsExactly("sub-host-emptying");
+        assertThat(begun.get(0).data().path("subHost").asText()).isEqualTo("h3");
+        assertThat(begun.get(0).data().path("remoteBytes").asLong()).isEqualTo(4096 * 40);
+        assertThat(begun.get(0).id()).as("tenants see ids").doesNotContain("h3");
+        runs("h1", emptying(Map.of("h3", 4096L, "h4", 4096L * 79), "h3"));
+        assertThat(look()).isEmpty();
+
+        runs("h1", emptying(Map.of("h4", 4096L * 80)));
+        List<Event> done = look();
+        assertThat(kinds(done)).containsExactly("sub-host-emptied");
+        assertThat(done.get(0).data().path("subHost").asText()).isEqualTo("h3");
+        assertThat(done.get(0).data().path("remoteBytes").asLong()).isZero();
+        assertThat(look()).isEmpty();
+    }
+
+    @Test
+    void aSubHostThatKeepsTheRestIsTold() {
+        runs("h1", emptying(Map.of("h3", 4096L * 50, "h4", 4096L * 30), "h3"));
+        assertThat(look()).as("the first reading is no change").isEmpty();
+
+        runs("h1", emptying(Map.of("h3", 4096L * 10, "h4", 4096L * 70)));
+        List<Event> kept = look();
+
+        assertThat(kinds(kept)).containsExactly("sub-host-kept");
+        assertThat(kept.get(0).data().path("remoteBytes").asLong()).isEqualTo(4096 * 10);
+    }
+
+    @Test
+    void aSubHostThatWasEmptiedBetweenTwoReadingsIsTold() {
+        runs("h1", emptying(Map.of("h3", 4096L * 50)));
+        look();
+
+        runs("h1", emptying(Map.of("h4", 4096L * 50)));
+
+        assertThat(kinds(look())).containsExactly("sub-host-emptied");
+    }
+
+    @Test
+    void anotherSplitHasItsOwnSubHosts() {
+        runs("h1", emptying(Map.of("h3", 4096L * 50)));
+        look();
+
+        runs("h1", vm(VmState.SPLIT, 4096 * 20, Map.of("h4", 4096L * 50), null, 2));
+
         assertThat(look()).isEmpty();
     }
 
