@@ -42,10 +42,10 @@ final class MovePagesCommand implements Runnable {
 
     @Option(
             names = "--to",
-            paramLabel = "HOST[=SIZE]",
+            paramLabel = "SHARE",
             description =
-                    "A further sub-host for the VM that takes the pages, and how much at most; repeat it for more."
-                            + " Default: none; the VM's other sub-hosts take them, as far as they have room.")
+                    "A further sub-host for the VM that takes the pages, as h4, or h4=64GiB with how much at most; repeat it"
+                            + " for more. Default: none; the VM's other sub-hosts take them, as far as they have room.")
     private List<SubHostShare> to = List.of();
 
     @Option(

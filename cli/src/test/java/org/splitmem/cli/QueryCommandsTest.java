@@ -11,11 +11,13 @@ import java.util.concurrent.ConcurrentLinkedQueue;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 import org.splitmem.cli.FakeDaemon.Reply;
 import org.splitmem.model.Json;
 import org.splitmem.model.MigrationPhase;
 import org.splitmem.model.VmInfo;
 
+@Timeout(30)
 class QueryCommandsTest {
     private final Cli cli = new Cli();
     private FakeDaemon daemon;
