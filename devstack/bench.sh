@@ -52,6 +52,7 @@ ROWS=(
   "latency:page-in latency against a request on a raw socket"
   "bulk:bulk rate against raw sockets"
   "gather:rate at which a split VM is gathered against a raw socket"
+  "move:rate at which a sub-host's pages move to another against a raw socket"
   "local:guest throughput, split-ready against not"
   "after:guest throughput after the split against before"
   "sampling:CPU time of working-set sampling"

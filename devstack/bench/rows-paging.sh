@@ -121,6 +121,36 @@ row_gather() {
     "$(ratio gather.splitmem gather.memfd)" ">= 0.8" "$(series mb.gather.splitmem | spread 0) MB/s against $(series mb.gather.memfd | spread 0) MB/s"
 }
 
+# ---- moving what a sub-host keeps to another
+
+row_move() {
+  set -e
+  local run kind uuid
+  warm_up
+  for ((run = 0; run < RUNS; run++)); do
+    next_guest move
+    boot_split_ready "$GUEST" "$MEMORY" "$IDLE"
+    sleep 1
+    half_split "$GUEST"
+    sleep 2
+    uuid=$(vm_info h2 "$GUEST" | jq -r .uuid)
+    in_h h2 splitmem move-pages "$GUEST" --from h3 --to h1 --wait >/dev/null
+    sample move.splitmem "$(move_rate "$uuid")"
+    [[ $(bad_pages "$GUEST") == 0 ]] || die "$GUEST found corrupt pages"
+    destroy "$GUEST" h2
+    sample move.memfd "$(raw_rate 1 "$((MEMORY / 2))" memfd)"
+  done
+  for kind in splitmem memfd; do series "move.$kind" | awk '{ print $1 / 1e6 }' >"$WORK/series.mb.move.$kind"; done
+  result "rate at which a sub-host's pages move to another" "raw socket, sendfile from a memfd, receive into a fresh memfd" \
+    "$(ratio move.splitmem move.memfd)" ">= 0.85" "$(series mb.move.splitmem | spread 0) MB/s against $(series mb.move.memfd | spread 0) MB/s"
+}
+
+# From the line "vm=UUID from h3 to h1: 98304 pages moved in 412345 us" of the main host's log.
+move_rate() { # UUID
+  cluster log h2 | sed -n "s/.*vm=$1 from h3 to h1: \([0-9]*\) pages moved in \([0-9]*\) us\$/\1 \2/p" | head -n 1 |
+    awk '{ printf "%.0f\n", $1 * 4096 / ($2 / 1000000) }'
+}
+
 # From the line "vm=UUID gathered 98304 pages in 412345 us" of the main host's log.
 gather_rate() { # UUID
   cluster log h2 | sed -n "s/.*vm=$1 gathered \([0-9]*\) pages in \([0-9]*\) us\$/\1 \2/p" | tail -n 1 |

@@ -130,7 +130,10 @@ public final class MemoryService implements Callable<Integer> {
         VmRegistry vms =
                 new VmRegistry(config.memoryDirectory().resolve("vms"), paging, config.qmpDirectory(), definitions);
         MemoryServer server = new MemoryServer(
-                config.memoryDirectory().resolve("stores"), config.lendLimitBytes(), facts::availableBytes);
+                config.memoryDirectory().resolve("stores"),
+                config.lendLimitBytes(),
+                facts::availableBytes,
+                peers::dataPortOf);
         MigrationService migrations = migrations(config, vms, peers);
         ExpectedSplits expected = expected(config, definitions, vms, migrations);
         GuestRoom room = new GuestRoom(vms, () -> guestLimit(config, facts, server));

@@ -11,6 +11,7 @@ import org.splitmem.memory.config.DaemonConfig;
 import org.splitmem.memory.control.HostFacts;
 import org.splitmem.memory.server.MemoryServer;
 import org.splitmem.memory.server.StoreRecord;
+import org.splitmem.memory.testing.Lender;
 import org.splitmem.memory.testing.MemoryDirectory;
 import org.splitmem.memory.vm.TestVms;
 
@@ -30,7 +31,8 @@ class GuestLimitTest {
     private long limit(String line) throws Exception {
         Path file = directory.resolve("splitmem.conf");
         Files.writeString(file, "host.name = h1\n" + line + "\n");
-        MemoryServer server = new MemoryServer(directory.resolve("stores"), Long.MAX_VALUE, () -> Long.MAX_VALUE);
+        MemoryServer server = new MemoryServer(
+                directory.resolve("stores"), Long.MAX_VALUE, () -> Long.MAX_VALUE, Lender.NO_NEIGHBOUR);
         server.recover();
         if (server.lentBytes() == 0) {
             server.reserve(new StoreRecord(TestVms.UUID_OF_VM, "token", 1, LENT / 4096, LENT, "h2", "h2", false));

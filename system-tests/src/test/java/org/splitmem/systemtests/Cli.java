@@ -38,7 +38,7 @@ final class Cli {
         return cluster.exec(host, command(List.of(arguments)));
     }
 
-    private String require(String... arguments) {
+    String require(String... arguments) {
         Job.Result result = run(arguments);
         assertThat(result.exitCode())
                 .as("splitmem %s: %s", List.of(arguments), result.err())

@@ -54,6 +54,45 @@ final class SplitInPlaceTest {
         bed.requireNothingElse(guest);
     }
 
+    /** A sub-host goes, a new one comes, and the one that went comes back for another; daemons are killed meanwhile. */
+    @Test
+    void itsSubHostsAreReplacedWhileItsGuestWrites() {
+        Guest guest = bed.boot(Guest.Spec.named("moved").vcpus(2), "h1");
+        bed.cli("h1").split(guest.name(), PLAN);
+        awaitWithinBudget(guest);
+
+        bed.cli("h1").require("move-pages", guest.name(), "--from", "h3", "--to", "h5", "--wait");
+
+        assertThat(guest.info().remoteBytes()).containsOnlyKeys("h4", "h5");
+        assertThat(guest.info().remoteBytes().get("h5")).isPositive();
+        assertThat(guest.info().moves()).isEmpty();
+        guest.verifyAll();
+
+        bed.cli("h1").require("move-pages", guest.name(), "--from", "h4", "--to", "h3", "--bandwidth", "16MiB/s");
+        Await.value(
+                "some have moved",
+                LIMIT,
+                guest::info,
+                info -> info.remoteBytes().getOrDefault("h3", 0L) > 0);
+        bed.cluster().killDaemon("h4");
+        bed.cluster().killDaemon("h1");
+        bed.cluster().startDaemon("h4");
+        bed.cluster().startDaemon("h1");
+
+        Await.value(
+                "h4 is empty", LIMIT, guest::info, info -> !info.remoteBytes().containsKey("h4"));
+        guest.verifyAll();
+        assertThat(guest.info().remoteBytes()).containsOnlyKeys("h3", "h5");
+        assertThat(guest.info().state()).isEqualTo(VmState.SPLIT);
+
+        Job.Result refused = bed.cli("h1").run("move-pages", guest.name(), "--from", "h3");
+        assertThat(refused.exitCode()).isEqualTo(1);
+        assertThat(refused.err()).contains("name others with --to");
+        bed.cli("h1").gather(guest.name());
+        guest.verifyAll();
+        bed.requireNothingElse(guest);
+    }
+
     @Test
     void daemonsThatAreKilledMeanwhileLeaveItWholeOrSplit() {
         Guest guest = bed.boot(Guest.Spec.named("killed"), "h1");

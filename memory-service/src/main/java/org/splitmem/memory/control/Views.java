@@ -40,7 +40,7 @@ final class Views {
                 table == null ? 0 : Pages.toBytes(table.count(PageState.ZERO)),
                 vm.workingSetBytes(),
                 table == null ? Map.of() : remote(record, table),
-                reserved(record.lenders()),
+                reserved(record.lent()),
                 paging == null ? FaultCounts.NONE : counts(paging.stats()),
                 paging == null ? LatencyUs.NONE : paging.stats().pageInLatency().recent(System.nanoTime()),
                 paging == null
@@ -49,7 +49,7 @@ final class Views {
                 record.epoch(),
                 vm.obstacle(),
                 vm.gathering(),
-                List.of());
+                vm.moves());
     }
 
     /** One that has not started yet. */
@@ -128,7 +128,9 @@ final class Views {
     private static Map<String, Long> remote(VmRecord record, PageTable table) {
         Map<String, Long> byHost = new TreeMap<>();
         for (int i = 0; i < record.lenders().size(); i++) {
-            byHost.put(record.lenders().get(i).host(), Pages.toBytes(table.countRemote(i)));
+            if (record.lenders().get(i).keepsPages()) {
+                byHost.put(record.lenders().get(i).host(), Pages.toBytes(table.countRemote(i)));
+            }
         }
         return byHost;
     }

@@ -25,6 +25,7 @@ import org.splitmem.memory.vm.VmRegistry;
 import org.splitmem.model.BudgetRequest;
 import org.splitmem.model.GatherRequest;
 import org.splitmem.model.MigrationRequest;
+import org.splitmem.model.MovePagesRequest;
 import org.splitmem.model.SplitRequest;
 import org.splitmem.model.VmInfo;
 
@@ -121,6 +122,23 @@ public final class VmsResource {
         room.checkGrowth(vm, ram);
         vm.setBudget(ram, rate == null ? 0 : rate);
         return Response.accepted(Views.of(vm)).build();
+    }
+
+    @POST
+    @Path("{vm}/move-pages")
+    public Response movePages(@PathParam("vm") String which, @Nullable MovePagesRequest body) throws RefusedException {
+        MovePagesRequest request = Parameters.body(body, MovePagesRequest.class);
+        Vm vm = vm(which);
+        migrations.lenderChanges().empty(vm, request);
+        return Response.accepted(Views.of(vm)).build();
+    }
+
+    @DELETE
+    @Path("{vm}/move-pages/{host}")
+    public VmInfo keepPages(@PathParam("vm") String which, @PathParam("host") String from) throws RefusedException {
+        Vm vm = vm(which);
+        migrations.lenderChanges().keep(vm, from);
+        return Views.of(vm);
     }
 
     /** @param whyNotLocal what is to be said of one that is whole */

@@ -24,6 +24,11 @@ public final class PageInSources {
         return clients.get(host);
     }
 
+    /** Forgets a memory server whose pages are all elsewhere. @return the client, for the caller to close */
+    public @Nullable PageInClient takeHost(int host) {
+        return clients.getAndSet(host, null);
+    }
+
     public @Nullable PageInClient source() {
         return clients.get(SOURCE);
     }

@@ -83,6 +83,10 @@ public enum FaultPoint {
     GATHER_STORED,
     /** The table says that pages which came in bulk are here; they are not mapped, and their memory server still has them. */
     GATHER_LOCAL,
+    /** A memory server keeps pages that it has fetched from another one; the table names the other one. */
+    MOVE_STORED,
+    /** The table names the memory server that has fetched pages; the other one has them, too. */
+    MOVE_STEPPED,
     /** Everything of a VM on this host is about to be freed. */
     FREEING,
     /** The record says that the VM is whole, and served by the kernel alone; its faults still come to the daemon. */
@@ -103,6 +107,18 @@ public enum FaultPoint {
     SPLIT_RECORDED,
     /** A split failed; nothing is undone. */
     SPLIT_GIVEN_UP,
+
+    // ---- other memory servers for a split VM
+    /** The record says which memory servers are about to be asked; none was. */
+    MOVE_NOTED,
+    /** The new memory servers have reserved; none obeys this owner. */
+    MOVE_RESERVED,
+    /** The new memory servers obey this owner; the record says that they are about to be asked. */
+    MOVE_ADOPTED,
+    /** The record says which memory server is to be emptied; nothing has moved. */
+    MOVE_RECORDED,
+    /** It is noted that a memory server which is empty is to free what it lent; the record names it. */
+    MOVE_RELEASED,
 
     // ---- a split of a VM that has not started yet
     /** It is recorded which memory servers are about to be asked; none was. */

@@ -12,6 +12,7 @@ import org.splitmem.memory.faultpoint.FaultPoint;
 import org.splitmem.memory.faultpoint.FaultPoints;
 import org.splitmem.memory.guest.GuestMemory;
 import org.splitmem.memory.guest.QemuMemory;
+import org.splitmem.memory.page.PageEntry;
 import org.splitmem.memory.page.PageTable;
 import org.splitmem.memory.page.Pages;
 import org.splitmem.memory.remote.PageInClient;
@@ -62,7 +63,8 @@ public final class Gathering implements AutoCloseable {
 
         FaultPoints points();
 
-        int hosts();
+        /** Whether there is a memory server of that index. */
+        boolean isLender(int host);
 
         PageInClient pageIns(int host);
 
@@ -77,8 +79,10 @@ public final class Gathering implements AutoCloseable {
 
     public Gathering(Vm vm) {
         this.vm = vm;
-        for (int host = 0; host < vm.hosts(); host++) {
-            hosts.add(new HostGathering(this, vm, host));
+        for (int host = 0; host < PageEntry.MAX_HOSTS; host++) {
+            if (vm.isLender(host)) {
+                hosts.add(new HostGathering(this, vm, host));
+            }
         }
     }
 
@@ -93,7 +97,7 @@ public final class Gathering implements AutoCloseable {
         if (bytesPerSecond != limit) {
             limit = bytesPerSecond;
             limiter = new RateLimiter(bytesPerSecond);
-            long part = Pages.fromBytes(bytesPerSecond / REQUESTS_PER_SECOND / hosts.size());
+            long part = Pages.fromBytes(bytesPerSecond / REQUESTS_PER_SECOND / Math.max(1, hosts.size()));
             most = bytesPerSecond == 0 ? RunList.MAX_PAGES : Math.max(LEAST_REQUEST, Math.min(part, RunList.MAX_PAGES));
         }
     }

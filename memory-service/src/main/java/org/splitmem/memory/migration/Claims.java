@@ -40,6 +40,9 @@ final class Claims {
         static final Purpose START =
                 new Purpose("is just being split on this host", "", "vm-splitting", null, true, true);
 
+        static final Purpose LENDERS =
+                new Purpose("is just being given other sub-hosts", "; ask again", "vm-busy", null, true, true);
+
         static final Purpose UPKEEP = new Purpose(
                 "is busy: splitmemd is settling with its QEMU what ended or was interrupted earlier",
                 "; ask again",

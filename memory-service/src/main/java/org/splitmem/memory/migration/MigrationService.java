@@ -42,6 +42,7 @@ public final class MigrationService implements ConnectionResolver {
     /** Of VMs that are here. */
     private final Claims claims;
 
+    private final LenderChanges lenderChanges;
     private final MigrationUpkeep upkeep;
     private final RecentMigrations recent = new RecentMigrations();
 
@@ -74,12 +75,17 @@ public final class MigrationService implements ConnectionResolver {
         this.self = self;
         this.tasks = new TaskMaker(self, peers, config);
         this.splits = new Splits(this, tasks, peers, self, releases);
-        this.upkeep = new MigrationUpkeep(this, peers, claims, releases);
+        this.lenderChanges = new LenderChanges(claims, tasks, peers, self, releases);
+        this.upkeep = new MigrationUpkeep(this, peers, claims, releases, lenderChanges);
     }
 
     /** What is done with VMs that stay on their host. */
     public Splits splits() {
         return splits;
+    }
+
+    public LenderChanges lenderChanges() {
+        return lenderChanges;
     }
 
     // ---- from here
@@ -311,7 +317,7 @@ public final class MigrationService implements ConnectionResolver {
         return switch (hello.role()) {
             case CONTROL, STREAM -> resolveIncoming(hello);
             case PAGE_IN -> resolveOutgoing(hello);
-            case PAGE_OUT, FETCH -> null;
+            case PAGE_OUT, FETCH, PULL -> null;
         };
     }
 
@@ -503,7 +509,7 @@ public final class MigrationService implements ConnectionResolver {
     void ended(Vm vm, String because) {
         VmRecord record = vm.record();
         if (record.phase() == VmRecord.Phase.PAGED) {
-            releases.addStores(record.uuid(), record.lenders());
+            releases.addStores(record.uuid(), record.lent());
         }
         synchronized (this) {
             incoming.remove(vm.uuid());

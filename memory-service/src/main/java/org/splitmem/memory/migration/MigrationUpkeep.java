@@ -15,9 +15,16 @@ final class MigrationUpkeep {
     private final PeerHosts peers;
     private final Claims claims;
     private final PendingReleases releases;
+    private final LenderChanges lenders;
     private final UnsettledVms unsettled = new UnsettledVms();
 
-    MigrationUpkeep(MigrationService migrations, PeerHosts peers, Claims claims, PendingReleases releases) {
+    MigrationUpkeep(
+            MigrationService migrations,
+            PeerHosts peers,
+            Claims claims,
+            PendingReleases releases,
+            LenderChanges lenders) {
+        this.lenders = lenders;
         this.migrations = migrations;
         this.peers = peers;
         this.claims = claims;
@@ -65,7 +72,8 @@ final class MigrationUpkeep {
         if (vm.isQemuGone()) {
             migrations.ended(vm, "its QEMU " + record.pid() + " has exited");
         } else if (record.phase() == VmRecord.Phase.PAGED) {
-            new PagingSwitch(vm).off(whole -> releases.addStores(whole.uuid(), whole.lenders()));
+            lenders.settle(vm);
+            new PagingSwitch(vm).off(whole -> releases.addStores(whole.uuid(), whole.lent()));
         }
     }
 

@@ -2,6 +2,7 @@ package org.splitmem.memory.migration;
 
 import com.fasterxml.jackson.annotation.JsonProperty;
 import java.io.IOException;
+import java.net.InetSocketAddress;
 import java.util.List;
 import java.util.UUID;
 import org.jspecify.annotations.Nullable;
@@ -49,6 +50,12 @@ public interface PeerHosts {
 
     /** @throws IOException if no such peer is configured: the text names those that are */
     Peer find(String name) throws IOException;
+
+    /** Where the data port of a peer is. @throws IOException as {@link #find} does */
+    default InetSocketAddress dataPortOf(String name) throws IOException {
+        Peer peer = find(name);
+        return new InetSocketAddress(peer.address(), peer.dataPort());
+    }
 
     /** All that are configured, without this host. */
     List<Peer> all();

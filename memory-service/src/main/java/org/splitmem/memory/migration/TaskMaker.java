@@ -196,6 +196,47 @@ final class TaskMaker {
         return lenders;
     }
 
+    /**
+     * Further memory servers for a split VM, of which one is to be emptied.
+     *
+     * @param from the index of that one
+     * @return none if those that stay have room enough
+     */
+    List<VmRecord.Lender> moreLenders(VmRecord record, int from, List<SubHostShare> shares) throws RefusedException {
+        List<VmRecord.Lender> staying = new ArrayList<>(record.staying());
+        VmRecord.Lender leaves = record.lenders().get(from);
+        staying.remove(leaves);
+        for (SubHostShare share : shares) {
+            if (record.lent().stream().anyMatch(lender -> lender.host().equals(share.host()))) {
+                throw invalid(
+                        "sub-host-twice",
+                        share.host() + " is a sub-host of VM " + record.name()
+                                + " already: without --to its room is used");
+            }
+        }
+        long ram = ramBytes(record);
+        long rest = record.budgetBytes() < 0 ? 0 : Math.max(0, ram - record.budgetBytes());
+        long kept = staying.stream()
+                .mapToLong(lender -> lender.reservedBytes() - MigrationTask.SLACK_BYTES)
+                .sum();
+        if (shares.isEmpty()) {
+            if (kept < rest) {
+                throw new RefusedException(
+                        Kind.NO_ROOM,
+                        "no-room",
+                        "without " + leaves.host() + " the sub-hosts of VM " + record.name() + " have reserved "
+                                + text(Math.max(0, kept)) + ", but " + text(rest)
+                                + " of its RAM are over its budget: name others with --to");
+            }
+            return List.of();
+        }
+        if (record.lent().size() + shares.size() > PageEntry.MAX_HOSTS) {
+            throw invalid("too-many-sub-hosts", "a VM has at most " + PageEntry.MAX_HOSTS + " sub-hosts");
+        }
+        long headroom = MigrationTask.headroomBytes(record.budgetBytes());
+        return lend(shares, Math.max(0, rest - kept), headroom, new ArrayList<>());
+    }
+
     private PeerHosts.Peer peer(String name) throws RefusedException {
         try {
             return peers.find(name);

@@ -97,6 +97,23 @@ public final class PageEntry {
         return withState(entry, PageState.REMOTE) & ~IN_BULK;
     }
 
+    /** The same entry with memory server {@code host}. */
+    public static int withHost(int entry, int host) {
+        if (host < 0 || host >= MAX_HOSTS) {
+            throw new IllegalArgumentException("memory server index out of range 0-15: " + host);
+        }
+        return (entry & ~HOST_MASK) | host << HOST_SHIFT;
+    }
+
+    /** Whether an entry names memory server {@code host}: the page is there, or on its way from or to it. */
+    public static boolean names(int entry, int host) {
+        return switch (state(entry)) {
+            case REMOTE, OUTGOING, PUNCHING -> host(entry) == host;
+            case INCOMING -> !has(entry, FROM_SOURCE) && host(entry) == host;
+            case ZERO, LOCAL, AT_SOURCE, FILLING -> false;
+        };
+    }
+
     /** The same entry in another state. */
     public static int withState(int entry, PageState state) {
         return (entry & ~(STATE_MASK | FROM_SOURCE)) | of(state);

@@ -17,6 +17,7 @@ package org.splitmem.memory.page;
  *   AT_SOURCE -> INCOMING(source)   asked for, or arriving by itself  (found after a crash: AT_SOURCE)
  *   INCOMING  -> LOCAL              arrived whole and verified
  *   LOCAL     -> FILLING            the guest gave it back: QEMU frees it; faults wait     (found after a crash: as above)
+ *   REMOTE(k) -> REMOTE(l)          server l has fetched it from server k, which is then to drop it
  *   REMOTE(k) -> PUNCHING(k)        the guest gave it back; faults wait   (found after a crash: REMOTE)
  *   PUNCHING  -> ZERO               QEMU knows that it is gone; then server k is to drop it
  *   any       -> AT_SOURCE          at handover, while sealed: written at the source after it was last sent

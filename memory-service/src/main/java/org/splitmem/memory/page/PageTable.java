@@ -123,6 +123,16 @@ public final class PageTable {
         return end;
     }
 
+    /** Whether any entry names a memory server, see {@link PageEntry#names}. Looks at all of them. */
+    public boolean names(int host) {
+        for (long page = 0; page < pages; page++) {
+            if (PageEntry.names(get(page), host)) {
+                return true;
+            }
+        }
+        return false;
+    }
+
     /** Replaces an entry if it is still {@code expected}. @return false if another thread was first */
     public boolean step(long page, int expected, int next) {
         Objects.checkIndex(page, pages);

@@ -8,8 +8,8 @@ import org.splitmem.memory.wire.ErrorCode;
 import org.splitmem.memory.wire.FrameSocket;
 import org.splitmem.memory.wire.FrameType;
 import org.splitmem.memory.wire.Hello;
-import org.splitmem.memory.wire.HelloCodec;
 import org.splitmem.memory.wire.PeerException;
+import org.splitmem.memory.wire.SmallJson;
 
 /**
  * Where and as whom to connect to a peer's data port for one VM.
@@ -38,7 +38,7 @@ public record Endpoint(String host, InetSocketAddress address, UUID vm, String t
         FrameSocket socket = new FrameSocket(StreamSocket.connect(resolved(), CONNECT_MS, begun));
         try {
             socket.socket().setTimeouts(HANDSHAKE_MS, HANDSHAKE_MS);
-            socket.sendSmall(FrameType.HELLO, 0, HelloCodec.encode(new Hello(role, vm, token, epoch, pages)));
+            socket.sendSmall(FrameType.HELLO, 0, SmallJson.encode(new Hello(role, vm, token, epoch, pages)));
             if (!socket.receive()) {
                 throw new PeerException(ErrorCode.BAD_FRAME, host + " closed the connection during the handshake");
             }

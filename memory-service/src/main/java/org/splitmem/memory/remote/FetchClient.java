@@ -55,6 +55,11 @@ public final class FetchClient implements AutoCloseable {
         void unanswered(RunList pages);
     }
 
+    /** Where the checksums are that came with a run of pages; {@code address} as {@link Fetch#take} gives it, while it runs. */
+    public long checksumsOf(long address) {
+        return received.checksumsOf(address);
+    }
+
     /**
      * Asks for pages until there are none to ask for, and all answers have come.
      *

@@ -30,6 +30,8 @@ public final class PageOutClient implements AutoCloseable {
     private final Flushes flushes;
     private @Nullable FrameSocket socket;
     private volatile boolean mayHoldStale;
+    /** Whether the connection was ended from outside of a call. */
+    private volatile boolean isCut;
 
     public PageOutClient(Endpoint endpoint, GuestMemory memory) {
         this.endpoint = endpoint;
@@ -114,6 +116,27 @@ public final class PageOutClient implements AutoCloseable {
         }
     }
 
+    /** Sends the drops noted so far, and these: when it returns, the server has done what all of them say. */
+    public synchronized void dropNow(RunList stale) throws IOException {
+        FrameSocket s = connected();
+        try {
+            sendDrops(s);
+            if (!stale.isEmpty()) {
+                stale.sendAs(FrameType.DROP, s, 0, 0);
+            }
+            awaitDone(s);
+        } catch (IOException e) {
+            disconnect();
+            throw e;
+        }
+    }
+
+    private void awaitDone(FrameSocket s) throws IOException {
+        flushes.flush(s, page -> {
+            throw s.bad("page " + page + ", which was not sent");
+        });
+    }
+
     /**
      * Drops every copy on the server that {@code stale} names: what a lost connection or a restart left behind.
      *
@@ -176,9 +199,7 @@ public final class PageOutClient implements AutoCloseable {
         FrameSocket s = connected();
         try {
             s.send(FrameType.ADOPT, epoch, 0, 0);
-            flushes.flush(s, page -> {
-                throw s.bad("page " + page + ", which was not sent");
-            });
+            awaitDone(s);
         } catch (IOException e) {
             disconnect();
             throw e;
@@ -186,6 +207,10 @@ public final class PageOutClient implements AutoCloseable {
     }
 
     private FrameSocket connected() throws IOException {
+        if (isCut) {
+            isCut = false;
+            disconnect();
+        }
         FrameSocket s = socket;
         if (s == null) {
             s = link.connect();
@@ -206,6 +231,7 @@ public final class PageOutClient implements AutoCloseable {
     /** A call that waits for the peer now fails, on whichever thread it is. Later ones go on. */
     public void interrupt() {
         link.interrupt();
+        isCut = true;
     }
 
     /** The same, and later calls fail, too. */

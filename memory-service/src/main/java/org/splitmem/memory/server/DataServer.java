@@ -17,8 +17,8 @@ import org.splitmem.memory.wire.ErrorCode;
 import org.splitmem.memory.wire.FrameSocket;
 import org.splitmem.memory.wire.FrameType;
 import org.splitmem.memory.wire.Hello;
-import org.splitmem.memory.wire.HelloCodec;
 import org.splitmem.memory.wire.PeerException;
+import org.splitmem.memory.wire.SmallJson;
 
 /** The data port: accepts peers, shakes hands, and hands each connection to whom it is for. */
 public final class DataServer implements AutoCloseable {
@@ -146,7 +146,7 @@ public final class DataServer implements AutoCloseable {
         if (socket.type() != FrameType.HELLO) {
             throw socket.bad("no HELLO before it");
         }
-        return HelloCodec.decode(socket.receiveSmall());
+        return SmallJson.hello(socket.receiveSmall());
     }
 
     private ConnectionHandler resolve(Hello hello) throws PeerException {

@@ -42,6 +42,7 @@ public final class MemoryServer implements ConnectionResolver {
     private final Path directory;
     private final long lendLimitBytes;
     private final LongSupplier availableBytes;
+    private final Neighbours neighbours;
     private final Map<UUID, PageStore> stores = new HashMap<>(); // guarded by this
     private final Damaged damaged = new Damaged("the store of VM");
     private final FencedOwners fenced = new FencedOwners(); // guarded by this
@@ -50,8 +51,10 @@ public final class MemoryServer implements ConnectionResolver {
      * @param directory where the stores are kept
      * @param lendLimitBytes the most that may be reserved by all VMs together
      * @param availableBytes what the host could give away now
+     * @param neighbours from which pages may be fetched
      */
-    public MemoryServer(Path directory, long lendLimitBytes, LongSupplier availableBytes) {
+    public MemoryServer(Path directory, long lendLimitBytes, LongSupplier availableBytes, Neighbours neighbours) {
+        this.neighbours = neighbours;
         this.directory = directory;
         this.lendLimitBytes = lendLimitBytes;
         this.availableBytes = availableBytes;
@@ -246,10 +249,11 @@ public final class MemoryServer implements ConnectionResolver {
         };
     }
 
-    private static void serve(PageStore store, Hello hello, FrameSocket socket) throws IOException {
+    private void serve(PageStore store, Hello hello, FrameSocket socket) throws IOException {
         ConnectionHandler handler = switch (hello.role()) {
             case PAGE_IN -> new PageInConnection(store, hello);
             case FETCH -> new FetchConnection(store, hello);
+            case PULL -> new PullConnection(store, hello, neighbours);
             case PAGE_OUT, STREAM, CONTROL -> new StoreConnection(store, hello);
         };
         handler.serve(socket);

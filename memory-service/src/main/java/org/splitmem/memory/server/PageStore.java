@@ -7,6 +7,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.concurrent.locks.StampedLock;
 import org.splitmem.memory.guest.MappedFile;
 import org.splitmem.memory.linux.LinuxException;
 import org.splitmem.memory.linux.Mman;
@@ -44,6 +45,10 @@ final class PageStore {
     private final AtomicLong heldPages = new AtomicLong();
     private final AtomicLong claimedPages = new AtomicLong();
     private final AtomicLong epoch;
+    /** Held for writing while pages come that only count if the owner has sent none: for reading by whatever else changes what is held. */
+    private final StampedLock pulling = new StampedLock();
+
+    private long pullTurn; // guarded by pulling
     private volatile boolean adopted;
     private int users; // guarded by this
     private long unusedSinceNs = System.nanoTime(); // guarded by this
@@ -163,6 +168,11 @@ final class PageStore {
                 }
             }
         }
+        admit(added);
+        return added;
+    }
+
+    private void admit(long added) throws PeerException {
         if (claimedPages.addAndGet(added) > Pages.fromBytes(record.reservedBytes())) {
             claimedPages.addAndGet(-added);
             throw new PeerException(
@@ -170,7 +180,6 @@ final class PageStore {
                     "the reservation of VM " + record.vm() + " is full: " + record.reservedBytes() + " B are reserved, "
                             + Pages.toBytes(claimedPages.get()) + " B are used; reserve more or use another sub-host");
         }
-        return added;
     }
 
     /**
@@ -180,8 +189,17 @@ final class PageStore {
      * @return how many are new here
      */
     long store(long first, long count, long address, ReceivedPages frame) throws LinuxException {
+        long stamp = pulling.readLock();
+        try {
+            return write(first, count, address, frame.checksumsOf(address));
+        } finally {
+            pulling.unlockRead(stamp);
+        }
+    }
+
+    private long write(long first, long count, long address, long sums) throws LinuxException {
         Unistd.writeAt(data.fd(), address, Pages.toBytes(count), Pages.toBytes(first));
-        checksums.put(first, count, frame.checksumsOf(address));
+        checksums.put(first, count, sums);
         long added = 0;
         for (long page = first; page < first + count; page++) {
             if (held.add(page)) {
@@ -190,6 +208,50 @@ final class PageStore {
         }
         heldPages.addAndGet(added);
         return added;
+    }
+
+    /** A connection begins to pull pages from another memory server. @return what {@link #storePulled} is to show: no earlier one is good */
+    long beginPulling() {
+        long stamp = pulling.writeLock();
+        try {
+            return ++pullTurn;
+        } finally {
+            pulling.unlockWrite(stamp);
+        }
+    }
+
+    /**
+     * Stores pages of one run that come from another memory server; a page that is held is newer, and stays.
+     *
+     * @param address of their bytes
+     * @param sums address of their checksums
+     * @param turn as {@link #beginPulling} said
+     * @param stored gets those that are stored now
+     * @throws PeerException FULL if they do not fit the reservation, or STALE_EPOCH if a later connection pulls: the rest is not stored then
+     */
+    void storePulled(long first, long count, long address, long sums, long turn, RunList stored) throws IOException {
+        long stamp = pulling.writeLock();
+        try {
+            if (turn != pullTurn || retired) {
+                throw new PeerException(
+                        ErrorCode.STALE_EPOCH, "pages of VM " + record.vm() + " are pulled on a later connection");
+            }
+            long end = first + count;
+            for (long page = first; page < end; page++) {
+                long from = page;
+                while (page < end && !held.contains(page)) {
+                    page++;
+                }
+                if (page > from) {
+                    admit(page - from);
+                    long at = from - first;
+                    write(from, page - from, address + Pages.toBytes(at), sums + at * Integer.BYTES);
+                    stored.add(from, page - from);
+                }
+            }
+        } finally {
+            pulling.unlockWrite(stamp);
+        }
     }
 
     /**
@@ -203,6 +265,16 @@ final class PageStore {
         if (stored == admitted) {
             return;
         }
+        long stamp = pulling.readLock();
+        try {
+            punchUnlessHeld(runs);
+        } finally {
+            pulling.unlockRead(stamp);
+        }
+        claimedPages.addAndGet(stored - admitted);
+    }
+
+    private void punchUnlessHeld(RunList runs) throws LinuxException {
         for (int run = 0; run < runs.runs(); run++) {
             for (long page = runs.first(run); page < runs.first(run) + runs.count(run); page++) {
                 if (!held.contains(page)) {
@@ -210,7 +282,6 @@ final class PageStore {
                 }
             }
         }
-        claimedPages.addAndGet(stored - admitted);
     }
 
     boolean holds(long page) {
@@ -238,6 +309,15 @@ final class PageStore {
 
     /** Frees the pages; those that are not held are passed over. */
     void drop(RunList runs) throws LinuxException {
+        long stamp = pulling.readLock();
+        try {
+            dropHeld(runs);
+        } finally {
+            pulling.unlockRead(stamp);
+        }
+    }
+
+    private void dropHeld(RunList runs) throws LinuxException {
         for (int run = 0; run < runs.runs(); run++) {
             long dropped = 0;
             for (long page = runs.first(run); page < runs.first(run) + runs.count(run); page++) {

@@ -13,11 +13,14 @@ import org.splitmem.memory.remote.PageOutClient;
 /** A paged VM as what gathers it sees it. Any thread. */
 final class GatheredVm implements Gathering.Vm {
     private final Vm vm;
+    private final VmRecord wired;
     private final Paging paging;
     private final Pull pull;
 
-    GatheredVm(Vm vm, Paging paging, Pull pull) {
+    /** @param wired says which memory servers there are, whatever the VM's record says later */
+    GatheredVm(Vm vm, VmRecord wired, Paging paging, Pull pull) {
         this.vm = vm;
+        this.wired = wired;
         this.paging = paging;
         this.pull = pull;
     }
@@ -58,8 +61,8 @@ final class GatheredVm implements Gathering.Vm {
     }
 
     @Override
-    public int hosts() {
-        return paging.outs().size();
+    public boolean isLender(int host) {
+        return wired.keepsPages(host);
     }
 
     @Override

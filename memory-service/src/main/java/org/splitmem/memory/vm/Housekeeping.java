@@ -4,6 +4,8 @@ import static org.splitmem.memory.page.PageState.INCOMING;
 import static org.splitmem.memory.page.PageState.REMOTE;
 
 import java.io.IOException;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.concurrent.locks.LockSupport;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -16,6 +18,7 @@ import org.splitmem.memory.shim.ShimSession;
 import org.splitmem.memory.workingset.PageOuter;
 import org.splitmem.memory.workingset.WorkingSet;
 import org.splitmem.model.GatherInfo;
+import org.splitmem.model.MoveInfo;
 
 /**
  * Keeps one paged VM within its budget: samples what it uses, sends the coldest pages out, pulls pages back when the budget
@@ -55,16 +58,20 @@ final class Housekeeping implements AutoCloseable {
     private final PagingConfig config;
     private final Pull pull;
     private final WorkingSet workingSet;
-    private final Lenders lenders;
     private final PluggedDevices devices;
-    private final Gathering gathering;
-    private final GatherProgress progress;
+    private final BulkProgress gatherProgress;
+    private final BulkProgress moveProgress;
     private final Thread thread;
     private int tick;
     private long leftAtSource;
     private int stalledTicks;
     private long pageInsBefore;
     private long sampledNs = System.nanoTime();
+    private volatile Servers servers;
+    /** By those before these servers. */
+    private long gatheredBefore;
+
+    private long movedBefore;
     private volatile boolean closed;
 
     Housekeeping(Vm vm, Paging paging, PagingConfig config, Pull pull) {
@@ -74,17 +81,17 @@ final class Housekeeping implements AutoCloseable {
         this.config = config;
         this.pull = pull;
         this.workingSet = new WorkingSet(paging.memory(), table);
-        this.lenders = new Lenders(vm, paging);
         this.devices = new PluggedDevices(vm);
-        this.gathering = new Gathering(new GatheredVm(vm, paging, pull));
-        this.progress = new GatherProgress(System.nanoTime());
+        this.servers = new Servers(vm, paging, pull);
+        this.gatherProgress = new BulkProgress(System.nanoTime());
+        this.moveProgress = new BulkProgress(System.nanoTime());
         this.thread = new Thread(this::run, "housekeeping-" + vm.uuid());
         thread.setDaemon(true);
     }
 
     void start() {
         devices.start();
-        lenders.start();
+        servers.start();
         thread.start();
     }
 
@@ -109,8 +116,10 @@ final class Housekeeping implements AutoCloseable {
 
     /** @return true if nothing is to be done soon */
     private boolean tick() throws IOException {
+        followRecord();
+        Lenders lenders = servers.lenders();
         fetchFromSourceIfStalled();
-        if (!vm.isOwner() || lenders.adopt()) {
+        if (!vm.record().isPaged() || lenders.adopt()) {
             vm.settle(); // only now the source may end its streams: a store that is neither adopted nor in use is freed
         }
         followDiscards();
@@ -131,19 +140,34 @@ final class Housekeeping implements AutoCloseable {
             sampleQuietly(shim);
         }
         gather();
+        move();
         if (++tick % RECONCILE_TICKS == 0) {
             lenders.reconcile();
         }
         if (tick % DROP_TICKS == 0) {
             lenders.flushDrops();
         }
-        return excess <= 0 && !pull.isOn() && !paging.awaitsSource();
+        return excess <= 0 && !pull.isOn() && !servers.moving().isUnderWay() && !paging.awaitsSource();
+    }
+
+    /** The VM's memory servers may have changed: nothing goes on with the former ones. */
+    private void followRecord() {
+        Servers before = servers;
+        if (before.areOf(vm.record())) {
+            return;
+        }
+        before.close();
+        gatheredBefore += before.gathering().came();
+        movedBefore += before.moving().moved();
+        Servers next = new Servers(vm, paging, pull);
+        next.start();
+        servers = next;
     }
 
     /** What its guest gives back is taken once nobody else's pages are in the table; until then it is kept, and QEMU not refused. */
     private void followDiscards() throws IOException {
         ShimSession shim = vm.session();
-        if (shim != null && vm.isOwner()) {
+        if (shim != null && vm.record().isPaged()) {
             boolean mayFree = vm.mayPageOut() && devices.obstacle() == null;
             shim.setDiscards(mayFree ? DiscardRule.ASKED : DiscardRule.IGNORED);
         }
@@ -151,7 +175,7 @@ final class Housekeeping implements AutoCloseable {
 
     /** Pages to keep free for those that will have come until the next tick, if it is like the last: or the VM is always over. */
     private long roomForArrivals() {
-        long pageIns = paging.stats().pageIns.sum() - gathering.came(); // what was gathered had room
+        long pageIns = paging.stats().pageIns.sum() - gathered(); // what was gathered had room
         long arrived = Math.max(0, pageIns - pageInsBefore);
         pageInsBefore = pageIns;
         boolean isToBeWhole = vm.budgetPages() >= table.pages();
@@ -193,7 +217,7 @@ final class Housekeeping implements AutoCloseable {
         long wanted = excess;
         long endNs = System.nanoTime() + TICK_NS;
         while (left > 0 && wanted > 0 && !closed) {
-            LenderHousekeeping lender = lenders.awaitRoom(endNs);
+            LenderHousekeeping lender = servers.lenders().awaitRoom(endNs);
             if (lender == null) {
                 return;
             }
@@ -232,27 +256,31 @@ final class Housekeeping implements AutoCloseable {
         long left = table.awaitedFromSource();
         stalledTicks = left > 0 && left == leftAtSource ? stalledTicks + 1 : 0;
         leftAtSource = left;
-        if (stalledTicks >= STALLED_TICKS && vm.isOwner()) {
+        if (stalledTicks >= STALLED_TICKS && vm.record().isPaged()) {
             paging.fetchFromSource(SOURCE_BATCH);
             stalledTicks--; // go on at this pace for as long as it is needed
         }
     }
 
+    private long gathered() {
+        return gatheredBefore + servers.gathering().came();
+    }
+
     private void gather() {
-        long came = Pages.toBytes(gathering.came());
+        long came = Pages.toBytes(gathered());
         if (pull.isOn()) {
-            progress.turn(came, System.nanoTime());
-            pullBack();
+            gatherProgress.turn(came, System.nanoTime());
+            pullBack(servers.gathering());
         } else {
-            progress.rest(came, System.nanoTime());
-            gathering.finish(); // it was broken off
+            gatherProgress.rest(came, System.nanoTime());
+            servers.gathering().finish(); // it was broken off
         }
     }
 
-    private void pullBack() {
+    private void pullBack(Gathering gathering) {
         long turn = pull.turn();
         boolean isSettled = !gathering.isUnderWay()
-                && !lenders.areSending(); // asked first: what has left, or been left, since is remote
+                && !servers.lenders().areSending(); // asked first: what has left, or been left, since is remote
         boolean isFull = table.count(REMOTE) == 0 || table.resident() >= vm.budgetPages();
         if (isSettled && isFull) {
             pull.end(turn);
@@ -265,11 +293,55 @@ final class Housekeeping implements AutoCloseable {
         }
     }
 
+    private void move() {
+        long moved = Pages.toBytes(movedBefore + servers.moving().moved());
+        if (servers.moving().isUnderWay()) {
+            moveProgress.turn(moved, System.nanoTime());
+        } else {
+            moveProgress.rest(moved, System.nanoTime());
+        }
+        servers.moving().follow();
+    }
+
     /** How far the VM is gathered. */
     GatherInfo gathering() {
         long room = Math.max(0, vm.budgetPages() - table.resident());
-        long left = Math.min(room, table.count(REMOTE)) + table.count(INCOMING);
-        return progress.info(Pages.toBytes(left), vm.record().gatherRate(), gathering.trouble());
+        long left = Pages.toBytes(Math.min(room, table.count(REMOTE)) + table.count(INCOMING));
+        long limit = vm.record().gatherRate();
+        return new GatherInfo(
+                left,
+                gatherProgress.bytesPerSecond(),
+                gatherProgress.etaSeconds(left),
+                limit == 0 ? null : limit,
+                servers.gathering().trouble());
+    }
+
+    /** How far memory servers are emptied. */
+    List<MoveInfo> moves() {
+        List<MoveInfo> moves = new ArrayList<>();
+        VmRecord record = vm.record();
+        for (int host = 0; host < record.lenders().size(); host++) {
+            if (record.isEmptied(host)) {
+                moves.add(move(record.lenders().get(host), host));
+            }
+        }
+        return moves;
+    }
+
+    private MoveInfo move(VmRecord.Lender lender, int host) {
+        long left = Pages.toBytes(table.countRemote(host));
+        return new MoveInfo(
+                lender.host(),
+                left,
+                moveProgress.bytesPerSecond(),
+                moveProgress.etaSeconds(left),
+                lender.moveRate(),
+                servers.moving().trouble());
+    }
+
+    /** Whether nothing is on a memory server any more that was to be emptied, and nothing will be. Looks at the whole table at most once. */
+    boolean isEmpty(int host) {
+        return servers.isEmptied(host) && table.countRemote(host) == 0 && !table.names(host);
     }
 
     /** See {@link PluggedDevices#obstacle}. */
@@ -294,7 +366,6 @@ final class Housekeeping implements AutoCloseable {
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
         }
-        gathering.close();
-        lenders.close();
+        servers.close();
     }
 }

@@ -35,6 +35,7 @@ final class LenderHousekeeping {
     }
 
     private final Vm vm;
+    private final VmRecord wired;
     private final int host;
     private final Paging paging;
     private final PageOutClient server;
@@ -51,8 +52,9 @@ final class LenderHousekeeping {
     private boolean closed;
 
     /** @param whenFree called when it may be able to take a batch again */
-    LenderHousekeeping(Vm vm, Paging paging, int host, Runnable whenFree) {
+    LenderHousekeeping(Vm vm, VmRecord wired, Paging paging, int host, Runnable whenFree) {
         this.vm = vm;
+        this.wired = wired;
         this.host = host;
         this.paging = paging;
         this.server = paging.outs().get(host);
@@ -178,7 +180,7 @@ final class LenderHousekeeping {
             switch (duty) {
                 case ADOPT -> adopt();
                 case DROP -> server.flushDrops();
-                case RECONCILE -> paging.reconcile(host);
+                case RECONCILE -> paging.reconcile(host, wired::isEmptied);
             }
         }
     }

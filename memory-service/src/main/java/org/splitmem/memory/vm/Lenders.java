@@ -8,18 +8,18 @@ import org.splitmem.memory.vm.LenderHousekeeping.Duty;
 
 /** The memory servers of a paged VM, as its housekeeping deals with them: none is waited for on behalf of another. */
 final class Lenders {
-    /** Of a reservation, for what is under way. */
-    private static final long RESERVE_PAGES = 1024;
-
-    private final Vm vm;
+    private final VmRecord wired;
     private final PageTable table;
     private final List<LenderHousekeeping> all = new ArrayList<>();
 
-    Lenders(Vm vm, Paging paging) {
-        this.vm = vm;
+    /** @param wired says which there are, and which are to be emptied, whatever the VM's record says later */
+    Lenders(Vm vm, VmRecord wired, Paging paging) {
+        this.wired = wired;
         this.table = paging.table();
-        for (int host = 0; host < paging.outs().size(); host++) {
-            all.add(new LenderHousekeeping(vm, paging, host, this::changed));
+        for (int host = 0; host < wired.lenders().size(); host++) {
+            if (wired.keepsPages(host)) {
+                all.add(new LenderHousekeeping(vm, wired, paging, host, this::changed));
+            }
         }
     }
 
@@ -95,7 +95,7 @@ final class Lenders {
         LenderHousekeeping best = null;
         long most = 0;
         for (LenderHousekeeping lender : all) {
-            long room = vm.record().reservedPages(lender.host()) - table.countRemote(lender.host()) - RESERVE_PAGES;
+            long room = wired.room(lender.host(), table);
             if (room > most && lender.isFree()) {
                 most = room;
                 best = lender;

@@ -8,10 +8,11 @@ import static org.splitmem.memory.page.PageState.ZERO;
 
 import java.io.IOException;
 import java.net.InetSocketAddress;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
 import java.util.UUID;
+import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.function.IntPredicate;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -44,7 +45,9 @@ public final class Paging implements AutoCloseable {
     private final FaultStats stats = new FaultStats();
     private final Arrivals arrivals;
     private final PageInSources sources = new PageInSources();
-    private final List<PageOutClient> outs = new ArrayList<>();
+    /** By index; also of one that is no memory server, which connects to nothing. */
+    private final List<PageOutClient> outs = new CopyOnWriteArrayList<>();
+
     private final Pager pager;
     private final @Nullable ChunkSeal seal;
 
@@ -72,7 +75,10 @@ public final class Paging implements AutoCloseable {
         this.seal = seal;
         this.arrivals = new Arrivals(vm.toString(), memory, qemu, table, stats, points);
         for (int i = 0; i < record.lenders().size(); i++) {
-            connect(i, endpoint(record, record.lenders().get(i)));
+            outs.add(new PageOutClient(endpoint(record, record.lenders().get(i)), memory));
+            if (record.keepsPages(i)) {
+                setPageIns(i);
+            }
         }
         VmRecord.Lender source = record.source();
         if (source != null) {
@@ -86,10 +92,48 @@ public final class Paging implements AutoCloseable {
         return new Endpoint(lender.host(), address, vm, lender.token(), record.epoch(), memory.pages());
     }
 
-    private void connect(int host, Endpoint endpoint) {
-        PageOutClient out = new PageOutClient(endpoint, memory);
-        outs.add(out);
-        sources.setHost(host, new PageInClient(endpoint, arrivals.sinkFor(out::drop)));
+    private PageInClient setPageIns(int host) {
+        PageOutClient out = outs.get(host);
+        PageInClient ins = new PageInClient(out.endpoint(), arrivals.sinkFor(out::drop));
+        sources.setHost(host, ins);
+        return ins;
+    }
+
+    /** Connects to memory servers that the VM is about to have. */
+    void connectNew(VmRecord before, VmRecord after) {
+        for (int host = 0; host < after.lenders().size(); host++) {
+            boolean isNew = host >= outs.size();
+            if (isNew) {
+                outs.add(new PageOutClient(endpoint(after, after.lenders().get(host)), memory));
+            }
+            if (after.keepsPages(host) && !before.keepsPages(host)) {
+                if (!isNew) {
+                    outs.set(
+                                    host,
+                                    new PageOutClient(
+                                            endpoint(after, after.lenders().get(host)), memory))
+                            .close();
+                }
+                close(sources.takeHost(host)); // of an attempt that could not be recorded
+                setPageIns(host).start();
+            }
+        }
+    }
+
+    /** Ends the connections to those that it has no more: no entry names them. */
+    void disconnectGone(VmRecord before, VmRecord after) {
+        for (int host = 0; host < before.lenders().size(); host++) {
+            if (before.keepsPages(host) && !after.keepsPages(host)) {
+                outs.get(host).close();
+                close(sources.takeHost(host));
+            }
+        }
+    }
+
+    private static void close(@Nullable PageInClient client) {
+        if (client != null) {
+            client.close();
+        }
     }
 
     void start() {
@@ -117,7 +161,11 @@ public final class Paging implements AutoCloseable {
                 repaired++;
             }
         }
-        outs.forEach(PageOutClient::suspectStale);
+        for (int host = 0; host < outs.size(); host++) {
+            if (sources.host(host) != null) {
+                outs.get(host).suspectStale();
+            }
+        }
         log.info("vm={} page table taken up again, {} steps that were under way settled", vm, repaired);
     }
 
@@ -160,7 +208,7 @@ public final class Paging implements AutoCloseable {
 
     /** Tells every memory server that this owner is the only valid one. @throws IOException if one does not say yes */
     void adoptStores(long epoch) throws IOException {
-        for (PageOutClient out : outs) {
+        for (PageOutClient out : outs) { // each: a split begins with no others
             out.adopt(epoch);
         }
     }
@@ -170,11 +218,15 @@ public final class Paging implements AutoCloseable {
         qemu.wake(QemuMemory.newArgument(), 0, memory.pages());
     }
 
-    /** Drops what a memory server still keeps although it is not its any more. Not during page-outs to it. */
-    void reconcile(int host) throws IOException {
+    /**
+     * Drops what a memory server still keeps although it is not its any more. Not during page-outs to it.
+     *
+     * @param leaving memory servers whose pages may just be fetched by others
+     */
+    void reconcile(int host, IntPredicate leaving) throws IOException {
         PageOutClient out = outs.get(host);
         if (out.mayHoldStale()) {
-            long dropped = out.reconcile(page -> !mayBelongTo(page, host));
+            long dropped = out.reconcile(page -> !mayBelongTo(page, host, leaving));
             log.info(
                     "vm={} dropped {} stale pages on {}",
                     vm,
@@ -183,12 +235,13 @@ public final class Paging implements AutoCloseable {
         }
     }
 
-    private boolean mayBelongTo(long page, int host) {
+    private boolean mayBelongTo(long page, int host, IntPredicate leaving) {
         int entry = table.get(page);
         return switch (PageEntry.state(entry)) {
-            case REMOTE, OUTGOING, PUNCHING -> PageEntry.host(entry) == host;
-            case INCOMING -> PageEntry.has(entry, PageEntry.FROM_SOURCE) || PageEntry.host(entry) == host;
-            case ZERO, LOCAL, AT_SOURCE, FILLING -> false;
+            // What another one has fetched, and the table does not say so yet, is the only copy in a moment.
+            case REMOTE -> PageEntry.host(entry) == host || leaving.test(PageEntry.host(entry));
+            case INCOMING -> PageEntry.has(entry, PageEntry.FROM_SOURCE) || PageEntry.names(entry, host);
+            case OUTGOING, PUNCHING, ZERO, LOCAL, AT_SOURCE, FILLING -> PageEntry.names(entry, host);
         };
     }
 
@@ -199,10 +252,7 @@ public final class Paging implements AutoCloseable {
 
     /** Ends the connection to the source, once nothing more comes from it. */
     void forgetSource() {
-        PageInClient source = sources.takeSource();
-        if (source != null) {
-            source.close();
-        }
+        close(sources.takeSource());
     }
 
     /** Asks the migration's source for pages that nobody waits for. */

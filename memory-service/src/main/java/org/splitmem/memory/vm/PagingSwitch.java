@@ -104,6 +104,28 @@ public final class PagingSwitch {
         return true;
     }
 
+    /**
+     * Changes which memory servers a VM has that is paged, and how they are used; housekeeping follows. Those that are new have to know their
+     * owner; those that go, to be empty.
+     */
+    public void change(List<VmRecord.Lender> lenders) throws IOException {
+        VmRecord before = vm.record();
+        Paging paging = vm.paging();
+        if (paging != null) {
+            paging.connectNew(before, before.withLenders(lenders)); // before housekeeping can know of them
+        }
+        vm.change(record -> record.withLenders(lenders));
+        if (paging != null) {
+            paging.disconnectGone(before, vm.record());
+        }
+    }
+
+    /** Whether a memory server that is to be emptied is empty, and stays so. */
+    public boolean isEmptied(int host) {
+        Housekeeping h = vm.housekeeping();
+        return h != null && h.isEmpty(host);
+    }
+
     /** Changes what all userfaultfds of a VM watch for. */
     public static void setModes(Vm vm, ShimSession shim, int modes) throws IOException {
         for (int backend = 0; backend < vm.record().backendBytes().size(); backend++) {

@@ -43,7 +43,7 @@ public record SplitDefinition(
                 record.backendBytes(),
                 record.budgetBytes(),
                 record.epoch(),
-                record.lenders(),
+                record.staying(),
                 true);
     }
 

@@ -128,7 +128,7 @@ public final class SplitDefinitions {
         switch (record.phase()) {
             case PAGED -> {
                 boolean begins = known != null
-                        && known.lenders().equals(record.lenders())
+                        && known.lenders().equals(record.staying())
                         && record.ramBytes() < known.ramBytes(); // its QEMU is still mapping its RAM
                 if (record.runsSplit() && !begins) {
                     keep(SplitDefinition.of(record));

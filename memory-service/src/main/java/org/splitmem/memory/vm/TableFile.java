@@ -82,10 +82,10 @@ final class TableFile implements AutoCloseable {
             if (table.unwrittenEntries() > 0) {
                 throw new IOException(path + " has " + table.unwrittenEntries() + " empty entries of " + pages);
             }
-            for (int host = record.lenders().size(); host < PageEntry.MAX_HOSTS; host++) {
-                if (table.countRemote(host) > 0) {
+            for (int host = 0; host < PageEntry.MAX_HOSTS; host++) {
+                if (table.countRemote(host) > 0 && !record.keepsPages(host)) {
                     throw new IOException(path + " has " + table.countRemote(host) + " pages on memory server " + host
-                            + ", but the VM has " + record.lenders().size());
+                            + ", which is none of the VM's");
                 }
             }
             return new TableFile(file, table);

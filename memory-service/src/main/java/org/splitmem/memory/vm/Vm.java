@@ -2,8 +2,10 @@ package org.splitmem.memory.vm;
 
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.UUID;
 import java.util.function.Consumer;
+import java.util.function.UnaryOperator;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -20,6 +22,7 @@ import org.splitmem.memory.shim.DiscardRule;
 import org.splitmem.memory.shim.ShimHandler.Watch;
 import org.splitmem.memory.shim.ShimSession;
 import org.splitmem.model.GatherInfo;
+import org.splitmem.model.MoveInfo;
 
 /**
  * One VM as this host knows it: its files, its connection to QEMU, and, while it is paged or migrates, its machinery.
@@ -108,6 +111,11 @@ public final class Vm {
         host.definitions().follow(record, next);
         files.save(next);
         record = next;
+    }
+
+    /** Changes its record, whatever else of it is changed meanwhile. */
+    synchronized void change(UnaryOperator<VmRecord> how) throws IOException {
+        save(how.apply(record));
     }
 
     public synchronized @Nullable ShimSession session() {
@@ -262,8 +270,7 @@ public final class Vm {
         if (paging != null || !mappings.isComplete(record)) {
             return;
         }
-        boolean incoming = record.phase() == VmRecord.Phase.INCOMING || record.source() != null;
-        Paging started = newPaging(record, incoming ? files.seal(record) : null, host.paging());
+        Paging started = newPaging(record, record.isSealed() ? files.seal(record) : null, host.paging());
         if (restarted) {
             started.recover();
             pull.set(record.isToBeWhole());
@@ -292,11 +299,6 @@ public final class Vm {
         } finally {
             files.leave();
         }
-    }
-
-    /** What is run by {@link #using}. */
-    public interface Use<E extends Exception> {
-        void run() throws E;
     }
 
     /** The page table. @throws IOException if it is not paged now */
@@ -405,9 +407,7 @@ public final class Vm {
     /** Its new owner has every page: nothing here is of use any more once QEMU has exited. */
     public void fetched() throws IOException {
         endWatch();
-        synchronized (this) {
-            save(record.withoutSource());
-        }
+        change(VmRecord::withoutSource);
     }
 
     // ---- migration: to here
@@ -482,20 +482,14 @@ public final class Vm {
             reached(FaultPoint.WHOLE);
             whenWhole.run(); // before the source is forgotten: the next daemon would not know whom to tell
             p.forgetSource();
-            synchronized (this) {
-                save(record.withoutSource());
-            }
+            change(VmRecord::withoutSource);
             log.info("vm={} the last page has arrived from the source", uuid());
         }
     }
 
-    synchronized boolean isOwner() {
-        return record.phase() == VmRecord.Phase.PAGED;
-    }
-
     private boolean mayPageOutLater(Paging p) {
         ChunkSeal seal = p.seal();
-        return record().phase() == VmRecord.Phase.PAGED && (seal == null || seal.allOpen());
+        return record().isPaged() && (seal == null || seal.allOpen());
     }
 
     boolean mayPageOut() {
@@ -525,6 +519,12 @@ public final class Vm {
     public @Nullable GatherInfo gathering() {
         Housekeeping h = housekeeping();
         return h == null || !pull.isOn() ? null : h.gathering();
+    }
+
+    /** How far each memory server is emptied that is to be. */
+    public List<MoveInfo> moves() {
+        Housekeeping h = housekeeping();
+        return h == null ? List.of() : h.moves();
     }
 
     /** Which device has come since it was split that forbids to send pages out, and why; null if there is none. */

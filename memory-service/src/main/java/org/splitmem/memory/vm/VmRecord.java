@@ -10,6 +10,7 @@ import java.util.UUID;
 import org.jspecify.annotations.Nullable;
 import org.splitmem.memory.linux.Processes;
 import org.splitmem.memory.linux.Unistd;
+import org.splitmem.memory.page.PageTable;
 import org.splitmem.memory.page.Pages;
 import org.splitmem.memory.record.RecordFile;
 import org.splitmem.model.DataSize;
@@ -20,7 +21,7 @@ import org.splitmem.model.DataSize;
  * @param backendBytes of each RAM backend; empty until QEMU has mapped them
  * @param epoch of ownership, shown to memory servers
  * @param budgetBytes how much may be resident here; -1: all of it
- * @param lenders the memory servers by index, as page table entries name them
+ * @param lenders the memory servers by index, as page table entries name them; one that is no memory server any more keeps its index
  * @param source while pages are still at the migration's source: how its new owner reaches them
  * @param pid of QEMU, 0 if none has attached yet
  * @param destination host to which it is leaving, or has left
@@ -82,19 +83,68 @@ public record VmRecord(
      * @param address of its data port
      * @param token to show there
      * @param reservedBytes lent to us
+     * @param stage absent: it keeps pages, and gets more
+     * @param moveRate of one that is being emptied: bytes a second with which its pages move at most; absent: no limit
      */
     public record Lender(
             @JsonProperty(required = true) String host,
             @JsonProperty(required = true) String address,
             @JsonProperty(required = true) int dataPort,
             @JsonProperty(required = true) String token,
-            @JsonProperty(required = true) long reservedBytes) {
+            @JsonProperty(required = true) long reservedBytes,
+            @Nullable Stage stage,
+            @Nullable Long moveRate) {
+        /** Of one that does not just lend. */
+        public enum Stage {
+            /** It is about to be asked to lend, and may have been: its index is in no page table entry. */
+            COMING,
+            /** It is being emptied: it keeps pages, and gets no more. */
+            LEAVING,
+            /** It keeps nothing: its index is free. */
+            GONE
+        }
+
+        public Lender(String host, String address, int dataPort, String token, long reservedBytes) {
+            this(host, address, dataPort, token, reservedBytes, null, null);
+        }
+
+        private Lender in(@Nullable Stage next, @Nullable Long rate) {
+            return new Lender(host, address, dataPort, token, reservedBytes, next, rate);
+        }
+
+        public Lender coming() {
+            return in(Stage.COMING, null);
+        }
+
+        /** @param rate see {@link #moveRate} */
+        public Lender leaving(@Nullable Long rate) {
+            return in(Stage.LEAVING, rate);
+        }
+
+        public Lender staying() {
+            return in(null, null);
+        }
+
+        public Lender gone() {
+            return in(Stage.GONE, null);
+        }
+
+        public boolean is(Stage what) {
+            return stage == what;
+        }
+
+        /** Whether pages may be there. */
+        public boolean keepsPages() {
+            return stage == null || stage == Stage.LEAVING;
+        }
+
         public Lender {
             Objects.requireNonNull(host, "the host of a memory server is missing");
             Objects.requireNonNull(address, "the address of a memory server is missing");
             Objects.requireNonNull(token, "the token of a memory server is missing");
             range(host, "dataPort", dataPort, 1, 65_535);
             range(host, "reservedBytes", reservedBytes, 0, DataSize.MOST_BYTES);
+            range(host, "moveRate", moveRate == null ? 1 : moveRate, 1, Long.MAX_VALUE);
         }
 
         private static void range(String host, String field, long value, long least, long most) {
@@ -110,6 +160,9 @@ public record VmRecord(
 
     /** The least budget that a VM can run with. */
     public static final long LEAST_BUDGET_BYTES = 16L << 20;
+
+    /** Of a reservation: kept free for what is under way. */
+    private static final long UNDER_WAY_PAGES = 1024;
 
     private static final String FILE = "vm.json";
 
@@ -169,9 +222,32 @@ public record VmRecord(
         return budgetBytes < 0 ? ram : Math.min(ram, Pages.fromBytes(budgetBytes));
     }
 
-    /** Most pages that memory server {@code host} keeps. */
-    long reservedPages(int host) {
-        return Pages.fromBytes(lenders.get(host).reservedBytes());
+    /** Whether memory server {@code host} is being emptied. */
+    boolean isEmptied(int host) {
+        return host < lenders.size() && lenders.get(host).is(Lender.Stage.LEAVING);
+    }
+
+    /** Whether pages may be on memory server {@code host}. */
+    boolean keepsPages(int host) {
+        return host < lenders.size() && lenders.get(host).keepsPages();
+    }
+
+    /** Those that may keep something for it. */
+    public List<Lender> lent() {
+        return lenders.stream().filter(lender -> !lender.is(Lender.Stage.GONE)).toList();
+    }
+
+    /** Those that it is to have. */
+    public List<Lender> staying() {
+        return lenders.stream().filter(lender -> lender.stage() == null).toList();
+    }
+
+    /** How many more pages may be sent to memory server {@code host}; not positive: none. */
+    long room(int host, PageTable table) {
+        Lender lender = lenders.get(host);
+        return lender.stage() == null
+                ? Pages.fromBytes(lender.reservedBytes()) - table.countRemote(host) - UNDER_WAY_PAGES
+                : 0;
     }
 
     boolean hasQemu() {
@@ -299,7 +375,7 @@ public record VmRecord(
                 gatherRate);
     }
 
-    /** Of a local VM: those that are about to be asked to lend. */
+    /** With memory servers that have changed. */
     VmRecord withLenders(List<Lender> next) {
         return new VmRecord(
                 uuid,
@@ -324,7 +400,7 @@ public record VmRecord(
 
     /** True of a VM that is to have a part of its RAM elsewhere. */
     public boolean runsSplit() {
-        return phase == Phase.PAGED && !lenders.isEmpty() && budgetBytes >= 0 && budgetBytes < ramBytes();
+        return phase == Phase.PAGED && !lent().isEmpty() && budgetBytes >= 0 && budgetBytes < ramBytes();
     }
 
     /** True of one that was given room for all of its RAM after it had been split: what is elsewhere is to come here. */
@@ -335,6 +411,16 @@ public record VmRecord(
     /** True if memory was being reserved for it when its daemon died: nobody knows where. */
     public boolean wasBeingSplit() {
         return phase == Phase.LOCAL && !lenders.isEmpty();
+    }
+
+    /** True of one that this host owns and pages. */
+    boolean isPaged() {
+        return phase == Phase.PAGED;
+    }
+
+    /** True while it is not known of each page whether it is here or at the migration's source. */
+    boolean isSealed() {
+        return phase == Phase.INCOMING || source != null;
     }
 
     /** True while another host may come to fetch its pages from here. */

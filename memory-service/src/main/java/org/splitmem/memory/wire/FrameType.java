@@ -27,7 +27,10 @@ public enum FrameType {
     QEMU_ENDED(21),
     HANDED_OVER(22),
     DAMAGED(23),
-    FETCH(24);
+    FETCH(24),
+    PULL_FROM(25),
+    PULL(26),
+    PULLED(27);
 
     private static final @Nullable FrameType[] BY_NUMBER = new @Nullable FrameType[32];
 

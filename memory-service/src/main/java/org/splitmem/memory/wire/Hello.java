@@ -28,6 +28,8 @@ public record Hello(
         FETCH,
         /** Page-outs by the owner of the VM, and drops of what it has fetched. */
         PAGE_OUT,
+        /** The owner has the server fetch pages from another one. */
+        PULL,
         /** Bulk data of a migration, from its source. */
         STREAM,
         /** The migration's own conversation, from its source to its main destination. */

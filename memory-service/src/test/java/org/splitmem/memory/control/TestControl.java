@@ -28,6 +28,7 @@ import org.splitmem.memory.migration.PeerHosts;
 import org.splitmem.memory.migration.PendingReleases;
 import org.splitmem.memory.migration.SplitStarts;
 import org.splitmem.memory.server.MemoryServer;
+import org.splitmem.memory.testing.Lender;
 import org.splitmem.memory.testing.MemoryDirectory;
 import org.splitmem.memory.testing.Ports;
 import org.splitmem.memory.vm.SplitDefinitions;
@@ -70,8 +71,8 @@ final class TestControl implements AutoCloseable {
         SplitDefinitions definitions = new SplitDefinitions(directory.resolve("splits"));
         vms = new VmRegistry(directory.resolve("vms"), TestVms.config(), directory.path(), definitions);
         vms.recover(vm -> {}, vm -> {});
-        MemoryServer memoryServer =
-                new MemoryServer(directory.resolve("stores"), config.lendLimitBytes(), facts::availableBytes);
+        MemoryServer memoryServer = new MemoryServer(
+                directory.resolve("stores"), config.lendLimitBytes(), facts::availableBytes, Lender.NO_NEIGHBOUR);
         memoryServer.recover();
         MigrationService migrations = new MigrationService(
                 vms,

@@ -10,6 +10,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.RegisterExtension;
 import org.splitmem.memory.server.MemoryServer;
 import org.splitmem.memory.server.StoreRecord;
+import org.splitmem.memory.testing.Lender;
 import org.splitmem.memory.testing.MemoryDirectory;
 import org.splitmem.model.FenceRequest;
 import org.splitmem.model.FenceResult;
@@ -26,7 +27,8 @@ class FencingTest {
 
     @BeforeEach
     void start() throws Exception {
-        server = new MemoryServer(directory.resolve("stores"), Long.MAX_VALUE / 2, () -> Long.MAX_VALUE / 2);
+        server = new MemoryServer(
+                directory.resolve("stores"), Long.MAX_VALUE / 2, () -> Long.MAX_VALUE / 2, Lender.NO_NEIGHBOUR);
         server.recover();
         server.reserve(new StoreRecord(VM, "token", 1, 16, 4096, "h2", "h2", true));
         fencing = new Fencing(peers, new PeerHosts.Peer("h1", "127.0.0.1", 7780), server);

@@ -16,6 +16,7 @@ import org.junit.jupiter.api.extension.RegisterExtension;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.splitmem.memory.page.Pages;
+import org.splitmem.memory.testing.Lender;
 import org.splitmem.memory.testing.MemoryDirectory;
 
 /** Stores of an earlier daemon of which a file was damaged since: their pages are not given away for anything, the others are served. */
@@ -43,7 +44,7 @@ class DamagedStoresTest {
     }
 
     private MemoryServer server() {
-        return new MemoryServer(directory.resolve("stores"), 1L << 30, () -> 1L << 30);
+        return new MemoryServer(directory.resolve("stores"), 1L << 30, () -> 1L << 30, Lender.NO_NEIGHBOUR);
     }
 
     private Path of(UUID uuid) {

@@ -26,10 +26,10 @@ import org.splitmem.memory.wire.ErrorCode;
 import org.splitmem.memory.wire.FrameSocket;
 import org.splitmem.memory.wire.FrameType;
 import org.splitmem.memory.wire.Hello;
-import org.splitmem.memory.wire.HelloCodec;
 import org.splitmem.memory.wire.PeerException;
 import org.splitmem.memory.wire.RawFrame;
 import org.splitmem.memory.wire.RunList;
+import org.splitmem.memory.wire.SmallJson;
 
 /** Whatever comes to the data port, the server refuses it, goes on, and its reservation stays whole. */
 class HostilePeersTest {
@@ -133,7 +133,7 @@ class HostilePeersTest {
 
     @Test
     void aHelloThatMakesNoSenseIsRefused() throws Exception {
-        byte[] good = HelloCodec.encode(new Hello(Hello.Role.PAGE_IN, VM, Lender.TOKEN, 1, PAGES));
+        byte[] good = SmallJson.encode(new Hello(Hello.Role.PAGE_IN, VM, Lender.TOKEN, 1, PAGES));
         for (byte[] payload : new byte[][] {{0}, "null".getBytes(StandardCharsets.UTF_8), Arrays.copyOf(good, 20)}) {
             try (FrameSocket socket = new FrameSocket(connect())) {
                 RawFrame.of(FrameType.HELLO).sealed(payload).send(socket.socket());

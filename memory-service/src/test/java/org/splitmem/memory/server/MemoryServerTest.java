@@ -326,7 +326,8 @@ class MemoryServerTest {
     }
 
     private MemoryServer server(long limit, long available) throws IOException {
-        MemoryServer server = new MemoryServer(directory.resolve("limits"), limit, () -> available);
+        MemoryServer server =
+                new MemoryServer(directory.resolve("limits"), limit, () -> available, Lender.NO_NEIGHBOUR);
         server.recover();
         return server;
     }
@@ -399,7 +400,7 @@ class MemoryServerTest {
         assertThat(server.fence("h1", onItsWay)).hasSize(1);
         assertThat(server.fence("h2", cameFromIt)).hasSize(1);
         assertThat(server.lentBytes()).isZero();
-        assertThat(new MemoryServer(directory.resolve("limits"), 0, () -> 0).lentBytes())
+        assertThat(new MemoryServer(directory.resolve("limits"), 0, () -> 0, Lender.NO_NEIGHBOUR).lentBytes())
                 .isZero();
     }
 

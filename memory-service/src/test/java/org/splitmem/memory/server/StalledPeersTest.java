@@ -19,14 +19,14 @@ import org.splitmem.memory.wire.ErrorCode;
 import org.splitmem.memory.wire.FrameSocket;
 import org.splitmem.memory.wire.FrameType;
 import org.splitmem.memory.wire.Hello;
-import org.splitmem.memory.wire.HelloCodec;
 import org.splitmem.memory.wire.PeerException;
 import org.splitmem.memory.wire.RawFrame;
+import org.splitmem.memory.wire.SmallJson;
 
 /** Peers that stop in the middle of their hand-shake on the data port. */
 class StalledPeersTest {
     private static final byte[] HELLO = RawFrame.of(FrameType.HELLO)
-            .sealed(HelloCodec.encode(new Hello(Hello.Role.PAGE_IN, UUID.randomUUID(), "token", 1, 1)))
+            .sealed(SmallJson.encode(new Hello(Hello.Role.PAGE_IN, UUID.randomUUID(), "token", 1, 1)))
             .bytes();
 
     private final InetSocketAddress address = Ports.free();

@@ -122,7 +122,7 @@ final class SimDaemon {
         peers = new SimPeers(simulation, this);
         SplitDefinitions definitions = new SplitDefinitions(directory.resolve("splits"));
         vms = new VmRegistry(directory.resolve("vms"), PAGING, host.monitorDirectory(), definitions, this::reached);
-        server = new MemoryServer(directory.resolve("stores"), LENT_AT_MOST, () -> LENT_AT_MOST);
+        server = new MemoryServer(directory.resolve("stores"), LENT_AT_MOST, () -> LENT_AT_MOST, peers::dataPortOf);
         migrations = new MigrationService(
                 vms,
                 peers,

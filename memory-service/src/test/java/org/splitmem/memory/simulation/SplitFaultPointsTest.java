@@ -69,6 +69,37 @@ class SplitFaultPointsTest {
         Parallel.run(all);
     }
 
+    @Test
+    void aSplitVmGetsOtherSubHosts() throws Exception {
+        SplitScenario.runMoved(directory.resolve("sim"), program, sim -> {});
+    }
+
+    @ParameterizedTest
+    @EnumSource(mode = EnumSource.Mode.EXCLUDE, names = "DESTINATION")
+    void itGetsOtherSubHostsWhereverADaemonDies(Role role) throws Exception {
+        String only = System.getProperty("test.point");
+        Set<FaultPoint> points = EnumSet.range(FaultPoint.MOVE_NOTED, FaultPoint.MOVE_RELEASED);
+        points.addAll(EnumSet.of(FaultPoint.MOVE_STORED, FaultPoint.MOVE_STEPPED));
+        Map<String, Callable<Boolean>> all = new LinkedHashMap<>();
+        for (FaultPoint point : points) {
+            if (only == null || only.equals(point.name())) {
+                all.put("moved, " + point + " with " + role + " killed", () -> {
+                    AtomicReference<Simulation> simulated = new AtomicReference<>();
+                    SplitScenario.runMoved(
+                            directory.resolve("m" + List.of(FaultPoint.values()).indexOf(point)), program, sim -> {
+                                simulated.set(sim);
+                                sim.at(point, sim.killing(role));
+                            });
+                    assertThat(simulated.get().happened())
+                            .as("the point was come to")
+                            .contains(point);
+                    return true;
+                });
+            }
+        }
+        Parallel.run(all);
+    }
+
     @ParameterizedTest
     @EnumSource(mode = EnumSource.Mode.EXCLUDE, names = "DESTINATION")
     void anExpectedVmIsSplitWhenItComesWhereverADaemonDies(Role role) throws Exception {

@@ -15,6 +15,7 @@ import org.splitmem.memory.page.PageState;
 import org.splitmem.memory.page.Pages;
 import org.splitmem.memory.vm.Vm;
 import org.splitmem.memory.vm.VmRecord;
+import org.splitmem.model.MovePagesRequest;
 import org.splitmem.model.SplitRequest;
 import org.splitmem.model.SubHostShare;
 
@@ -50,11 +51,15 @@ final class SplitScenario {
     }
 
     private static SplitRequest request(Simulation sim) {
+        return request(sim.subHosts());
+    }
+
+    private static SplitRequest request(List<SimHost> subHosts) {
         return new SplitRequest(
                 "guest",
                 RAM,
                 BUDGET,
-                sim.subHosts().stream()
+                subHosts.stream()
                         .map(host -> new SubHostShare(host.name(), null))
                         .toList());
     }
@@ -203,6 +208,75 @@ final class SplitScenario {
         }
     }
 
+    /** Of a split VM whose sub-hosts change: one is replaced by a host that had nothing of it, and then comes back for another. */
+    static void runMoved(Path directory, Path program, Consumer<Simulation> events) throws Exception {
+        try (Simulation sim = new Simulation(directory, 3)) {
+            SplitScenario scenario = new SplitScenario(sim, start(sim, program));
+            SimHost first = sim.subHosts().get(0);
+            SimHost second = sim.subHosts().get(1);
+            SimHost third = sim.subHosts().get(2);
+            scenario.fill();
+            scenario.split(request(List.of(first, second)));
+            scenario.isWithinBudget();
+            events.accept(sim);
+            scenario.move(first, third);
+            scenario.move(second, first);
+            sim.await(
+                    "the others lend nothing",
+                    MUCH_LATER_NS,
+                    () -> second.daemon().server().lentBytes() == 0);
+            assertThat(names(scenario.record().lent())).containsExactlyInAnyOrder(first.name(), third.name());
+            scenario.isPaged();
+            scenario.isGathered();
+        }
+    }
+
+    private static List<String> names(List<VmRecord.Lender> lenders) {
+        return lenders.stream().map(VmRecord.Lender::host).toList();
+    }
+
+    /** While the guest writes, and until the one has nothing any more. */
+    private void move(SimHost from, SimHost to) throws Exception {
+        qemu.run("churn 3 40 4%d 0 " + FILLED_PAGES + " 40 5");
+        for (int attempts = 0; !isLeaving(from); attempts++) {
+            assertThat(attempts)
+                    .as("attempts to empty %s; %s", from.name(), sim)
+                    .isLessThan(10);
+            empty(from, to);
+            sim.awaitRestarts();
+        }
+        sim.await(
+                from.name() + " is empty, and let go",
+                MUCH_LATER_NS,
+                () -> !names(vm().orElseThrow().record().lent()).contains(from.name())
+                        && from.daemon().server().lentBytes() == 0);
+        sim.awaitRestarts();
+        qemu.pause();
+        qemu.process().run("verify 0 " + pages());
+    }
+
+    private boolean isLeaving(SimHost host) throws Exception {
+        return record().lenders().stream()
+                .noneMatch(lender -> lender.host().equals(host.name()) && lender.stage() == null);
+    }
+
+    private void empty(SimHost from, SimHost to) throws Exception {
+        sim.await("the shim is connected", () -> vm().orElseThrow().session() != null);
+        SimDaemon daemon = home.daemon();
+        Vm vm = vm().orElseThrow();
+        MovePagesRequest request = new MovePagesRequest(from.name(), List.of(new SubHostShare(to.name(), null)), null);
+        try {
+            daemon.call(() -> {
+                daemon.migrations().lenderChanges().empty(vm, request);
+                return true;
+            });
+        } catch (IOException e) {
+            assertThat(daemon.isDead()).as(e.getMessage()).isTrue();
+        } catch (RefusedException e) {
+            assertThat(e.code()).as(e.getMessage()).isIn("failed", "no-room", "vm-busy");
+        }
+    }
+
     private void fill() throws Exception {
         sim.await(
                 "the shim is connected",
@@ -236,12 +310,16 @@ final class SplitScenario {
 
     /** Why it was not split, empty if it was. */
     private Optional<String> split() throws Exception {
+        return split(request(sim));
+    }
+
+    private Optional<String> split(SplitRequest request) throws Exception {
         sim.await("the shim is connected", () -> vm().orElseThrow().session() != null);
         SimDaemon daemon = home.daemon();
         Vm vm = vm().orElseThrow();
         try {
             daemon.call(() -> {
-                daemon.migrations().splits().split(vm, request(sim));
+                daemon.migrations().splits().split(vm, request);
                 return true;
             });
             return Optional.empty();
@@ -277,13 +355,7 @@ final class SplitScenario {
 
     private void isPaged() throws Exception {
         qemu.pause();
-        qemu.run("churn 3 40 3%d 0 " + Pages.fromBytes(BUDGET) / 2 + " 40 5");
-        sim.await("it is within its budget", () -> {
-            Vm vm = vm().orElseThrow();
-            return vm.paging() != null
-                    && vm.paging().table().resident() <= Pages.fromBytes(BUDGET)
-                    && vm.session() != null;
-        });
+        isWithinBudget();
         sim.awaitRestarts();
         VmRecord record = record();
         assertThat(record.phase()).isEqualTo(VmRecord.Phase.PAGED);
@@ -291,6 +363,16 @@ final class SplitScenario {
         qemu.pause();
         coldPagesAreGivenBack();
         qemu.process().run("verify 0 " + pages());
+    }
+
+    private void isWithinBudget() throws Exception {
+        qemu.run("churn 3 40 3%d 0 " + Pages.fromBytes(BUDGET) / 2 + " 40 5");
+        sim.await("it is within its budget", () -> {
+            Vm vm = vm().orElseThrow();
+            return vm.paging() != null
+                    && vm.paging().table().resident() <= Pages.fromBytes(BUDGET)
+                    && vm.session() != null;
+        });
     }
 
     /** Most of which are remote. Whoever dies: in the end they are nowhere. */

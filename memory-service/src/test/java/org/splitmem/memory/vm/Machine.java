@@ -32,6 +32,7 @@ final class Machine implements AutoCloseable {
     private final long pages;
     private final List<Lender> lenders = new ArrayList<>();
     private @Nullable Lender source;
+    private volatile FaultPoints points = FaultPoints.NONE;
     private boolean isBorn;
     private PagingConfig config = new PagingConfig(new Pager.Tuning(16, 16, 16, 0), 100_000, 1_000_000, 1);
     private List<Long> backends;
@@ -57,6 +58,7 @@ final class Machine implements AutoCloseable {
         for (String name : names) {
             lenders.add(new Lender(name, directory.resolve(name)).reserve(VM, pages, ROOM));
         }
+        lenders.forEach(one -> lenders.forEach(one::knows));
         return this;
     }
 
@@ -76,6 +78,11 @@ final class Machine implements AutoCloseable {
     Machine with(PagingConfig other) {
         config = other;
         return this;
+    }
+
+    /** From now on told of each point that its daemon comes to. */
+    void tell(FaultPoints told) {
+        points = told;
     }
 
     /** Starts the daemon, and QEMU with all its RAM. */
@@ -126,7 +133,8 @@ final class Machine implements AutoCloseable {
                 directory.resolve("vms"),
                 config,
                 directory.resolve("qmp"),
-                new SplitDefinitions(directory.resolve("splits")));
+                new SplitDefinitions(directory.resolve("splits")),
+                point -> points.reached(point));
         vms.recover(vm -> {}, vm -> {});
         registry = vms;
         shims = new ShimServer(socket(), Set.of(0), new AnyProcess(), vms);

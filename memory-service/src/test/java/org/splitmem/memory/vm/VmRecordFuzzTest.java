@@ -28,7 +28,7 @@ class VmRecordFuzzTest {
             holds(record.ramBytes() >= 0, "its RAM has a size");
             holds(record.budgetPages() >= 0, "its budget has a size");
             for (int host = 0; host < record.lenders().size(); host++) {
-                holds(record.reservedPages(host) >= 0, "what is lent has a size");
+                holds(record.lenders().get(host).reservedBytes() >= 0, "what is lent has a size");
                 isComplete(record.lenders().get(host));
             }
             if (record.source() != null) {

@@ -7,13 +7,12 @@ import java.nio.charset.StandardCharsets;
 import java.util.UUID;
 import org.junit.jupiter.api.Test;
 
-class HelloCodecTest {
+class SmallJsonTest {
     private static final String GOOD = """
             {"role":"PAGE_IN","vm":"6d1f0000-0000-4000-8000-000000000001","token":"t","epoch":3,"pages":7}""";
 
     private static PeerException refusal(String json) {
-        return catchThrowableOfType(
-                PeerException.class, () -> HelloCodec.decode(json.getBytes(StandardCharsets.UTF_8)));
+        return catchThrowableOfType(PeerException.class, () -> SmallJson.hello(json.getBytes(StandardCharsets.UTF_8)));
     }
 
     @Test
@@ -21,9 +20,9 @@ class HelloCodecTest {
         for (Hello.Role role : Hello.Role.values()) {
             Hello hello = new Hello(role, UUID.randomUUID(), "secret", 1L << 40, 536_870_912);
 
-            assertThat(HelloCodec.decode(HelloCodec.encode(hello))).isEqualTo(hello);
+            assertThat(SmallJson.hello(SmallJson.encode(hello))).isEqualTo(hello);
         }
-        assertThat(HelloCodec.decode(GOOD.getBytes(StandardCharsets.UTF_8)).epoch())
+        assertThat(SmallJson.hello(GOOD.getBytes(StandardCharsets.UTF_8)).epoch())
                 .isEqualTo(3);
     }
 

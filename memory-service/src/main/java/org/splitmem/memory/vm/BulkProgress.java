@@ -1,10 +1,9 @@
 package org.splitmem.memory.vm;
 
 import org.jspecify.annotations.Nullable;
-import org.splitmem.model.GatherInfo;
 
-/** How fast a VM is gathered, smoothed over some seconds. Any thread. */
-final class GatherProgress {
+/** How fast pages go in bulk, smoothed over some seconds. Any thread. */
+final class BulkProgress {
     private static final long TURN_NS = 500_000_000L;
     /** Of the newest measurement. */
     private static final double WEIGHT = 0.4;
@@ -14,11 +13,11 @@ final class GatherProgress {
     private long atNs;
     private double rate = -1;
 
-    GatherProgress(long nowNs) {
+    BulkProgress(long nowNs) {
         this.atNs = nowNs;
     }
 
-    /** Nothing is gathered now, so that the next rate is that of the next time. */
+    /** Nothing goes now, so that the next rate is that of the next time. */
     synchronized void rest(long came, long nowNs) {
         bytes = came;
         atNs = nowNs;
@@ -41,9 +40,15 @@ final class GatherProgress {
         atNs = nowNs;
     }
 
-    synchronized GatherInfo info(long left, long limit, @Nullable String trouble) {
-        long perSecond = Math.max(0, Math.round(rate));
-        Long eta = perSecond == 0 ? null : (left + perSecond - 1) / perSecond;
-        return new GatherInfo(left, perSecond, eta, limit == 0 ? null : limit, trouble);
+    /** 0 also while nothing is known yet. */
+    synchronized long bytesPerSecond() {
+        return Math.max(0, Math.round(rate));
+    }
+
+    /** @return null while nothing comes */
+    @Nullable
+    Long etaSeconds(long left) {
+        long perSecond = bytesPerSecond();
+        return perSecond == 0 ? null : (left + perSecond - 1) / perSecond;
     }
 }

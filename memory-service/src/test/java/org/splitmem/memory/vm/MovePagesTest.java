@@ -1,0 +1,236 @@
+package org.splitmem.memory.vm;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
+import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.Test;
+import org.splitmem.memory.faultpoint.FaultPoint;
+import org.splitmem.memory.page.PageState;
+import org.splitmem.memory.page.Pages;
+import org.splitmem.memory.testing.Await;
+import org.splitmem.memory.testing.DamagingRelay;
+import org.splitmem.memory.wire.RunList;
+
+/** A memory server of a split VM is emptied: its pages go to others, whatever the guest and the servers do meanwhile. */
+class MovePagesTest extends MachineTest {
+    private static final long PAGES = 8192;
+    private static final int PAGES_FRAME = 7;
+    private static final long MANY = 64;
+
+    private final CountDownLatch released = new CountDownLatch(1);
+
+    MovePagesTest() {
+        super(PAGES);
+    }
+
+    /** All pages are on the first server, and a few of them may be here. */
+    private void split() throws Exception {
+        machine.vm().setBudget(Pages.toBytes(PAGES / 4));
+        machine.guest().run("fill 0 " + PAGES + " 6");
+        machine.pageOut(0, PAGES, 0);
+    }
+
+    private void empty(@Nullable Long rate) throws Exception {
+        List<VmRecord.Lender> lenders = new ArrayList<>(machine.vm().record().lenders());
+        lenders.set(0, lenders.get(0).leaving(rate));
+        new PagingSwitch(machine.vm()).change(lenders);
+    }
+
+    private void awaitEmpty() throws Exception {
+        Await.until("it is empty", () -> new PagingSwitch(machine.vm()).isEmptied(0));
+        Await.until("it has dropped what it had", () -> held(0) == 0);
+    }
+
+    private long held(int lender) {
+        return Pages.fromBytes(machine.lender(lender).server().heldBytes());
+    }
+
+    private void verify() throws Exception {
+        machine.guest().run("verify 0 " + PAGES);
+        assertThat(machine.paging().stats().lost.sum()).isZero();
+    }
+
+    private static boolean isBulk(DamagingRelay.Frame frame) {
+        return frame.type() == PAGES_FRAME && frame.pages() > MANY;
+    }
+
+    @Test
+    void everyPageGoesStraightToTheOthersAndNoneComesHere() throws Exception {
+        machine("h2", "h3", "h4").withTwoBackends().start();
+        split();
+        long remote = machine.count(PageState.REMOTE);
+        long pageIns = machine.paging().stats().pageIns.sum();
+
+        empty(null);
+
+        awaitEmpty();
+        assertThat(machine.count(PageState.REMOTE)).isEqualTo(remote);
+        assertThat(machine.paging().stats().pageIns.sum()).isEqualTo(pageIns);
+        assertThat(held(1) + held(2)).isEqualTo(remote);
+        verify();
+    }
+
+    @Test
+    void whatTheGuestWritesMeanwhileIsNeverReplacedByAnOlderCopy() throws Exception {
+        machine("h2", "h3").start();
+        split();
+        machine.guest().begin("churn 4 4000 1 0 " + PAGES + " 40");
+
+        empty(16L << 20);
+
+        awaitEmpty();
+        machine.guest().end();
+        verify();
+    }
+
+    /** What it fetches for an earlier owner's daemon, or an earlier attempt, nobody told it to drop. */
+    @Test
+    void anOlderCopyThatAServerStillHasIsNotTakenForThePage() throws Exception {
+        machine("h2", "h3").start();
+        machine.guest().run("fill 0 " + PAGES + " 5");
+        RunList some = new RunList();
+        some.add(16, 64);
+        machine.paging().outs().get(1).store(some, page -> {});
+        split();
+
+        empty(null);
+
+        awaitEmpty();
+        verify();
+    }
+
+    /** What a server has fetched is not named by the table yet: that does not make it stale. */
+    @Test
+    void staleCopiesAreLookedForWhilePagesMove() throws Exception {
+        machine("h2", "h3").start();
+        split();
+        AtomicInteger looked = new AtomicInteger();
+        machine.tell(point -> {
+            if (point == FaultPoint.MOVE_STORED) {
+                lookForStaleCopies();
+                looked.incrementAndGet();
+            }
+        });
+
+        empty(null);
+
+        awaitEmpty();
+        assertThat(looked.get()).isPositive();
+        verify();
+    }
+
+    private void lookForStaleCopies() {
+        try {
+            machine.paging().outs().get(1).suspectStale();
+            machine.paging().reconcile(1, machine.vm().record()::isEmptied);
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    @Test
+    void aPageThatTheGuestTouchesWhileItIsFetchedStaysHere() throws Exception {
+        machine("h2", "h3");
+        machine.lender(0).behind(frame -> {
+            if (isBulk(frame)) {
+                awaitRelease();
+            }
+        });
+        machine.start();
+        split();
+        empty(null);
+
+        machine.guest().run("verify 0 8");
+        machine.guest().run("fill 0 8 7");
+        released.countDown();
+
+        awaitEmpty();
+        verify();
+    }
+
+    private void awaitRelease() {
+        try {
+            assertThat(released.await(30, TimeUnit.SECONDS)).isTrue();
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
+    }
+
+    @Test
+    void pagesThatAreDamagedOnTheirWayAreFetchedAgain() throws Exception {
+        AtomicInteger damaged = new AtomicInteger();
+        machine("h2", "h3");
+        machine.lender(0).behind(frame -> {
+            if (isBulk(frame) && damaged.getAndIncrement() < 3) {
+                frame.flipInPage(3);
+            }
+        });
+        machine.start();
+        split();
+
+        empty(null);
+
+        awaitEmpty();
+        assertThat(damaged.get()).isGreaterThan(3);
+        verify();
+    }
+
+    @Test
+    void itGoesOnAfterTheDaemonAndTheServersRestart() throws Exception {
+        machine("h2", "h3").start();
+        split();
+        empty(4L << 20);
+        Await.until("some have moved", () -> held(1) > 100);
+
+        machine.stopDaemon();
+        machine.lender(1).goAway();
+        machine.lender(1).comeBack();
+        machine.startDaemon();
+        machine.awaitShim();
+        empty(null);
+
+        awaitEmpty();
+        verify();
+    }
+
+    @Test
+    void whatIsNotToMoveAnyMoreStaysAndIsPagedOutThereAgain() throws Exception {
+        machine("h2", "h3").start();
+        split();
+        empty(1L << 20);
+        Await.until("some have moved", () -> held(1) > 100);
+
+        List<VmRecord.Lender> lenders = new ArrayList<>(machine.vm().record().lenders());
+        lenders.set(0, lenders.get(0).staying());
+        new PagingSwitch(machine.vm()).change(lenders);
+        machine.guest().run("fill 0 " + PAGES + " 8");
+
+        Await.until("it is within its budget", () -> machine.table().resident() <= PAGES / 4);
+        assertThat(machine.table().countRemote(0)).isPositive();
+        assertThat(machine.vm().moves()).isEmpty();
+        verify();
+    }
+
+    @Test
+    void aServerThatCannotBeReachedIsNamedAndNothingIsLost() throws Exception {
+        machine("h2", "h3").start();
+        split();
+        machine.lender(1).goAway();
+
+        empty(null);
+
+        Await.until(
+                "that is told",
+                () -> String.valueOf(machine.vm().moves().get(0).trouble()).startsWith("h2 to h3: "));
+        machine.lender(1).comeBack();
+        awaitEmpty();
+        verify();
+    }
+}
