@@ -44,7 +44,7 @@ final class PullConnection implements ConnectionHandler {
             serve(owner, from);
         } catch (PeerException e) {
             throw e;
-        } catch (IOException e) { // of either connection: an owner that is there is told
+        } catch (IOException e) { // of either connection: tells the owner, if it is there
             throw new PeerException(ErrorCode.INTERNAL, "fetching from " + from.host() + ": " + e.getMessage());
         }
     }

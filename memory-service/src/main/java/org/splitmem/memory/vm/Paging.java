@@ -237,12 +237,14 @@ public final class Paging implements AutoCloseable {
 
     private boolean mayBelongTo(long page, int host, IntPredicate leaving) {
         int entry = table.get(page);
-        return switch (PageEntry.state(entry)) {
-            // What another one has fetched, and the table does not say so yet, is the only copy in a moment.
-            case REMOTE -> PageEntry.host(entry) == host || leaving.test(PageEntry.host(entry));
-            case INCOMING -> PageEntry.has(entry, PageEntry.FROM_SOURCE) || PageEntry.names(entry, host);
-            case OUTGOING, PUNCHING, ZERO, LOCAL, AT_SOURCE, FILLING -> PageEntry.names(entry, host);
-        };
+        if (PageEntry.state(entry) == INCOMING && PageEntry.has(entry, PageEntry.FROM_SOURCE)) {
+            return true;
+        }
+        // What another server has fetched from one that is leaving is the only copy as soon as the table names it
+        // there. That may also come of a
+        // page which has been asked for meanwhile: if it does not come, it is remote again.
+        int named = PageEntry.host(entry);
+        return PageEntry.names(entry, named) && (named == host || leaving.test(named));
     }
 
     /** True while pages are still to come from the migration's source. */

@@ -5,7 +5,7 @@ import com.fasterxml.jackson.annotation.JsonProperty;
 /**
  * PULL_FROM's payload: the memory server that pages are to be fetched from.
  *
- * @param host its name, by which the one that is to fetch has to know it: it connects to no address that it is told
+ * @param host its name; the server that fetches connects to it only if it knows that name, and to no address of its owner's
  * @param token the VM's access token there
  */
 public record PullSource(

@@ -12,7 +12,9 @@ import java.util.concurrent.atomic.AtomicInteger;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 import org.splitmem.memory.faultpoint.FaultPoint;
+import org.splitmem.memory.page.PageEntry;
 import org.splitmem.memory.page.PageState;
+import org.splitmem.memory.page.PageTable;
 import org.splitmem.memory.page.Pages;
 import org.splitmem.memory.testing.Await;
 import org.splitmem.memory.testing.DamagingRelay;
@@ -126,6 +128,29 @@ class MovePagesTest extends MachineTest {
         verify();
     }
 
+    @Test
+    void aPageThatIsAskedForWhileItIsFetchedAndDoesNotComeIsNotTakenForStale() throws Exception {
+        machine("h2", "h3").start();
+        split();
+        AtomicInteger asked = new AtomicInteger();
+        machine.tell(point -> {
+            if (point == FaultPoint.MOVE_STORED && asked.getAndIncrement() == 0) {
+                PageTable table = machine.table();
+                long page = table.nextRemote(0, PAGES, 0);
+                int entry = table.get(page);
+                table.step(page, entry, PageEntry.inBulk(entry));
+                lookForStaleCopies();
+                table.step(page, PageEntry.inBulk(entry), entry);
+            }
+        });
+
+        empty(null);
+
+        awaitEmpty();
+        assertThat(asked.get()).isPositive();
+        verify();
+    }
+
     private void lookForStaleCopies() {
         try {
             machine.paging().outs().get(1).suspectStale();
@@ -227,7 +252,7 @@ class MovePagesTest extends MachineTest {
         empty(null);
 
         Await.until(
-                "that is told",
+                "splitmemd says so",
                 () -> String.valueOf(machine.vm().moves().get(0).trouble()).startsWith("h2 to h3: "));
         machine.lender(1).comeBack();
         awaitEmpty();
