@@ -7,6 +7,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
+import org.splitmem.memory.faultpoint.FaultPoint;
 import org.splitmem.memory.page.PageState;
 import org.splitmem.memory.page.Pages;
 import org.splitmem.memory.testing.Await;
@@ -30,8 +31,15 @@ class HungLenderTest extends MachineTest {
     private void startAndHang() throws Exception {
         machine("h2", "h3");
         machine.lender(0).behind(frame -> holdBack());
+        CountDownLatch adopted = new CountDownLatch(2);
+        machine.tell(point -> {
+            if (point == FaultPoint.ADOPTED) {
+                adopted.countDown();
+            }
+        });
         machine.start();
         machine.guest().run("fill 0 " + PAGES + " 4");
+        assertThat(adopted.await(20, TimeUnit.SECONDS)).isTrue(); // or the first to answer might take all
         machine.vm().setBudget(Pages.toBytes(PAGES / 2));
         Await.until(
                 "half of it is out, on both",
