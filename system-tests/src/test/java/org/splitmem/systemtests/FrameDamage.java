@@ -1,5 +1,6 @@
 package org.splitmem.systemtests;
 
+import java.util.HashMap;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Random;
@@ -37,7 +38,7 @@ final class FrameDamage {
         }
     }
 
-    /** One in so many frames of this kind from now on, by chance. */
+    /** One of each so many frames of this kind from now on; which of them is left to chance. */
     void add(String host, String role, String direction, String part, int oneIn) {
         rules.put(new Kind(host, role, direction, part), oneIn);
     }
@@ -66,6 +67,8 @@ final class FrameDamage {
         private final Kind page;
         private final Kind head;
         private final Random random;
+        /** Frames seen under each rule, and which of the present so many is hit: one is, or a short conversation might go by unharmed. */
+        private final Map<Kind, Turn> turns = new HashMap<>();
 
         private Chance(Kind page, Kind head, Random random) {
             this.page = page;
@@ -82,14 +85,33 @@ final class FrameDamage {
         }
 
         private boolean hits(Kind kind) {
-            return rules.entrySet().stream()
-                    .anyMatch(rule -> rule.getKey().includes(kind) && random.nextInt(rule.getValue()) == 0);
+            boolean hit = false;
+            for (Map.Entry<Kind, Integer> rule : rules.entrySet()) {
+                if (rule.getKey().includes(kind)) {
+                    hit |= turns.computeIfAbsent(rule.getKey(), of -> new Turn()).next(random, rule.getValue());
+                }
+            }
+            return hit;
         }
 
         private void flip(DamagingRelay.Frame frame, Kind kind, int from, int to) {
             int bit = from * Byte.SIZE + random.nextInt((to - from) * Byte.SIZE);
             frame.bytes()[bit / Byte.SIZE] ^= (byte) (1 << bit % Byte.SIZE);
             counts.merge(kind, 1, Integer::sum);
+        }
+    }
+
+    private static final class Turn {
+        private int seen;
+        private int chosen;
+
+        /** @return whether this frame is the one of the present so many */
+        boolean next(Random random, int oneIn) {
+            if (seen % oneIn == 0) {
+                seen = 0;
+                chosen = random.nextInt(oneIn);
+            }
+            return seen++ == chosen;
         }
     }
 }

@@ -42,8 +42,23 @@ final class LocalResourcesTest {
     }
 
     private void resizeMemory(String size) {
-        Job.Result result = bed.cluster().exec(guest.host(), "mount", "-o", "remount,size=" + size, MEMORY);
+        Job.Result result = tryToResizeMemory(size);
         assertThat(result.exitCode()).as(result.err()).isZero();
+    }
+
+    private Job.Result tryToResizeMemory(String size) {
+        return bed.cluster().exec(guest.host(), "mount", "-o", "remount,size=" + size, MEMORY);
+    }
+
+    /** A little more than what is used is left. Less than that is refused, and the guest goes on paging. */
+    private void shrinkMemory() {
+        Await.until("it is as small as it can be", LIMIT, () -> {
+            long usedKib = Long.parseLong(bed.cluster()
+                    .lines(guest.host(), "df", "-k", "--output=used", MEMORY)
+                    .get(1)
+                    .strip());
+            return tryToResizeMemory(usedKib + SPARE_KIB + "k").exitCode() == 0;
+        });
     }
 
     private void limitDescriptors(String to) {
@@ -70,11 +85,7 @@ final class LocalResourcesTest {
 
     @Test
     void pagesFindNoRoomUntilThereIsSome() {
-        long usedKib = Long.parseLong(bed.cluster()
-                .lines(guest.host(), "df", "-k", "--output=used", MEMORY)
-                .get(1)
-                .strip());
-        resizeMemory(usedKib + SPARE_KIB + "k"); // less than what is used is refused
+        shrinkMemory();
         bed.cli(guest.host()).budget(guest.name(), "240MiB"); // it is to hold more than there is room for
 
         guest.awaitStandstill();
