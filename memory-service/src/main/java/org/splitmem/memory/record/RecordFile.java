@@ -31,8 +31,12 @@ public final class RecordFile {
     /** Replaces the file in one step. */
     public static void save(Path file, Object value) throws IOException {
         Path draft = file.resolveSibling(file.getFileName() + ".new");
-        Files.write(draft, bytesOf(value));
-        Files.move(draft, file, StandardCopyOption.ATOMIC_MOVE);
+        try {
+            Files.write(draft, bytesOf(value));
+            Files.move(draft, file, StandardCopyOption.ATOMIC_MOVE);
+        } catch (IOException e) { // which names no file if there is no space left
+            throw new IOException(file + " cannot be written: " + e.getMessage(), e);
+        }
     }
 
     /** The same, and when it returns the host may lose power. */

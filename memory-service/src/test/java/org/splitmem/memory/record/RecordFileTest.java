@@ -33,6 +33,18 @@ class RecordFileTest {
         }
     }
 
+    @Test
+    void whatFindsNoSpaceIsNamed() throws Exception {
+        Path file = directory.resolve("list.json");
+        RecordFile.save(file, List.of("a"));
+        Files.createSymbolicLink(directory.resolve("list.json.new"), Path.of("/dev/full"));
+
+        assertThatThrownBy(() -> RecordFile.save(file, List.of("b")))
+                .isInstanceOf(IOException.class)
+                .hasMessage(file + " cannot be written: No space left on device");
+        assertThat(load(file)).containsExactly("a");
+    }
+
     /** Still the JSON of such a record. */
     @Test
     void whatWasChangedSinceIsNotTaken() throws Exception {
