@@ -21,7 +21,7 @@ import org.splitmem.memory.page.Pages;
 /**
  * Takes pages that come in bulk from one memory server: writes them to the RAM file, makes them LOCAL, maps them and wakes who waits. A page
  * that is not in bulk any more, as a fault has asked for it meanwhile, is thrown away: only who has stepped its entry may write it.
- * Confined to one thread; allocates nothing per page.
+ * Confined to one thread at a time; allocates nothing per page.
  */
 final class BulkArrivals {
     private static final Logger log = LoggerFactory.getLogger(BulkArrivals.class);

@@ -18,8 +18,8 @@ import org.splitmem.memory.remote.PageOutClient;
 import org.splitmem.memory.wire.RunList;
 
 /**
- * Gathers what one memory server has, on a thread of its own that ends when there is nothing more to ask for. A cursor goes through the page
- * table. What is asked for lies behind it until the answer has come: a page is never claimed again while an older answer with that page may
+ * Gathers what one memory server has, on a thread of its own that ends when there is nothing more to ask for; what comes is taken on the
+ * client's second thread. A cursor goes through the page table. What is asked for lies behind it until the answer has come: a page is never claimed again while an older answer with that page may
  * still be on its way, so that such an answer is never taken for a new one.
  */
 final class HostGathering implements FetchClient.Fetch {
@@ -42,6 +42,8 @@ final class HostGathering implements FetchClient.Fetch {
     // The thread's.
     private long cursor;
     private long claimed;
+
+    // The second thread's.
     private long dropsDueNs = System.nanoTime();
 
     // Guarded by this.

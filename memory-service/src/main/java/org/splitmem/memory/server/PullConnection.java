@@ -15,7 +15,8 @@ import org.splitmem.memory.wire.SmallJson;
 
 /**
  * The owner's connection to a store on which it has pages fetched from another memory server, while its guest runs. What the owner has sent
- * here of a page is newer than what comes from there, and stays. Confined to its thread; allocates nothing per frame.
+ * here of a page is newer than what comes from there, and stays. Its thread reads requests and receives pages; the client's second one stores
+ * them and answers. Allocates nothing per frame.
  */
 final class PullConnection implements ConnectionHandler {
     /** An owner that has asked for pages is to ask for more, or to say that there are none, within this. */
@@ -71,7 +72,7 @@ final class PullConnection implements ConnectionHandler {
         private final FrameSocket owner;
         private final FetchClient source;
         private final long turn;
-        private final RunList stored = new RunList();
+        private final RunList stored = new RunList(); // the second thread's, until that has ended
         private boolean isFirst;
         private boolean isLast;
 

@@ -17,7 +17,7 @@ import org.splitmem.memory.wire.RunList;
  *
  * <p>A frame is received piece by piece into one buffer, which stays in the processor's cache, and goes to its file from there: a page that is
  * written whole is neither zeroed nor mapped first, which costs a third less than receiving into the mapping. The buffer is small, as there
- * is one for each connection, and a host has thousands.
+ * is one for each connection, and a host has thousands; unless it has pieces for a taker that works on one while the next is received.
  */
 public final class ReceivedPages {
     /** A sender that has sent so many pages without a FLUSH between them breaks the protocol if all of them are damaged. */
@@ -29,8 +29,14 @@ public final class ReceivedPages {
 
     private final RunList runs = new RunList();
     private final NativeBlock checksums = new NativeBlock(RunList.MAX_PAGES * Integer.BYTES);
-    private final NativeBlock piece = new NativeBlock(PIECE_PAGES * Pages.SIZE);
-    private final Windows windows = new Windows(piece.address(), piece.size());
+    private final int pieces;
+    private final Reuse reuse;
+    private final NativeBlock buffer;
+    private final Windows windows;
+    /** Those of the pages in the buffer. */
+    private final NativeBlock sums;
+
+    private int piece;
     /** Index in the frame of the piece's first page. */
     private int pieceStart;
 
@@ -42,6 +48,36 @@ public final class ReceivedPages {
     public interface Taker {
         /** Takes a run of pages; {@code address} is that of its bytes, good during the call. */
         void take(long address, long page, long count) throws IOException;
+    }
+
+    /** For a taker that goes on with pages after it has returned: there are several pieces then, which are used in turn. */
+    public interface Reuse {
+        /** All whole pages of a piece have been given to the taker. */
+        void given(int piece);
+
+        /** Returns once the taker needs a piece no more. @throws IOException if it will not come to that */
+        void awaitTaken(int piece) throws IOException;
+    }
+
+    private static final Reuse AT_ONCE = new Reuse() {
+        @Override
+        public void given(int piece) {}
+
+        @Override
+        public void awaitTaken(int piece) {}
+    };
+
+    /** For a taker that needs pages no more when it returns. */
+    public ReceivedPages() {
+        this(1, AT_ONCE);
+    }
+
+    public ReceivedPages(int pieces, Reuse reuse) {
+        this.pieces = pieces;
+        this.reuse = reuse;
+        this.buffer = new NativeBlock(pieces * PIECE_PAGES * Pages.SIZE);
+        this.windows = new Windows(buffer.address(), buffer.size());
+        this.sums = new NativeBlock(pieces * PIECE_PAGES * Integer.BYTES);
     }
 
     /** Receives what comes before the pages of the frame just read. @return their runs */
@@ -70,15 +106,28 @@ public final class ReceivedPages {
                 takeWhole(socket, taker, page, count, index);
                 page += count;
                 index += count;
+                if (index == pieceEnd) {
+                    reuse.given(piece);
+                }
             }
         }
     }
 
     private void receivePiece(FrameSocket socket) throws IOException {
+        piece = (piece + 1) % pieces;
+        reuse.awaitTaken(piece);
         int count = (int) Math.min(PIECE_PAGES, runs.pages() - pieceEnd);
-        socket.socket().receive(piece.address(), Pages.toBytes(count));
+        socket.socket().receive(buffer.address() + Pages.toBytes(firstOfPiece()), Pages.toBytes(count));
         pieceStart = pieceEnd;
         pieceEnd += count;
+        for (int i = 0; i < count; i++) {
+            sums.putInt((firstOfPiece() + i) * Integer.BYTES, checksums.getInt((pieceStart + i) * Integer.BYTES));
+        }
+    }
+
+    /** Index in the buffer. */
+    private int firstOfPiece() {
+        return piece * PIECE_PAGES;
     }
 
     /** @param first of these pages of one run, which are in the piece, and at {@code index} of the frame */
@@ -95,15 +144,16 @@ public final class ReceivedPages {
     }
 
     private boolean isWhole(int index, long page) {
-        int crc32c = windows.crc32c(Pages.toBytes(index - pieceStart), Pages.SIZE);
-        return PageChecksum.of(crc32c, page) == checksums.getInt(index * Integer.BYTES);
+        int at = firstOfPiece() + index - pieceStart;
+        int crc32c = windows.crc32c(Pages.toBytes(at), Pages.SIZE);
+        return PageChecksum.of(crc32c, page) == sums.getInt(at * Integer.BYTES);
     }
 
     /** @param index in the frame of the page {@code end} */
     private void take(Taker taker, long first, long end, int index) throws IOException {
         if (first < end) {
-            long at = index - pieceStart - (end - first);
-            taker.take(piece.address() + Pages.toBytes(at), first, end - first);
+            long at = firstOfPiece() + index - pieceStart - (end - first);
+            taker.take(buffer.address() + Pages.toBytes(at), first, end - first);
         }
     }
 
@@ -118,13 +168,12 @@ public final class ReceivedPages {
     }
 
     /**
-     * Where the checksums are that came with a run of pages of the present piece.
+     * Where the checksums are that came with a run of pages of a piece, for as long as its pages are there. Any thread.
      *
      * @param address of the run, as {@link Taker#take} gives it
      */
     public long checksumsOf(long address) {
-        long index = pieceStart + Pages.fromBytes(address - piece.address());
-        return checksums.address() + index * Integer.BYTES;
+        return sums.address() + Pages.fromBytes(address - buffer.address()) * Integer.BYTES;
     }
 
     /** For a receiver that asks again itself for what did not come. @return pages that were damaged since this was last called */

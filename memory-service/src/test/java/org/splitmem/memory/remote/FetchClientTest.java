@@ -3,13 +3,20 @@ package org.splitmem.memory.remote;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.CountDownLatch;
 import java.util.zip.CRC32C;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.splitmem.memory.linux.Mman;
 import org.splitmem.memory.linux.NativeBlock;
 import org.splitmem.memory.page.PageChecksum;
 import org.splitmem.memory.page.Pages;
+import org.splitmem.memory.testing.Await;
 import org.splitmem.memory.wire.FrameSocket;
 import org.splitmem.memory.wire.FrameType;
 import org.splitmem.memory.wire.PeerException;
@@ -20,7 +27,7 @@ class FetchClientTest {
     private static final int REQUEST = 8;
 
     /** Asks for pages from 0 on, some at a time. */
-    private static final class Asker implements FetchClient.Fetch {
+    private static class Asker implements FetchClient.Fetch {
         private final long end;
         private long next;
         final List<Long> taken = new ArrayList<>();
@@ -41,7 +48,7 @@ class FetchClientTest {
         }
 
         @Override
-        public void take(long address, long page, long count) {
+        public void take(long address, long page, long count) throws IOException {
             for (long p = page; p < page + count; p++) {
                 taken.add(p);
             }
@@ -75,23 +82,28 @@ class FetchClientTest {
         return list;
     }
 
-    /** Pages of zeros. */
+    /** Each page begins with its number, and is zero else. */
     private static void answer(FrameSocket socket, RunList pages) throws Exception {
-        CRC32C zeros = new CRC32C();
-        zeros.update(new byte[Pages.SIZE]);
         int count = (int) pages.pages();
-        NativeBlock rest = new NativeBlock(Math.max(1, count * (Integer.BYTES + Pages.SIZE)));
+        int sums = count * Integer.BYTES;
+        NativeBlock rest = new NativeBlock(Math.max(1, sums + count * Pages.SIZE));
         int at = 0;
         for (int run = 0; run < pages.runs(); run++) {
             for (long page = pages.first(run); page < pages.first(run) + pages.count(run); page++) {
-                rest.putInt(at++ * Integer.BYTES, PageChecksum.of((int) zeros.getValue(), page));
+                ByteBuffer bytes = ByteBuffer.allocate(Pages.SIZE).order(ByteOrder.LITTLE_ENDIAN);
+                bytes.putLong(0, page);
+                CRC32C crc32c = new CRC32C();
+                crc32c.update(bytes.duplicate());
+                rest.putInt(at * Integer.BYTES, PageChecksum.of((int) crc32c.getValue(), page));
+                rest.putLong(sums + at * Pages.SIZE, page);
+                at++;
             }
         }
-        int bytes = count * (Integer.BYTES + Pages.SIZE);
-        socket.sendHeader(FrameType.PAGES, 0, pages.runs(), pages.bytes() + bytes, 0, count > 0);
+        int length = sums + count * Pages.SIZE;
+        socket.sendHeader(FrameType.PAGES, 0, pages.runs(), pages.bytes() + length, 0, count > 0);
         if (count > 0) {
             socket.socket().send(pages.sealed(), pages.bytes(), true);
-            socket.socket().send(rest.address(), bytes, false);
+            socket.socket().send(rest.address(), length, false);
         }
         NativeBlock.keep(rest);
     }
@@ -108,7 +120,7 @@ class FetchClientTest {
         return new ScriptedServer((socket, connection) -> {
             try {
                 script.serve(socket);
-            } catch (java.io.IOException e) {
+            } catch (IOException e) {
                 throw e;
             } catch (Exception e) {
                 throw new AssertionError(e);
@@ -191,6 +203,120 @@ class FetchClientTest {
 
             assertThat(asker.taken).isEmpty();
             assertThat(asker.unanswered).hasSize(2 * REQUEST);
+        }
+    }
+
+    /** Takes neither the first page nor the last of an answer before the thread that receives waits for it, and looks at what it takes. */
+    private static final class SlowTaker implements FetchClient.Fetch {
+        private final Thread receiver = Thread.currentThread();
+        private final long end;
+        private long next;
+        private long taken;
+        final List<String> done = new ArrayList<>();
+
+        SlowTaker(long end) {
+            this.end = end;
+        }
+
+        @Override
+        public boolean next(RunList pages) {
+            while (pages.pages() < RunList.MAX_PAGES && next < end) {
+                pages.add(next++);
+            }
+            return !pages.isEmpty();
+        }
+
+        @Override
+        public void take(long address, long page, long count) throws IOException {
+            if (taken == 0 || page + count == RunList.MAX_PAGES) {
+                awaitReceiver();
+            }
+            for (long i = 0; i < count; i++) {
+                long firstWord = Mman.view(address + Pages.toBytes(i), Long.BYTES)
+                        .order(ByteOrder.LITTLE_ENDIAN)
+                        .getLong(0);
+                if (firstWord != page + i) {
+                    throw new IOException("page " + (page + i) + " begins with " + firstWord);
+                }
+            }
+            taken += count;
+        }
+
+        private void awaitReceiver() throws IOException {
+            try {
+                Await.until("the receiver waits", () -> receiver.getState() == Thread.State.WAITING);
+            } catch (Exception e) {
+                throw new IOException(e);
+            }
+        }
+
+        @Override
+        public void answered(RunList pages, int damaged) {
+            done.add(pages.pages() + " answered, " + taken + " taken");
+        }
+
+        @Override
+        public void unanswered(RunList pages) {
+            done.add(pages.pages() + " unanswered, " + taken + " taken");
+        }
+    }
+
+    /** More pages than it keeps come while the first one is being taken. */
+    @Test
+    void pagesAreReceivedWhileEarlierOnesAreTakenAndDoNotReplaceThem() throws Exception {
+        long pages = 2 * RunList.MAX_PAGES;
+        try (ScriptedServer server = server(socket -> {
+                    answer(socket, request(socket));
+                    answer(socket, request(socket));
+                });
+                FetchClient client = new FetchClient(server.endpoint(PAGES))) {
+            SlowTaker taker = new SlowTaker(pages);
+
+            client.fetch(taker);
+
+            assertThat(taker.done).containsExactly("512 answered, 512 taken", "512 answered, 1024 taken");
+        }
+    }
+
+    @Test
+    void whatCameBeforeTheConnectionBrokeIsTakenBeforeTheRestIsUnanswered() throws Exception {
+        try (ScriptedServer server = server(socket -> {
+                    RunList first = request(socket);
+                    request(socket);
+                    answer(socket, first);
+                });
+                FetchClient client = new FetchClient(server.endpoint(PAGES))) {
+            SlowTaker taker = new SlowTaker(2 * RunList.MAX_PAGES);
+
+            assertThatThrownBy(() -> client.fetch(taker)).isInstanceOf(IOException.class);
+
+            assertThat(taker.done).containsExactly("512 answered, 512 taken", "512 unanswered, 512 taken");
+        }
+    }
+
+    /** Its server goes on to wait for requests. */
+    @Test
+    @Timeout(10)
+    void whatCannotBeTakenEndsTheFetchAtOnce() throws Exception {
+        CountDownLatch ended = new CountDownLatch(1);
+        try (ScriptedServer server = server(socket -> {
+                    answer(socket, request(socket));
+                    request(socket);
+                    assertThat(socket.receive()).isFalse();
+                    ended.countDown();
+                });
+                FetchClient client = new FetchClient(server.endpoint(PAGES))) {
+            Asker asker = new Asker(2 * REQUEST) {
+                @Override
+                public void take(long address, long page, long count) throws IOException {
+                    throw new IOException("no room for page " + page);
+                }
+            };
+
+            assertThatThrownBy(() -> client.fetch(asker)).hasMessage("no room for page 0");
+
+            assertThat(asker.unanswered).hasSize(2 * REQUEST);
+            ended.await();
         }
     }
 
