@@ -52,7 +52,7 @@ final class HostsCommand implements Runnable {
                         Integer.toString(info.vms()),
                         info.version(),
                         info.kernel(),
-                        "ok");
+                        Boolean.TRUE.equals(info.draining()) ? "draining" : "ok");
             }
         }
         splitmem.print(hosts, table);

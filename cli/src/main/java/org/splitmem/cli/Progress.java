@@ -34,8 +34,7 @@ final class Progress {
                 + (move.trouble() == null ? "" : "; trouble: " + move.trouble());
     }
 
-    private static String numbers(
-            long bytes, String direction, long rate, @Nullable Long etaSeconds, @Nullable Long limit) {
+    static String numbers(long bytes, String direction, long rate, @Nullable Long etaSeconds, @Nullable Long limit) {
         return Text.size(bytes) + " " + direction
                 + (etaSeconds == null
                         ? ""

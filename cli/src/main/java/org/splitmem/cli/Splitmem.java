@@ -34,6 +34,8 @@ import picocli.CommandLine.Spec;
             BudgetCommand.class,
             GatherCommand.class,
             MovePagesCommand.class,
+            DrainCommand.class,
+            LendCommand.class,
             SplitCommand.class,
             ForgetCommand.class,
             ForgetHostCommand.class,

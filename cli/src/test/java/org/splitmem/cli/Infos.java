@@ -150,8 +150,8 @@ public final class Infos {
     }
 
     public static List<HostStatus> hosts() {
-        var info =
-                new HostInfo("h2", "0.1.0", 1, "6.18.0", 64 * MIB, 16 * MIB, 8 * MIB, 1024 * MIB, 2, null, null, null);
+        var info = new HostInfo(
+                "h2", "0.1.0", 1, "6.18.0", 64 * MIB, 16 * MIB, 8 * MIB, 1024 * MIB, 2, null, null, null, null);
         return List.of(
                 new HostStatus("h2", "10.78.0.2:7779", true, info, null),
                 new HostStatus("h3", "10.78.0.3:7779", false, null, "connection refused"));

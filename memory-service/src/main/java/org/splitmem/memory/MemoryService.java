@@ -20,6 +20,8 @@ import org.splitmem.memory.config.DaemonConfig;
 import org.splitmem.memory.control.ControlServer;
 import org.splitmem.memory.control.HostFacts;
 import org.splitmem.memory.control.HttpPeers;
+import org.splitmem.memory.drain.Drainer;
+import org.splitmem.memory.drain.Lending;
 import org.splitmem.memory.fault.Pager;
 import org.splitmem.memory.linux.KernelFeatures;
 import org.splitmem.memory.linux.LinuxException;
@@ -129,11 +131,8 @@ public final class MemoryService implements Callable<Integer> {
                 new SplitDefinitions(config.stateDirectory().resolve("splits"));
         VmRegistry vms =
                 new VmRegistry(config.memoryDirectory().resolve("vms"), paging, config.qmpDirectory(), definitions);
-        MemoryServer server = new MemoryServer(
-                config.memoryDirectory().resolve("stores"),
-                config.lendLimitBytes(),
-                facts::availableBytes,
-                peers::dataPortOf);
+        MemoryServer server = memoryServer(config, facts, peers);
+        Drainer drainer = drainer(config, peers, server);
         MigrationService migrations = migrations(config, vms, peers);
         ExpectedSplits expected = expected(config, definitions, vms, migrations);
         GuestRoom room = new GuestRoom(vms, () -> guestLimit(config, facts, server));
@@ -143,7 +142,8 @@ public final class MemoryService implements Callable<Integer> {
         vms.recover(vm -> found(vm, expected, migrations), migrations::takenUp);
         starts.recovered();
         CountDownLatch asked = new CountDownLatch(1);
-        Upkeep upkeep = upkeep(vms, migrations, expected, starts, new WholeAgain(vms, room), server, peers, asked);
+        Upkeep upkeep =
+                upkeep(vms, migrations, expected, starts, new WholeAgain(vms, room), server, drainer, peers, asked);
         try (DataServer data = networked ? dataServer(config, server, migrations) : null;
                 ShimServer shims = new ShimServer(
                         config.shimSocket(),
@@ -151,7 +151,7 @@ public final class MemoryService implements Callable<Integer> {
                         new LibvirtDomains(config.libvirtState()),
                         vms);
                 ControlServer control = new ControlServer(
-                        config, key, vms, migrations, server, peers, facts, expected, starts, ControlServer.IDLE_MS)) {
+                        config, key, vms, migrations, drainer, peers, facts, expected, starts, ControlServer.IDLE_MS)) {
             if (data != null) {
                 data.start();
             }
@@ -168,6 +168,24 @@ public final class MemoryService implements Callable<Integer> {
             log.info("splitmemd ended");
             ENDED.countDown();
         }
+    }
+
+    private static MemoryServer memoryServer(DaemonConfig config, HostFacts facts, HttpPeers peers) {
+        return new MemoryServer(
+                config.memoryDirectory().resolve("stores"),
+                config.lendLimitBytes(),
+                facts::availableBytes,
+                peers::dataPortOf);
+    }
+
+    private static Drainer drainer(DaemonConfig config, HttpPeers peers, MemoryServer server) throws IOException {
+        Lending lending = new Lending(
+                config.hostName(),
+                config.lendLimitBytes(),
+                config.stateDirectory().resolve("lending.json"),
+                peers,
+                server);
+        return new Drainer(lending, peers, new HostThreads("main-hosts"));
     }
 
     private static MigrationService migrations(DaemonConfig config, VmRegistry vms, HttpPeers peers)
@@ -253,6 +271,7 @@ public final class MemoryService implements Callable<Integer> {
             SplitStarts starts,
             WholeAgain wholeAgain,
             MemoryServer server,
+            Drainer drainer,
             PeerHosts peers,
             CountDownLatch asked) {
         HostThreads askingOwners = new HostThreads("owners");
@@ -263,6 +282,7 @@ public final class MemoryService implements Callable<Integer> {
                         new Upkeep.Task("expected VMs", () -> expected.sweep(System.nanoTime())),
                         new Upkeep.Task("split starts", starts::sweep),
                         new Upkeep.Task("VMs that become whole", wholeAgain::sweep),
+                        new Upkeep.Task("what is lent", () -> drainer.sweep(System.nanoTime())),
                         new Upkeep.Task(
                                 "stores",
                                 () -> server.releaseForsaken(

@@ -17,6 +17,7 @@ import org.jspecify.annotations.Nullable;
  * @param failureDomain hosts of the same one are likely to fail together; absent: it is one by itself
  * @param linkBytesPerSecond speed of its migration network; absent: not known
  * @param loadPercent runnable processes per CPU in the last minute, times 100; absent: not known
+ * @param draining true while it lends nothing new, as it is drained; absent: it is not
  */
 public record HostInfo(
         String name,
@@ -30,7 +31,8 @@ public record HostInfo(
         int vms,
         @Nullable String failureDomain,
         @Nullable Long linkBytesPerSecond,
-        @Nullable Integer loadPercent) {
+        @Nullable Integer loadPercent,
+        @Nullable Boolean draining) {
     public HostInfo {
         Require.text("name", name);
         Require.text("version", version);

@@ -15,7 +15,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 class JsonTest {
     static List<Object> everyRecord() {
-        var host = new HostInfo("h1", "0.1.0", 1, "6.18.0", 100, 20, 10, 1000, 3, null, null, null);
+        var host = new HostInfo("h1", "0.1.0", 1, "6.18.0", 100, 20, 10, 1000, 3, null, null, null, null);
         return List.of(
                 new MigrationRequest("h2", 5L, List.of(new SubHostShare("h3", null)), 4, 1000L, Handover.COMPLETE),
                 Samples.migration(MigrationPhase.PRECOPY),

@@ -93,6 +93,45 @@ final class SplitInPlaceTest {
         bed.requireNothingElse(guest);
     }
 
+    /** By the word of any host; what was said outlives daemons. */
+    @Test
+    void aSubHostIsDrainedAndAnotherLendsLessWhileItsGuestWrites() {
+        Guest guest = bed.boot(Guest.Spec.named("drained").vcpus(2), "h1");
+        bed.cli("h1").split(guest.name(), PLAN);
+        awaitWithinBudget(guest);
+        try {
+            bed.cli("h2").require("drain", "h3", "--to", "h5", "--wait");
+
+            assertThat(guest.info().remoteBytes()).containsOnlyKeys("h4", "h5");
+            assertThat(guest.info().remoteBytes().get("h5")).isPositive();
+            guest.verifyAll();
+            bed.cluster().killDaemon("h3");
+            bed.cluster().startDaemon("h3");
+            Job.Result refused = bed.cli("h1").run("move-pages", guest.name(), "--from", "h4", "--to", "h3");
+            assertThat(refused.exitCode()).isEqualTo(1);
+            assertThat(refused.err()).contains("splitmem drain h3 --cancel");
+            assertThat(bed.cli("h1").require("hosts")).contains("draining");
+            bed.cli("h1").require("drain", "h3", "--cancel");
+
+            bed.cli("h2").require("lend", "h5", "0", "--to", "h3");
+            bed.cluster().killDaemon("h5");
+            bed.cluster().killDaemon("h1");
+            bed.cluster().startDaemon("h1");
+            bed.cluster().startDaemon("h5");
+            bed.cli("h2").require("lend", "h5", "--wait");
+
+            assertThat(guest.info().remoteBytes()).containsOnlyKeys("h3", "h4");
+            assertThat(guest.info().state()).isEqualTo(VmState.SPLIT);
+            guest.verifyAll();
+        } finally { // they are other tests' hosts, too
+            bed.cli("h1").run("drain", "h3", "--cancel");
+            bed.cli("h1").run("lend", "h5", "--configured");
+        }
+        bed.cli("h1").gather(guest.name());
+        guest.verifyAll();
+        bed.requireNothingElse(guest);
+    }
+
     @Test
     void daemonsThatAreKilledMeanwhileLeaveItWholeOrSplit() {
         Guest guest = bed.boot(Guest.Spec.named("killed"), "h1");

@@ -8,6 +8,7 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 import org.splitmem.model.AbortReason;
 import org.splitmem.model.BudgetRequest;
+import org.splitmem.model.DrainRequest;
 import org.splitmem.model.ErrorBody;
 import org.splitmem.model.FenceRequest;
 import org.splitmem.model.FenceResult;
@@ -15,6 +16,8 @@ import org.splitmem.model.GatherRequest;
 import org.splitmem.model.HostStatus;
 import org.splitmem.model.InvalidJsonException;
 import org.splitmem.model.Json;
+import org.splitmem.model.LendRequest;
+import org.splitmem.model.LendingInfo;
 import org.splitmem.model.MigrationInfo;
 import org.splitmem.model.MigrationRequest;
 import org.splitmem.model.MovePagesRequest;
@@ -108,6 +111,35 @@ public final class ControlClient {
      */
     public void forget(String vm) {
         ask("DELETE", "/v1/vms/" + UrlText.segment(vm) + "/split", null);
+    }
+
+    /** What a host lends, this one or a peer, and how far it is with what it is to lend no more. */
+    public LendingInfo lending(String host) {
+        return ask("GET", lendingOf(host), null, LendingInfo.class);
+    }
+
+    /** Has a host emptied of what it keeps for others, which goes on when this returns. */
+    public LendingInfo drain(String host, DrainRequest request) {
+        return ask("POST", lendingOf(host) + "/drain", request, LendingInfo.class);
+    }
+
+    /** Ends that; refused with status 409 if the host is not drained. */
+    public LendingInfo cancelDrain(String host) {
+        return ask("DELETE", lendingOf(host) + "/drain", null, LendingInfo.class);
+    }
+
+    /** Changes how much a host lends. */
+    public LendingInfo lend(String host, LendRequest request) {
+        return ask("PUT", lendingOf(host) + "/limit", request, LendingInfo.class);
+    }
+
+    /** A host lends again what its configuration says. */
+    public LendingInfo lendAsConfigured(String host) {
+        return ask("DELETE", lendingOf(host) + "/limit", null, LendingInfo.class);
+    }
+
+    private static String lendingOf(String host) {
+        return "/v1/hosts/" + UrlText.segment(host) + "/lending";
     }
 
     /** States that a host is dead; refused with status 409 while it answers. */

@@ -32,6 +32,7 @@ import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import org.splitmem.memory.config.DaemonConfig;
+import org.splitmem.memory.drain.Drainer;
 import org.splitmem.memory.migration.ExpectedSplits;
 import org.splitmem.memory.migration.Fencing;
 import org.splitmem.memory.migration.MigrationService;
@@ -81,6 +82,7 @@ public final class ControlServer implements AutoCloseable {
      * Wires; {@link #start} binds.
      *
      * @param key of the cluster
+     * @param drainer of what this host lends
      * @param idleMs after which a peer that dawdles is dropped, see {@link #IDLE_MS}
      */
     public ControlServer(
@@ -88,7 +90,7 @@ public final class ControlServer implements AutoCloseable {
             String key,
             VmRegistry vms,
             MigrationService migrations,
-            MemoryServer memoryServer,
+            Drainer drainer,
             HttpPeers peers,
             HostFacts facts,
             ExpectedSplits expected,
@@ -97,13 +99,15 @@ public final class ControlServer implements AutoCloseable {
             throws ConfigException {
         this.idleMs = idleMs;
         String host = config.hostName();
+        MemoryServer memoryServer = drainer.lending().server();
         VmViews views = new VmViews(vms, expected, starts);
         HostRoom room = new HostRoom(host, starts.room(), facts);
         PeerHosts.Peer here = new PeerHosts.Peer(host, config.controlAddress(), config.dataPort());
         this.components = List.of(
                 new JsonBodies(),
                 new Errors(),
-                new OperationResource(new DaemonMetrics(vms, memoryServer), () -> troubles.get()),
+                new OperationResource(new DaemonMetrics(vms, memoryServer, drainer), () -> troubles.get()),
+                new LendingResource(host, drainer, peers),
                 new HostResource(config, vms, memoryServer, peers, facts),
                 new VmsResource(host, vms, views, migrations, expected, starts, room),
                 new MigrationsResource(migrations),

@@ -15,6 +15,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.UUID;
 import java.util.function.ToDoubleFunction;
+import org.splitmem.memory.drain.Drainer;
 import org.splitmem.memory.fault.FaultStats;
 import org.splitmem.memory.server.MemoryServer;
 import org.splitmem.memory.vm.Paging;
@@ -46,7 +47,7 @@ final class DaemonMetrics {
         }
     }
 
-    DaemonMetrics(VmRegistry vms, MemoryServer server) {
+    DaemonMetrics(VmRegistry vms, MemoryServer server, Drainer drainer) {
         this.vms = vms;
         Gauge.builder("splitmem_lend_limit_bytes", server, MemoryServer::lendLimitBytes)
                 .description("Most memory that this host lends")
@@ -57,6 +58,7 @@ final class DaemonMetrics {
         Gauge.builder("splitmem_held_bytes", server, MemoryServer::heldBytes)
                 .description("Pages kept for VMs that run elsewhere")
                 .register(registry);
+        LendingMetrics.register(registry, drainer);
         Gauge.builder(
                         "splitmem_frozen",
                         () -> vms.damaged().all().size()

@@ -42,7 +42,6 @@ public final class HostResource {
     @Path("host")
     public HostInfo info() {
         long lent = server.lentBytes();
-        long room = Math.min(server.lendLimitBytes() - lent, facts.availableBytes() - (lent - server.heldBytes()));
         return new HostInfo(
                 config.hostName(),
                 facts.version(),
@@ -51,11 +50,12 @@ public final class HostResource {
                 server.lendLimitBytes(),
                 lent,
                 server.heldBytes(),
-                Math.max(0, room),
+                server.roomBytes(),
                 vms.all().size(),
                 config.failureDomain().isEmpty() ? null : config.failureDomain(),
                 facts.linkBytesPerSecond(config.controlAddress()),
-                facts.loadPercent());
+                facts.loadPercent(),
+                server.isClosed() ? true : null);
     }
 
     @GET

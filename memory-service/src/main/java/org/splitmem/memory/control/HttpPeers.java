@@ -14,8 +14,10 @@ import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import org.jspecify.annotations.Nullable;
+import org.splitmem.memory.drain.MainHosts;
 import org.splitmem.memory.migration.PeerDirectory;
 import org.splitmem.memory.migration.PeerHosts;
+import org.splitmem.memory.migration.PeerRefusalException;
 import org.splitmem.memory.migration.RequestId;
 import org.splitmem.memory.migration.RequestTime;
 import org.splitmem.memory.migration.UnreachableException;
@@ -25,13 +27,15 @@ import org.splitmem.model.HostInfo;
 import org.splitmem.model.HostStatus;
 import org.splitmem.model.InvalidJsonException;
 import org.splitmem.model.Json;
+import org.splitmem.model.LendingInfo;
+import org.splitmem.model.MovePagesRequest;
 import org.splitmem.model.PeerAddress;
 import org.splitmem.model.UrlText;
 import org.splitmem.model.VmInfo;
 import org.splitmem.model.VmState;
 
 /** The other hosts' control APIs. Any thread; every call is bounded in time, those for one request also together: {@link RequestTime}. */
-public final class HttpPeers implements PeerHosts {
+public final class HttpPeers implements PeerHosts, MainHosts {
     private static final Duration CONNECT = Duration.ofSeconds(3);
     private static final Duration ANSWER = Duration.ofSeconds(20);
     /** For a question that is answered within that host's PeerResource, while libvirt's hook waits. */
@@ -150,6 +154,43 @@ public final class HttpPeers implements PeerHosts {
                 .anyMatch(status -> status.name().equals(host) && status.reachable());
     }
 
+    // ---- of a host that is to be emptied
+
+    @Override
+    public List<String> names() {
+        return directory.all().stream().map(PeerAddress::name).toList();
+    }
+
+    @Override
+    public void requireKnown(String host) throws IOException {
+        directory.find(host);
+    }
+
+    @Override
+    public List<VmInfo> vms(String host) throws IOException {
+        return List.of(Json.read(call(host, "GET", "/v1/vms", null), VmInfo[].class));
+    }
+
+    @Override
+    public void movePages(String host, UUID vm, MovePagesRequest request) throws IOException {
+        call(host, "POST", "/v1/vms/" + vm + "/move-pages", request);
+    }
+
+    @Override
+    public void keepPages(String host, UUID vm, String from) throws IOException {
+        call(host, "DELETE", "/v1/vms/" + vm + "/move-pages/" + UrlText.segment(from), null);
+    }
+
+    @Override
+    public long roomOf(String host) throws IOException {
+        return info(host).freeBytes();
+    }
+
+    /** What another host says of its lending, after a request about it. */
+    LendingInfo lending(String host, String method, String path, @Nullable Object body) throws IOException {
+        return Json.read(call(host, method, "/v1/lending" + path, body), LendingInfo.class);
+    }
+
     /** How far the migration of another host's VM to here is. */
     enum Readiness {
         READY,
@@ -234,12 +275,17 @@ public final class HttpPeers implements PeerHosts {
             return;
         }
         String text;
+        String code = "http";
         try {
-            text = Json.read(answer.body(), ErrorBody.class).error().message();
+            ErrorBody.Detail error = Json.read(answer.body(), ErrorBody.class).error();
+            text = error.message();
+            code = error.code();
         } catch (InvalidJsonException e) {
             text = "HTTP " + answer.statusCode();
         }
         String refusal = "host " + name + " refused: " + text;
-        throw answer.statusCode() == 507 ? new NoRoomException(refusal) : new IOException(refusal);
+        throw answer.statusCode() == 507
+                ? new NoRoomException(refusal)
+                : new PeerRefusalException(answer.statusCode(), code, refusal);
     }
 }

@@ -40,12 +40,15 @@ public final class MemoryServer implements ConnectionResolver {
     }
 
     private final Path directory;
-    private final long lendLimitBytes;
     private final LongSupplier availableBytes;
     private final Neighbours neighbours;
     private final Map<UUID, PageStore> stores = new HashMap<>(); // guarded by this
     private final Damaged damaged = new Damaged("the store of VM");
     private final FencedOwners fenced = new FencedOwners(); // guarded by this
+    private volatile Terms terms;
+
+    /** @param closed why nothing new is lent; null if something is */
+    private record Terms(long limitBytes, @Nullable String closed) {}
 
     /**
      * @param directory where the stores are kept
@@ -56,8 +59,18 @@ public final class MemoryServer implements ConnectionResolver {
     public MemoryServer(Path directory, long lendLimitBytes, LongSupplier availableBytes, Neighbours neighbours) {
         this.neighbours = neighbours;
         this.directory = directory;
-        this.lendLimitBytes = lendLimitBytes;
+        this.terms = new Terms(lendLimitBytes, null);
         this.availableBytes = availableBytes;
+    }
+
+    /**
+     * What is lent from now on. What is reserved stays reserved.
+     *
+     * @param limitBytes the most that may be reserved by all VMs together
+     * @param closed why nothing new is lent, for those that ask; null if something is
+     */
+    public synchronized void lend(long limitBytes, @Nullable String closed) {
+        terms = new Terms(limitBytes, closed);
     }
 
     /** Opens the stores that an earlier daemon left: their pages are the only copies there are. */
@@ -115,9 +128,13 @@ public final class MemoryServer implements ConnectionResolver {
                             ? ": release it first"
                             : ": if that host is dead, \"splitmem forget-host " + main + "\""));
         }
+        String closed = terms.closed();
+        if (closed != null) {
+            throw new NoRoomException(closed);
+        }
         long lent = lentBytes();
-        if (lent + wanted.reservedBytes() > lendLimitBytes) {
-            throw new NoRoomException("it lends at most " + lendLimitBytes + " B, of which " + lent
+        if (lent + wanted.reservedBytes() > terms.limitBytes()) {
+            throw new NoRoomException("it lends at most " + terms.limitBytes() + " B, of which " + lent
                     + " B are reserved; asked for were " + wanted.reservedBytes() + " B");
         }
         long free = availableBytes.getAsLong() - (lent - heldBytes());
@@ -265,7 +282,29 @@ public final class MemoryServer implements ConnectionResolver {
     }
 
     public long lendLimitBytes() {
-        return lendLimitBytes;
+        return terms.limitBytes();
+    }
+
+    /** What could still be lent: within the limit, and of memory that is really free. */
+    public synchronized long roomBytes() {
+        long lent = lentBytes();
+        long room = Math.min(terms.limitBytes() - lent, availableBytes.getAsLong() - (lent - heldBytes()));
+        return isClosed() ? 0 : Math.max(0, room);
+    }
+
+    /** True while nothing new is lent. */
+    public boolean isClosed() {
+        return terms.closed() != null;
+    }
+
+    /** @param heldBytes of pages */
+    public record Kept(StoreRecord store, long heldBytes) {}
+
+    /** What is kept for each VM. */
+    public synchronized List<Kept> kept() {
+        return stores.values().stream()
+                .map(store -> new Kept(store.record(), Pages.toBytes(store.heldPages())))
+                .toList();
     }
 
     /** Sum of all reservations. */

@@ -46,7 +46,7 @@ public record StoreRecord(
     }
 
     /** The host whose VM it is, or is to be. */
-    String mainHost() {
+    public String mainHost() {
         return main == null ? owner : main;
     }
 

@@ -3,7 +3,7 @@ package org.splitmem.memory.vm;
 import org.jspecify.annotations.Nullable;
 
 /** How fast pages go in bulk, smoothed over some seconds. Any thread. */
-final class BulkProgress {
+public final class BulkProgress {
     private static final long TURN_NS = 500_000_000L;
     /** Of the newest measurement. */
     private static final double WEIGHT = 0.4;
@@ -13,12 +13,12 @@ final class BulkProgress {
     private long atNs;
     private double rate = -1;
 
-    BulkProgress(long nowNs) {
+    public BulkProgress(long nowNs) {
         this.atNs = nowNs;
     }
 
     /** Nothing goes now, so that the next rate is that of the next time. */
-    synchronized void rest(long came, long nowNs) {
+    public synchronized void rest(long came, long nowNs) {
         bytes = came;
         atNs = nowNs;
         rate = -1;
@@ -29,7 +29,7 @@ final class BulkProgress {
      *
      * @param came bytes until now
      */
-    synchronized void turn(long came, long nowNs) {
+    public synchronized void turn(long came, long nowNs) {
         long ns = nowNs - atNs;
         if (ns < TURN_NS) {
             return;
@@ -41,13 +41,12 @@ final class BulkProgress {
     }
 
     /** 0 also while nothing is known yet. */
-    synchronized long bytesPerSecond() {
+    public synchronized long bytesPerSecond() {
         return Math.max(0, Math.round(rate));
     }
 
     /** @return null while nothing comes */
-    @Nullable
-    Long etaSeconds(long left) {
+    public @Nullable Long etaSeconds(long left) {
         long perSecond = bytesPerSecond();
         return perSecond == 0 ? null : (left + perSecond - 1) / perSecond;
     }

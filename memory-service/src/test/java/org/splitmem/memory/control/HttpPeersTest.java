@@ -25,7 +25,7 @@ import org.splitmem.model.PeerList;
 import org.splitmem.model.VmInfo;
 
 class HttpPeersTest {
-    private static final HostInfo INFO = new HostInfo("h4", "1", 1, "6.18.0", 0, 0, 0, 0, 0, null, null, null);
+    private static final HostInfo INFO = new HostInfo("h4", "1", 1, "6.18.0", 0, 0, 0, 0, 0, null, null, null, null);
 
     @TempDir
     private Path state;

@@ -18,6 +18,8 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import org.splitmem.memory.config.DaemonConfig;
+import org.splitmem.memory.drain.Drainer;
+import org.splitmem.memory.drain.Lending;
 import org.splitmem.memory.migration.ExpectationFile;
 import org.splitmem.memory.migration.ExpectedSplits;
 import org.splitmem.memory.migration.GuestRoom;
@@ -31,17 +33,19 @@ import org.splitmem.memory.server.MemoryServer;
 import org.splitmem.memory.testing.Lender;
 import org.splitmem.memory.testing.MemoryDirectory;
 import org.splitmem.memory.testing.Ports;
+import org.splitmem.memory.thread.HostThreads;
 import org.splitmem.memory.vm.SplitDefinitions;
 import org.splitmem.memory.vm.TestVms;
 import org.splitmem.memory.vm.VmRegistry;
 
-/** The control API of host h1 on a real Unix socket and a real TCP port, over a daemon's real objects. */
+/** The control API of a host, h1 unless said otherwise, on a real Unix socket and a real TCP port, over a daemon's real objects. */
 final class TestControl implements AutoCloseable {
     static final String KEY = "0123456789abcdef0123456789abcdef";
 
     private final DaemonConfig config;
     private final VmRegistry vms;
     private final ControlServer server;
+    private final Drainer drainer;
 
     /** What the daemon says that it cannot do. */
     volatile List<String> troubles = List.of();
@@ -55,18 +59,28 @@ final class TestControl implements AutoCloseable {
      * @param peerPort of the control API of its only peer, h2
      */
     TestControl(MemoryDirectory directory, int peerPort, long idleMs) throws Exception {
+        this("h1", directory, Ports.free().getPort(), "h2", peerPort, idleMs);
+    }
+
+    /** Of any host, with another one as its only peer. */
+    TestControl(String name, MemoryDirectory directory, int port, String peer, int peerPort) throws Exception {
+        this(name, directory, port, peer, peerPort, ControlServer.IDLE_MS);
+    }
+
+    private TestControl(String name, MemoryDirectory directory, int port, String peer, int peerPort, long idleMs)
+            throws Exception {
         Path file = directory.resolve("splitmem.conf");
         Files.writeString(file, """
-                host.name = h1
+                host.name = %4$s
                 control.socket = %1$s/control.sock
                 control.address = 127.0.0.1
                 control.port = %2$d
-                peers = h1@127.0.0.1, h2@127.0.0.1:%3$d
+                peers = %4$s@127.0.0.1, %5$s@127.0.0.1:%3$d
                 memory.lend-limit = 1GiB
-                """.formatted(directory.path(), Ports.free().getPort(), peerPort));
+                """.formatted(directory.path(), port, peerPort, name, peer));
         config = DaemonConfig.load(file);
         HostFacts facts = new HostFacts();
-        PeerDirectory known = new PeerDirectory("h1", config.peers(), directory.resolve("peers.json"));
+        PeerDirectory known = new PeerDirectory(name, config.peers(), directory.resolve("peers.json"));
         HttpPeers peers = new HttpPeers(known, config.dataPort(), KEY);
         SplitDefinitions definitions = new SplitDefinitions(directory.resolve("splits"));
         vms = new VmRegistry(directory.resolve("vms"), TestVms.config(), directory.path(), definitions);
@@ -78,19 +92,27 @@ final class TestControl implements AutoCloseable {
                 vms,
                 peers,
                 new MigrationConfig(4, 0, 3, 100, 4096, 8),
-                new PeerHosts.Peer("h1", "127.0.0.1", 7780),
+                new PeerHosts.Peer(name, "127.0.0.1", 7780),
                 new PendingReleases(directory.resolve("releases.json"), peers));
         ExpectedSplits expected = new ExpectedSplits(
                 new ExpectationFile(directory.resolve("expected.json")), definitions, 600_000, vms, migrations);
         SplitStarts starts =
                 new SplitStarts(vms, definitions, expected, migrations, new GuestRoom(vms, () -> guestLimit));
-        server = new ControlServer(config, KEY, vms, migrations, memoryServer, peers, facts, expected, starts, idleMs);
+        Lending lending =
+                new Lending(name, config.lendLimitBytes(), directory.resolve("lending.json"), peers, memoryServer);
+        drainer = new Drainer(lending, peers, new HostThreads("main-hosts"));
+        server = new ControlServer(config, KEY, vms, migrations, drainer, peers, facts, expected, starts, idleMs);
         server.setTroubles(() -> troubles);
         server.start();
     }
 
     DaemonConfig config() {
         return config;
+    }
+
+    /** Asks main hosts about what is to leave. */
+    Drainer drainer() {
+        return drainer;
     }
 
     VmRegistry vms() {

@@ -14,13 +14,14 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
+import org.splitmem.memory.drain.Drainer;
+import org.splitmem.memory.drain.Lending;
 import org.splitmem.memory.fault.Pager;
 import org.splitmem.memory.faultpoint.FaultPoint;
 import org.splitmem.memory.migration.ExpectationFile;
 import org.splitmem.memory.migration.ExpectedSplits;
 import org.splitmem.memory.migration.GuestRoom;
 import org.splitmem.memory.migration.MigrationService;
-import org.splitmem.memory.migration.PeerHosts;
 import org.splitmem.memory.migration.PendingReleases;
 import org.splitmem.memory.migration.RefusedException;
 import org.splitmem.memory.migration.SplitStarts;
@@ -56,9 +57,11 @@ final class SimDaemon {
     private final Simulation simulation;
     private final Threads threads;
     private final HostThreads askingOwners = new HostThreads("owners");
-    private final PeerHosts peers;
+    private final SimPeers peers;
     private final VmRegistry vms;
     private final MemoryServer server;
+    private final Lending lending;
+    private final Drainer drainer;
     private final MigrationService migrations;
     private final ExpectedSplits expected;
     private final SplitStarts starts;
@@ -123,6 +126,8 @@ final class SimDaemon {
         SplitDefinitions definitions = new SplitDefinitions(directory.resolve("splits"));
         vms = new VmRegistry(directory.resolve("vms"), PAGING, host.monitorDirectory(), definitions, this::reached);
         server = new MemoryServer(directory.resolve("stores"), LENT_AT_MOST, () -> LENT_AT_MOST, peers::dataPortOf);
+        lending = new Lending(host.name(), LENT_AT_MOST, directory.resolve("lending.json"), peers, server);
+        drainer = new Drainer(lending, peers, new HostThreads("main-hosts"));
         migrations = new MigrationService(
                 vms,
                 peers,
@@ -180,6 +185,14 @@ final class SimDaemon {
         return server;
     }
 
+    Lending lending() {
+        return lending;
+    }
+
+    Drainer drainer() {
+        return drainer;
+    }
+
     ExpectedSplits expected() {
         return expected;
     }
@@ -226,6 +239,7 @@ final class SimDaemon {
             migrations.sweep(nowNs);
             expected.sweep(nowNs);
             starts.sweep();
+            drainer.sweep(nowNs);
             server.releaseForsaken(
                     nowNs, store -> peers.wantsStores(peers.find(store.owner()), store.vm()), askingOwners);
             return true;

@@ -4,11 +4,18 @@ import java.io.IOException;
 import java.util.List;
 import java.util.UUID;
 import org.jspecify.annotations.Nullable;
+import org.splitmem.memory.control.VmLists;
+import org.splitmem.memory.drain.MainHosts;
 import org.splitmem.memory.migration.PeerHosts;
+import org.splitmem.memory.migration.PeerRefusalException;
+import org.splitmem.memory.migration.RefusedException;
 import org.splitmem.memory.server.StoreRecord;
+import org.splitmem.memory.vm.Vm;
+import org.splitmem.model.MovePagesRequest;
+import org.splitmem.model.VmInfo;
 
 /** The other hosts' daemons as one daemon reaches them: what HTTP is for the real ones. */
-final class SimPeers implements PeerHosts {
+final class SimPeers implements PeerHosts, MainHosts {
     private final Simulation simulation;
     private final SimDaemon caller;
 
@@ -37,6 +44,9 @@ final class SimPeers implements PeerHosts {
             return daemon.call(() -> question.ask(daemon), caller::requireAlive);
         } catch (IOException e) {
             throw e;
+        } catch (RefusedException e) {
+            throw new PeerRefusalException(
+                    409, e.code(), "host " + peer.name() + " refused: " + e.getMessage()); // whatever HTTP calls it
         } catch (Exception e) {
             throw new IOException("host " + peer.name() + " refused: " + e.getMessage(), e);
         }
@@ -123,5 +133,45 @@ final class SimPeers implements PeerHosts {
     @Override
     public boolean wantsStores(Peer source, UUID vm) throws IOException {
         return ask(source, daemon -> daemon.expected().wantsStores(vm));
+    }
+
+    // ---- of a host that is to be emptied
+
+    @Override
+    public List<String> names() {
+        return all().stream().map(Peer::name).toList();
+    }
+
+    @Override
+    public void requireKnown(String host) throws IOException {
+        find(host);
+    }
+
+    @Override
+    public List<VmInfo> vms(String host) throws IOException {
+        return ask(find(host), daemon -> VmLists.of(daemon.vms()));
+    }
+
+    @Override
+    public void movePages(String host, UUID vm, MovePagesRequest request) throws IOException {
+        tell(find(host), daemon -> daemon.migrations().lenderChanges().empty(here(daemon, vm), request));
+    }
+
+    @Override
+    public void keepPages(String host, UUID vm, String from) throws IOException {
+        tell(find(host), daemon -> daemon.migrations().lenderChanges().keep(here(daemon, vm), from));
+    }
+
+    private static Vm here(SimDaemon daemon, UUID vm) throws IOException {
+        Vm here = daemon.vms().find(vm);
+        if (here == null) {
+            throw new PeerRefusalException(404, "vm-not-found", "no VM " + vm);
+        }
+        return here;
+    }
+
+    @Override
+    public long roomOf(String host) throws IOException {
+        return ask(find(host), daemon -> daemon.server().roomBytes());
     }
 }

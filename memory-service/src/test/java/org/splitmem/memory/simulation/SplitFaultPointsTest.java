@@ -12,6 +12,7 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.Callable;
 import java.util.concurrent.atomic.AtomicReference;
+import java.util.function.Consumer;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
@@ -77,16 +78,38 @@ class SplitFaultPointsTest {
     @ParameterizedTest
     @EnumSource(mode = EnumSource.Mode.EXCLUDE, names = "DESTINATION")
     void itGetsOtherSubHostsWhereverADaemonDies(Role role) throws Exception {
+        diesWhileMoving("moved", role, SplitScenario::runMoved);
+    }
+
+    @Test
+    void aSubHostIsDrained() throws Exception {
+        SplitScenario.runDrained(directory.resolve("sim"), program, sim -> {});
+    }
+
+    @ParameterizedTest
+    @EnumSource(mode = EnumSource.Mode.EXCLUDE, names = "DESTINATION")
+    void aSubHostIsDrainedWhereverADaemonDies(Role role) throws Exception {
+        diesWhileMoving("drained", role, SplitScenario::runDrained);
+    }
+
+    private interface Life {
+        void run(Path directory, Path program, Consumer<Simulation> events) throws Exception;
+    }
+
+    private void diesWhileMoving(String what, Role role, Life life) throws Exception {
         String only = System.getProperty("test.point");
         Set<FaultPoint> points = EnumSet.range(FaultPoint.MOVE_NOTED, FaultPoint.MOVE_RELEASED);
         points.addAll(EnumSet.of(FaultPoint.MOVE_STORED, FaultPoint.MOVE_STEPPED));
         Map<String, Callable<Boolean>> all = new LinkedHashMap<>();
         for (FaultPoint point : points) {
             if (only == null || only.equals(point.name())) {
-                all.put("moved, " + point + " with " + role + " killed", () -> {
+                all.put(what + ", " + point + " with " + role + " killed", () -> {
                     AtomicReference<Simulation> simulated = new AtomicReference<>();
-                    SplitScenario.runMoved(
-                            directory.resolve("m" + List.of(FaultPoint.values()).indexOf(point)), program, sim -> {
+                    life.run(
+                            directory.resolve(
+                                    what + List.of(FaultPoint.values()).indexOf(point)),
+                            program,
+                            sim -> {
                                 simulated.set(sim);
                                 sim.at(point, sim.killing(role));
                             });

@@ -1,6 +1,7 @@
 package org.splitmem.memory.simulation;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.io.IOException;
 import java.nio.file.Path;
@@ -9,12 +10,17 @@ import java.util.Optional;
 import java.util.UUID;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Consumer;
+import org.splitmem.memory.drain.Lending;
 import org.splitmem.memory.migration.ExpectationFile;
 import org.splitmem.memory.migration.RefusedException;
 import org.splitmem.memory.page.PageState;
 import org.splitmem.memory.page.Pages;
+import org.splitmem.memory.server.StoreRecord;
 import org.splitmem.memory.vm.Vm;
 import org.splitmem.memory.vm.VmRecord;
+import org.splitmem.model.DrainRequest;
+import org.splitmem.model.LendRequest;
+import org.splitmem.model.LendingState;
 import org.splitmem.model.MovePagesRequest;
 import org.splitmem.model.SplitRequest;
 import org.splitmem.model.SubHostShare;
@@ -229,6 +235,65 @@ final class SplitScenario {
             scenario.isPaged();
             scenario.isGathered();
         }
+    }
+
+    /** Of a split VM one of whose sub-hosts is drained, and lends again afterwards. */
+    static void runDrained(Path directory, Path program, Consumer<Simulation> events) throws Exception {
+        try (Simulation sim = new Simulation(directory, 3)) {
+            SplitScenario scenario = new SplitScenario(sim, start(sim, program));
+            SimHost first = sim.subHosts().get(0);
+            SimHost second = sim.subHosts().get(1);
+            SimHost third = sim.subHosts().get(2);
+            scenario.fill();
+            scenario.split(request(List.of(first, second)));
+            scenario.isWithinBudget();
+            events.accept(sim);
+            scenario.say(
+                    first, lending -> lending.drain(new DrainRequest(List.of(new SubHostShare(third.name(), null)))));
+            scenario.isLeft(first, LendingState.EMPTY);
+            assertThat(names(scenario.record().lent())).containsExactlyInAnyOrder(second.name(), third.name());
+            assertThatThrownBy(() -> scenario.reserveAt(first)).hasMessageContaining("splitmem drain h3 --cancel");
+
+            scenario.say(first, Lending::cancelDrain);
+            scenario.say(
+                    third,
+                    lending -> lending.limit(new LendRequest(
+                            third.daemon().server().lentBytes() - 1, List.of(new SubHostShare(first.name(), null)))));
+            scenario.isLeft(third, LendingState.LENDING);
+            assertThat(names(scenario.record().lent())).containsExactlyInAnyOrder(second.name(), first.name());
+            scenario.isPaged();
+            scenario.isGathered();
+        }
+    }
+
+    private interface Word {
+        void say(Lending lending) throws Exception;
+    }
+
+    private void say(SimHost host, Word word) throws Exception {
+        qemu.run("churn 3 40 4%d 0 " + FILLED_PAGES + " 40 5");
+        SimDaemon daemon = host.daemon();
+        daemon.call(() -> {
+            word.say(daemon.lending());
+            return true;
+        });
+    }
+
+    /** By the VM, whose guest runs on. */
+    private void isLeft(SimHost host, LendingState then) throws Exception {
+        sim.await(
+                host.name() + " keeps nothing",
+                () -> host.daemon().drainer().view().state() == then
+                        && host.daemon().server().lentBytes() == 0
+                        && !names(vm().orElseThrow().record().lent()).contains(host.name()));
+        sim.awaitRestarts();
+        assertThat(host.daemon().drainer().view().state()).isEqualTo(then);
+        qemu.pause();
+        qemu.process().run("verify 0 " + pages());
+    }
+
+    private void reserveAt(SimHost host) throws Exception {
+        host.daemon().server().reserve(new StoreRecord(new UUID(1, 1), "a token", 1, 16, 65_536, "h1", "h1", false));
     }
 
     private static List<String> names(List<VmRecord.Lender> lenders) {

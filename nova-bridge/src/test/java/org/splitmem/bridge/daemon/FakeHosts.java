@@ -338,7 +338,7 @@ public final class FakeHosts implements AutoCloseable {
         String what = method + " " + parts[1] + (parts.length > 3 ? " " + parts[3] : parts.length > 2 ? " *" : "");
         return switch (what) {
             case "GET host" ->
-                new HostInfo(name, "1", 1, "6.7", 4096 * MIB, 0, 0, host.freeMb * MIB, 0, null, null, null);
+                new HostInfo(name, "1", 1, "6.7", 4096 * MIB, 0, 0, host.freeMb * MIB, 0, null, null, null, null);
             case "GET peers" -> orNotFound(host.knowsNoTelling ? null : host.peers);
             case "PUT peers" -> {
                 if (host.knowsNoTelling) {

@@ -10,7 +10,7 @@ class SlowHostsTest {
     private static final HostAddress HOST = new HostAddress("h1", "127.0.0.1", 1);
     private static final HostReport FAILED = new HostReport(HOST, null, "timed out", 0);
     private static final HostReport WELL =
-            new HostReport(HOST, new HostInfo("h1", "1", 1, "6.7", 1, 0, 0, 1, 0, null, null, null), null, 5);
+            new HostReport(HOST, new HostInfo("h1", "1", 1, "6.7", 1, 0, 0, 1, 0, null, null, null, null), null, 5);
 
     private long nowNs = -3; // as nanoTime, of which only differences mean something
     private int asked;
