@@ -39,6 +39,10 @@ final class Asking {
         pauses.end();
     }
 
+    void forgetAllBut(Set<UUID> vms) {
+        pauses.keepOnly(vms);
+    }
+
     /**
      * Has the pages of a VM leave, unless they do already.
      *

@@ -19,11 +19,11 @@ final class Departure {
 
     /** To be called now and then. */
     synchronized void turn(List<Kept> kept, Set<UUID> leaving, long nowNs) {
-        Map<UUID, Long> now = new HashMap<>();
-        kept.stream()
-                .filter(one -> leaving.contains(one.store().vm()))
-                .forEach(one -> now.put(one.store().vm(), one.heldBytes()));
-        before.forEach((vm, bytes) -> gone += Math.max(0, bytes - now.getOrDefault(vm, 0L)));
+        Map<UUID, Long> held = new HashMap<>();
+        kept.forEach(one -> held.put(one.store().vm(), one.heldBytes()));
+        before.forEach((vm, bytes) -> gone += Math.max(0, bytes - held.getOrDefault(vm, 0L)));
+        Map<UUID, Long> now = new HashMap<>(held);
+        now.keySet().retainAll(leaving);
         before = now;
         if (now.isEmpty()) {
             progress.rest(gone, nowNs);

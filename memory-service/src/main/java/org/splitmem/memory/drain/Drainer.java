@@ -36,6 +36,7 @@ public final class Drainer {
     private final HostThreads threads;
     private final Asking asking;
     private final Pauses<String> pauses = new Pauses<>();
+    private final Pauses<UUID> searches = new Pauses<>();
     private final Map<UUID, Status> found = new ConcurrentHashMap<>();
     /** VMs that are not where their reservations say. */
     private final Map<UUID, String> elsewhere = new ConcurrentHashMap<>();
@@ -70,6 +71,7 @@ public final class Drainer {
         forgetAllBut(kept);
         if (!record.isSameWish(seen)) {
             pauses.end();
+            searches.end();
             asking.endPauses();
         }
         seen = record;
@@ -124,9 +126,16 @@ public final class Drainer {
                 asking.stay(store.vm(), vm, host, System.nanoTime() + skewNs);
             }
         }
-        if (!missing.isEmpty()) {
-            missing.forEach(vm -> isNotAt(host, vm));
-            threads.begin(SEARCH, () -> search(missing, host));
+        lookFor(missing, host, System.nanoTime() + skewNs);
+    }
+
+    private void lookFor(List<UUID> missing, String but, long nowNs) {
+        missing.forEach(vm -> isNotAt(but, vm));
+        List<UUID> due =
+                missing.stream().filter(vm -> searches.isOver(vm, nowNs)).toList();
+        due.forEach(vm -> searches.failed(vm, nowNs));
+        if (!due.isEmpty()) {
+            threads.begin(SEARCH, () -> search(due, but));
         }
     }
 
