@@ -13,6 +13,8 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.splitmem.cli.FakeDaemon.Reply;
+import org.splitmem.model.HostInfo;
+import org.splitmem.model.HostStatus;
 import org.splitmem.model.Json;
 import org.splitmem.model.LeavingVm;
 import org.splitmem.model.LendingInfo;
@@ -190,5 +192,15 @@ class DrainCommandTest {
                         "PUT " + LENDING + "/limit {\"bytes\":0,\"to\":[{\"host\":\"h4\"}]}",
                         "GET " + LENDING,
                         "DELETE " + LENDING + "/limit");
+    }
+
+    @Test
+    void hostsSaysWhichIsDrained() {
+        var info = new HostInfo("h3", "0.1.0", 1, "6.18.0", 64 * MIB, 0, 0, 0, 2, null, null, null, true);
+        daemon.on("GET /v1/hosts", Reply.ok(List.of(new HostStatus("h3", "10.78.0.3", true, info, null))));
+
+        assertThat(run("hosts")).isZero();
+
+        assertThat(cli.out()).contains("  draining\n");
     }
 }
