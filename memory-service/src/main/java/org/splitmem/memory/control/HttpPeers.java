@@ -74,7 +74,7 @@ public final class HttpPeers implements PeerHosts, MainHosts {
     }
 
     HostInfo info(String name) throws IOException {
-        return Json.read(call(name, "GET", "/v1/host", null), HostInfo.class);
+        return read(name, call(name, "GET", "/v1/host", null), HostInfo.class);
     }
 
     @Override
@@ -168,7 +168,7 @@ public final class HttpPeers implements PeerHosts, MainHosts {
 
     @Override
     public List<VmInfo> vms(String host) throws IOException {
-        return List.of(Json.read(call(host, "GET", "/v1/vms", null), VmInfo[].class));
+        return List.of(read(host, call(host, "GET", "/v1/vms", null), VmInfo[].class));
     }
 
     @Override
@@ -188,7 +188,7 @@ public final class HttpPeers implements PeerHosts, MainHosts {
 
     /** What another host says of its lending, after a request about it. */
     LendingInfo lending(String host, String method, String path, @Nullable Object body) throws IOException {
-        return Json.read(call(host, method, "/v1/lending" + path, body), LendingInfo.class);
+        return read(host, call(host, method, "/v1/lending" + path, body), LendingInfo.class);
     }
 
     /** How far the migration of another host's VM to here is. */
@@ -214,6 +214,18 @@ public final class HttpPeers implements PeerHosts, MainHosts {
         }
         check(name, answer);
         return answer.statusCode() == 202 ? Readiness.NOT_YET : Readiness.READY;
+    }
+
+    /** @throws IOException if it is not that: of another version, or no splitmemd */
+    private static <T> T read(String name, byte[] answer, Class<T> type) throws IOException {
+        try {
+            return Json.read(answer, type);
+        } catch (InvalidJsonException e) {
+            throw new IOException(
+                    "host " + name + " answers in another way than this version knows (" + e.getMessage()
+                            + "): install the same version of splitmem on all hosts",
+                    e);
+        }
     }
 
     private byte[] call(String name, String method, String path, @Nullable Object body) throws IOException {

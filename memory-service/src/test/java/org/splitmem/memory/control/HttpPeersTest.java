@@ -7,6 +7,7 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.UUID;
+import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -65,6 +66,21 @@ class HttpPeersTest {
             assertThat(other.heads().get(1)).doesNotContain("request-id");
         } finally {
             RequestId.isPartOf(null);
+        }
+    }
+
+    /** Another version's splitmemd: what asks it again and again takes that for any other failure. */
+    @Test
+    void anAnswerThatCannotBeReadIsAFailureThatNamesTheHost() throws Exception {
+        try (RawPeer other = new RawPeer(0, "[{\"flavour\":1}]")) {
+            peers.directory().tell(new PeerList(List.of(new PeerAddress("h5", "127.0.0.1", other.port()))));
+
+            for (ThrowingCallable asking : List.<ThrowingCallable>of(
+                    () -> peers.vms("h5"), () -> peers.roomOf("h5"), () -> peers.info("h5"))) {
+                assertThatThrownBy(asking)
+                        .isInstanceOf(IOException.class)
+                        .hasMessageContaining("host h5 answers in another way than this version knows");
+            }
         }
     }
 
