@@ -134,6 +134,7 @@ public final class MemoryService implements Callable<Integer> {
         MemoryServer server = memoryServer(config, facts, peers);
         Drainer drainer = drainer(config, peers, server);
         MigrationService migrations = migrations(config, vms, peers);
+        server.tellFences(migrations::fenced);
         ExpectedSplits expected = expected(config, definitions, vms, migrations);
         GuestRoom room = new GuestRoom(vms, () -> guestLimit(config, facts, server));
         SplitStarts starts = new SplitStarts(vms, definitions, expected, migrations, room);

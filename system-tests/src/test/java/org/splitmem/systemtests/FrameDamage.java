@@ -88,7 +88,8 @@ final class FrameDamage {
             boolean hit = false;
             for (Map.Entry<Kind, Integer> rule : rules.entrySet()) {
                 if (rule.getKey().includes(kind)) {
-                    hit |= turns.computeIfAbsent(rule.getKey(), of -> new Turn()).next(random, rule.getValue());
+                    hit |= turns.computeIfAbsent(rule.getKey(), of -> new Turn())
+                            .next(random, rule.getValue());
                 }
             }
             return hit;

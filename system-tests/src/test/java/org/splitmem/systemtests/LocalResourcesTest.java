@@ -18,6 +18,7 @@ final class LocalResourcesTest {
     private static final Duration LIMIT = SplitVm.LIMIT;
     /** Enough for what still goes on, and for records; far less than the guest is to get. */
     private static final long SPARE_KIB = 16 << 10;
+
     private static final String MEMORY = "/var/lib/splitmem/mem";
 
     private final Testbed bed;

@@ -6,6 +6,7 @@ import java.time.Duration;
 import java.util.Set;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.splitmem.model.MigrationInfo;
 import org.splitmem.model.VmInfo;
 import org.splitmem.model.VmState;
 
@@ -110,28 +111,44 @@ final class RunningSplitVmTest {
     }
 
     @Test
-    void migratingItIsRefusedWithTheRemedy() {
-        String to = guest.host().equals("h1") ? "h2" : "h1";
+    void itsMainHostMovesOnAndBackWhileItsSubHostsStay() {
+        for (int i = 0; i < 2; i++) {
+            MigrationInfo migration = bed.cli(guest.host()).migrate(guest, other(), LIMIT);
 
-        Job.Result result = bed.cli(guest.host()).run("migrate", guest.name(), "--to", to);
+            assertThat(migration.pages().subHosts()).containsOnlyKeys("h3", "h4");
+            assertThat(migration.pages().subHosts().get("h3")).isPositive();
+            guest.verifyAll();
+            guest.awaitSweeps(1, LIMIT);
+        }
+
+        assertThat(guest.info().state()).isEqualTo(VmState.SPLIT);
+        bed.requireNothingElse(guest);
+    }
+
+    private String other() {
+        return guest.host().equals("h1") ? "h2" : "h1";
+    }
+
+    @Test
+    void itDoesNotMoveToItsOwnSubHost() {
+        Job.Result result = bed.cli(guest.host()).run("migrate", guest.name(), "--to", "h3");
 
         assertThat(result.exitCode()).isEqualTo(1);
-        assertThat(result.err())
-                .contains("is split: migrating a split VM is not supported yet")
-                .contains("splitmem budget");
+        assertThat(result.err()).contains("h3 is a sub-host of VM running").contains("splitmem move-pages");
         guest.awaitProgress();
         assertThat(guest.info().state()).isEqualTo(VmState.SPLIT);
     }
 
     @Test
-    void virshDoesNotMigrateItEither() {
-        String to = guest.host().equals("h1") ? "h2" : "h1";
+    void virshMovesItOnToo() {
+        String to = other();
 
         Job.Result result =
                 bed.cluster().virsh(guest.host(), "migrate", "--live", "--p2p", guest.name(), Cluster.libvirtUri(to));
 
-        assertThat(result.exitCode()).isNotZero();
-        assertThat(result.err()).contains("is split");
+        assertThat(result.exitCode()).as(result.err()).isZero();
+        guest.isAt(to);
+        guest.awaitState(VmState.SPLIT, LIMIT);
         guest.verifyAll();
         bed.requireNothingElse(guest);
     }

@@ -15,6 +15,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import org.jspecify.annotations.Nullable;
 import org.splitmem.memory.drain.MainHosts;
+import org.splitmem.memory.migration.MigrationService;
 import org.splitmem.memory.migration.PeerDirectory;
 import org.splitmem.memory.migration.PeerHosts;
 import org.splitmem.memory.migration.PeerRefusalException;
@@ -85,6 +86,11 @@ public final class HttpPeers implements PeerHosts, MainHosts {
     @Override
     public void release(Peer peer, UUID vm, String token) throws IOException {
         call(peer.name(), "DELETE", "/v1/reservations/" + vm + "?token=" + UrlText.query(token), null);
+    }
+
+    @Override
+    public void nameNextOwner(Peer peer, NextOwner named) throws IOException {
+        call(peer.name(), "PUT", "/v1/reservations/" + named.vm() + "/next-owner", named);
     }
 
     @Override
@@ -296,8 +302,11 @@ public final class HttpPeers implements PeerHosts, MainHosts {
             text = "HTTP " + answer.statusCode();
         }
         String refusal = "host " + name + " refused: " + text;
-        throw answer.statusCode() == 507
-                ? new NoRoomException(refusal)
+        if (answer.statusCode() == 507) {
+            throw new NoRoomException(refusal);
+        }
+        throw code.equals(MigrationService.HERE_AGAIN)
+                ? new HereAgainException(refusal)
                 : new PeerRefusalException(answer.statusCode(), code, refusal);
     }
 }

@@ -3,6 +3,7 @@ package org.splitmem.memory.control;
 import jakarta.ws.rs.DELETE;
 import jakarta.ws.rs.GET;
 import jakarta.ws.rs.POST;
+import jakarta.ws.rs.PUT;
 import jakarta.ws.rs.Path;
 import jakarta.ws.rs.PathParam;
 import jakarta.ws.rs.Produces;
@@ -74,6 +75,19 @@ public final class PeerResource {
     @Path("reservations/{vm}")
     public void release(@PathParam("vm") String vm, @QueryParam("token") @Nullable String token) throws IOException {
         server.release(Parameters.uuid(vm), Parameters.required("token", token));
+    }
+
+    @PUT
+    @Path("reservations/{vm}/next-owner")
+    public void nameNextOwner(@PathParam("vm") String vm, PeerHosts.@Nullable NextOwner body) throws IOException {
+        PeerHosts.NextOwner named = Parameters.body(body, PeerHosts.NextOwner.class);
+        if (!named.vm().equals(Parameters.uuid(vm))) {
+            throw new ApiException(400, "invalid-next-owner", "the path names VM " + vm + ", the body " + named.vm());
+        }
+        if (!server.setNextOwner(named.vm(), named.token(), named.next())) {
+            throw new ApiException(
+                    404, "no-such-reservation", host + " keeps nothing of VM " + vm + " under that token");
+        }
     }
 
     // ---- of a destination

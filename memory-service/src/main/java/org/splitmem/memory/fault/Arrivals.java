@@ -72,9 +72,20 @@ public final class Arrivals {
         void copyOf(long page);
     }
 
-    /** The sink for one peer's receiving thread. */
+    /** Asks a memory server for a page. */
+    public interface Asks {
+        /** @return false if the VM has no such memory server */
+        boolean ask(int host, long page, long askedNs);
+    }
+
+    /** The sink for one memory server's receiving thread. */
     public PageSink sinkFor(Stale stale) {
-        return new Sink(stale);
+        return new Sink(stale, (host, page, askedNs) -> false);
+    }
+
+    /** The sink for the thread that receives from a migration's source, which may have left pages on memory servers. */
+    public PageSink sinkForSource(Asks servers) {
+        return new Sink(page -> {}, servers);
     }
 
     /**
@@ -108,11 +119,13 @@ public final class Arrivals {
 
     private final class Sink implements PageSink {
         private final Stale stale;
+        private final Asks servers;
         private final NativeBlock argument = QemuMemory.newArgument();
         private final PageCopies copy = new PageCopies(memory, 1);
 
-        Sink(Stale stale) {
+        Sink(Stale stale, Asks servers) {
             this.stale = stale;
+            this.servers = servers;
         }
 
         @Override
@@ -151,6 +164,17 @@ public final class Arrivals {
                 stats.pageInLatency().record(System.nanoTime() - askedNs);
             }
             return true;
+        }
+
+        /** Only the receiving thread takes a page out of its state, so the step cannot fail. */
+        @Override
+        public boolean isElsewhere(long page, int host, long askedNs) {
+            int asked = PageEntry.of(INCOMING) | PageEntry.FROM_SOURCE;
+            if (host < 0 || host >= PageEntry.MAX_HOSTS || table.get(page) != asked) {
+                return false;
+            }
+            table.put(page, PageEntry.of(INCOMING, host)); // first: the answer may come at once
+            return servers.ask(host, page, askedNs);
         }
 
         @Override

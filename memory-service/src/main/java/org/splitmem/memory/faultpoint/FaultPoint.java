@@ -148,6 +148,14 @@ public enum FaultPoint {
     /** The VM is recorded as paged; QEMU has no RAM yet. */
     BORN,
 
+    // ---- the migration of a VM that is split
+    /** The sub-hosts let the destination read; it is not prepared. */
+    NEXT_OWNER_NAMED,
+    /** The source has confirmed that the guest cannot come back; that the sub-hosts are the new owner's is not recorded. */
+    SOURCE_CONFIRMED,
+    /** The same is recorded; the sub-hosts still obey the source. */
+    TAKEN_OVER,
+
     // ---- a migration of which the source's QEMU has ended
     /** Only the destination can say whether the guest is there, and it has not. */
     UNDECIDED

@@ -56,6 +56,45 @@ final class DirtyPages {
         forEachDataPage(0, memory.pages(), this::mark);
     }
 
+    /**
+     * The same for a VM that is split here, whose table is true, and goes on changing by what is paged in: what is here is dirty, and of
+     * what is elsewhere the destination is told where. A page that is paged in later is mapped by that, and so counts as written; until it is
+     * sent, the destination has it where it was.
+     */
+    void armSplit(FrameSocket control) throws IOException {
+        writes.scan(0, memory.pages(), true, (page, count) -> {});
+        placements.clear();
+        for (long page = 0; page < table.pages(); page++) {
+            int entry = table.get(page);
+            if (isHere(entry)) {
+                transfers.dirty().add(page);
+            } else if (isOnServer(entry)) {
+                if (placements.isFull()) {
+                    placements.send(control);
+                    placements.clear();
+                }
+                placements.add(page, PageState.REMOTE, PageEntry.host(entry));
+            }
+        }
+        placements.send(control);
+    }
+
+    /** In the file, or just being filled. */
+    private static boolean isHere(int entry) {
+        return switch (PageEntry.state(entry)) {
+            case LOCAL, FILLING, OUTGOING -> true;
+            case ZERO, REMOTE, AT_SOURCE, INCOMING, PUNCHING -> false;
+        };
+    }
+
+    /** What is asked for is there, too: as long as the VM migrates nothing is dropped. */
+    private static boolean isOnServer(int entry) {
+        return switch (PageEntry.state(entry)) {
+            case REMOTE, INCOMING, PUNCHING -> true;
+            case ZERO, LOCAL, AT_SOURCE, OUTGOING, FILLING -> false;
+        };
+    }
+
     private interface PageConsumer {
         void accept(long page);
     }
@@ -71,10 +110,10 @@ final class DirtyPages {
         }
     }
 
-    /** @return false if it was dirty before */
+    /** @return false if it was dirty before, or is not here: a page table entry that is empty may count as written */
     private boolean mark(long page) {
         makeLocal(page);
-        return transfers.dirty().add(page);
+        return isHere(table.get(page)) && transfers.dirty().add(page);
     }
 
     /** Of a page that takes up memory; one that the table puts elsewhere stays there. */

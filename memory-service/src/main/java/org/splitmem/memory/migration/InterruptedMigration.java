@@ -4,6 +4,7 @@ import java.io.IOException;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import org.splitmem.memory.qmp.QmpMonitor;
+import org.splitmem.memory.vm.Departure;
 import org.splitmem.memory.vm.Vm;
 import org.splitmem.memory.vm.VmRecord;
 
@@ -40,11 +41,15 @@ final class InterruptedMigration {
                             && !monitor.isMigrating()
                             && arrival() == PeerHosts.Arrival.ABSENT)) {
                 monitor.ignoreShared(false);
-                vm.unwatch(); // a migration of this daemon's that failed may still watch it
-                vm.stays();
+                stays();
                 log.info("vm={} {} here: its migration was not completed", vm.uuid(), runs ? "runs on" : "is");
             }
         }
+    }
+
+    private void stays() throws IOException {
+        new Departure(vm).unwatch(); // a migration of this daemon's that failed may still watch it
+        new Departure(vm).stays();
     }
 
     /** It may have done its part and ended, or the VM was ended. What is not needed any more is upkeep's to free. */
@@ -57,11 +62,15 @@ final class InterruptedMigration {
         } else if (isThere(arrival) && vm.record().phase() == VmRecord.Phase.LEAVING) {
             log.info("vm={} is handed over: its QEMU has ended after the switch-over", vm.uuid());
         }
+        if (arrival == PeerHosts.Arrival.ABSENT && vm.record().leavesSplit()) {
+            stays(); // its sub-hosts are this host's to release, as those of any VM that has ended
+            return;
+        }
         if (arrival != PeerHosts.Arrival.AWAITED && vm.record().phase() == VmRecord.Phase.LEAVING) {
-            vm.left();
+            new Departure(vm).left();
         }
         if (arrival == PeerHosts.Arrival.ABSENT || arrival == PeerHosts.Arrival.WHOLE) {
-            vm.fetched();
+            new Departure(vm).fetched();
         }
     }
 

@@ -103,8 +103,24 @@ final class MigrationReport {
         }
     }
 
+    /** The same for a VM whose sub-hosts stay: what its page table has counted. */
+    void placedSplit(PageTable table) {
+        Map<String, Long> byName = new TreeMap<>();
+        for (int i = 0; i < task.lenders().size(); i++) {
+            if (task.lenders().get(i).keepsPages()) {
+                byName.put(task.lenders().get(i).host(), table.countRemote(i));
+            }
+        }
+        synchronized (this) {
+            pages = new PagePlacement(table.resident(), byName, table.count(PageState.ZERO));
+        }
+    }
+
     synchronized MigrationInfo info() {
-        List<SubHostShare> shares = task.lenders().stream().map(this::share).toList();
+        List<SubHostShare> shares = task.lenders().stream()
+                .filter(VmRecord.Lender::keepsPages)
+                .map(this::share)
+                .toList();
         return new MigrationInfo(
                 task.id(),
                 vm,

@@ -13,10 +13,13 @@ import org.splitmem.memory.faultpoint.FaultPoint;
 import org.splitmem.memory.guest.GuestMemory;
 import org.splitmem.memory.migration.PendingReleases.Kept;
 import org.splitmem.memory.migration.RefusedException.Kind;
+import org.splitmem.memory.page.PageTable;
 import org.splitmem.memory.qmp.DeviceObstacles;
 import org.splitmem.memory.qmp.QmpMonitor;
 import org.splitmem.memory.server.ConnectionHandler;
 import org.splitmem.memory.server.ConnectionResolver;
+import org.splitmem.memory.vm.Departure;
+import org.splitmem.memory.vm.PagingSwitch;
 import org.splitmem.memory.vm.Vm;
 import org.splitmem.memory.vm.VmRecord;
 import org.splitmem.memory.vm.VmRegistry;
@@ -30,6 +33,9 @@ import org.splitmem.model.MigrationRequest;
 /** All migrations from and to this host. Any thread. */
 public final class MigrationService implements ConnectionResolver {
     private static final Logger log = LoggerFactory.getLogger(MigrationService.class);
+
+    /** The code of the refusal by which a source says that it has the VM. */
+    public static final String HERE_AGAIN = "vm-here";
 
     private final VmRegistry vms;
     private final PeerHosts peers;
@@ -76,6 +82,7 @@ public final class MigrationService implements ConnectionResolver {
         this.tasks = new TaskMaker(self, peers, config);
         this.splits = new Splits(this, tasks, peers, self, releases);
         this.lenderChanges = new LenderChanges(claims, tasks, peers, self, releases);
+        releases.tellSources(this::sourceReleased);
         this.upkeep = new MigrationUpkeep(this, peers, claims, releases, lenderChanges);
     }
 
@@ -154,6 +161,19 @@ public final class MigrationService implements ConnectionResolver {
                     "migration " + id + " is one of VM " + known.get().name());
         }
         return known;
+    }
+
+    /** The migration's source has answered: what it kept is free, and it never runs the VM again without being asked. */
+    private void sourceReleased(PendingReleases.Release told) throws IOException {
+        Vm vm = vms.find(told.vm());
+        if (vm != null) {
+            new PagingSwitch(vm).takeOver(told.token());
+        }
+    }
+
+    /** A host is dead: the VMs that came from it, in full, or this one alone, cannot come back to it. */
+    public void fenced(String host, @Nullable UUID vm) {
+        releases.sourceFenced(host, vm);
     }
 
     /** Who holds VMs that are here. */
@@ -355,9 +375,17 @@ public final class MigrationService implements ConnectionResolver {
         if (vm == null || how == null || !hello.shows(how.token())) {
             return null;
         }
-        OutgoingPages pages =
-                new OutgoingPages(memoryOf(hello, vm), migration == null ? () -> {} : migration.report()::fetched);
+        OutgoingPages pages = new OutgoingPages(
+                memoryOf(hello, vm), tableOf(vm), migration == null ? () -> {} : migration.report()::fetched);
         return socket -> vm.using(() -> pages.serve(socket));
+    }
+
+    private static @Nullable PageTable tableOf(Vm vm) throws PeerException {
+        try {
+            return vm.record().leavesSplit() ? vm.requireTable() : null;
+        } catch (IOException e) { // all pages have been fetched
+            throw new PeerException(ErrorCode.UNKNOWN_VM, String.valueOf(e.getMessage()));
+        }
     }
 
     /** How the new owner of a VM that left before a restart of this daemon reaches its pages; null for any other. */
@@ -387,7 +415,17 @@ public final class MigrationService implements ConnectionResolver {
                 throw stillLeaving(uuid);
             }
             free(vm);
+        } else if (vm != null && isOwn(vm)) {
+            throw new RefusedException(Kind.CONFLICT, HERE_AGAIN, "VM " + uuid + " is this host's own");
         }
+    }
+
+    /** Also one of which only its hypervisor knows whether it has left. */
+    private static boolean isOwn(Vm vm) {
+        return switch (vm.record().phase()) {
+            case LOCAL, PAGED, LEAVING -> true;
+            case INCOMING, LEFT -> false;
+        };
     }
 
     /** A QEMU that is still there the hypervisor may have run on: upkeep finds out, and frees the RAM only when it has ended. */
@@ -396,8 +434,11 @@ public final class MigrationService implements ConnectionResolver {
             vms.remove(left, "its new owner has every page");
             return;
         }
+        if (left.record().leavesSplit()) { // its sub-hosts would be needed, too
+            throw stillLeaving(left.uuid());
+        }
         try {
-            left.fetched();
+            new Departure(left).fetched();
         } catch (IOException e) {
             log.error("vm={} cannot be recorded: {}", left.uuid(), e.getMessage());
             throw stillLeaving(left.uuid());
@@ -508,15 +549,21 @@ public final class MigrationService implements ConnectionResolver {
     /** Its QEMU has exited: frees what it had, here and on other hosts. */
     void ended(Vm vm, String because) {
         VmRecord record = vm.record();
+        VmRecord.Lender source = record.source();
+        boolean isShared = record.sharesLenders();
+        if (isShared && source != null) { // first: until it has confirmed, what it shares is not released
+            releases.add(new PendingReleases.Release(Kept.SOURCE, source.host(), record.uuid(), source.token()));
+        }
         if (record.phase() == VmRecord.Phase.PAGED) {
-            releases.addStores(record.uuid(), record.lent());
+            releases.addStores(isShared ? Kept.SHARED_STORE : Kept.STORE, record.uuid(), record.lent());
         }
         synchronized (this) {
             incoming.remove(vm.uuid());
         }
         vms.remove(vm, because);
-        VmRecord.Lender source = record.source();
-        if (record.phase() == VmRecord.Phase.PAGED && source != null) { // it need not keep pages for a VM that is gone
+        if (record.phase() == VmRecord.Phase.PAGED
+                && source != null
+                && !isShared) { // it need not keep pages for a VM that is gone
             releases.add(new PendingReleases.Release(Kept.SOURCE, source.host(), record.uuid(), source.token()));
         }
     }

@@ -11,8 +11,9 @@ import org.splitmem.model.Handover;
  * @param id of the migration
  * @param destination the new main host
  * @param budgetBytes how much may be resident there
- * @param lenders the sub-hosts by index, with the reservations to make
- * @param subHosts the same, as peers
+ * @param isSplit whether the VM is split here already: then its sub-hosts stay, and keep what they have
+ * @param lenders the sub-hosts by index as the destination is to know them, with the reservations that are made or to make
+ * @param subHosts those to which pages go, as peers
  * @param source how the destination reaches this host's pages; its token is the streams' as well
  * @param epoch of the new owner
  * @param origin by what its callers know it
@@ -21,6 +22,7 @@ record MigrationTask(
         String id,
         PeerHosts.Peer destination,
         long budgetBytes,
+        boolean isSplit,
         List<VmRecord.Lender> lenders,
         List<PeerHosts.Peer> subHosts,
         VmRecord.Lender source,

@@ -1,25 +1,15 @@
 package org.splitmem.memory.migration;
 
-import static org.splitmem.memory.linux.Userfaultfd.REGISTER_MODE_MINOR;
-import static org.splitmem.memory.linux.Userfaultfd.REGISTER_MODE_WP;
-
 import java.io.IOException;
-import java.util.Objects;
 import java.util.concurrent.locks.LockSupport;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
-import org.splitmem.memory.dirty.DirtyTracker;
 import org.splitmem.memory.faultpoint.FaultPoint;
-import org.splitmem.memory.guest.GuestMemory;
 import org.splitmem.memory.migration.HypervisorMigration.Outcome;
-import org.splitmem.memory.migration.Signals.Hypervisor;
 import org.splitmem.memory.page.PageTable;
-import org.splitmem.memory.vm.Paging;
-import org.splitmem.memory.vm.PagingSwitch;
+import org.splitmem.memory.vm.Departure;
 import org.splitmem.memory.vm.Vm;
-import org.splitmem.memory.vm.VmRecord;
-import org.splitmem.memory.workingset.HotSet;
 import org.splitmem.model.MigrationPhase;
 
 /**
@@ -38,13 +28,8 @@ import org.splitmem.model.MigrationPhase;
  *
  * The migration's own thread alone changes the phase and sends frames; everybody else leaves word with {@link Signals}.
  */
-final class OutgoingMigration {
+final class OutgoingMigration implements PreCopy.Migration {
     private static final Logger log = LoggerFactory.getLogger(OutgoingMigration.class);
-    /** While ready, a round follows the last one after this pause. */
-    private static final long READY_PAUSE_NS = 200_000_000L;
-    /** While it is READY scans take at most one part in so many of the time: each drops mappings of the guest. */
-    private static final long READY_SCAN_SHARE = 4;
-
     /** How long the QEMU that did its part may take to end, which libvirt sees to. */
     private static final int QEMU_END_S = 10;
 
@@ -69,8 +54,7 @@ final class OutgoingMigration {
 
     private final PeerLinks links;
     private final Attempts attempts;
-    private @Nullable DirtyTracker tracker;
-    private @Nullable TransferLog transfers;
+    private final PreCopy preCopy;
     private @Nullable DirtyPages unsent;
     private volatile MigrationPhase phase = MigrationPhase.PLANNED;
 
@@ -94,6 +78,7 @@ final class OutgoingMigration {
         this.report = new MigrationReport(vm, task, localHost, progress);
         this.links = new PeerLinks(vm.uuid(), task, signals::changed);
         this.attempts = new Attempts(vm.uuid(), task.id(), report);
+        this.preCopy = new PreCopy(vm, task, config, signals, hypervisor, links, readyGate, progress, this);
         this.thread = new Thread(this::run, "migration-" + vm.uuid());
         thread.setDaemon(true);
     }
@@ -134,7 +119,7 @@ final class OutgoingMigration {
         reservations.make();
         vm.reached(FaultPoint.RESERVED);
         enter(MigrationPhase.PRECOPY, "memory is reserved");
-        precopy();
+        preCopy.run();
         switchOver();
     }
 
@@ -147,85 +132,20 @@ final class OutgoingMigration {
 
     // ---- pre-copy
 
-    private void precopy() throws IOException {
-        Paging paging = vm.watch();
-        GuestMemory memory = paging.memory();
-        PageTable table = paging.table();
-        tracker = new DirtyTracker(memory, paging.qemu());
-        TransferLog its = new TransferLog(memory.pages());
-        transfers = its;
-        DirtyPages dirty = new DirtyPages(memory, table, its, tracker::log);
-        hypervisor.connect();
-        links.open(memory);
-        LatePages late = plan(dirty, memory, table, its.plan());
-        vm.reached(FaultPoint.PLANNED);
-        // The kernel alone answers the guest from here on. It takes modes off only all together; nothing is remote, so
-        // nothing can go wrong in between.
-        PagingSwitch.setModes(vm, vm.requireSession(), 0);
-        PagingSwitch.setModes(vm, vm.requireSession(), REGISTER_MODE_WP);
-        dirty.arm(late);
-        progress.planned(dirty.count(), System.nanoTime());
-        RoundSender sender = new RoundSender(table, its, links.groups());
-        links.sendBy(sender);
-        rounds(dirty, sender);
-        enter(MigrationPhase.READY, progress.remainingBytes() + " B remain after round " + progress.round());
+    @Override
+    public void isReady(String because) {
+        enter(MigrationPhase.READY, because);
         vm.reached(FaultPoint.READY);
-        staySmall(dirty, sender);
     }
 
-    /** Which pages are hot is worth knowing only if some have to go elsewhere. */
-    private LatePages plan(DirtyPages dirty, GuestMemory memory, PageTable table, PagePlan plan) throws IOException {
-        dirty.adopt();
-        if (task.lenders().isEmpty()) {
-            return LatePages.allToMain(plan);
-        }
-        PagingSwitch.setModes(vm, vm.requireSession(), REGISTER_MODE_MINOR | REGISTER_MODE_WP);
-        HotSet hot = new HotSet(memory, table);
-        hot.sample(vm.requireSession(), config.sampleWindows(), config.sampleWindowMs() * 1_000_000L);
+    @Override
+    public void check() throws IOException {
         checkAbort();
-        log.info(
-                "vm={} migration={} working set {} pages of {}",
-                vm.uuid(),
-                task.id(),
-                hot.touchedPages(),
-                memory.pages());
-        return MigrationPlan.make(task, table, plan, hot.touchedPages());
     }
 
-    private void rounds(DirtyPages dirty, RoundSender rounds) throws IOException {
-        RoundLimit limit = new RoundLimit(config, signals);
-        for (int round = 0; ; round++) {
-            progress.round(round);
-            long startNs = System.nanoTime();
-            round(dirty, rounds);
-            long found = dirty.scanAll(this::isCut, DirtyPages.Pace.FULL) + rounds.againPages();
-            progress.dirty(found, System.nanoTime() - startNs);
-            log.info(
-                    "vm={} migration={} round {}: {} pages sent so far, {} written meanwhile, {} ms",
-                    vm.uuid(),
-                    task.id(),
-                    round,
-                    rounds.sentPages(),
-                    found,
-                    (System.nanoTime() - startNs) / 1_000_000);
-            if (limit.isReached(round, found)) {
-                return;
-            }
-        }
-    }
-
-    private void round(DirtyPages dirty, RoundSender rounds) throws IOException {
-        checkAbort();
-        rounds.send(rounds.groups(), this::isCut, sent -> progress.sent(sent, System.nanoTime()));
-        checkAbort();
-        vm.reached(FaultPoint.ROUND_SENT);
-        dirty.announce(links.requireControl().socket());
-    }
-
-    private boolean isCut() {
-        return mustStop()
-                || signals.hypervisor() == Hypervisor.SWITCHOVER
-                || (phase == MigrationPhase.READY && readyGate.isAwaited());
+    @Override
+    public boolean mustStop() {
+        return signals.abortReason() != null || signals.isQemuGone() || links.hasDestinationFailed();
     }
 
     private void checkAbort() throws IOException {
@@ -248,53 +168,15 @@ final class OutgoingMigration {
         }
     }
 
-    /** Until the hypervisor begins: what is written is sent now and then, so that little is left to send at the end. */
-    private void staySmall(DirtyPages dirty, RoundSender rounds) throws IOException {
-        long startNs = System.nanoTime();
-        long lastNs = startNs;
-        while (!isBegun(READY_PAUSE_NS)) {
-            if (readyGate.isAwaited()) {
-                hypervisor.leaveRamOut();
-                vm.reached(FaultPoint.RAM_LEFT_OUT);
-                readyGate.open();
-                continue;
-            }
-            if (lastNs - startNs > Signals.seconds(config.readySeconds())) {
-                throw new IOException("it was ready, but the hypervisor has not begun to migrate within "
-                        + config.readySeconds() + " s (migration.ready-seconds)");
-            }
-            long found = dirty.scanAll(this::isCut, this::pace) + rounds.againPages();
-            progress.dirty(found, System.nanoTime() - lastNs);
-            lastNs = System.nanoTime();
-            round(dirty, rounds);
-        }
-        checkAbort();
-    }
-
-    private void pace(long tookNs) {
-        signals.await(this::isCut, tookNs * (READY_SCAN_SHARE - 1));
-    }
-
-    /** @return true also if there is no more to wait for; false after the time, or if the destination's QEMU waits */
-    private boolean isBegun(long pauseNs) {
-        signals.await(() -> hypervisor.hasBegun() || mustStop() || readyGate.isAwaited(), pauseNs);
-        return hypervisor.hasBegun() || mustStop();
-    }
-
-    private boolean mustStop() {
-        return signals.abortReason() != null || signals.isQemuGone() || links.hasDestinationFailed();
-    }
-
     // ---- the switch-over
 
     private void switchOver() throws IOException {
         enter(MigrationPhase.SWITCHOVER, "the hypervisor is migrating");
         vm.reached(FaultPoint.SWITCHOVER);
-        vm.leaving(task.source(), task.destination().name());
+        new Departure(vm).leaving(task.source(), task.destination().name());
         vm.requireSession().holdExit(true);
         vm.reached(FaultPoint.LEAVING);
-        DirtyPages dirty = new DirtyPages(
-                vm.requireMemory(), vm.requireTable(), requireTransfers(), Objects.requireNonNull(tracker)::log);
+        DirtyPages dirty = preCopy.dirtyPages();
         unsent = dirty;
         hypervisor.awaitSwitchover(this::mustStop);
         if (!hypervisor.hasSwitchedOver()) {
@@ -317,8 +199,16 @@ final class OutgoingMigration {
         }
         releaseQemu(); // its RAM is in our files, and what was written is known, or all of it counts as written
         vm.reached(FaultPoint.QEMU_RELEASED);
-        report.placed(vm.requireTable(), requireTransfers());
+        place(vm.requireTable());
         awaitResume();
+    }
+
+    private void place(PageTable table) {
+        if (task.isSplit()) {
+            report.placedSplit(table);
+        } else {
+            report.placed(table, preCopy.transfers());
+        }
     }
 
     /** From here on only the hypervisor can say where the guest runs: whoever it resumes is the owner. */
@@ -363,8 +253,7 @@ final class OutgoingMigration {
             link.tellHandedOver();
             link.endUnlessAllTold();
             awaitArrival(link);
-            // Its end here is the hypervisor's agreement: before that, it may yet have the guest run here after all.
-            signals.await(() -> signals.isQemuGone() || signals.resumedHere(), Signals.seconds(QEMU_END_S));
+            awaitQemuEnd();
         }
         if (signals.resumedHere()) {
             comeBack(link);
@@ -374,17 +263,30 @@ final class OutgoingMigration {
         progress.finished();
         report.downtime(signals.stoppedUs(), link.resumedUs()); // QEMU may have ended here before this word came
         closeLinks();
-        vm.fetched();
+        new Departure(vm).fetched();
         enter(MigrationPhase.DONE, "the last page has arrived");
     }
 
     private void leave() throws IOException {
         vm.reached(FaultPoint.HANDOVER);
-        if (vm.record().phase() == VmRecord.Phase.LOCAL) { // it failed before that was recorded
-            vm.leaving(task.source(), task.destination().name());
+        Departure departure = new Departure(vm);
+        if (!vm.record().mayBeFetchedFrom()) { // it failed before that was recorded
+            departure.leaving(task.source(), task.destination().name());
         }
-        vm.left();
+        departure.left();
         vm.reached(FaultPoint.LEFT);
+    }
+
+    /**
+     * Its end here is the hypervisor's agreement: before that, it may yet have the guest run here after all. One that was split would need
+     * its sub-hosts then: so they are its own until the QEMU has ended, however long that takes.
+     */
+    private void awaitQemuEnd() {
+        Signals.Test isOver = () -> signals.isQemuGone() || signals.resumedHere();
+        while (!signals.await(isOver, Signals.seconds(QEMU_END_S)) && task.isSplit()) {
+            report.stalled("QEMU of VM " + vm.name() + " has not ended on " + localHost + " although the guest is on "
+                    + task.destination().name() + ": see libvirt's log");
+        }
     }
 
     /** For as long as it takes: what is still here the guest may need there. */
@@ -495,8 +397,8 @@ final class OutgoingMigration {
 
     private void stay() {
         try {
-            vm.unwatch();
-            vm.stays();
+            new Departure(vm).unwatch();
+            new Departure(vm).stays();
         } catch (IOException e) {
             if (signals.isQemuGone()) {
                 log.debug("vm={} nothing is left to roll back: {}", vm.uuid(), e.getMessage());
@@ -508,15 +410,8 @@ final class OutgoingMigration {
 
     private void closeLinks() {
         links.close();
-        TransferLog its = transfers;
-        if (its != null) { // all that looked at it has ended
-            unsent = null;
-            transfers = null;
-            its.close();
-        }
-        if (tracker != null) {
-            tracker.close();
-        }
+        unsent = null; // all that looked at it has ended
+        preCopy.close();
         hypervisor.close();
     }
 
@@ -591,9 +486,5 @@ final class OutgoingMigration {
 
     ReadyGate readyGate() {
         return readyGate;
-    }
-
-    private TransferLog requireTransfers() {
-        return Objects.requireNonNull(transfers, "the migration has not begun to copy");
     }
 }

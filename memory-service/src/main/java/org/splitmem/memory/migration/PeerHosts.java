@@ -6,6 +6,7 @@ import java.net.InetSocketAddress;
 import java.util.List;
 import java.util.UUID;
 import org.jspecify.annotations.Nullable;
+import org.splitmem.memory.server.StoreRecord;
 import org.splitmem.memory.vm.VmRecord;
 
 /** What a migration asks of other hosts' daemons before any page moves. Any thread; each call waits for the answer. */
@@ -65,11 +66,39 @@ public interface PeerHosts {
 
     void release(Peer peer, UUID vm, String token) throws IOException;
 
+    /**
+     * Who may become the owner of a store, when a VM migrates that is split.
+     *
+     * @param vm whose store
+     * @param token of its owner
+     * @param next absent: nobody, it stays
+     */
+    record NextOwner(
+            @JsonProperty(required = true) UUID vm,
+            @JsonProperty(required = true) String token,
+            StoreRecord.@Nullable Next next) {}
+
+    /** Tells a memory server. From then on the next owner may read, and adopt, what it keeps. */
+    void nameNextOwner(Peer peer, NextOwner named) throws IOException;
+
     void prepareIncoming(Peer peer, Incoming incoming) throws IOException;
 
     void cancelIncoming(Peer peer, UUID vm, String token) throws IOException;
 
-    /** Tells a migration's source that every page has arrived: it may free what it kept. */
+    /** A migration's source has the VM again, or still: it did not leave. */
+    final class HereAgainException extends IOException {
+        private static final long serialVersionUID = 1L;
+
+        public HereAgainException(String message) {
+            super(message);
+        }
+    }
+
+    /**
+     * Tells a migration's source that every page has arrived: it may free what it kept.
+     *
+     * @throws HereAgainException if the VM is that host's own
+     */
     void arrived(Peer source, UUID vm, String token) throws IOException;
 
     /** What became of a VM at the source of its migration. */

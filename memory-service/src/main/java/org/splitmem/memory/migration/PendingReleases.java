@@ -10,6 +10,7 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.Set;
 import java.util.UUID;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import org.splitmem.memory.record.RecordFile;
@@ -34,7 +35,15 @@ public final class PendingReleases {
         /** Pages that a memory server keeps. */
         STORE,
         /** All RAM of a VM that has migrated here. */
-        SOURCE
+        SOURCE,
+        /** As STORE, and the source of the VM's migration would need it if it came back there: that one has to say first that it cannot. */
+        SHARED_STORE
+    }
+
+    /** Told when a migration's source has confirmed that it keeps nothing any more, and will not run the VM. */
+    interface SourceListener {
+        /** @throws IOException if nothing could be done about it: the source is asked again */
+        void released(Release told) throws IOException;
     }
 
     /** Under its token. */
@@ -54,6 +63,7 @@ public final class PendingReleases {
     private final Path file;
     private final PeerHosts peers;
     private final HostThreads threads;
+    private volatile SourceListener listener = told -> {};
     private final Set<Release> pending = new LinkedHashSet<>(); // guarded by this
     private final Map<String, Pause> pauses = new HashMap<>(); // by host; guarded by this
 
@@ -86,11 +96,56 @@ public final class PendingReleases {
         }
     }
 
+    /** To be set before anything is attempted. */
+    void tellSources(SourceListener told) {
+        listener = told;
+    }
+
     /** All that memory servers lent to a VM. */
     void addStores(UUID vm, List<VmRecord.Lender> lenders) {
+        addStores(Kept.STORE, vm, lenders);
+    }
+
+    /** @param how STORE or SHARED_STORE */
+    void addStores(Kept how, UUID vm, List<VmRecord.Lender> lenders) {
         for (VmRecord.Lender lender : lenders) {
-            add(new Release(Kept.STORE, lender.host(), vm, lender.token()));
+            add(new Release(how, lender.host(), vm, lender.token()));
         }
+    }
+
+    private synchronized boolean waitsForSource(Release release) {
+        return release.kept() == Kept.SHARED_STORE
+                && pending.stream()
+                        .anyMatch(other ->
+                                other.kept() == Kept.SOURCE && other.vm().equals(release.vm()));
+    }
+
+    /** A host will never run a VM again that has migrated from it, this one or any: it need not say so itself. */
+    void sourceFenced(String host, @Nullable UUID vm) {
+        List<Release> silent;
+        synchronized (this) {
+            silent = pending.stream()
+                    .filter(release -> release.kept() == Kept.SOURCE
+                            && release.host().equals(host)
+                            && (vm == null || vm.equals(release.vm())))
+                    .toList();
+        }
+        for (Release release : silent) {
+            try {
+                listener.released(release);
+                synchronized (this) {
+                    pending.remove(release);
+                    save();
+                }
+            } catch (IOException e) {
+                log.error("vm={} its sub-hosts are still shared with {}: {}", release.vm(), host, e.getMessage());
+            }
+        }
+    }
+
+    /** The source has the VM: what was shared with it is its own. */
+    private synchronized void forgetShared(UUID vm) {
+        pending.removeIf(release -> release.vm().equals(vm) && release.kept() == Kept.SHARED_STORE);
     }
 
     /** Whether a host may still be told to free what was lent under one of these tokens. */
@@ -164,6 +219,9 @@ public final class PendingReleases {
     }
 
     private Outcome attempt(Release release) {
+        if (waitsForSource(release)) {
+            return Outcome.DONE;
+        }
         try {
             tell(release);
             synchronized (this) {
@@ -180,9 +238,20 @@ public final class PendingReleases {
     private void tell(Release release) throws IOException {
         PeerHosts.Peer peer = peers.find(release.host());
         switch (release.kept()) {
-            case STORE -> peers.release(peer, release.vm(), release.token());
-            case SOURCE -> peers.arrived(peer, release.vm(), release.token());
+            case STORE, SHARED_STORE -> peers.release(peer, release.vm(), release.token());
+            case SOURCE -> tellSource(peer, release);
         }
+    }
+
+    private void tellSource(PeerHosts.Peer source, Release release) throws IOException {
+        try {
+            peers.arrived(source, release.vm(), release.token());
+        } catch (PeerHosts.HereAgainException e) {
+            log.warn("vm={} what its migration left here is worth nothing: {}", release.vm(), e.getMessage());
+            forgetShared(release.vm());
+            return;
+        }
+        listener.released(release);
     }
 
     private void save() {

@@ -3,9 +3,12 @@ package org.splitmem.memory.migration;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
+import org.splitmem.memory.faultpoint.FaultPoint;
 import org.splitmem.memory.page.Pages;
+import org.splitmem.memory.server.StoreRecord;
 import org.splitmem.memory.vm.Vm;
 import org.splitmem.memory.vm.VmRecord;
 
@@ -19,6 +22,7 @@ final class Reservations {
     private final String localHost;
     private final PendingReleases releases;
     private final List<Integer> made = new ArrayList<>();
+    private final List<Integer> named = new ArrayList<>();
     private boolean expected;
 
     Reservations(Vm vm, MigrationTask task, PeerHosts peers, String localHost, PendingReleases releases) {
@@ -33,7 +37,11 @@ final class Reservations {
     void make() throws IOException {
         VmRecord record = vm.record();
         long pages = record.backendBytes().stream().mapToLong(Pages::fromBytes).sum();
-        for (int i = 0; i < task.lenders().size(); i++) {
+        if (task.isSplit()) {
+            nameNextOwner(record);
+            vm.reached(FaultPoint.NEXT_OWNER_NAMED);
+        }
+        for (int i = 0; i < task.subHosts().size(); i++) {
             VmRecord.Lender lender = task.lenders().get(i);
             made.add(i); // before asking: an answer that gets lost may have been a yes
             peers.reserve(
@@ -61,6 +69,23 @@ final class Reservations {
                         task.source()));
     }
 
+    /** Sub-hosts that stay let the destination read from now on. */
+    private void nameNextOwner(VmRecord record) throws IOException {
+        for (int i = 0; i < task.lenders().size(); i++) {
+            VmRecord.Lender lender = task.lenders().get(i);
+            if (lender.keepsPages()) {
+                named.add(i); // before asking
+                tell(
+                        record.lenders().get(i),
+                        new StoreRecord.Next(task.destination().name(), lender.token(), task.epoch()));
+            }
+        }
+    }
+
+    private void tell(VmRecord.Lender lender, StoreRecord.@Nullable Next next) throws IOException {
+        peers.nameNextOwner(peers.find(lender.host()), new PeerHosts.NextOwner(vm.uuid(), lender.token(), next));
+    }
+
     /**
      * Gives everything back. A sub-host that is away is told when it is back; a destination finds out by itself, when the
      * migration's connections end.
@@ -68,17 +93,24 @@ final class Reservations {
     void release() {
         if (expected) {
             attempt(
-                    task.destination(),
+                    task.destination().name(),
                     () -> peers.cancelIncoming(
                             task.destination(), vm.uuid(), task.source().token()));
         }
         for (int i : made) {
             VmRecord.Lender lender = task.lenders().get(i);
             PeerHosts.Peer host = task.subHosts().get(i);
-            if (!attempt(host, () -> peers.release(host, vm.uuid(), lender.token()))) {
+            if (!attempt(host.name(), () -> peers.release(host, vm.uuid(), lender.token()))) {
                 releases.addStores(vm.uuid(), List.of(lender));
             }
         }
+        for (int i : named) {
+            VmRecord.Lender lender = vm.record().lenders().get(i);
+            attempt(
+                    lender.host(),
+                    () -> tell(lender, null)); // one that misses it lets nobody but that destination read
+        }
+        named.clear();
         made.clear();
         expected = false;
     }
@@ -87,16 +119,12 @@ final class Reservations {
         void run() throws IOException;
     }
 
-    private boolean attempt(PeerHosts.Peer peer, Call call) {
+    private boolean attempt(String peer, Call call) {
         try {
             call.run();
             return true;
         } catch (IOException e) {
-            log.warn(
-                    "vm={} {} could not be told that the migration is over: {}",
-                    vm.uuid(),
-                    peer.name(),
-                    e.getMessage());
+            log.warn("vm={} {} could not be told that the migration is over: {}", vm.uuid(), peer, e.getMessage());
             return false;
         }
     }

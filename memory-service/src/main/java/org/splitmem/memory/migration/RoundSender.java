@@ -31,6 +31,7 @@ final class RoundSender implements AutoCloseable {
 
     private static final long END_S = 10;
 
+    private final boolean isSplit;
     private final PageTable table;
     private final TransferLog transfers;
     private final List<StreamGroup> groups;
@@ -40,7 +41,9 @@ final class RoundSender implements AutoCloseable {
     /** Whether pages were sent before the present round, so that older copies of them may be anywhere. */
     private boolean sentBefore;
 
-    RoundSender(PageTable table, TransferLog transfers, List<StreamGroup> groups) {
+    /** @param isSplit whether the VM is, so that the table outlives the migration */
+    RoundSender(boolean isSplit, PageTable table, TransferLog transfers, List<StreamGroup> groups) {
+        this.isSplit = isSplit;
         this.table = table;
         this.transfers = transfers;
         this.groups = groups;
@@ -191,7 +194,7 @@ final class RoundSender implements AutoCloseable {
         }
 
         private boolean choose(long page, boolean isZero) {
-            if (!isZero) {
+            if (!isZero || isSplit) { // the table of a VM that is split is not this migration's to change
                 transfers.unannounced().add(page);
                 chosenPages++;
                 return true;

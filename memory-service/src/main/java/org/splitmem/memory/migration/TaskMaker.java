@@ -36,21 +36,44 @@ final class TaskMaker {
     /** @throws RefusedException naming what is wrong with the request */
     MigrationTask make(Vm vm, MigrationRequest request) throws RefusedException {
         VmRecord record = vm.record();
-        checkState(vm, record);
-        long ram = record.ramBytes();
         if (request.destination().equals(self.name())) {
             throw invalid("same-host", "VM " + vm.name() + " is on " + self.name() + " already");
         }
+        if (record.phase() == VmRecord.Phase.PAGED) {
+            requireMovable(vm, record, request);
+            long budget = request.budgetBytes() == null
+                    ? Math.min(record.ramBytes(), Pages.toBytes(vm.budgetPages()))
+                    : budget(request.budgetBytes(), record.ramBytes());
+            requireRoom(record, budget);
+            List<VmRecord.Lender> lenders = record.lenders().stream()
+                    .map(lender -> lender.sharedUnder(token()))
+                    .toList();
+            return make(record, request, budget, true, lenders, List.of());
+        }
+        checkState(vm, record);
+        long ram = record.ramBytes();
         long budget = budget(request.budgetBytes(), ram);
         List<PeerHosts.Peer> subHosts = new ArrayList<>();
         List<VmRecord.Lender> lenders = lenders(request.subHosts(), ram, budget, subHosts);
+        return make(record, request, budget, false, lenders, subHosts);
+    }
+
+    private MigrationTask make(
+            VmRecord record,
+            MigrationRequest request,
+            long budget,
+            boolean isSplit,
+            List<VmRecord.Lender> lenders,
+            List<PeerHosts.Peer> subHosts)
+            throws RefusedException {
         return new MigrationTask(
                 request.id() == null ? UUID.randomUUID().toString() : request.id(),
                 peer(request.destination()),
                 budget,
+                isSplit,
                 lenders,
                 subHosts,
-                new VmRecord.Lender(self.name(), self.address(), self.dataPort(), token(), ram),
+                new VmRecord.Lender(self.name(), self.address(), self.dataPort(), token(), record.ramBytes()),
                 record.epoch() + 1,
                 orElse(request.streams(), config.streams()),
                 request.bandwidthBytesPerSecond() == null
@@ -58,6 +81,62 @@ final class TaskMaker {
                         : request.bandwidthBytesPerSecond(),
                 request.handover() == null ? Handover.HYBRID : request.handover(),
                 new Origin(request.novaMigrationUuid(), RequestId.current()));
+    }
+
+    /** Its main host moves, its sub-hosts stay. */
+    private static void requireMovable(Vm vm, VmRecord record, MigrationRequest request) throws RefusedException {
+        requireAttached(vm, record);
+        if (record.source() != null) {
+            throw busy(
+                    vm,
+                    "it has not settled on this host yet since it came from "
+                            + record.source().host());
+        }
+        if (record.lent().isEmpty()) {
+            throw busy(vm, "all of it is here, and splitmemd is just ceasing to page it");
+        }
+        for (VmRecord.Lender lender : record.lent()) {
+            if (lender.stage() != null) {
+                throw new RefusedException(
+                        Kind.CONFLICT,
+                        "being-emptied",
+                        "pages of VM " + vm.name() + " are just being moved away from " + lender.host()
+                                + ": wait for that, or end it with \"splitmem move-pages " + vm.name() + " --from "
+                                + lender.host() + " --cancel\"");
+            }
+            if (lender.host().equals(request.destination())) {
+                throw invalid(
+                        "destination-is-sub-host",
+                        lender.host() + " is a sub-host of VM " + vm.name()
+                                + ", and cannot keep pages for itself: move them away first, with \"splitmem move-pages "
+                                + vm.name() + " --from " + lender.host() + "\"");
+            }
+        }
+        if (!request.subHosts().isEmpty()) {
+            throw invalid(
+                    "sub-hosts-stay",
+                    "VM " + vm.name() + " is split: when it migrates its sub-hosts stay; give it others with"
+                            + " \"splitmem move-pages\", before or after");
+        }
+    }
+
+    private static RefusedException busy(Vm vm, String why) {
+        return new RefusedException(
+                Kind.CONFLICT, "vm-busy", "VM " + vm.name() + " cannot migrate now: " + why + "; ask again");
+    }
+
+    /** What is over the budget has to find room on the sub-hosts that stay. */
+    private static void requireRoom(VmRecord record, long budget) throws RefusedException {
+        long kept = record.staying().stream()
+                .mapToLong(lender -> lender.reservedBytes() - MigrationTask.SLACK_BYTES)
+                .sum();
+        long rest = record.ramBytes() - budget;
+        if (rest > kept) {
+            throw invalid(
+                    "plan-does-not-fit",
+                    "a budget of " + text(budget) + " leaves " + text(rest) + " of the VM's " + text(record.ramBytes())
+                            + " RAM to its sub-hosts, which have reserved " + text(Math.max(0, kept)));
+        }
     }
 
     /**
@@ -114,14 +193,7 @@ final class TaskMaker {
     private static void checkState(Vm vm, VmRecord record) throws RefusedException {
         switch (record.phase()) {
             case LOCAL -> {}
-            case PAGED ->
-                throw new RefusedException(
-                        Kind.CONFLICT,
-                        "vm-split",
-                        "VM " + vm.name()
-                                + " is split: migrating a split VM is not supported yet; gather it first with "
-                                + "\"splitmem budget " + vm.name() + " "
-                                + record.ramBytes() + "\"");
+            case PAGED -> throw new IllegalStateException("VM " + vm.name() + " is split");
             case INCOMING ->
                 throw new RefusedException(
                         Kind.CONFLICT, "vm-incoming", "VM " + vm.name() + " is just migrating to this host");
@@ -129,6 +201,10 @@ final class TaskMaker {
                 throw new RefusedException(
                         Kind.CONFLICT, "vm-left", "VM " + vm.name() + " has migrated away from this host");
         }
+        requireAttached(vm, record);
+    }
+
+    private static void requireAttached(Vm vm, VmRecord record) throws RefusedException {
         if (vm.session() == null || record.backendBytes().isEmpty()) {
             throw new RefusedException(
                     Kind.CONFLICT,

@@ -180,6 +180,13 @@ public final class PageInClient implements AutoCloseable {
             long page = oldest();
             switch (s.type()) {
                 case PAGE_DATA -> receivePage(s, page);
+                case PAGE_ELSEWHERE -> {
+                    checkAnswers(s, page);
+                    if (!sink.isElsewhere(page, s.value(), oldestAskedNs())) {
+                        throw s.bad("page " + page + " on memory server " + s.value());
+                    }
+                    answered();
+                }
                 case PAGE_ABSENT -> {
                     checkAnswers(s, page);
                     answered();

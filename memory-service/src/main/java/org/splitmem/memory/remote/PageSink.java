@@ -17,6 +17,16 @@ public interface PageSink {
      */
     boolean arrived(long page, int checksum, long askedNs) throws IOException;
 
+    /**
+     * The peer, which the VM has left, has not the page: a memory server has it.
+     *
+     * @param host its index
+     * @return false if the VM has no such memory server
+     */
+    default boolean isElsewhere(long page, int host, long askedNs) {
+        return false; // a memory server does not know of others
+    }
+
     /** The peer does not have the page, or sends it damaged each time. */
     void failed(long page, String reason);
 }

@@ -39,6 +39,13 @@ public final class MemoryServer implements ConnectionResolver {
         }
     }
 
+    /** Told of hosts that are fenced, on the thread that says so. */
+    public interface FenceListener {
+        /** @param vm the only one of its VMs that is meant; absent: all */
+        void fenced(String host, @Nullable UUID vm);
+    }
+
+    private volatile FenceListener fences = (host, vm) -> {};
     private final Path directory;
     private final LongSupplier availableBytes;
     private final Neighbours neighbours;
@@ -71,6 +78,11 @@ public final class MemoryServer implements ConnectionResolver {
      */
     public synchronized void lend(long limitBytes, @Nullable String closed) {
         terms = new Terms(limitBytes, closed);
+    }
+
+    /** To be set before anything is fenced. */
+    public void tellFences(FenceListener listener) {
+        fences = listener;
     }
 
     /** Opens the stores that an earlier daemon left: their pages are the only copies there are. */
@@ -152,12 +164,22 @@ public final class MemoryServer implements ConnectionResolver {
      *
      * @param vm of its VMs; absent: all
      */
-    public synchronized List<StoreRecord> fence(String host, @Nullable UUID vm) throws IOException {
+    public List<StoreRecord> fence(String host, @Nullable UUID vm) throws IOException {
+        List<StoreRecord> freed = freeStoresOf(host, vm);
+        fences.fenced(host, vm);
+        return freed;
+    }
+
+    private synchronized List<StoreRecord> freeStoresOf(String host, @Nullable UUID vm) throws IOException {
         List<StoreRecord> freed = new ArrayList<>();
         for (PageStore store : List.copyOf(stores.values())) {
             StoreRecord record = store.record();
+            if (record.next() != null && record.next().host().equals(host)) {
+                store.setNext(null); // should it come back
+            }
             // One that its migration's destination is about to adopt is that one's, unless just this VM is meant.
-            boolean isItsOwn = record.mainHost().equals(host)
+            // Nor is one to which the VM may just have migrated the fenced host's alone.
+            boolean isItsOwn = (record.mainHost().equals(host) && (record.next() == null || vm != null))
                     || (vm != null && record.owner().equals(host) && !store.isAdopted());
             if (isItsOwn && (vm == null || vm.equals(record.vm()))) {
                 fenced.add(record, host);
@@ -172,11 +194,36 @@ public final class MemoryServer implements ConnectionResolver {
     /** Frees a VM's pages and reservation. @return false if there was none under this token */
     public synchronized boolean release(UUID vm, String token) throws IOException {
         PageStore store = stores.get(vm);
-        if (store == null || !Hello.isSameToken(store.record().token(), token)) {
+        if (store == null || !mayRelease(store.record(), token)) {
             return false;
         }
         free(store);
         log.info("vm={} released {} B", vm, store.record().reservedBytes());
+        return true;
+    }
+
+    /** The next owner says so only once the present one cannot come back. */
+    private static boolean mayRelease(StoreRecord record, String token) {
+        StoreRecord.Next next = record.next();
+        return Hello.isSameToken(record.token(), token) || (next != null && Hello.isSameToken(next.token(), token));
+    }
+
+    /**
+     * The owner of a VM that is split, and may be migrating, names who may become the owner of what is kept here: that one can read it
+     * from now on.
+     *
+     * @param token of the owner
+     * @param next null: nobody, the VM stays
+     * @return false if there is no store under that token
+     */
+    public synchronized boolean setNextOwner(UUID vm, String token, StoreRecord.@Nullable Next next)
+            throws IOException {
+        PageStore store = stores.get(vm);
+        if (store == null || !Hello.isSameToken(store.record().token(), token)) {
+            return false;
+        }
+        store.setNext(next);
+        log.info("vm={} {}", vm, next == null ? "stays with its owner" : "may become one of " + next.host());
         return true;
     }
 
@@ -242,9 +289,7 @@ public final class MemoryServer implements ConnectionResolver {
     public synchronized @Nullable ConnectionHandler resolve(Hello hello) throws PeerException {
         fenced.check(hello);
         PageStore store = stores.get(hello.vm());
-        if (store == null
-                || hello.role() == Hello.Role.CONTROL
-                || !hello.shows(store.record().token())) {
+        if (store == null || !mayUse(store.record(), hello)) {
             return null;
         }
         store.checkEpoch(hello.epoch());
@@ -263,6 +308,14 @@ public final class MemoryServer implements ConnectionResolver {
             } finally {
                 store.leave();
             }
+        };
+    }
+
+    private static boolean mayUse(StoreRecord record, Hello hello) {
+        return switch (hello.role()) {
+            case PAGE_IN, PAGE_OUT -> record.isOwnedBy(hello) || record.isNext(hello);
+            case FETCH, PULL, STREAM -> record.isOwnedBy(hello);
+            case CONTROL -> false;
         };
     }
 

@@ -8,6 +8,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.locks.StampedLock;
+import org.jspecify.annotations.Nullable;
 import org.splitmem.memory.guest.MappedFile;
 import org.splitmem.memory.linux.LinuxException;
 import org.splitmem.memory.linux.Mman;
@@ -19,6 +20,7 @@ import org.splitmem.memory.page.Pages;
 import org.splitmem.memory.record.RecordFile;
 import org.splitmem.memory.stream.ReceivedPages;
 import org.splitmem.memory.wire.ErrorCode;
+import org.splitmem.memory.wire.Hello;
 import org.splitmem.memory.wire.PeerException;
 import org.splitmem.memory.wire.RunList;
 
@@ -34,7 +36,7 @@ final class PageStore {
 
     private static final String DATA = "pages", HELD = "held", CRC = "crc";
 
-    private final StoreRecord record;
+    private volatile StoreRecord record; // written under this
     private final Path directory;
     private final long pages;
     private final MappedFile data;
@@ -129,14 +131,49 @@ final class PageStore {
         return heldPages.get();
     }
 
-    /** From now on only this epoch, or a newer one, is the owner's. */
-    synchronized void adopt(long newer) throws IOException { // an owner's connections do it at the same time
-        long before = epoch.getAndAccumulate(newer, Math::max);
-        if (newer < before) {
-            throw new PeerException(ErrorCode.STALE_EPOCH, staleEpoch(newer, before));
+    /**
+     * From now on only the caller's epoch, or a newer one, is the owner's. The caller is the owner, or the next one, which it becomes.
+     *
+     * @throws PeerException if it is neither any more
+     */
+    synchronized void adopt(Hello by) throws IOException { // an owner's connections do it at the same time
+        StoreRecord.Next heir = record.next();
+        StoreRecord adoptedBy;
+        if (record.isOwnedBy(by)) {
+            adoptedBy = record.adoptedBy(by.epoch());
+        } else if (heir != null && record.isNext(by)) {
+            adoptedBy = record.adoptedBy(heir);
+        } else {
+            throw notItsOwner(by);
         }
-        record.adoptedBy(newer).save(directory);
+        if (by.epoch() < epoch.get()) {
+            throw new PeerException(ErrorCode.STALE_EPOCH, staleEpoch(by.epoch(), epoch.get()));
+        }
+        adoptedBy.save(directory);
+        record = adoptedBy;
+        epoch.accumulateAndGet(by.epoch(), Math::max); // last: who is refused for it finds the record changed
         adopted = true;
+    }
+
+    /** Names who may become the owner, in place of whoever was named before; null: nobody. */
+    synchronized void setNext(StoreRecord.@Nullable Next heir) throws IOException {
+        StoreRecord named = record.withNext(heir);
+        named.save(directory);
+        record = named;
+    }
+
+    /** @throws PeerException if the caller may only read */
+    void requireOwner(Hello by) throws PeerException {
+        if (!record.isOwnedBy(by)) {
+            throw notItsOwner(by);
+        }
+    }
+
+    private PeerException notItsOwner(Hello by) {
+        return new PeerException(
+                ErrorCode.STALE_EPOCH,
+                "VM " + record.vm() + " is another owner's here: epoch " + by.epoch() + " was shown, its owner has "
+                        + epoch.get());
     }
 
     /** @throws PeerException if it is not the newest owner's, or the store is freed: nothing more is acknowledged then */

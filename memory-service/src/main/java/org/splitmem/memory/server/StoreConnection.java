@@ -14,6 +14,7 @@ final class StoreConnection implements ConnectionHandler {
     private final RunList runs = new RunList();
     private final ReceivedPages received = new ReceivedPages();
     private final ReceivedPages.Taker taker = this::store;
+    private boolean isOwners;
     private long storedPages;
 
     StoreConnection(PageStore store, Hello hello) {
@@ -30,6 +31,10 @@ final class StoreConnection implements ConnectionHandler {
 
     private void serveOne(FrameSocket socket) throws IOException {
         store.checkEpoch(hello.epoch()); // a source that was handed over from may wake up late
+        if (!isOwners && socket.type() != FrameType.ADOPT && socket.type() != FrameType.FLUSH) {
+            store.requireOwner(hello);
+            isOwners = true; // until its epoch is stale
+        }
         switch (socket.type()) {
             case PAGES -> receivePages(socket);
             case DROP -> {
@@ -46,7 +51,7 @@ final class StoreConnection implements ConnectionHandler {
                 if (socket.rawPage() != hello.epoch()) {
                     throw socket.bad("epoch " + socket.rawPage() + " from an owner of epoch " + hello.epoch());
                 }
-                store.adopt(hello.epoch());
+                store.adopt(hello);
             }
             default -> throw socket.bad("no business on a page-out connection");
         }

@@ -8,6 +8,7 @@ import java.util.Objects;
 import java.util.UUID;
 import org.jspecify.annotations.Nullable;
 import org.splitmem.memory.record.RecordFile;
+import org.splitmem.memory.wire.Hello;
 
 /**
  * What a store is for; kept beside its pages.
@@ -20,6 +21,7 @@ import org.splitmem.memory.record.RecordFile;
  * @param owner name of the host that made the reservation
  * @param main name of the host that owns the VM once the store is adopted; absent in records of earlier versions: the owner
  * @param adopted whether an owner has taken it over from the migration that made it
+ * @param next who may become the owner; absent: nobody is about to
  */
 public record StoreRecord(
         @JsonProperty(required = true) UUID vm,
@@ -29,7 +31,24 @@ public record StoreRecord(
         @JsonProperty(required = true) long reservedBytes,
         @JsonProperty(required = true) String owner,
         @Nullable String main,
-        @JsonProperty(required = true) boolean adopted) {
+        @JsonProperty(required = true) boolean adopted,
+        @Nullable Next next) {
+    /**
+     * A host to which the VM may be migrating. It may read, and nothing more, until it has adopted the store; from then on the former
+     * owner's token is worth nothing.
+     *
+     * @param epoch that it will show
+     */
+    public record Next(
+            @JsonProperty(required = true) String host,
+            @JsonProperty(required = true) String token,
+            @JsonProperty(required = true) long epoch) {
+        public Next {
+            Objects.requireNonNull(host, "the host is missing");
+            Objects.requireNonNull(token, "the token is missing");
+        }
+    }
+
     private static final String FILE = "store.json";
 
     public StoreRecord {
@@ -41,8 +60,40 @@ public record StoreRecord(
         }
     }
 
+    /** Of which nobody is about to become the owner. */
+    public StoreRecord(
+            UUID vm,
+            String token,
+            long epoch,
+            long pages,
+            long reservedBytes,
+            String owner,
+            @Nullable String main,
+            boolean adopted) {
+        this(vm, token, epoch, pages, reservedBytes, owner, main, adopted, null);
+    }
+
+    /** By the owner, in a newer epoch. */
     StoreRecord adoptedBy(long newer) {
-        return new StoreRecord(vm, token, newer, pages, reservedBytes, owner, main, true);
+        return new StoreRecord(vm, token, newer, pages, reservedBytes, owner, main, true, next);
+    }
+
+    /** By the next owner. */
+    StoreRecord adoptedBy(Next heir) {
+        return new StoreRecord(vm, heir.token(), heir.epoch(), pages, reservedBytes, heir.host(), null, true, null);
+    }
+
+    StoreRecord withNext(@Nullable Next heir) {
+        return new StoreRecord(vm, token, epoch, pages, reservedBytes, owner, main, adopted, heir);
+    }
+
+    boolean isOwnedBy(Hello hello) {
+        return hello.shows(token);
+    }
+
+    /** Whether a caller is the one that may become the owner. */
+    boolean isNext(Hello hello) {
+        return next != null && hello.shows(next.token()) && hello.epoch() == next.epoch();
     }
 
     /** The host whose VM it is, or is to be. */

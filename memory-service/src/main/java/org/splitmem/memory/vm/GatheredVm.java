@@ -62,7 +62,7 @@ final class GatheredVm implements Gathering.Vm {
 
     @Override
     public boolean isLender(int host) {
-        return wired.keepsPages(host);
+        return wired.ownsPages(host);
     }
 
     @Override

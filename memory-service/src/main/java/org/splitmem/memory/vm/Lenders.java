@@ -17,7 +17,7 @@ final class Lenders {
         this.wired = wired;
         this.table = paging.table();
         for (int host = 0; host < wired.lenders().size(); host++) {
-            if (wired.keepsPages(host)) {
+            if (wired.ownsPages(host)) {
                 all.add(new LenderHousekeeping(vm, wired, paging, host, this::changed));
             }
         }

@@ -51,7 +51,7 @@ final class MovedVm implements Moving.Vm {
 
     @Override
     public List<Integer> takers() {
-        return indices(host -> wired.keepsPages(host) && !wired.isEmptied(host));
+        return indices(host -> wired.ownsPages(host) && !wired.isEmptied(host));
     }
 
     private List<Integer> indices(IntPredicate which) {

@@ -80,9 +80,9 @@ public final class Paging implements AutoCloseable {
                 setPageIns(i);
             }
         }
-        VmRecord.Lender source = record.source();
+        VmRecord.Lender source = record.comesFrom();
         if (source != null) {
-            sources.setSource(new PageInClient(endpoint(record, source), arrivals.sinkFor(page -> {})));
+            sources.setSource(new PageInClient(endpoint(record, source), arrivals.sinkForSource(this::ask)));
         }
         this.pager = new Pager(vm.toString(), qemu, arrivals, sources, config.pager(), seal, wanter);
     }
@@ -191,6 +191,15 @@ public final class Paging implements AutoCloseable {
         };
     }
 
+    /** Of servers that are shared with a migration's source nobody here knows which copies it did not need any more. */
+    void suspectStale(VmRecord shared) {
+        for (int host = 0; host < outs.size(); host++) {
+            if (shared.keepsPages(host) && !shared.ownsPages(host)) {
+                outs.get(host).suspectStale();
+            }
+        }
+    }
+
     /** Every page that takes up memory is local: the kernel has served the VM until now. While the pager runs. */
     void findPresent() throws LinuxException {
         int absent = PageEntry.of(ZERO);
@@ -255,6 +264,15 @@ public final class Paging implements AutoCloseable {
     /** Ends the connection to the source, once nothing more comes from it. */
     void forgetSource() {
         close(sources.takeSource());
+    }
+
+    private boolean ask(int host, long page, long askedNs) {
+        PageInClient server = sources.host(host);
+        if (server == null) {
+            return false;
+        }
+        server.request(page, askedNs);
+        return true;
     }
 
     /** Asks the migration's source for pages that nobody waits for. */

@@ -70,7 +70,7 @@ public final class PagingSwitch {
 
     /** The kernel alone serves it, as before {@link #begin}. What was reserved is given back before, by the caller. */
     public void cancel() throws IOException {
-        vm.unwatch();
+        new Departure(vm).unwatch();
         vm.save(vm.record().withoutLenders());
     }
 
@@ -120,6 +120,23 @@ public final class PagingSwitch {
         }
     }
 
+    /**
+     * The migration's source has confirmed that the guest cannot run there any more: this host becomes the owner of what memory servers keep.
+     * Does nothing unless they are shared with that source.
+     *
+     * @param token of the source
+     */
+    public void takeOver(String token) throws IOException {
+        VmRecord record = vm.record();
+        VmRecord.Lender source = record.comesFrom();
+        if (record.sharesLenders() && source != null && source.token().equals(token)) {
+            vm.reached(FaultPoint.SOURCE_CONFIRMED);
+            vm.takeOver();
+            vm.reached(FaultPoint.TAKEN_OVER);
+            log.info("vm={} {} is done with it: its sub-hosts are this host's to use", vm.uuid(), source.host());
+        }
+    }
+
     /** Whether a memory server that is to be emptied is empty, and stays so. */
     public boolean isEmptied(int host) {
         Housekeeping h = vm.housekeeping();
@@ -153,6 +170,9 @@ public final class PagingSwitch {
     /** Whether all of it is here, it may all stay, and nothing is under way. */
     private boolean isWhole(Paging p) {
         PageTable table = p.table();
-        return vm.mayPageOut() && vm.budgetPages() == table.pages() && table.elsewhere() == 0;
+        return vm.mayPageOut()
+                && !vm.record().sharesLenders()
+                && vm.budgetPages() == table.pages()
+                && table.elsewhere() == 0;
     }
 }

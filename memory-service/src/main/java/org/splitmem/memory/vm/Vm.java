@@ -48,6 +48,7 @@ public final class Vm {
     private boolean stopped;
     private final Pull pull = new Pull();
     private volatile boolean mayLeaveRamOut;
+    private boolean isWhole; // the housekeeping thread's
 
     private Vm(Path directory, VmRecord record, VmContext host) throws IOException {
         this.host = host;
@@ -193,7 +194,7 @@ public final class Vm {
         mappings.put(index, new QemuMemory.Mapping(hva, bytes, uffd));
         note(Mappings.noted(record, pid, index, bytes));
         log.info("vm={} backend {} of {} B mapped by QEMU {} ({})", uuid(), index, bytes, pid, record.phase());
-        boolean paged = record.phase() == VmRecord.Phase.INCOMING || record.phase() == VmRecord.Phase.PAGED;
+        boolean paged = record.hasTable();
         if (paged) {
             startPagingIfComplete();
         }
@@ -278,7 +279,9 @@ public final class Vm {
         started.start();
         started.wakeAll();
         paging = started;
-        startHousekeeping(started);
+        if (!record.leavesSplit()) { // else upkeep finds out whether it has left
+            startHousekeeping(started);
+        }
     }
 
     private Paging newPaging(VmRecord as, @Nullable ChunkSeal seal, PagingConfig how) throws IOException {
@@ -313,7 +316,7 @@ public final class Vm {
      *
      * @throws IOException if QEMU is not connected
      */
-    public Paging watch() throws IOException {
+    Paging watch() throws IOException {
         return watch(record(), host.paging().watching());
     }
 
@@ -348,20 +351,8 @@ public final class Vm {
         return started;
     }
 
-    /** Ends {@link #watch}: the VM is local again, and nothing of the daemon stands between it and its RAM. */
-    public void unwatch() throws IOException {
-        ShimSession shim = session();
-        try {
-            if (shim != null) {
-                PagingSwitch.leaveToKernel(this, shim);
-            }
-        } catch (IOException e) {
-            log.warn("vm={} QEMU keeps asking this daemon about its RAM: {}", uuid(), e.getMessage());
-        }
-        endWatch();
-    }
-
-    private void endWatch() throws IOException {
+    /** Ends {@link #watch}: it has no pager and no page table any more. */
+    void endWatch() throws IOException {
         Paging ended;
         synchronized (this) {
             ended = paging;
@@ -375,39 +366,32 @@ public final class Vm {
     }
 
     /**
-     * The hypervisor is about to switch over: whatever happens to this daemon, the RAM must stay.
+     * It is split, and is about to leave: nothing is paged out from now on, and nothing is told to its memory servers.
      *
-     * @param how a new owner would reach its pages
-     * @param destination the host of that owner
+     * @throws IOException if it is not paged in full, or just changes
      */
-    public synchronized void leaving(VmRecord.Lender how, String destination) throws IOException {
-        save(record.leaving(how, destination));
-    }
-
-    /** The guest is here: the hypervisor's migration failed, or it has resumed the guest here after the handover. */
-    public void stays() throws IOException {
+    Paging holdPageOuts() throws IOException {
+        Housekeeping held;
+        Paging paged;
         synchronized (this) {
-            if (record.phase() != VmRecord.Phase.LEAVING && record.phase() != VmRecord.Phase.LEFT) {
-                return;
+            held = housekeeping;
+            paged = paging;
+            if (paged == null || held == null || migrating) {
+                throw new IOException("VM " + name() + " is not settled on this host: ask again");
             }
-            save(record.withoutSource().withPhase(VmRecord.Phase.LOCAL));
+            migrating = true;
+            housekeeping = null;
         }
-        ShimSession shim = session();
-        if (shim != null) { // an earlier daemon may have left them set
-            PagingSwitch.leaveToKernel(this, shim);
-            shim.holdExit(false);
-        }
+        held.close();
+        return paged;
     }
 
-    /** It was handed over: from here on this host only keeps its pages for the new owner to fetch. */
-    public synchronized void left() throws IOException {
-        save(record.withPhase(VmRecord.Phase.LEFT));
-    }
-
-    /** Its new owner has every page: nothing here is of use any more once QEMU has exited. */
-    public void fetched() throws IOException {
-        endWatch();
-        change(VmRecord::withoutSource);
+    /** Ends {@link #holdPageOuts}, also of an earlier daemon. */
+    synchronized void allowPageOuts() {
+        migrating = false;
+        if (paging != null && housekeeping == null && !stopped) {
+            startHousekeeping(paging);
+        }
     }
 
     // ---- migration: to here
@@ -478,13 +462,28 @@ public final class Vm {
         if (p == null || record().source() == null || !mayPageOutLater(p)) {
             return;
         }
-        if (!p.awaitsSource()) {
+        if (!p.awaitsSource() && !isWhole) {
             reached(FaultPoint.WHOLE);
             whenWhole.run(); // before the source is forgotten: the next daemon would not know whom to tell
             p.forgetSource();
-            change(VmRecord::withoutSource);
+            isWhole = true;
             log.info("vm={} the last page has arrived from the source", uuid());
         }
+        if (isWhole
+                && !record().sharesLenders()) { // else it is forgotten once it has confirmed that the guest cannot come
+            // back
+            change(VmRecord::withoutSource);
+        }
+    }
+
+    /** The migration's source is done with the VM: what memory servers keep is this host's alone. Housekeeping follows. */
+    synchronized void takeOver() throws IOException {
+        VmRecord shared = record;
+        save(record.takenOver());
+        if (paging != null) {
+            paging.suspectStale(shared); // what the source had here it has not dropped there
+        }
+        pull.set(record.isToBeWhole());
     }
 
     private boolean mayPageOutLater(Paging p) {

@@ -56,13 +56,13 @@ final class VmFiles {
      * @throws IOException naming what is missing or wrong
      */
     synchronized void check(VmRecord record) throws IOException {
-        boolean paged = record.phase() == VmRecord.Phase.PAGED || record.phase() == VmRecord.Phase.INCOMING;
+        boolean paged = record.hasTable();
         boolean usesRam = record.pid() != 0;
         if (paged && record.ramBytes() > 0) {
             TableFile found = TableFile.open(directory.resolve(TABLE), record);
             table = found;
             usesRam &= found.table().resident() > 0; // one that is just starting has no file yet
-            if (isSealed(record)) {
+            if (record.isSealed()) {
                 seal(record);
             }
         }
@@ -71,10 +71,6 @@ final class VmFiles {
                 RamFile.openExisting(ram(i), record.backendBytes().get(i)).close();
             }
         }
-    }
-
-    private static boolean isSealed(VmRecord record) {
-        return record.phase() == VmRecord.Phase.INCOMING || record.source() != null;
     }
 
     void save(VmRecord record) throws IOException {
@@ -145,7 +141,7 @@ final class VmFiles {
     synchronized void makeTable(VmRecord record) throws IOException {
         discardTable();
         table = TableFile.make(directory.resolve(TABLE), record);
-        if (isSealed(record)) {
+        if (record.isSealed()) {
             MappedFile file = MappedFile.open(directory.resolve(SEAL), sealBytes(record));
             ChunkSeal.allSealed(Pages.fromBytes(record.ramBytes()), view(file));
             file.close();

@@ -49,9 +49,10 @@ public record VmRecord(
      *   INCOMING -> PAGED            it was handed over to this host
      *   PAGED    -> LOCAL            all of it is here, and may stay
      *   LOCAL    -> PAGED            it was split here
-     *   LOCAL    -> LEAVING          the hypervisor migrates it
+     *   LOCAL, PAGED  -> LEAVING     the hypervisor migrates it
      *   LEAVING  -> LEFT             it was handed over to the destination
      *   LEAVING, LEFT -> LOCAL       the hypervisor has the guest run here again
+     *   LEAVING, LEFT -> PAGED       the same, of one that was split when it began to leave
      * </pre>
      */
     public enum Phase {
@@ -70,9 +71,10 @@ public record VmRecord(
         boolean leadsTo(Phase next) {
             return switch (this) {
                 case INCOMING -> next == PAGED;
-                case PAGED, LEFT -> next == LOCAL;
+                case LEFT -> next == LOCAL || next == PAGED;
+                case PAGED -> next == LOCAL || next == LEAVING;
                 case LOCAL -> next == PAGED || next == LEAVING;
-                case LEAVING -> next == LEFT || next == LOCAL;
+                case LEAVING -> next == LEFT || next == LOCAL || next == PAGED;
             };
         }
     }
@@ -100,6 +102,11 @@ public record VmRecord(
             COMING,
             /** It is being emptied: it keeps pages, and gets no more. */
             LEAVING,
+            /**
+             * The migration's source is its owner until that has confirmed that the guest cannot run there any more: what it keeps may be
+             * read, and nothing be changed.
+             */
+            SHARED,
             /** It keeps nothing: its index is free. */
             GONE
         }
@@ -125,6 +132,12 @@ public record VmRecord(
             return in(null, null);
         }
 
+        /** As a new owner of the VM knows it, who shows a token of its own. */
+        public Lender sharedUnder(String newToken) {
+            return new Lender(
+                    host, address, dataPort, newToken, reservedBytes, is(Stage.GONE) ? stage : Stage.SHARED, null);
+        }
+
         public Lender gone() {
             return in(Stage.GONE, null);
         }
@@ -135,7 +148,7 @@ public record VmRecord(
 
         /** Whether pages may be there. */
         public boolean keepsPages() {
-            return stage == null || stage == Stage.LEAVING;
+            return stage == null || stage == Stage.LEAVING || stage == Stage.SHARED;
         }
 
         public Lender {
@@ -232,6 +245,16 @@ public record VmRecord(
         return host < lenders.size() && lenders.get(host).keepsPages();
     }
 
+    /** Whether what memory server {@code host} keeps is this host's to change. */
+    boolean ownsPages(int host) {
+        return keepsPages(host) && !lenders.get(host).is(Lender.Stage.SHARED);
+    }
+
+    /** Whether memory servers are still the migration's source's as well. */
+    public boolean sharesLenders() {
+        return lenders.stream().anyMatch(lender -> lender.is(Lender.Stage.SHARED));
+    }
+
     /** Those that may keep something for it. */
     public List<Lender> lent() {
         return lenders.stream().filter(lender -> !lender.is(Lender.Stage.GONE)).toList();
@@ -239,7 +262,10 @@ public record VmRecord(
 
     /** Those that it is to have. */
     public List<Lender> staying() {
-        return lenders.stream().filter(lender -> lender.stage() == null).toList();
+        return lenders.stream()
+                .filter(lender -> lender.stage() == null || lender.is(Lender.Stage.SHARED))
+                .map(Lender::staying)
+                .toList();
     }
 
     /** How many more pages may be sent to memory server {@code host}; not positive: none. */
@@ -343,6 +369,14 @@ public record VmRecord(
                 uuid, name, phase, backendBytes, epoch, budgetBytes, lenders, null, pid, null, qemuStarted, gatherRate);
     }
 
+    /** The migration's source is done with it: this host alone owns what its memory servers keep. */
+    VmRecord takenOver() {
+        List<Lender> own = lenders.stream()
+                .map(lender -> lender.is(Lender.Stage.SHARED) ? lender.staying() : lender)
+                .toList();
+        return withLenders(own).withoutSource();
+    }
+
     VmRecord leaving(Lender how, String to) {
         return new VmRecord(
                 uuid,
@@ -420,7 +454,23 @@ public record VmRecord(
 
     /** True while it is not known of each page whether it is here or at the migration's source. */
     boolean isSealed() {
-        return phase == Phase.INCOMING || source != null;
+        return phase == Phase.INCOMING || (phase == Phase.PAGED && source != null);
+    }
+
+    /** How this host reaches the pages of a VM that has migrated to it, as long as any may be at the migration's source. */
+    @Nullable
+    Lender comesFrom() {
+        return phase == Phase.INCOMING || phase == Phase.PAGED ? source : null;
+    }
+
+    /** True of one that is leaving, or has left, and was split here when it began to leave. */
+    public boolean leavesSplit() {
+        return (phase == Phase.LEAVING || phase == Phase.LEFT) && !lenders.isEmpty();
+    }
+
+    /** True of one whose page table is kept for as long as it is here. */
+    boolean hasTable() {
+        return phase == Phase.INCOMING || phase == Phase.PAGED || leavesSplit();
     }
 
     /** True while another host may come to fetch its pages from here. */

@@ -30,7 +30,8 @@ public enum FrameType {
     FETCH(24),
     PULL_FROM(25),
     PULL(26),
-    PULLED(27);
+    PULLED(27),
+    PAGE_ELSEWHERE(28);
 
     private static final @Nullable FrameType[] BY_NUMBER = new @Nullable FrameType[32];
 

@@ -98,7 +98,7 @@ class StrangeNamesTest {
         assertThat(askLocally("PUT", path + "/budget", "{\"bytes\":33554432}")).startsWith("HTTP/1.1 200");
         assertThat(askLocally("DELETE", path + "/split", "")).contains("not-expected");
         assertThat(askLocally("POST", path + "/migrations", "{\"destination\":\"h2\"}"))
-                .contains("vm-split");
+                .contains("vm-not-attached");
     }
 
     @ParameterizedTest

@@ -18,6 +18,7 @@ final class FakePeers implements PeerHosts {
     private volatile String silent = "";
     private volatile String waiting = "";
     private volatile String running = "";
+    private volatile String again = "";
     private volatile String reaching = "";
     private volatile Arrival arrival = Arrival.AWAITED;
 
@@ -43,6 +44,11 @@ final class FakePeers implements PeerHosts {
     /** From now on this host says that it runs the VM. */
     void run(String name) {
         running = name;
+    }
+
+    /** From now on this host says that the VM has come back to it. */
+    void haveAgain(String name) {
+        again = name;
     }
 
     void answer() {
@@ -99,6 +105,11 @@ final class FakePeers implements PeerHosts {
     }
 
     @Override
+    public void nameNextOwner(Peer peer, NextOwner named) throws IOException {
+        ask(named.next() == null ? "nameNobody" : "nameNextOwner", peer);
+    }
+
+    @Override
     public void prepareIncoming(Peer peer, Incoming incoming) throws IOException {
         ask("prepare", peer);
     }
@@ -111,6 +122,9 @@ final class FakePeers implements PeerHosts {
     @Override
     public void arrived(Peer source, UUID vm, String token) throws IOException {
         ask("arrived", source);
+        if (source.name().equals(again)) {
+            throw new HereAgainException("VM " + vm + " is this host's own");
+        }
     }
 
     @Override

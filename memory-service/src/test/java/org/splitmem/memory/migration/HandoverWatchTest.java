@@ -31,6 +31,7 @@ class HandoverWatchTest {
                 "m1",
                 new PeerHosts.Peer("h2", "127.0.0.1", 7780),
                 RAM,
+                false,
                 List.of(),
                 List.of(),
                 new VmRecord.Lender("h1", "127.0.0.1", 7780, "token", RAM),

@@ -35,6 +35,7 @@ class MigrationReportTest {
                 "m1",
                 new PeerHosts.Peer("h2", "127.0.0.1", 7780),
                 RAM,
+                false,
                 List.of(),
                 List.of(),
                 new VmRecord.Lender("h1", "127.0.0.1", 7780, "token", RAM),

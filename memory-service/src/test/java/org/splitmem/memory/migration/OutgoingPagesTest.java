@@ -31,7 +31,7 @@ class OutgoingPagesTest {
             FrameSocket near = new FrameSocket(pair.near());
             CompletableFuture<Void> served = CompletableFuture.runAsync(() -> {
                 try {
-                    new OutgoingPages(memory, () -> {}).serve(new FrameSocket(pair.far()));
+                    new OutgoingPages(memory, null, () -> {}).serve(new FrameSocket(pair.far()));
                 } catch (Exception e) {
                     throw new CompletionException(e);
                 }

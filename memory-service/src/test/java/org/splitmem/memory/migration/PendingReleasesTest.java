@@ -6,6 +6,7 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.UUID;
 import org.junit.jupiter.api.Test;
@@ -14,6 +15,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.splitmem.memory.migration.PendingReleases.Kept;
 import org.splitmem.memory.testing.Await;
 import org.splitmem.memory.thread.HostThreads;
+import org.splitmem.memory.vm.VmRecord;
 
 class PendingReleasesTest {
     private static final UUID VM = UUID.fromString("6d1f0000-0000-4000-8000-000000000001");
@@ -52,6 +54,65 @@ class PendingReleasesTest {
         releases.attempt(nowNs + 6_000_000_000L);
 
         assertThat(peers.asked()).containsExactly("arrived h1", "arrived h1");
+    }
+
+    /** Until it has ended there the guest may be resumed at the source, which needs them then. */
+    @Test
+    void sharedStoresAreReleasedOnceTheSourceHasConfirmed() throws Exception {
+        FakePeers peers = new FakePeers("h1", "h3");
+        peers.refuse("h1");
+        PendingReleases releases = releases(peers);
+        List<String> confirmed = new ArrayList<>();
+        releases.tellSources(told -> confirmed.add(told.host()));
+        releases.add(AT_H1);
+        releases.addStores(Kept.SHARED_STORE, VM, List.of(new VmRecord.Lender("h3", "127.0.0.1", 7780, "new", 4096)));
+        long nowNs = System.nanoTime();
+        releases.attempt(nowNs);
+        assertThat(peers.asked()).containsExactly("arrived h1");
+        assertThat(confirmed).isEmpty();
+
+        peers.refuse();
+        releases.attempt(nowNs + 6_000_000_000L);
+        releases.attempt(nowNs + 12_000_000_000L);
+
+        assertThat(confirmed).containsExactly("h1");
+        assertThat(peers.asked()).containsExactly("arrived h1", "arrived h1", "release h3");
+    }
+
+    @Test
+    void sharedStoresOfASourceThatHasTheVmAgainAreItsOwn() throws Exception {
+        FakePeers peers = new FakePeers("h1", "h3");
+        peers.haveAgain("h1");
+        PendingReleases releases = releases(peers);
+        List<String> confirmed = new ArrayList<>();
+        releases.tellSources(told -> confirmed.add(told.host()));
+        releases.add(AT_H1);
+        releases.addStores(Kept.SHARED_STORE, VM, List.of(new VmRecord.Lender("h3", "127.0.0.1", 7780, "new", 4096)));
+
+        releases.attempt(System.nanoTime());
+        releases.attempt(System.nanoTime() + 60_000_000_000L);
+
+        assertThat(peers.asked()).containsExactly("arrived h1");
+        assertThat(confirmed).isEmpty();
+    }
+
+    @Test
+    void aSourceThatIsFencedNeedNotConfirm() throws Exception {
+        FakePeers peers = new FakePeers("h1", "h3");
+        peers.silence("h1");
+        PendingReleases releases = releases(peers);
+        List<String> confirmed = new ArrayList<>();
+        releases.tellSources(told -> confirmed.add(told.host()));
+        releases.add(AT_H1);
+        releases.addStores(Kept.SHARED_STORE, VM, List.of(new VmRecord.Lender("h3", "127.0.0.1", 7780, "new", 4096)));
+        long nowNs = System.nanoTime();
+        releases.attempt(nowNs);
+
+        releases.sourceFenced("h1", null);
+        releases.attempt(nowNs + 60_000_000_000L);
+
+        assertThat(confirmed).containsExactly("h1");
+        assertThat(peers.asked()).containsExactly("arrived h1", "release h3");
     }
 
     @Test

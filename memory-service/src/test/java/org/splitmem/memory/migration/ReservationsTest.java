@@ -33,6 +33,7 @@ class ReservationsTest {
                 "m1",
                 peers.find("h2"),
                 RAM / 4,
+                false,
                 lenders,
                 List.of(peers.find("h3"), peers.find("h4")),
                 lender("h1"),

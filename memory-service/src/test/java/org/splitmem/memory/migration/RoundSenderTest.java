@@ -67,7 +67,7 @@ class RoundSenderTest {
         for (StreamGroup group : groups) {
             group.open(2, memory, new RateLimiter(0));
         }
-        sender = new RoundSender(table, transfers, groups);
+        sender = new RoundSender(false, table, transfers, groups);
     }
 
     @AfterEach
@@ -141,7 +141,7 @@ class RoundSenderTest {
         };
         StreamGroup through = new StreamGroup(PagePlan.MAIN, main.behind(damage).endpoint(VM, 1, PAGES));
         through.open(2, memory, new RateLimiter(0));
-        try (RoundSender rounds = new RoundSender(table, transfers, List.of(through))) {
+        try (RoundSender rounds = new RoundSender(false, table, transfers, List.of(through))) {
             rounds.send(List.of(through), () -> false, progress::set);
 
             assertThat(damaged.get()).isPositive();

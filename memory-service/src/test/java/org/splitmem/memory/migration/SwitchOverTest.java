@@ -69,7 +69,7 @@ class SwitchOverTest {
         main = new Lender("h2", directory.resolve("h2")).reserve(VM, PAGES, Pages.toBytes(PAGES));
         streams = new StreamGroup(PagePlan.MAIN, main.endpoint(VM, 1, PAGES));
         streams.open(2, memory, new RateLimiter(0));
-        sender = new RoundSender(table, transfers, List.of(streams));
+        sender = new RoundSender(false, table, transfers, List.of(streams));
         sockets = SocketPair.open();
         control = new ControlLink(new FrameSocket(sockets.near()), PAGES, heard::countDown);
         control.start();
@@ -272,7 +272,7 @@ class SwitchOverTest {
         writes.of(bad);
         var hearing = hearing();
 
-        try (RoundSender rounds = new RoundSender(table, transfers, List.of(through))) {
+        try (RoundSender rounds = new RoundSender(false, table, transfers, List.of(through))) {
             DirtyPages dirty = new DirtyPages(memory, table, transfers, () -> writes);
             new SwitchOver(dirty, control, rounds, PAGES, this::reached).run(Handover.COMPLETE);
         } finally {

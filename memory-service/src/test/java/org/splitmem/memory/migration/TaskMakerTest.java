@@ -128,11 +128,11 @@ class TaskMakerTest {
     }
 
     @Test
-    void onlyALocalVmCanGo() throws Exception {
+    void onlyAVmThatRunsHereCanGo() throws Exception {
         for (VmRecord.Phase phase : VmRecord.Phase.values()) {
             String code = switch (phase) {
                 case LOCAL -> "";
-                case PAGED -> "vm-split";
+                case PAGED -> "vm-not-attached";
                 case INCOMING -> "vm-incoming";
                 case LEAVING, LEFT -> "vm-left";
             };

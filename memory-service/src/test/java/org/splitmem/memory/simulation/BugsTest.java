@@ -56,6 +56,7 @@ class BugsTest extends SimulationTest {
                 2,
                 Handover.HYBRID,
                 FakeHypervisor.Failure.NONE,
+                false,
                 false);
 
         boolean came = run(

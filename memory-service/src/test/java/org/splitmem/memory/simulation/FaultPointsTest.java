@@ -33,6 +33,7 @@ class FaultPointsTest extends SimulationTest {
             FaultPoint.WHOLE);
 
     static {
+        ONLY_AFTERWARDS.remove(FaultPoint.NEXT_OWNER_NAMED);
         ONLY_AFTERWARDS.addAll(EnumSet.of(FaultPoint.LEFT, FaultPoint.ARRIVED));
         ONLY_AFTERWARDS.removeAll(EnumSet.of(FaultPoint.PAGE_ARRIVED, FaultPoint.PAGE_LOCAL));
     }
@@ -64,6 +65,25 @@ class FaultPointsTest extends SimulationTest {
         Parallel.run(all);
     }
 
+    /** Its sub-hosts are the source's own until that has confirmed that the guest cannot come back. */
+    @ParameterizedTest
+    @EnumSource
+    void aSplitVmIsNotLostWhereverADaemonDies(Role role) throws Exception {
+        String only = System.getProperty("test.point");
+        Set<FaultPoint> points = EnumSet.range(FaultPoint.RESERVED, FaultPoint.UNPAGED);
+        points.removeAll(EnumSet.of(FaultPoint.MOVE_STORED, FaultPoint.MOVE_STEPPED));
+        points.addAll(EnumSet.range(FaultPoint.NEXT_OWNER_NAMED, FaultPoint.TAKEN_OVER));
+        Map<String, Callable<Boolean>> all = new LinkedHashMap<>();
+        for (FaultPoint point : points) {
+            if (only == null || only.equals(point.name())) {
+                all.put(
+                        point + " with " + role + " killed",
+                        () -> dies(role, point, Scenario.alreadySplit().failing(failure(point))));
+            }
+        }
+        Parallel.run(all);
+    }
+
     /** One thread has told its chunk, another one may be in the middle of its own. */
     @ParameterizedTest
     @EnumSource
@@ -77,6 +97,7 @@ class FaultPointsTest extends SimulationTest {
                 2,
                 Handover.HYBRID,
                 FakeHypervisor.Failure.NONE,
+                false,
                 false);
 
         dies(role, FaultPoint.TOLD_DIRTY, twoChunks);
@@ -95,20 +116,27 @@ class FaultPointsTest extends SimulationTest {
         });
 
         assertThat(simulated.get().happened()).as("the point was come to").contains(point);
-        if (role == Role.SOURCE && point.compareTo(FaultPoint.RAM_LEFT_OUT) <= 0) {
+        if (role == Role.SOURCE
+                && (point.compareTo(FaultPoint.RAM_LEFT_OUT) <= 0 || point == FaultPoint.NEXT_OWNER_NAMED)) {
             assertThat(came).as("the guest has migrated").isFalse();
         }
-        if (ONLY_AFTERWARDS.contains(point)) {
+        if (ONLY_AFTERWARDS.contains(point)
+                && !(scenario.split() && point.name().startsWith("PAGES_"))) {
             assertThat(came).as("the guest has migrated").isTrue();
         }
         return came;
     }
 
     private static Scenario scenario(FaultPoint point) {
+        return Scenario.plain().failing(failure(point));
+    }
+
+    /** With which somebody comes to it. */
+    private static FakeHypervisor.Failure failure(FaultPoint point) {
         return switch (point) {
-            case HYPERVISOR_NOT_BEGUN -> Scenario.plain().failing(FakeHypervisor.Failure.BEGIN);
-            case GIVING_UP, HYPERVISOR_GAVE_UP -> Scenario.plain().failing(FakeHypervisor.Failure.STOPPED);
-            default -> Scenario.plain();
+            case HYPERVISOR_NOT_BEGUN -> FakeHypervisor.Failure.BEGIN;
+            case GIVING_UP, HYPERVISOR_GAVE_UP -> FakeHypervisor.Failure.STOPPED;
+            default -> FakeHypervisor.Failure.NONE;
         };
     }
 }

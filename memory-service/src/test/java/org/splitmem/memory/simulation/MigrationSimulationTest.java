@@ -34,6 +34,7 @@ class MigrationSimulationTest extends SimulationTest {
                 3,
                 Handover.COMPLETE,
                 FakeHypervisor.Failure.NONE,
+                false,
                 false);
 
         assertThat(run("sim", scenario, sim -> {})).isTrue();
@@ -59,6 +60,19 @@ class MigrationSimulationTest extends SimulationTest {
 
     private static MigrationInfo only(Simulation sim) throws IOException {
         return sim.host(Role.SOURCE).daemon().migrations().list().get(0);
+    }
+
+    /** Its main host moves, its sub-hosts stay. */
+    @Test
+    void aSplitVmMovesOn() throws Exception {
+        assertThat(run("sim", Scenario.alreadySplit(), sim -> {})).isTrue();
+    }
+
+    @ParameterizedTest
+    @EnumSource(mode = EnumSource.Mode.EXCLUDE, names = "NONE")
+    void aHypervisorThatFailsLeavesASplitVmAtHome(FakeHypervisor.Failure failure) throws Exception {
+        assertThat(run("sim", Scenario.alreadySplit().failing(failure), sim -> {}))
+                .isFalse();
     }
 
     /** QEMU does not agree to send RAM any more once it migrates, and the guest would be loaded where it has none. */

@@ -4,10 +4,10 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import java.io.IOException;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.function.Consumer;
+import java.util.stream.IntStream;
 import org.splitmem.memory.migration.RefusedException;
 import org.splitmem.memory.page.Pages;
 import org.splitmem.memory.vm.Vm;
@@ -16,6 +16,7 @@ import org.splitmem.model.Handover;
 import org.splitmem.model.MigrationInfo;
 import org.splitmem.model.MigrationPhase;
 import org.splitmem.model.MigrationRequest;
+import org.splitmem.model.SplitRequest;
 import org.splitmem.model.SubHostShare;
 
 /**
@@ -27,6 +28,7 @@ import org.splitmem.model.SubHostShare;
  * @param filledPages of all
  * @param budgetBytes at the destination
  * @param paused whether the guest's vCPUs stand still from before the migration until after it
+ * @param split whether it is split before it migrates: then its sub-hosts stay
  */
 record Scenario(
         long seed,
@@ -37,7 +39,8 @@ record Scenario(
         int streams,
         Handover handover,
         FakeHypervisor.Failure failure,
-        boolean paused) {
+        boolean paused,
+        boolean split) {
     private static final long MIB = 1L << 20;
     /** By then whoever waits for a dead peer has given up. */
     private static final long MUCH_LATER_NS = 40_000_000_000L;
@@ -45,21 +48,49 @@ record Scenario(
     /** 28 MiB, nearly all of it in use, of which 16 MiB may be at the destination. */
     static Scenario plain() {
         return new Scenario(
-                1, 1, List.of(28 * MIB), 6_800, 16 * MIB, 2, Handover.HYBRID, FakeHypervisor.Failure.NONE, false);
+                1,
+                1,
+                List.of(28 * MIB),
+                6_800,
+                16 * MIB,
+                2,
+                Handover.HYBRID,
+                FakeHypervisor.Failure.NONE,
+                false,
+                false);
+    }
+
+    /** One that was split where it started, with two sub-hosts. */
+    static Scenario alreadySplit() {
+        return new Scenario(
+                1,
+                2,
+                List.of(20 * MIB, 8 * MIB),
+                6_800,
+                16 * MIB,
+                2,
+                Handover.HYBRID,
+                FakeHypervisor.Failure.NONE,
+                false,
+                true);
     }
 
     Scenario failing(FakeHypervisor.Failure how) {
-        return new Scenario(seed, subHosts, backends, filledPages, budgetBytes, streams, handover, how, paused);
+        return new Scenario(seed, subHosts, backends, filledPages, budgetBytes, streams, handover, how, paused, split);
     }
 
     Scenario withPausedGuest() {
-        return new Scenario(seed, subHosts, backends, filledPages, budgetBytes, streams, handover, failure, true);
+        return new Scenario(
+                seed, subHosts, backends, filledPages, budgetBytes, streams, handover, failure, true, split);
     }
 
     /** @return true if the guest has come to the destination */
     boolean run(Path directory, Path program, Consumer<Simulation> events) throws Exception {
         try (Simulation sim = new Simulation(directory, subHosts)) {
             SimQemu qemu = start(sim, program);
+            if (split) {
+                split(sim);
+            }
             events.accept(sim);
             boolean ready = migrate(sim);
             SimQemu there = ready
@@ -143,6 +174,32 @@ record Scenario(
         return qemu;
     }
 
+    /** It is within its budget, with pages on each sub-host, and goes on paging. */
+    private void split(Simulation sim) throws Exception {
+        SimHost source = sim.host(Role.SOURCE);
+        SimDaemon daemon = source.daemon();
+        Vm vm = vm(source).orElseThrow();
+        SplitRequest request = new SplitRequest("guest", ramBytes(), budgetBytes, shares(sim));
+        daemon.call(() -> {
+            daemon.migrations().splits().split(vm, request);
+            return true;
+        });
+        sim.await(
+                "it is within its budget, and all sub-hosts have pages",
+                () -> isWithinBudget(vm) && IntStream.range(0, subHosts).allMatch(host -> remote(vm, host) > 0));
+    }
+
+    private static long remote(Vm vm, int host) {
+        var paging = vm.paging();
+        return paging == null ? 0 : paging.table().countRemote(host);
+    }
+
+    private static List<SubHostShare> shares(Simulation sim) {
+        return sim.subHosts().stream()
+                .map(host -> new SubHostShare(host.name(), null))
+                .toList();
+    }
+
     private static Optional<Vm> vm(SimHost host) throws IOException {
         return Optional.ofNullable(host.daemon().vms().find(Simulation.VM));
     }
@@ -151,12 +208,10 @@ record Scenario(
     private boolean migrate(Simulation sim) throws Exception {
         SimHost source = sim.host(Role.SOURCE);
         Vm vm = vm(source).orElseThrow();
-        List<SubHostShare> shares = new ArrayList<>();
-        for (SimHost host : sim.subHosts()) {
-            shares.add(new SubHostShare(host.name(), null));
-        }
-        MigrationRequest request =
-                new MigrationRequest(sim.host(Role.DESTINATION).name(), budgetBytes, shares, streams, null, handover);
+        String destination = sim.host(Role.DESTINATION).name();
+        MigrationRequest request = split
+                ? new MigrationRequest(destination, null, List.of(), streams, null, handover)
+                : new MigrationRequest(destination, budgetBytes, shares(sim), streams, null, handover);
         SimDaemon daemon = source.daemon();
         try {
             daemon.call(() -> daemon.migrations().start(vm, request));
@@ -178,9 +233,13 @@ record Scenario(
         SimHost source = sim.host(Role.SOURCE);
         sim.await("the VM is at home, and its migration over", () -> {
             giveUp(source.daemon());
-            return phase(source) == VmRecord.Phase.LOCAL && isAt(source.daemon(), MigrationPhase.DONE);
+            VmRecord.Phase home = split ? VmRecord.Phase.PAGED : VmRecord.Phase.LOCAL;
+            return phase(source) == home && isAt(source.daemon(), MigrationPhase.DONE);
         });
         sim.await("QEMU sends RAM again when it migrates", () -> !qemu.monitor().ignoresShared());
+        if (split) {
+            becomesWhole(sim, source, qemu);
+        }
         sim.await("nothing is left elsewhere", MUCH_LATER_NS, () -> sim.isCleanBut(source));
         sim.awaitRestarts();
         assertThat(sim.owners()).containsExactly(source.name());
@@ -188,6 +247,23 @@ record Scenario(
         assertThat(source.daemon().migrations().list()).allMatch(m -> m.phase() == MigrationPhase.ABORTED);
         pause(sim, qemu);
         qemu.process().run("verify 0 " + pages());
+    }
+
+    /** It is paged as before, and all of it comes back. */
+    private void becomesWhole(Simulation sim, SimHost home, SimQemu qemu) throws Exception {
+        if (!paused) {
+            pause(sim, qemu);
+            qemu.process().run("verify 0 " + pages());
+            qemu.run(guestInLittle());
+        }
+        sim.await(
+                "it is within its budget",
+                () -> home.isUp() && vm(home).map(this::isWithinBudget).orElse(false));
+        sim.await("its budget has grown", () -> {
+            vm(home).orElseThrow().setBudget(ramBytes());
+            return home.isUp();
+        });
+        sim.await("it is whole again", () -> home.isUp() && phase(home) == VmRecord.Phase.LOCAL);
     }
 
     /** Whoever asked for the migration gives up once the hypervisor has failed. */

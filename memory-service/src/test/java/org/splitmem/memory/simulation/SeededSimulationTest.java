@@ -41,7 +41,8 @@ class SeededSimulationTest extends SimulationTest {
                 1 + random.nextInt(4),
                 any(random, Handover.values()),
                 random.nextInt(4) > 0 ? FakeHypervisor.Failure.NONE : any(random, FakeHypervisor.Failure.values()),
-                random.nextInt(4) == 0);
+                random.nextInt(4) == 0,
+                false);
     }
 
     private static Simulation.Event event(Random random, Simulation sim) {

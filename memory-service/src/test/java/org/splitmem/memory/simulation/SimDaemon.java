@@ -134,6 +134,7 @@ final class SimDaemon {
                 simulation.migration(),
                 host.asPeer(),
                 new PendingReleases(directory.resolve("releases.json"), peers));
+        server.tellFences(migrations::fenced);
         expected = new ExpectedSplits(
                 new ExpectationFile(directory.resolve("expected.json")), definitions, EXPECTED_MS, vms, migrations);
         starts = new SplitStarts(vms, definitions, expected, migrations, new GuestRoom(vms, () -> Long.MAX_VALUE));

@@ -6,6 +6,7 @@ import java.util.UUID;
 import org.jspecify.annotations.Nullable;
 import org.splitmem.memory.control.VmLists;
 import org.splitmem.memory.drain.MainHosts;
+import org.splitmem.memory.migration.MigrationService;
 import org.splitmem.memory.migration.PeerHosts;
 import org.splitmem.memory.migration.PeerRefusalException;
 import org.splitmem.memory.migration.RefusedException;
@@ -72,6 +73,15 @@ final class SimPeers implements PeerHosts, MainHosts {
     }
 
     @Override
+    public void nameNextOwner(Peer peer, NextOwner named) throws IOException {
+        tell(peer, daemon -> {
+            if (!daemon.server().setNextOwner(named.vm(), named.token(), named.next())) {
+                throw new IOException("nothing is kept of VM " + named.vm() + " under that token");
+            }
+        });
+    }
+
+    @Override
     public void prepareIncoming(Peer peer, Incoming incoming) throws IOException {
         tell(peer, daemon -> daemon.migrations().prepare(incoming));
     }
@@ -83,7 +93,15 @@ final class SimPeers implements PeerHosts, MainHosts {
 
     @Override
     public void arrived(Peer source, UUID vm, String token) throws IOException {
-        tell(source, daemon -> daemon.migrations().arrived(vm, token));
+        tell(source, daemon -> {
+            try {
+                daemon.migrations().arrived(vm, token);
+            } catch (RefusedException e) {
+                throw e.code().equals(MigrationService.HERE_AGAIN)
+                        ? new HereAgainException(String.valueOf(e.getMessage()))
+                        : e;
+            }
+        });
     }
 
     @Override

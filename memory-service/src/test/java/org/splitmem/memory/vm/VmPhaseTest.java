@@ -16,10 +16,10 @@ import org.splitmem.memory.vm.VmRecord.Phase;
 class VmPhaseTest {
     private static final Map<Phase, Set<Phase>> NEXT = Map.of(
             Phase.INCOMING, Set.of(Phase.PAGED),
-            Phase.PAGED, Set.of(Phase.LOCAL),
+            Phase.PAGED, Set.of(Phase.LOCAL, Phase.LEAVING),
             Phase.LOCAL, Set.of(Phase.PAGED, Phase.LEAVING),
-            Phase.LEAVING, Set.of(Phase.LEFT, Phase.LOCAL),
-            Phase.LEFT, Set.of(Phase.LOCAL));
+            Phase.LEAVING, Set.of(Phase.LEFT, Phase.LOCAL, Phase.PAGED),
+            Phase.LEFT, Set.of(Phase.LOCAL, Phase.PAGED));
 
     @RegisterExtension
     final MemoryDirectory directory = new MemoryDirectory();
@@ -44,7 +44,9 @@ class VmPhaseTest {
         vms.recover(found -> {}, takenUp -> {});
         Vm vm = vms.prepare(TestVms.record("db1", Phase.LOCAL, 64L << 20));
 
-        assertThatIllegalStateException().isThrownBy(vm::left).withMessage("VM " + vm.uuid() + ": LOCAL -> LEFT");
+        assertThatIllegalStateException()
+                .isThrownBy(new Departure(vm)::left)
+                .withMessage("VM " + vm.uuid() + ": LOCAL -> LEFT");
 
         assertThat(vm.record().phase()).isEqualTo(Phase.LOCAL);
         assertThat(VmRecord.load(directory.resolve("vms").resolve(vm.uuid().toString()))
