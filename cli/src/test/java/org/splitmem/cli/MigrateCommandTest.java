@@ -86,6 +86,18 @@ class MigrateCommandTest {
     }
 
     @Test
+    void toGatherIsToAllowAllOfItThere() {
+        assertThat(migrate("--to", "h2", "--gather")).isZero();
+
+        assertThat(daemon.requests())
+                .contains("POST /v1/vms/" + Infos.UUID + "/migrations " + "{\"destination\":\"h2\",\"budgetBytes\":"
+                        + Infos.vm().ramBytes() + ",\"subHosts\":[]}");
+        assertThat(cli.out()).contains("splitmem gather vm1 --wait");
+        assertThat(migrate("--to", "h2", "--gather", "--budget", "128MiB")).isEqualTo(2);
+        assertThat(cli.err()).contains("not with --budget or --sub-host");
+    }
+
+    @Test
     void withoutATerminalProgressIsLinesAndTheResultASentence() {
         assertThat(migrate("--to", "h2")).isZero();
 

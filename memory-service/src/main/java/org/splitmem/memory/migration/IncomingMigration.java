@@ -147,6 +147,10 @@ final class IncomingMigration {
 
     private void place(FrameSocket socket, PageTable table) throws IOException {
         for (int i = 0; i < placements.size(); i++) {
+            if (placements.state(i) == PageState.REMOTE
+                    && !vm.record().lenders().get(placements.host(i)).keepsPages()) {
+                throw socket.bad("pages on memory server " + placements.host(i) + ", which keeps none");
+            }
             int entry = PageEntry.of(placements.state(i), placements.host(i));
             for (long page = placements.first(i); page < placements.first(i) + placements.count(i); page++) {
                 requireSealed(socket, page);

@@ -151,7 +151,8 @@ public final class PendingReleases {
     /** Whether a host may still be told to free what was lent under one of these tokens. */
     synchronized boolean isAnyPending(UUID vm, List<VmRecord.Lender> lenders) {
         return lenders.stream()
-                .anyMatch(lender -> pending.contains(new Release(Kept.STORE, lender.host(), vm, lender.token())));
+                .anyMatch(lender -> pending.contains(new Release(Kept.STORE, lender.host(), vm, lender.token()))
+                        || pending.contains(new Release(Kept.SHARED_STORE, lender.host(), vm, lender.token())));
     }
 
     /** Tells the hosts that keep something of one VM, and waits until they have answered. */

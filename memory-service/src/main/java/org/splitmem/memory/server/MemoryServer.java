@@ -173,15 +173,9 @@ public final class MemoryServer implements ConnectionResolver {
     private synchronized List<StoreRecord> freeStoresOf(String host, @Nullable UUID vm) throws IOException {
         List<StoreRecord> freed = new ArrayList<>();
         for (PageStore store : List.copyOf(stores.values())) {
-            StoreRecord record = store.record();
-            if (record.next() != null && record.next().host().equals(host)) {
-                store.setNext(null); // should it come back
-            }
-            // One that its migration's destination is about to adopt is that one's, unless just this VM is meant.
-            // Nor is one to which the VM may just have migrated the fenced host's alone.
-            boolean isItsOwn = (record.mainHost().equals(host) && (record.next() == null || vm != null))
-                    || (vm != null && record.owner().equals(host) && !store.isAdopted());
-            if (isItsOwn && (vm == null || vm.equals(record.vm()))) {
+            boolean isMeant = vm == null || vm.equals(store.record().vm());
+            if (isMeant && isOfFenced(store, host, vm != null)) {
+                StoreRecord record = store.record();
                 fenced.add(record, host);
                 log.warn("vm={} its host {} is fenced: {} pages are freed", record.vm(), host, store.heldPages());
                 free(store);
@@ -189,6 +183,27 @@ public final class MemoryServer implements ConnectionResolver {
             }
         }
         return freed;
+    }
+
+    /** @param alone whether just this VM is meant: then also if it may be another host's by now */
+    private static boolean isOfFenced(PageStore store, String host, boolean alone) throws IOException {
+        StoreRecord.Next next = store.record().next();
+        if (next != null && next.host().equals(host)) {
+            store.setNext(null); // should it come back
+        }
+        StoreRecord record = store.record();
+        if (record.mainHost().equals(host) && record.next() != null && !alone) {
+            log.warn(
+                    "vm={} is kept although its host {} is fenced: it may just have migrated to {};"
+                            + " \"splitmem forget-host {} --vm {}\" frees it",
+                    record.vm(),
+                    host,
+                    next == null ? "" : next.host(),
+                    host,
+                    record.vm());
+            return false;
+        }
+        return record.mainHost().equals(host) || (alone && record.owner().equals(host) && !store.isAdopted());
     }
 
     /** Frees a VM's pages and reservation. @return false if there was none under this token */

@@ -185,8 +185,8 @@ record Scenario(
             return true;
         });
         sim.await(
-                "it is within its budget, and all sub-hosts have pages",
-                () -> isWithinBudget(vm) && IntStream.range(0, subHosts).allMatch(host -> remote(vm, host) > 0));
+                "it is within its budget, and a sub-host has pages",
+                () -> isWithinBudget(vm) && IntStream.range(0, subHosts).anyMatch(host -> remote(vm, host) > 0));
     }
 
     private static long remote(Vm vm, int host) {

@@ -32,17 +32,19 @@ class SeededSimulationTest extends SimulationTest {
         long first = (16 + random.nextInt(20)) * MIB;
         List<Long> backends = random.nextBoolean() ? List.of(first + 8 * MIB) : List.of(first, 8 * MIB);
         long pages = (first + 8 * MIB) / 4096;
+        long filled = pages / 2 + random.nextInt((int) pages / 2);
+        long budget = 16 * MIB + random.nextInt(8) * MIB;
         return new Scenario(
                 seed,
                 1 + random.nextInt(3),
                 backends,
-                pages / 2 + random.nextInt((int) pages / 2),
-                16 * MIB + random.nextInt(8) * MIB,
+                filled,
+                budget,
                 1 + random.nextInt(4),
                 any(random, Handover.values()),
                 random.nextInt(4) > 0 ? FakeHypervisor.Failure.NONE : any(random, FakeHypervisor.Failure.values()),
                 random.nextInt(4) == 0,
-                false);
+                random.nextBoolean() && filled * 4096 > budget + 2 * MIB);
     }
 
     private static Simulation.Event event(Random random, Simulation sim) {
