@@ -4,7 +4,7 @@ import java.io.IOException;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import org.splitmem.memory.qmp.QmpMonitor;
-import org.splitmem.memory.vm.Departure;
+import org.splitmem.memory.vm.Outbound;
 import org.splitmem.memory.vm.Vm;
 import org.splitmem.memory.vm.VmRecord;
 
@@ -48,8 +48,8 @@ final class InterruptedMigration {
     }
 
     private void stays() throws IOException {
-        new Departure(vm).unwatch(); // a migration of this daemon's that failed may still watch it
-        new Departure(vm).stays();
+        new Outbound(vm).unwatch(); // a migration of this daemon's that failed may still watch it
+        new Outbound(vm).stays();
     }
 
     /** It may have done its part and ended, or the VM was ended. What is not needed any more is upkeep's to free. */
@@ -67,10 +67,10 @@ final class InterruptedMigration {
             return;
         }
         if (arrival != PeerHosts.Arrival.AWAITED && vm.record().phase() == VmRecord.Phase.LEAVING) {
-            new Departure(vm).left();
+            new Outbound(vm).left();
         }
         if (arrival == PeerHosts.Arrival.ABSENT || arrival == PeerHosts.Arrival.WHOLE) {
-            new Departure(vm).fetched();
+            new Outbound(vm).fetched();
         }
     }
 

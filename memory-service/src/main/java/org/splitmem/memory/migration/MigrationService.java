@@ -18,7 +18,7 @@ import org.splitmem.memory.qmp.DeviceObstacles;
 import org.splitmem.memory.qmp.QmpMonitor;
 import org.splitmem.memory.server.ConnectionHandler;
 import org.splitmem.memory.server.ConnectionResolver;
-import org.splitmem.memory.vm.Departure;
+import org.splitmem.memory.vm.Outbound;
 import org.splitmem.memory.vm.PagingSwitch;
 import org.splitmem.memory.vm.Vm;
 import org.splitmem.memory.vm.VmRecord;
@@ -438,7 +438,7 @@ public final class MigrationService implements ConnectionResolver {
             throw stillLeaving(left.uuid());
         }
         try {
-            new Departure(left).fetched();
+            new Outbound(left).fetched();
         } catch (IOException e) {
             log.error("vm={} cannot be recorded: {}", left.uuid(), e.getMessage());
             throw stillLeaving(left.uuid());

@@ -8,7 +8,7 @@ import org.slf4j.LoggerFactory;
 import org.splitmem.memory.faultpoint.FaultPoint;
 import org.splitmem.memory.migration.HypervisorMigration.Outcome;
 import org.splitmem.memory.page.PageTable;
-import org.splitmem.memory.vm.Departure;
+import org.splitmem.memory.vm.Outbound;
 import org.splitmem.memory.vm.Vm;
 import org.splitmem.model.MigrationPhase;
 
@@ -173,7 +173,7 @@ final class OutgoingMigration implements PreCopy.Migration {
     private void switchOver() throws IOException {
         enter(MigrationPhase.SWITCHOVER, "the hypervisor is migrating");
         vm.reached(FaultPoint.SWITCHOVER);
-        new Departure(vm).leaving(task.source(), task.destination().name());
+        new Outbound(vm).leaving(task.source(), task.destination().name());
         vm.requireSession().holdExit(true);
         vm.reached(FaultPoint.LEAVING);
         DirtyPages dirty = preCopy.dirtyPages();
@@ -263,17 +263,17 @@ final class OutgoingMigration implements PreCopy.Migration {
         progress.finished();
         report.downtime(signals.stoppedUs(), link.resumedUs()); // QEMU may have ended here before this word came
         closeLinks();
-        new Departure(vm).fetched();
+        new Outbound(vm).fetched();
         enter(MigrationPhase.DONE, "the last page has arrived");
     }
 
     private void leave() throws IOException {
         vm.reached(FaultPoint.HANDOVER);
-        Departure departure = new Departure(vm);
+        Outbound outbound = new Outbound(vm);
         if (!vm.record().mayBeFetchedFrom()) { // it failed before that was recorded
-            departure.leaving(task.source(), task.destination().name());
+            outbound.leaving(task.source(), task.destination().name());
         }
-        departure.left();
+        outbound.left();
         vm.reached(FaultPoint.LEFT);
     }
 
@@ -397,8 +397,8 @@ final class OutgoingMigration implements PreCopy.Migration {
 
     private void stay() {
         try {
-            new Departure(vm).unwatch();
-            new Departure(vm).stays();
+            new Outbound(vm).unwatch();
+            new Outbound(vm).stays();
         } catch (IOException e) {
             if (signals.isQemuGone()) {
                 log.debug("vm={} nothing is left to roll back: {}", vm.uuid(), e.getMessage());

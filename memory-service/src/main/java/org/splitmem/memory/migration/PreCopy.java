@@ -13,7 +13,7 @@ import org.splitmem.memory.faultpoint.FaultPoint;
 import org.splitmem.memory.guest.GuestMemory;
 import org.splitmem.memory.migration.Signals.Hypervisor;
 import org.splitmem.memory.page.PageTable;
-import org.splitmem.memory.vm.Departure;
+import org.splitmem.memory.vm.Outbound;
 import org.splitmem.memory.vm.Paging;
 import org.splitmem.memory.vm.PagingSwitch;
 import org.splitmem.memory.vm.Vm;
@@ -77,7 +77,7 @@ final class PreCopy implements AutoCloseable {
     }
 
     void run() throws IOException {
-        Paging paging = new Departure(vm).watch();
+        Paging paging = new Outbound(vm).watch();
         GuestMemory memory = paging.memory();
         PageTable table = paging.table();
         tracker = new DirtyTracker(memory, paging.qemu());
@@ -99,7 +99,7 @@ final class PreCopy implements AutoCloseable {
     private void arm(DirtyPages dirty, GuestMemory memory, PageTable table, PagePlan plan) throws IOException {
         LatePages late = task.isSplit() ? LatePages.allToMain(plan) : plan(dirty, memory, table, plan);
         vm.reached(FaultPoint.PLANNED);
-        new Departure(vm).trackWrites();
+        new Outbound(vm).trackWrites();
         if (task.isSplit()) {
             dirty.armSplit(links.requireControl().socket());
         } else {

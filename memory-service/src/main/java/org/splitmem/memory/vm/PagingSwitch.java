@@ -70,7 +70,7 @@ public final class PagingSwitch {
 
     /** The kernel alone serves it, as before {@link #begin}. What was reserved is given back before, by the caller. */
     public void cancel() throws IOException {
-        new Departure(vm).unwatch();
+        new Outbound(vm).unwatch();
         vm.save(vm.record().withoutLenders());
     }
 

@@ -17,7 +17,7 @@ import org.splitmem.memory.simulation.FakeMonitor;
 import org.splitmem.memory.testing.Await;
 import org.splitmem.memory.testing.MemoryDirectory;
 import org.splitmem.memory.thread.HostThreads;
-import org.splitmem.memory.vm.Departure;
+import org.splitmem.memory.vm.Outbound;
 import org.splitmem.memory.vm.SplitDefinitions;
 import org.splitmem.memory.vm.TestVms;
 import org.splitmem.memory.vm.Vm;
@@ -208,7 +208,7 @@ class MigrationServiceTest {
     /** A QEMU that fails at the destination may be all that is told: then the guest runs here. */
     @Test
     void whatIsKeptForANewOwnerIsNotFreedBeforeTheVmHasLeft() throws Exception {
-        new Departure(vm).leaving(new VmRecord.Lender("h1", "127.0.0.1", 7780, "token", 64L << 20), "h2");
+        new Outbound(vm).leaving(new VmRecord.Lender("h1", "127.0.0.1", 7780, "token", 64L << 20), "h2");
 
         RefusedException refusal =
                 catchThrowableOfType(RefusedException.class, () -> migrations.arrived(vm.uuid(), "token"));
@@ -216,7 +216,7 @@ class MigrationServiceTest {
         assertThat(refusal).isNotNull();
         assertThat(refusal.code()).isEqualTo("still-leaving");
         assertThat(vms.find(vm.uuid())).isSameAs(vm);
-        new Departure(vm).left();
+        new Outbound(vm).left();
         migrations.arrived(vm.uuid(), "token");
         assertThat(vms.find(TestVms.UUID_OF_VM)).isNull();
     }

@@ -45,7 +45,7 @@ class VmPhaseTest {
         Vm vm = vms.prepare(TestVms.record("db1", Phase.LOCAL, 64L << 20));
 
         assertThatIllegalStateException()
-                .isThrownBy(new Departure(vm)::left)
+                .isThrownBy(new Outbound(vm)::left)
                 .withMessage("VM " + vm.uuid() + ": LOCAL -> LEFT");
 
         assertThat(vm.record().phase()).isEqualTo(Phase.LOCAL);

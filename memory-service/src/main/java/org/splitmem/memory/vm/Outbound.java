@@ -14,12 +14,12 @@ import org.splitmem.memory.shim.ShimSession;
  * being paged, but nothing that its memory servers keep is changed: a page that is paged in meanwhile stays there as it was. So the new
  * owner may read it there, and if the migration is given up nothing has to be undone.
  */
-public final class Departure {
-    private static final Logger log = LoggerFactory.getLogger(Departure.class);
+public final class Outbound {
+    private static final Logger log = LoggerFactory.getLogger(Outbound.class);
 
     private final Vm vm;
 
-    public Departure(Vm vm) {
+    public Outbound(Vm vm) {
         this.vm = vm;
     }
 
