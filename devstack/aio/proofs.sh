@@ -3,7 +3,7 @@
 
 prove_split() {
   local started bridge_before processed plan
-  say "== a split server with a network card, a config drive and a volume migrates to a host that has only its main share free"
+  say "== a split server with a network card, a config drive and a volume migrates to a host that has only its main share free, moves on and back, and is gathered"
   boot split.small host1 "${WITH_DEVICES[@]}"
   await_devices host1
   check "splitmemd has its RAM" test "$(daemon_vm host1 .state)" == LOCAL
@@ -30,7 +30,9 @@ prove_split() {
   check_books_soon "after it" "host1=6144 host2=0 host3=5888" "host3=256"
   say "  nova-bridge took $(awk -v a="$bridge_before" -v b="$(bridge_seconds)" 'BEGIN { printf "%.3f", b - a }') s of it"
   check_split host2 host3
-  refuse_to_migrate_again
+  check "every byte is right" verified_from host2
+  moves_on
+  gathers
   check "every byte is right" verified_from host2
   delete_server
   vacate
@@ -51,12 +53,37 @@ bridge_seconds() {
     awk '/^splitmem_bridge_requests_seconds_sum{method="POST",status="20/ { sum += $2 } END { printf "%.3f", sum }'
 }
 
-# Only a whole server can be migrated split.
-refuse_to_migrate_again() {
+# Its main host moves, its sub-host keeps what it has: on, and back to a former host.
+moves_on() {
   vacate
-  refused_migration 'is split .*splitmem budget'
+  moves_to host1
+  check_books_soon "after it has moved on" "host1=5888 host2=6144 host3=5888" "host3=256"
+  moves_to host2
+  check_books_soon "after it has moved back" "host1=6144 host2=5888 host3=5888" "host3=256"
+  live_migrate host3
+  wait_for 60 "Nova to refuse" refused || die "Nova has not refused that it moves to its own sub-host"
   check "it runs at host2" test "$(server_host)" == host2
-  check_books "after the refusal" "host1=6144 host2=5888 host3=5888" "host3=256"
+}
+
+moves_to() { # HOST
+  local started
+  say "-- the split server moves to $1"
+  started=$(now)
+  live_migrate "$1"
+  watch_migration "$started"
+  arrived "$started" "$1"
+  check_split "$1" host3
+  check "every byte is right" verified_from "$1"
+}
+
+is_gathered() { [[ $(daemon_vm "$1" .state) == LOCAL ]]; } # HOST
+
+gathers() {
+  say "-- and is gathered"
+  (in_host host2 curl -sS -f -X POST -H 'Content-Type: application/json' -d '{}' \
+    --unix-socket /run/splitmem/splitmemd.sock "http://splitmemd/v1/vms/$SERVER/gather") >/dev/null
+  check "all of it comes to its host" wait_for 60 "the server to be gathered" is_gathered host2
+  check_books_soon "after it was gathered" "host1=6144 host2=5632 host3=6144" "host2=256"
 }
 
 # arrived STARTED HOST

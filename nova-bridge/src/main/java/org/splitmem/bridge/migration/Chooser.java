@@ -83,6 +83,14 @@ public final class Chooser {
         return choose(vm, provider, source, specs, givenUp, holders, provider.freeMb());
     }
 
+    /** @throws RefusedException if a host's splitmemd does not answer, or Placement does not know it: it cannot become a main host */
+    void requireWell(String main) throws ServiceException, RefusedException {
+        provider(main);
+        Map<String, HostReport> reports = new TreeMap<>();
+        daemons.quickReports().forEach(report -> reports.put(report.host().name(), report));
+        mainInfo(main, reports);
+    }
+
     /** As {@link #choose}, before Nova has claimed anything there, unless the VM is there already. */
     Plan foresee(
             Vm vm,
@@ -229,7 +237,7 @@ public final class Chooser {
     private Map<String, Long> promised() {
         Map<String, Long> promised = new HashMap<>();
         for (Migration migration : migrations.active()) {
-            if (migration.daemonId() == null) {
+            if (migration.daemonId() == null && !migration.keepsSubHosts()) {
                 migration.subHosts().forEach((host, mb) -> promised.merge(host, mb + DAEMONS_EXTRA_MB, Long::sum));
             }
         }

@@ -56,6 +56,7 @@ public final class MigrationService {
     private final Chooser chooser;
     private final Bookings bookings;
     private final Booker booker;
+    private final KeptSubHosts kept;
     private final Books books;
     private final Daemons daemons;
     private final Follower follower;
@@ -76,6 +77,7 @@ public final class MigrationService {
         this.chooser = chooser;
         this.bookings = bookings;
         this.booker = new Booker(chooser, bookings);
+        this.kept = new KeptSubHosts(chooser, bookings);
         this.books = new Books(bookings, telemetry);
         this.daemons = daemons;
         this.follower = follower;
@@ -88,6 +90,10 @@ public final class MigrationService {
         ExtraSpecs specs = input.specs();
         requireAnotherHost(input, destination);
         try {
+            Optional<VmInfo> vm = daemons.vm(input.vm().host(), input.vm().instance());
+            if (isSplit(vm)) {
+                return kept.plan(input.vm(), vm.get(), destination);
+            }
             return chooser.foresee(input.vm(), destination, input.vm().host(), specs, Map.of(), holders(input));
         } catch (ServiceException e) {
             throw RefusedException.upstream(e);
@@ -117,26 +123,32 @@ public final class MigrationService {
             }
         });
         try {
-            return plan(input, destination, specs, sourceSide(input, wholeOrUnknown(input)));
+            Optional<VmInfo> vm = daemons.vm(input.vm().host(), instance);
+            if (isSplit(vm)) {
+                Plan plan = kept.plan(input.vm(), vm.get(), destination);
+                Map<String, Long> shares = Chooser.booking(plan, input.vm(), destination);
+                return plan(input, destination, shares, planning -> kept.book(input.vm(), plan));
+            }
+            Map<String, Long> sourceSide = sourceSide(input, vm);
+            return plan(
+                    input,
+                    destination,
+                    sourceSide,
+                    planning -> booker.book(
+                            planning.vm(),
+                            destination,
+                            planning.source(),
+                            specs,
+                            sourceSide,
+                            Map.of(),
+                            holders(input)));
         } catch (ServiceException e) {
             throw RefusedException.upstream(e);
         }
     }
 
-    /** Now, with the remedy, rather than when everything at the destination is prepared. */
-    private Optional<VmInfo> wholeOrUnknown(PlanInput input) throws RefusedException, ServiceException {
-        String source = input.vm().host();
-        Optional<VmInfo> vm = daemons.vm(source, input.vm().instance());
-        if (vm.isPresent() && vm.get().state() == VmState.SPLIT) {
-            throw new RefusedException(
-                    Kind.CONFLICT,
-                    "already-split",
-                    "the VM is split (main host " + source
-                            + "), and only a whole one can be migrated; gather it first: on " + source
-                            + ", splitmem budget " + vm.get().name() + " "
-                            + vm.get().ramBytes());
-        }
-        return vm;
+    private static boolean isSplit(Optional<VmInfo> vm) {
+        return vm.isPresent() && vm.get().state() == VmState.SPLIT;
     }
 
     /**
@@ -177,8 +189,13 @@ public final class MigrationService {
         return store.unheard().stream().anyMatch(earlier -> earlier.instance().equals(vm.instance()));
     }
 
+    /** Books both sides of a migration that is being planned. */
+    private interface Planning {
+        Booker.Booked book(Migration planning) throws RefusedException, ServiceException;
+    }
+
     @SuppressWarnings("try") // a scope
-    private Migration plan(PlanInput input, String destination, ExtraSpecs specs, Map<String, Long> sourceSide)
+    private Migration plan(PlanInput input, String destination, Map<String, Long> sourceSide, Planning how)
             throws RefusedException, ServiceException {
         Migration planning = planning(input, destination, sourceSide);
         if (!store.begin(planning)) {
@@ -191,8 +208,7 @@ public final class MigrationService {
             if (vms.find(planning.instance()).isEmpty()) {
                 vms.put(new PlacedVm(planning.vm(), sourceSide, planning.createdMs()));
             }
-            Booker.Booked booked = booker.book(
-                    planning.vm(), destination, planning.source(), specs, sourceSide, Map.of(), holders(input));
+            Booker.Booked booked = how.book(planning);
             Deadline.check(); // who asked does not wait any more
             boolean whole = booked.plan().outcome() == Plan.Outcome.WHOLE;
             if (!telemetry.together(() -> planned(planning, booked, whole))) {
@@ -296,11 +312,14 @@ public final class MigrationService {
 
     private static MigrationRequest request(Migration migration) {
         List<SubHostShare> subHosts = new ArrayList<>();
-        migration.subHosts().forEach((host, mb) -> subHosts.add(new SubHostShare(host, mb * MIB)));
+        boolean keeps = migration.keepsSubHosts();
+        if (!keeps) {
+            migration.subHosts().forEach((host, mb) -> subHosts.add(new SubHostShare(host, mb * MIB)));
+        }
         boolean complete = ExtraSpecs.of(migration.extraSpecs()).completeHandover();
         return new MigrationRequest(
                 migration.destination(),
-                migration.whole() ? null : migration.budgetMb() * MIB,
+                migration.whole() || keeps ? null : migration.budgetMb() * MIB,
                 subHosts,
                 null,
                 null,

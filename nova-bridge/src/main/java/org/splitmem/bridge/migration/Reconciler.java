@@ -170,7 +170,7 @@ public final class Reconciler {
             throws ServiceException {
         if (migration != null) {
             boolean planning = migration.status() == Status.PLANNING;
-            return planning ? null : Bookings.union(migration.sourceSide(), migration.targetSide());
+            return planning ? null : Follower.bothSides(migration);
         }
         if (sightings.isMoving(instance)) {
             return null; // by splitmem's own command line, say: when it has arrived somewhere it counts

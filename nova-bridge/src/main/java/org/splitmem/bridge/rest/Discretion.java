@@ -31,7 +31,8 @@ final class Discretion implements ContainerResponseFilter {
     private static final Map<String, String> SENTENCES = Map.of(
             "no-sub-hosts", "there is no room on other hosts now",
             "no-room", "there is no room now",
-            "already-split", "the VM is split, and only a whole one can be migrated",
+            "already-split", "what is booked for the VM is just being corrected",
+            "destination-is-sub-host", "the destination keeps memory of the VM",
             "migration-running", "the instance has a migration that is not over",
             "handed-over", "the VM runs at the destination already",
             "not-planned", "the migration is not planned any more",

@@ -54,6 +54,11 @@ public record Migration(
         return whole ? Map.of() : new TreeMap<>(targetSide);
     }
 
+    /** Whether only the main host changes: the VM is split already, and its sub-hosts keep what they have. */
+    public boolean keepsSubHosts() {
+        return !whole && !targetSide.isEmpty() && targetSide.equals(sourceSide);
+    }
+
     /** What may be resident on the destination. */
     public long budgetMb() {
         return whole ? vm.ramMb() : vm.mainMb();

@@ -59,13 +59,43 @@ class MigrationServiceTest {
         return bridge.migrations.find(migration.id()).status();
     }
 
+    /** Its main host moves. What is booked on its sub-hosts is booked once, before, during and after. */
     @Test
-    void aSplitVmIsRefusedBeforeAnythingIsBooked() throws Exception {
+    void aSplitVmKeepsItsSubHostsAndTheirBookings() throws Exception {
         cloud.hosts.runsSplit("h1", VM, 512, Map.of("h3", 256L));
+        cloud.bookOn("h3");
 
-        assertRefused(() -> bridge.migrations.plan(onHost("h1"), "h2"), "already-split");
+        Migration migration = started();
 
-        assertThat(cloud.booked()).isEqualTo(SOURCE);
+        assertThat(cloud.booked()).isEqualTo(TARGET);
+        assertThat(migration.subHosts()).isEqualTo(TARGET);
+        MigrationInfo asked = cloud.hosts.migrationsFrom("h1").get(0);
+        assertThat(asked.subHosts()).isEmpty();
+        cloud.hosts.phase("h1", MigrationPhase.DONE, "all pages are in their places");
+        bridge.follower.step();
+        assertThat(cloud.booked()).isEqualTo(TARGET);
+        assertThat(status(migration)).isEqualTo(Status.COMPLETED);
+    }
+
+    @Test
+    void whatASplitVmsSubHostsHaveStaysBookedIfItsMigrationFails() throws Exception {
+        cloud.hosts.runsSplit("h1", VM, 512, Map.of("h3", 256L));
+        cloud.bookOn("h3");
+        Migration migration = started();
+
+        cloud.hosts.phase("h1", MigrationPhase.ABORTED, "h2 is gone");
+        bridge.follower.step();
+
+        assertThat(cloud.booked()).isEqualTo(TARGET);
+        assertThat(status(migration)).isEqualTo(Status.FAILED);
+    }
+
+    @Test
+    void aSubHostOfASplitVmDoesNotBecomeItsMainHost() throws Exception {
+        cloud.hosts.runsSplit("h1", VM, 512, Map.of("h2", 256L));
+
+        assertRefused(() -> bridge.migrations.plan(onHost("h1"), "h2"), "destination-is-sub-host");
+        assertRefused(() -> bridge.migrations.dryRun(onHost("h1"), "h2"), "destination-is-sub-host");
         assertThat(bridge.listed(null)).isEmpty();
     }
 
