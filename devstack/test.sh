@@ -11,9 +11,9 @@
 #      nova-matrix.sh
 #   5. the proofs on a real OpenStack with Kafka, see aio.sh
 #
-#   --nightly        30 split migrations, of guests up to 4 GiB, instead of a few small ones, 60 operations on one guest, a build with each JDK, and all proofs, also on
-#                    the OpenStack of Debian 13, in the root: three hours more; and ten million inputs for each parser, those of the
-#                    shim with clang: hours more again
+#   --nightly        30 split migrations, of guests up to 4 GiB, instead of a few small ones, 60 operations on one guest, a build with
+#                    each JDK, and all proofs, also on the OpenStack of Debian 13, in the root: three hours more; and ten million
+#                    inputs for each parser, those of the shim with clang: hours more again
 #   --only PATTERN   build, then run only tests whose class matches, of whatever kind: OneToOneTest, 'Abort*', PlanTest#the*
 #   --no-openstack   without the fifth, which takes a quarter of an hour, and installs OpenStack's packages
 #   --no-roots       without the fourth, which downloads Debians and their packages into /var/lib/splitmem-roots once
