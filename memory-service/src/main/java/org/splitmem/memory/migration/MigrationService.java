@@ -28,6 +28,7 @@ import org.splitmem.memory.wire.FrameSocket;
 import org.splitmem.memory.wire.Hello;
 import org.splitmem.memory.wire.PeerException;
 import org.splitmem.model.MigrationInfo;
+import org.splitmem.model.MigrationPhase;
 import org.splitmem.model.MigrationRequest;
 
 /** All migrations from and to this host. Any thread. */
@@ -406,6 +407,9 @@ public final class MigrationService implements ConnectionResolver {
             if (!migration.arrived()) {
                 throw stillLeaving(uuid);
             }
+            if (migration.phase() == MigrationPhase.ABORTED) { // the hypervisor has resumed it here meanwhile
+                throw hereAgain(uuid);
+            }
             return;
         }
         Vm vm = vms.find(uuid);
@@ -416,8 +420,12 @@ public final class MigrationService implements ConnectionResolver {
             }
             free(vm);
         } else if (vm != null && isOwn(vm)) {
-            throw new RefusedException(Kind.CONFLICT, HERE_AGAIN, "VM " + uuid + " is this host's own");
+            throw hereAgain(uuid);
         }
+    }
+
+    private static RefusedException hereAgain(UUID uuid) {
+        return new RefusedException(Kind.CONFLICT, HERE_AGAIN, "VM " + uuid + " is this host's own");
     }
 
     /** Also one of which only its hypervisor knows whether it has left. */

@@ -1,10 +1,15 @@
 package org.splitmem.memory.simulation;
 
+import static org.assertj.core.api.Assertions.assertThat;
+
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.UUID;
 import org.jspecify.annotations.Nullable;
+import org.splitmem.memory.migration.RefusedException;
+import org.splitmem.memory.vm.Vm;
+import org.splitmem.memory.vm.VmRecord;
 
 /**
  * libvirt's and QEMU's part of a migration: starts a QEMU at the destination, stops the vCPUs, sends the device state, and
@@ -41,6 +46,7 @@ final class FakeHypervisor {
     private final Path program;
     private final UUID vm;
     private final List<Long> backends;
+    private volatile String answer = "nothing";
     private final Failure failure;
     private final boolean paused;
     private final long pages;
@@ -83,9 +89,12 @@ final class FakeHypervisor {
         if (refusal == null && there != null && failure == Failure.RESUMED) {
             there.monitor().resume();
             simulation.await("the source knows", this::isHandedOver);
+            Thread told = tellThatItIsThere();
             there.close();
             atSource.monitor().resume();
             atSource.run(guestCommand);
+            told.join();
+            assertThat(answer).as("what the source says meanwhile").isNotEqualTo("yes");
             return atSource;
         }
         if (refusal == null && there != null) {
@@ -108,6 +117,28 @@ final class FakeHypervisor {
     }
 
     /** Or whoever would take it over is dead. */
+    /** As the destination does that has every page: returns when the source is about to answer. */
+    private Thread tellThatItIsThere() throws Exception {
+        Thread thread = new Thread(this::tell);
+        thread.start();
+        simulation.await("it waits, or is answered", () -> thread.getState() != Thread.State.RUNNABLE);
+        return thread;
+    }
+
+    private void tell() {
+        try {
+            SimDaemon source = simulation.host(Role.SOURCE).daemon();
+            Vm there = simulation.host(Role.DESTINATION).daemon().vms().find(vm);
+            VmRecord.Lender how = there == null ? null : there.record().source();
+            if (how != null) {
+                source.migrations().arrived(vm, how.token());
+                answer = source.isDead() ? "none" : "yes";
+            }
+        } catch (IOException | RefusedException e) { // one of them is away
+            answer = String.valueOf(e.getMessage());
+        }
+    }
+
     private boolean isHandedOver() throws IOException {
         SimHost source = simulation.host(Role.SOURCE);
         return source.daemon().migrations().list().stream()
