@@ -67,6 +67,7 @@ class MigrationServiceTest {
 
         Migration migration = started();
 
+        bridge.reconciler.round();
         assertThat(cloud.booked()).isEqualTo(TARGET);
         assertThat(migration.subHosts()).isEqualTo(TARGET);
         MigrationInfo asked = cloud.hosts.migrationsFrom("h1").get(0);
