@@ -81,6 +81,21 @@ class DirtyPagesTest {
         assertThat(table.get(3)).isEqualTo(remote);
     }
 
+    /** Of a VM that is split: to send it would be to send a hole. */
+    @Test
+    void aPageThatIsElsewhereIsNotDirtyEvenIfItIsReported() throws Exception {
+        GuestContent.write(memory, 3, 1, 1);
+        table.put(3, LOCAL);
+        table.put(4, PageEntry.of(PageState.REMOTE, 2));
+        table.put(5, PageEntry.of(PageState.INCOMING, 2));
+        writes.of(3, 4, 5);
+
+        assertThat(dirty.scanAll(() -> false, DirtyPages.Pace.FULL)).isEqualTo(1);
+
+        assertThat(transfers.dirty().contains(3)).isTrue();
+        assertThat(dirty.count()).isEqualTo(1);
+    }
+
     @Test
     void aScanThatIsCutLeavesTheRestToTheNext() throws Exception {
         GuestContent.write(memory, 1, 1, 1);
