@@ -116,7 +116,6 @@ final class FakeHypervisor {
         return atSource;
     }
 
-    /** Or whoever would take it over is dead. */
     /** As the destination does that has every page: returns when the source is about to answer. */
     private Thread tellThatItIsThere() throws Exception {
         Thread thread = new Thread(this::tell);
@@ -139,6 +138,7 @@ final class FakeHypervisor {
         }
     }
 
+    /** Or whoever would take it over is dead. */
     private boolean isHandedOver() throws IOException {
         SimHost source = simulation.host(Role.SOURCE);
         return source.daemon().migrations().list().stream()
