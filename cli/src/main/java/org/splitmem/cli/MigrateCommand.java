@@ -127,7 +127,7 @@ final class MigrateCommand implements Callable<Integer> {
                     "--gather brings all of the VM to the destination: not with --budget or --sub-host");
         }
         MigrationRequest request =
-                request(budget == null ? null : budget.bytes()); // first: what is wrong with it needs nobody
+                request(budget == null ? null : budget.bytes()); // wrong options are refused before any host is asked
         ControlClient control = splitmem.control();
         Route route = Route.to(destinationHost(control.hosts()), libvirtUri);
         VmInfo info = control.vm(vm);

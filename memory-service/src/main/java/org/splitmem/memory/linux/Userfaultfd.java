@@ -125,7 +125,8 @@ public final class Userfaultfd {
         if (!Unistd.isNonBlocking(uffd)) {
             throw new IOException("the userfaultfd would make its reader wait: it lacks O_NONBLOCK");
         }
-        // The least that can be asked: whoever waits is woken by whoever serves the faults.
+        // Of one page, which is the least: the pager wakes the threads that wait, this only asks the kernel what the
+        // descriptor is.
         int errno = wake(uffd, new NativeBlock(ARGUMENT_SIZE), start + length - PAGE_BYTES, PAGE_BYTES);
         if (errno != 0) {
             throw new IOException("the userfaultfd was not made ready by UFFDIO_API: " + Errno.describe(errno));

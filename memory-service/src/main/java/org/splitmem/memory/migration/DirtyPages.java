@@ -68,7 +68,7 @@ final class DirtyPages {
             int entry = table.get(page);
             if (isHere(entry)) {
                 transfers.dirty().add(page);
-            } else if (isOnServer(entry)) {
+            } else if (PageEntry.isOnServer(entry)) {
                 if (placements.isFull()) {
                     placements.send(control);
                     placements.clear();
@@ -84,14 +84,6 @@ final class DirtyPages {
         return switch (PageEntry.state(entry)) {
             case LOCAL, FILLING, OUTGOING -> true;
             case ZERO, REMOTE, AT_SOURCE, INCOMING, PUNCHING -> false;
-        };
-    }
-
-    /** What is asked for is there, too: as long as the VM migrates nothing is dropped. */
-    private static boolean isOnServer(int entry) {
-        return switch (PageEntry.state(entry)) {
-            case REMOTE, INCOMING, PUNCHING -> true;
-            case ZERO, LOCAL, AT_SOURCE, OUTGOING, FILLING -> false;
         };
     }
 

@@ -311,6 +311,9 @@ final class OutgoingMigration implements PreCopy.Migration {
         link.tellAbort();
         closeLinks();
         stay();
+        if (task.isSplit()) {
+            reservations.release(); // its sub-hosts let the destination read no more
+        }
         enter(
                 MigrationPhase.ABORTED,
                 "the hypervisor has resumed the guest on " + localHost + " after it was handed over to "

@@ -75,15 +75,12 @@ final class OutgoingPages implements ConnectionHandler {
         }
     }
 
-    /** The memory server that has a page; -1: it is here. One that is asked for stays there until it is here. */
+    /** The memory server that has a page; -1: it is here. */
     private int serverOf(long page) {
         if (table == null) {
             return -1;
         }
         int entry = table.get(page);
-        return switch (PageEntry.state(entry)) {
-            case REMOTE, INCOMING, PUNCHING -> PageEntry.host(entry);
-            case ZERO, LOCAL, AT_SOURCE, OUTGOING, FILLING -> -1;
-        };
+        return PageEntry.isOnServer(entry) ? PageEntry.host(entry) : -1;
     }
 }

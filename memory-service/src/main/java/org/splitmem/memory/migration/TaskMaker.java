@@ -125,11 +125,16 @@ final class TaskMaker {
                 Kind.CONFLICT, "vm-busy", "VM " + vm.name() + " cannot migrate now: " + why + "; ask again");
     }
 
-    /** What is over the budget has to find room on the sub-hosts that stay. */
-    private static void requireRoom(VmRecord record, long budget) throws RefusedException {
-        long kept = record.staying().stream()
+    /** What these may keep at most, for good. */
+    private static long keptBytes(List<VmRecord.Lender> lenders) {
+        return lenders.stream()
                 .mapToLong(lender -> lender.reservedBytes() - MigrationTask.SLACK_BYTES)
                 .sum();
+    }
+
+    /** What is over the budget has to find room on the sub-hosts that stay. */
+    private static void requireRoom(VmRecord record, long budget) throws RefusedException {
+        long kept = keptBytes(record.staying());
         long rest = record.ramBytes() - budget;
         if (rest > kept) {
             throw invalid(
@@ -292,9 +297,7 @@ final class TaskMaker {
         }
         long ram = ramBytes(record);
         long rest = record.budgetBytes() < 0 ? 0 : Math.max(0, ram - record.budgetBytes());
-        long kept = staying.stream()
-                .mapToLong(lender -> lender.reservedBytes() - MigrationTask.SLACK_BYTES)
-                .sum();
+        long kept = keptBytes(staying);
         if (shares.isEmpty()) {
             if (kept < rest) {
                 throw new RefusedException(

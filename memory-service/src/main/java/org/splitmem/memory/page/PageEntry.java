@@ -114,6 +114,15 @@ public final class PageEntry {
         };
     }
 
+    /** Whether a memory server has the page, and nothing here is newer: also one that is asked for stays there until it is here. */
+    public static boolean isOnServer(int entry) {
+        return switch (state(entry)) {
+            case REMOTE, PUNCHING -> true;
+            case INCOMING -> !has(entry, FROM_SOURCE);
+            case ZERO, LOCAL, AT_SOURCE, OUTGOING, FILLING -> false;
+        };
+    }
+
     /** The same entry in another state. */
     public static int withState(int entry, PageState state) {
         return (entry & ~(STATE_MASK | FROM_SOURCE)) | of(state);
