@@ -38,7 +38,9 @@ import picocli.CommandLine.Spec;
         description = {
             "Migrate a running VM from this host to another one, which becomes its main host, while it runs.",
             "With --sub-host, part of its memory goes directly to those hosts (one-to-N). Without, all of it goes to the "
-                    + "destination. A VM that is split already keeps its sub-hosts, and they what they have.",
+                    + "destination.",
+            "A VM that is split already keeps its sub-hosts, and they what they have, so that only what is on this host moves; with "
+                    + "--sub-host it has exactly those afterwards, and with --gather none.",
             "Interrupted (Ctrl-C) before handover, the migration is given up and the VM runs on here."
         })
 final class MigrateCommand implements Callable<Integer> {
@@ -61,21 +63,24 @@ final class MigrateCommand implements Callable<Integer> {
     @Option(
             names = "--budget",
             paramLabel = "SIZE",
-            description = "How much of the VM's RAM may be resident there, as in 64GiB. Default: all.")
+            description = "How much of the VM's RAM may be resident there, as in 64GiB. "
+                    + "Default: all; of a VM that is split already, as much as here.")
     private @Nullable DataSize budget;
 
     @Option(
             names = "--sub-host",
             paramLabel = "SHARE",
             description =
-                    "A host that keeps what is over the budget, and how much at most; repeat it for more. Default: an even part.")
+                    "A host that keeps what is over the budget, and how much at most; repeat it for more. Default: an even part. "
+                            + "Of a VM that is split already: one that it keeps (without a size), or a new one, to which the pages of those "
+                            + "that are not named move once the VM is at the destination.")
     private List<SubHostShare> subHosts = List.of();
 
     @Option(
             names = "--gather",
             description =
-                    "Of a VM that is split: once it is at the destination all of it comes there, and its sub-hosts are released. "
-                            + "Not with --budget or --sub-host.")
+                    "Of a VM that is split: all of it comes to the destination, from this host and its sub-hosts at once, and these are "
+                            + "released. Not with --budget or --sub-host.")
     private boolean gather;
 
     @Option(
@@ -87,7 +92,9 @@ final class MigrateCommand implements Callable<Integer> {
     @Option(
             names = "--bandwidth",
             paramLabel = "RATE",
-            description = "Limit of all connections together, as in 10Gbit or 500MiB/s. Default: splitmemd's.")
+            description =
+                    "Limit of all connections from this host together, as in 10Gbit or 500MiB/s, and of all from its sub-hosts, if "
+                            + "their pages move as well. Default: splitmemd's.")
     private @Nullable Rate bandwidth;
 
     @Option(
@@ -119,6 +126,8 @@ final class MigrateCommand implements Callable<Integer> {
             description = "Show no progress.")
     private boolean quiet;
 
+    private List<String> emptied = List.of();
+
     @Override
     public Integer call() throws HypervisorException, InterruptedException {
         if (gather && (budget != null || !subHosts.isEmpty())) {
@@ -131,6 +140,7 @@ final class MigrateCommand implements Callable<Integer> {
         ControlClient control = splitmem.control();
         Route route = Route.to(destinationHost(control.hosts()), libvirtUri);
         VmInfo info = control.vm(vm);
+        emptied = emptied(info);
         if (gather) {
             request = request(info.ramBytes());
         }
@@ -193,6 +203,31 @@ final class MigrateCommand implements Callable<Integer> {
         return String.valueOf(info.reason()).contains(error);
     }
 
+    private void tellWhatFollows(MigrationInfo info) {
+        if (gather) {
+            splitmem.out()
+                    .println("what its sub-hosts still have follows: \"splitmem gather " + info.name() + " --wait\" on "
+                            + info.destination() + " shows how far that is");
+        }
+        if (!emptied.isEmpty()) {
+            splitmem.out()
+                    .println("what " + String.join(", ", emptied) + " " + (emptied.size() == 1 ? "has" : "have")
+                            + " moves to its other sub-hosts: \"splitmem show " + info.name() + "\" on "
+                            + info.destination() + " tells how far that is");
+        }
+    }
+
+    /** Sub-hosts that it is to have no more, although it is not gathered. */
+    private List<String> emptied(VmInfo info) {
+        List<String> named = subHosts.stream().map(SubHostShare::host).toList();
+        return subHosts.isEmpty()
+                ? List.of()
+                : info.reservedBytes().keySet().stream()
+                        .filter(host -> !named.contains(host))
+                        .sorted()
+                        .toList();
+    }
+
     private int report(Outcome outcome) {
         MigrationInfo info = outcome.info();
         String error = outcome.hypervisorError();
@@ -207,11 +242,7 @@ final class MigrateCommand implements Callable<Integer> {
         }
         if (!splitmem.json()) {
             splitmem.out().println(ProgressText.summary(info));
-            if (gather) {
-                splitmem.out()
-                        .println("what its sub-hosts have follows: \"splitmem gather " + info.name() + " --wait\" on "
-                                + info.destination() + " shows how far that is");
-            }
+            tellWhatFollows(info);
         }
         if (error != null) {
             throw new CommandFailedException(info.name() + " is at " + info.destination() + ", but " + error);

@@ -98,6 +98,13 @@ class MigrateCommandTest {
     }
 
     @Test
+    void whoseSubHostsAreEmptiedIsSaid() {
+        assertThat(migrate("--to", "h2", "--sub-host", "h5")).isZero();
+
+        assertThat(cli.out()).contains("what h2, h3 have moves to its other sub-hosts: \"splitmem show vm1\" on h2");
+    }
+
+    @Test
     void withoutATerminalProgressIsLinesAndTheResultASentence() {
         assertThat(migrate("--to", "h2")).isZero();
 

@@ -7,6 +7,7 @@ import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
 import java.util.Random;
+import java.util.Set;
 import java.util.concurrent.ThreadLocalRandom;
 import org.junit.jupiter.api.Test;
 import org.splitmem.model.HostStatus;
@@ -84,7 +85,9 @@ final class ManyOperationsTest {
         taken.add(guest.host());
         String free = any(others(taken));
         String subHost = any(subHosts);
-        switch (random.nextInt(7)) {
+        taken.add(free);
+        List<String> alsoFree = others(taken);
+        switch (random.nextInt(8)) {
             case 0 -> {
                 soon("gather", guest.name(), "--wait");
                 return "gathered on " + guest.host();
@@ -111,6 +114,20 @@ final class ManyOperationsTest {
                     bed.cli(free).require("drain", subHost, "--cancel");
                 }
                 return subHost + " drained to " + free;
+            }
+            case 5 -> {
+                String from = guest.host();
+                if (alsoFree.isEmpty()) {
+                    move(free);
+                    return "moved from " + from + " to " + free + ", sub-hosts stay: " + subHosts;
+                }
+                String other = any(alsoFree);
+                move(free, "--sub-host", other);
+                Await.until(
+                        subHosts + " are empty",
+                        LIMIT,
+                        () -> guest.info().reservedBytes().keySet().equals(Set.of(other)));
+                return "moved from " + from + " to " + free + ", and from sub-hosts " + subHosts + " to " + other;
             }
             default -> {
                 String from = guest.host();

@@ -130,6 +130,30 @@ final class RunningSplitVmTest {
     }
 
     @Test
+    void itMovesOnAndIsWhole() {
+        bed.cli(guest.host()).migrate(guest, other(), LIMIT, "--gather");
+
+        guest.awaitState(VmState.LOCAL, LIMIT);
+        guest.verifyAll();
+        bed.requireNothingElse(guest);
+    }
+
+    @Test
+    void itMovesOnAndHasAnotherSubHost() {
+        bed.cli(guest.host()).migrate(guest, other(), LIMIT, "--sub-host", "h4", "--sub-host", "h5");
+
+        Await.until(
+                "h3 keeps nothing",
+                LIMIT,
+                () -> guest.info().reservedBytes().keySet().equals(Set.of("h4", "h5")));
+        assertThat(guest.info().state()).isEqualTo(VmState.SPLIT);
+        guest.verifyAll();
+        bed.requireNothingElse(guest);
+        bed.cli(guest.host())
+                .require("move-pages", guest.name(), "--from", "h5", "--to", "h3", "--wait"); // as the others want it
+    }
+
+    @Test
     void itDoesNotMoveToItsOwnSubHost() {
         Job.Result result = bed.cli(guest.host()).run("migrate", guest.name(), "--to", "h3");
 

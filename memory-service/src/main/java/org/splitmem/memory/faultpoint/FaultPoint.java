@@ -155,6 +155,12 @@ public enum FaultPoint {
     SOURCE_CONFIRMED,
     /** The same is recorded; the sub-hosts still obey the source. */
     TAKEN_OVER,
+    /** The destination has claimed pages that it reads ahead; the memory server was not asked for them. */
+    AHEAD_CLAIMED,
+    /** Their bytes are in the file; the table does not say so. */
+    AHEAD_STORED,
+    /** Nothing more is read ahead. */
+    AHEAD_ENDED,
 
     // ---- a migration of which the source's QEMU has ended
     /** Only the destination can say whether the guest is there, and it has not. */

@@ -97,9 +97,18 @@ public final class Gathering implements AutoCloseable {
         if (bytesPerSecond != limit) {
             limit = bytesPerSecond;
             limiter = new RateLimiter(bytesPerSecond);
-            long part = Pages.fromBytes(bytesPerSecond / REQUESTS_PER_SECOND / Math.max(1, hosts.size()));
-            most = bytesPerSecond == 0 ? RunList.MAX_PAGES : Math.max(LEAST_REQUEST, Math.min(part, RunList.MAX_PAGES));
+            most = requestPages(bytesPerSecond, hosts.size());
         }
+    }
+
+    /**
+     * Most pages to ask a memory server for at once.
+     *
+     * @param bytesPerSecond of all of them together; 0: no limit
+     */
+    static long requestPages(long bytesPerSecond, int servers) {
+        long part = Pages.fromBytes(bytesPerSecond / REQUESTS_PER_SECOND / Math.max(1, servers));
+        return bytesPerSecond == 0 ? RunList.MAX_PAGES : Math.max(LEAST_REQUEST, Math.min(part, RunList.MAX_PAGES));
     }
 
     public boolean isUnderWay() {

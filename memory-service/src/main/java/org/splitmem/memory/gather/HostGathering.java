@@ -1,7 +1,6 @@
 package org.splitmem.memory.gather;
 
 import static org.splitmem.memory.page.PageState.INCOMING;
-import static org.splitmem.memory.page.PageState.REMOTE;
 
 import java.io.IOException;
 import java.util.concurrent.TimeUnit;
@@ -19,8 +18,7 @@ import org.splitmem.memory.wire.RunList;
 
 /**
  * Gathers what one memory server has, on a thread of its own that ends when there is nothing more to ask for; what comes is taken on the
- * client's second thread. A cursor goes through the page table. What is asked for lies behind it until the answer has come: a page is never claimed again while an older answer with that page may
- * still be on its way, so that such an answer is never taken for a new one.
+ * client's second thread.
  */
 final class HostGathering implements FetchClient.Fetch {
     private static final Logger log = LoggerFactory.getLogger(HostGathering.class);
@@ -39,9 +37,7 @@ final class HostGathering implements FetchClient.Fetch {
     private final FetchClient client;
     private final BulkArrivals arrivals;
 
-    // The thread's.
-    private long cursor;
-    private long claimed;
+    private final BulkClaims claims; // the thread's
 
     // The second thread's.
     private long dropsDueNs = System.nanoTime();
@@ -57,10 +53,11 @@ final class HostGathering implements FetchClient.Fetch {
         this.all = all;
         this.host = host;
         this.table = vm.table();
+        this.claims = new BulkClaims(table, host);
         this.faults = vm.pageIns(host);
         this.drops = vm.pageOuts(host);
         this.client = new FetchClient(drops.endpoint());
-        this.arrivals = new BulkArrivals(vm, host, drops::drop);
+        this.arrivals = new GatheredArrivals(vm, host, drops::drop);
     }
 
     /** Goes on, if the server has pages and has not just failed. */
@@ -112,21 +109,17 @@ final class HostGathering implements FetchClient.Fetch {
     private void fetchAll() throws IOException {
         boolean again = true;
         while (again) {
-            if (cursor >= table.pages()) {
-                cursor = 0;
-            }
-            boolean isWholePass = cursor == 0;
-            claimed = 0;
+            boolean isWholePass = claims.begin();
             client.fetch(this);
             // What was behind the cursor, or has been left by an answer or a page-out since.
-            again = cursor >= table.pages() && table.countRemote(host) > 0 && (claimed > 0 || !isWholePass);
+            again = claims.isAtEnd() && table.countRemote(host) > 0 && (claims.claimed() > 0 || !isWholePass);
         }
     }
 
     private synchronized void ended(@Nullable IOException failed) {
         thread = null;
         if (failed == null) {
-            dueNs = System.nanoTime() + (claimed == 0 ? FIRST_PAUSE_NS : 0);
+            dueNs = System.nanoTime() + (claims.claimed() == 0 ? FIRST_PAUSE_NS : 0);
             pauseNs = FIRST_PAUSE_NS;
             return;
         }
@@ -150,20 +143,8 @@ final class HostGathering implements FetchClient.Fetch {
         return true;
     }
 
-    /** Moves the cursor on, over so many pages that the server has. */
     void claim(RunList pages, long most) {
-        while (pages.pages() < most && cursor < table.pages()) {
-            long page = table.nextRemote(cursor, table.pages(), host);
-            cursor = Math.min(page + 1, table.pages());
-            if (page < table.pages()) {
-                int entry = table.get(page);
-                boolean isStill = PageEntry.state(entry) == REMOTE && PageEntry.host(entry) == host;
-                if (isStill && table.step(page, entry, PageEntry.inBulk(entry))) {
-                    pages.add(page); // else another thread has claimed it, or the next pass finds it
-                }
-            }
-        }
-        claimed += pages.pages();
+        claims.claim(pages, most);
     }
 
     @Override
@@ -193,7 +174,7 @@ final class HostGathering implements FetchClient.Fetch {
             return;
         }
         if (!faults.hasRoomToSpare()) {
-            table.step(page, entry, PageEntry.notInBulk(entry)); // the next pass finds it
+            claims.giveBack(page);
         } else if (table.step(page, entry, PageEntry.of(INCOMING, host))) {
             faults.request(page, Arrivals.NOBODY_WAITS);
         }
@@ -214,15 +195,7 @@ final class HostGathering implements FetchClient.Fetch {
 
     @Override
     public void unanswered(RunList pages) {
-        for (int run = 0; run < pages.runs(); run++) {
-            for (long page = pages.first(run); page < pages.first(run) + pages.count(run); page++) {
-                int entry = table.get(page);
-                if (PageEntry.isInBulk(entry, host)) { // a step that fails is a fault's, which has asked for it
-                    table.step(page, entry, PageEntry.notInBulk(entry));
-                }
-            }
-        }
-        cursor = Math.min(cursor, pages.first(0));
+        claims.giveBack(pages);
     }
 
     /** What is under way fails; nothing begins any more. */

@@ -1,12 +1,15 @@
 package org.splitmem.memory.migration;
 
 import java.io.IOException;
+import java.util.HashMap;
+import java.util.Map;
 import java.util.concurrent.locks.LockSupport;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import org.splitmem.memory.fault.ChunkSeal;
 import org.splitmem.memory.faultpoint.FaultPoint;
+import org.splitmem.memory.gather.ReadAhead;
 import org.splitmem.memory.guest.QemuMemory;
 import org.splitmem.memory.linux.NativeBlock;
 import org.splitmem.memory.page.PageEntry;
@@ -14,6 +17,7 @@ import org.splitmem.memory.page.PageState;
 import org.splitmem.memory.page.PageTable;
 import org.splitmem.memory.qmp.QmpEvent;
 import org.splitmem.memory.qmp.QmpMonitor;
+import org.splitmem.memory.remote.Endpoint;
 import org.splitmem.memory.stream.BulkReceiver;
 import org.splitmem.memory.vm.Paging;
 import org.splitmem.memory.vm.Vm;
@@ -47,6 +51,8 @@ final class IncomingMigration {
     private final PlacementList placements = new PlacementList();
     private final RunList runs = new RunList();
     private final NativeBlock argument = QemuMemory.newArgument();
+    /** Null if nothing is to be read ahead. */
+    private final @Nullable ReadAhead ahead;
 
     private volatile boolean givenUp;
     // Guarded by this.
@@ -55,8 +61,17 @@ final class IncomingMigration {
     private boolean loaded;
     private long resumedUs;
     private long aloneSinceNs = System.nanoTime();
+    private boolean aheadBegun; // the control connection's
 
-    IncomingMigration(Vm vm, VmRecord.Lender source, String id, PeerHosts peers, PendingReleases releases) {
+    /** @param ahead what reads the VM ahead from its memory servers; null: nothing does */
+    IncomingMigration(
+            Vm vm,
+            VmRecord.Lender source,
+            String id,
+            PeerHosts peers,
+            PendingReleases releases,
+            @Nullable ReadAhead ahead) {
+        this.ahead = ahead;
         this.releases = releases;
         this.source = source;
         this.peers = peers;
@@ -64,6 +79,26 @@ final class IncomingMigration {
         this.id = id;
         vm.setChunkWanter(chunk -> tell(FrameType.WANT_CHUNK, chunk));
         vm.setWhenWhole(this::arrived);
+    }
+
+    /** One that has just been announced. @throws IOException if it has no RAM or no page table here */
+    static IncomingMigration expected(Vm vm, PeerHosts.Incoming wanted, PeerHosts peers, PendingReleases releases)
+            throws IOException {
+        ReadAhead ahead = vm.record().mayReadAhead() ? new ReadAhead(readAhead(vm)) : null;
+        return new IncomingMigration(vm, wanted.source(), wanted.migration(), peers, releases, ahead);
+    }
+
+    private static ReadAhead.Vm readAhead(Vm vm) throws IOException {
+        VmRecord record = vm.record();
+        Map<Integer, Endpoint> servers = new HashMap<>();
+        for (int host = 0; host < record.lenders().size(); host++) {
+            VmRecord.Lender lender = record.lenders().get(host);
+            if (lender.keepsPages()) {
+                servers.put(host, record.endpoint(lender));
+            }
+        }
+        return new ReadAhead.Vm(
+                vm.uuid().toString(), vm.requireMemory(), vm.requireTable(), servers, record.gatherRate(), vm::reached);
     }
 
     Vm vm() {
@@ -77,7 +112,7 @@ final class IncomingMigration {
     // ---- the source's connections
 
     void serveStream(FrameSocket socket) throws IOException {
-        new BulkReceiver(new IncomingPages(vm, vm.requireMemory(), vm.requireTable())).serve(socket);
+        new BulkReceiver(new IncomingPages(vm, vm.requireMemory(), vm.requireTable(), ahead)).serve(socket);
     }
 
     /** True if no source has come for a while, and no QEMU either. */
@@ -95,6 +130,7 @@ final class IncomingMigration {
         try {
             return receiveControl(socket);
         } finally {
+            endReadAhead();
             synchronized (this) {
                 control = null;
                 aloneSinceNs = System.nanoTime();
@@ -125,6 +161,7 @@ final class IncomingMigration {
                 case PLACE -> {
                     placements.receive(socket, table.pages(), hosts);
                     place(socket, table);
+                    readAhead();
                     vm.reached(FaultPoint.PLACED);
                 }
                 case DIRTY -> dirty(socket, table);
@@ -154,8 +191,30 @@ final class IncomingMigration {
             int entry = PageEntry.of(placements.state(i), placements.host(i));
             for (long page = placements.first(i); page < placements.first(i) + placements.count(i); page++) {
                 requireSealed(socket, page);
-                table.put(page, entry);
+                if (ahead != null && placements.state(i) == PageState.REMOTE) {
+                    ahead.placed(page, placements.host(i));
+                } else {
+                    table.put(page, entry);
+                }
             }
+        }
+    }
+
+    /** From the first placement on: before, nothing is known to be on a memory server. */
+    private void readAhead() {
+        if (ahead != null && !aheadBegun) {
+            aheadBegun = true;
+            try {
+                ahead.start(task -> inBackground("ahead-", task));
+            } catch (OutOfMemoryError e) { // no thread can be had: its new owner gathers it
+                log.warn("vm={} migration={} nothing is read ahead: {}", vm.uuid(), id, e.getMessage());
+            }
+        }
+    }
+
+    private void endReadAhead() {
+        if (ahead != null) {
+            ahead.close();
         }
     }
 
@@ -168,6 +227,7 @@ final class IncomingMigration {
     }
 
     private void dirty(FrameSocket socket, PageTable table) throws IOException {
+        endReadAhead(); // a chunk is about to open
         Paging paging = vm.paging();
         ChunkSeal seal = paging == null ? null : paging.seal();
         long chunk = socket.rawPage();

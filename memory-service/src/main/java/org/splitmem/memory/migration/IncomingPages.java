@@ -8,6 +8,7 @@ import java.io.IOException;
 import org.jspecify.annotations.Nullable;
 import org.splitmem.memory.fault.ChunkSeal;
 import org.splitmem.memory.faultpoint.FaultPoint;
+import org.splitmem.memory.gather.ReadAhead;
 import org.splitmem.memory.guest.GuestMemory;
 import org.splitmem.memory.guest.QemuMemory;
 import org.splitmem.memory.linux.NativeBlock;
@@ -31,9 +32,12 @@ final class IncomingPages implements BulkReceiver.Target {
     private final Vm vm;
     private final GuestMemory memory;
     private final PageTable table;
+    private final @Nullable ReadAhead ahead;
     private final NativeBlock argument = QemuMemory.newArgument();
 
-    IncomingPages(Vm vm, GuestMemory memory, PageTable table) {
+    /** @param ahead what reads the VM ahead meanwhile; null: nothing does */
+    IncomingPages(Vm vm, GuestMemory memory, PageTable table, @Nullable ReadAhead ahead) {
+        this.ahead = ahead;
         this.vm = vm;
         this.memory = memory;
         this.table = table;
@@ -48,6 +52,7 @@ final class IncomingPages implements BulkReceiver.Target {
     public void take(long address, long page, long count) throws IOException {
         Paging paging = vm.paging();
         if (isHidden(paging, page, count) || paging == null) {
+            beat(page, count);
             memory.write(address, page, count);
             return;
         }
@@ -76,6 +81,13 @@ final class IncomingPages implements BulkReceiver.Target {
         return seal != null && seal.isSealed(page) && seal.isSealed(page + count - 1);
     }
 
+    /** What a memory server has of these pages is older. */
+    private void beat(long page, long count) throws IOException {
+        if (ahead != null) {
+            ahead.beaten(page, count);
+        }
+    }
+
     private void takeClaimed(Paging paging, long address, long page) throws IOException {
         boolean written = false;
         long ticket = paging.arrivals().gate().enter();
@@ -98,6 +110,7 @@ final class IncomingPages implements BulkReceiver.Target {
         Paging paging = vm.paging();
         for (int run = 0; run < runs.runs(); run++) {
             if (isHidden(paging, runs.first(run), runs.count(run))) {
+                beat(runs.first(run), runs.count(run));
                 memory.punch(runs.first(run), runs.count(run));
             }
         }

@@ -1,7 +1,6 @@
 package org.splitmem.memory.migration;
 
 import java.io.IOException;
-import java.net.InetSocketAddress;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.IntStream;
@@ -12,7 +11,6 @@ import org.splitmem.memory.faultpoint.FaultPoint;
 import org.splitmem.memory.migration.RefusedException.Kind;
 import org.splitmem.memory.page.Pages;
 import org.splitmem.memory.remote.Adoption;
-import org.splitmem.memory.remote.Endpoint;
 import org.splitmem.memory.vm.PagingSwitch;
 import org.splitmem.memory.vm.Vm;
 import org.splitmem.memory.vm.VmRecord;
@@ -167,8 +165,7 @@ public final class LenderChanges {
         }
         vm.reached(FaultPoint.MOVE_RESERVED);
         for (Lender lender : added) { // a store without an owner would be freed some day
-            InetSocketAddress address = new InetSocketAddress(lender.address(), lender.dataPort());
-            Adoption.adopt(new Endpoint(lender.host(), address, record.uuid(), lender.token(), record.epoch(), pages));
+            Adoption.adopt(record.endpoint(lender));
         }
         vm.reached(FaultPoint.MOVE_ADOPTED);
     }
@@ -185,7 +182,7 @@ public final class LenderChanges {
     }
 
     /** At the indices that are free, and behind the others. */
-    private static List<Lender> with(List<Lender> before, List<Lender> added, @Nullable Stage stage) {
+    static List<Lender> with(List<Lender> before, List<Lender> added, @Nullable Stage stage) {
         List<Lender> all = new ArrayList<>(before);
         int at = 0;
         for (Lender lender : added) {

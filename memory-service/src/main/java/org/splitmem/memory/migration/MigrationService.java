@@ -257,13 +257,14 @@ public final class MigrationService implements ConnectionResolver {
                 wanted.lenders(),
                 wanted.source(),
                 0,
-                null);
+                null,
+                0,
+                wanted.gatherRate() == null ? 0 : wanted.gatherRate());
         try {
             Vm vm = vms.prepare(record);
             requireTable(vm);
             synchronized (this) {
-                incoming.put(
-                        wanted.vm(), new IncomingMigration(vm, wanted.source(), wanted.migration(), peers, releases));
+                incoming.put(wanted.vm(), IncomingMigration.expected(vm, wanted, peers, releases));
             }
             vm.reached(FaultPoint.EXPECTED);
             log.info(
@@ -541,7 +542,7 @@ public final class MigrationService implements ConnectionResolver {
         VmRecord.Lender source = record.source();
         boolean comesHere = record.phase() == VmRecord.Phase.INCOMING || record.phase() == VmRecord.Phase.PAGED;
         if (comesHere && source != null) {
-            IncomingMigration migration = new IncomingMigration(vm, source, "taken-up", peers, releases);
+            IncomingMigration migration = new IncomingMigration(vm, source, "taken-up", peers, releases, null);
             synchronized (this) {
                 incoming.put(vm.uuid(), migration);
             }

@@ -1,6 +1,9 @@
 package org.splitmem.memory.migration;
 
+import java.util.Collections;
 import java.util.List;
+import java.util.SortedMap;
+import java.util.TreeMap;
 import org.splitmem.memory.page.Pages;
 import org.splitmem.memory.vm.VmRecord;
 import org.splitmem.model.Handover;
@@ -11,9 +14,9 @@ import org.splitmem.model.Handover;
  * @param id of the migration
  * @param destination the new main host
  * @param budgetBytes how much may be resident there
- * @param isSplit whether the VM is split here already: then its sub-hosts stay, and keep what they have
+ * @param isSplit whether the VM is split here already: then nothing is sent to sub-hosts, which keep what they have
  * @param lenders the sub-hosts by index as the destination is to know them, with the reservations that are made or to make
- * @param subHosts those to which pages go, as peers
+ * @param subHosts those that the VM has not yet, and that are to reserve memory, by index
  * @param source how the destination reaches this host's pages; its token is the streams' as well
  * @param epoch of the new owner
  * @param origin by what its callers know it
@@ -24,7 +27,7 @@ record MigrationTask(
         long budgetBytes,
         boolean isSplit,
         List<VmRecord.Lender> lenders,
-        List<PeerHosts.Peer> subHosts,
+        SortedMap<Integer, PeerHosts.Peer> subHosts,
         VmRecord.Lender source,
         long epoch,
         int streams,
@@ -33,7 +36,7 @@ record MigrationTask(
         Origin origin) {
     MigrationTask {
         lenders = List.copyOf(lenders);
-        subHosts = List.copyOf(subHosts);
+        subHosts = Collections.unmodifiableSortedMap(new TreeMap<>(subHosts));
     }
 
     /** Reserved beyond each share, so that page-outs find room before the drops of page-ins have come through. */

@@ -29,7 +29,11 @@ public interface PeerHosts {
             @JsonProperty(required = true) String owner,
             @Nullable String main) {}
 
-    /** A VM that is about to migrate to a host; the source's token is for its streams, and for page-ins from it. */
+    /**
+     * A VM that is about to migrate to a host; the source's token is for its streams, and for page-ins from it.
+     *
+     * @param gatherRate bytes a second with which it is gathered there at most, if all of it is to be there; absent: no limit
+     */
     record Incoming(
             @JsonProperty(required = true) UUID vm,
             @JsonProperty(required = true) String name,
@@ -38,7 +42,8 @@ public interface PeerHosts {
             @JsonProperty(required = true) long epoch,
             @JsonProperty(required = true) long budgetBytes,
             @JsonProperty(required = true) List<VmRecord.Lender> lenders,
-            @JsonProperty(required = true) VmRecord.Lender source) {}
+            @JsonProperty(required = true) VmRecord.Lender source,
+            @Nullable Long gatherRate) {}
 
     /** A peer has not the memory that it was asked for. */
     final class NoRoomException extends IOException {

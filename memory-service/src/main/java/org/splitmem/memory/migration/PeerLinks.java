@@ -37,11 +37,12 @@ final class PeerLinks implements AutoCloseable {
     void open(GuestMemory memory) throws IOException {
         Endpoint main = endpoint(task.destination(), task.source().token(), memory.pages());
         groups.add(new StreamGroup(PagePlan.MAIN, main));
-        for (int i = 0; i < task.subHosts().size(); i++) {
-            groups.add(new StreamGroup(
-                    i,
-                    endpoint(task.subHosts().get(i), task.lenders().get(i).token(), memory.pages())
-                            .withEpoch(task.epoch() - 1))); // ends when the destination adopts its own
+        if (!task.isSplit()) {
+            task.subHosts()
+                    .forEach((i, peer) -> groups.add(new StreamGroup(
+                            i,
+                            endpoint(peer, task.lenders().get(i).token(), memory.pages())
+                                    .withEpoch(task.epoch() - 1)))); // ends when the destination adopts its own
         }
         for (StreamGroup group : groups) {
             group.open(task.streams(), memory, limiter);

@@ -3,6 +3,8 @@ package org.splitmem.memory.migration;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
+import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -41,11 +43,11 @@ final class Reservations {
             nameNextOwner(record);
             vm.reached(FaultPoint.NEXT_OWNER_NAMED);
         }
-        for (int i = 0; i < task.subHosts().size(); i++) {
-            VmRecord.Lender lender = task.lenders().get(i);
-            made.add(i); // before asking: an answer that gets lost may have been a yes
+        for (Map.Entry<Integer, PeerHosts.Peer> subHost : task.subHosts().entrySet()) {
+            VmRecord.Lender lender = task.lenders().get(subHost.getKey());
+            made.add(subHost.getKey()); // before asking: an answer that gets lost may have been a yes
             peers.reserve(
-                    task.subHosts().get(i),
+                    subHost.getValue(),
                     new PeerHosts.Reservation(
                             record.uuid(),
                             lender.token(),
@@ -66,14 +68,15 @@ final class Reservations {
                         task.epoch(),
                         task.budgetBytes(),
                         task.lenders(),
-                        task.source()));
+                        task.source(),
+                        task.isSplit() && task.bandwidthBytesPerSecond() > 0 ? task.bandwidthBytesPerSecond() : null));
     }
 
     /** Sub-hosts that stay let the destination read from now on. */
     private void nameNextOwner(VmRecord record) throws IOException {
         for (int i = 0; i < task.lenders().size(); i++) {
             VmRecord.Lender lender = task.lenders().get(i);
-            if (lender.keepsPages()) {
+            if (lender.keepsPages() && !task.subHosts().containsKey(i)) {
                 named.add(i); // before asking
                 tell(
                         record.lenders().get(i),
@@ -99,7 +102,7 @@ final class Reservations {
         }
         for (int i : made) {
             VmRecord.Lender lender = task.lenders().get(i);
-            PeerHosts.Peer host = task.subHosts().get(i);
+            PeerHosts.Peer host = Objects.requireNonNull(task.subHosts().get(i));
             if (!attempt(host.name(), () -> peers.release(host, vm.uuid(), lender.token()))) {
                 releases.addStores(vm.uuid(), List.of(lender));
             }

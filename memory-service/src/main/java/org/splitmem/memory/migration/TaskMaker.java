@@ -5,6 +5,8 @@ import java.security.SecureRandom;
 import java.util.ArrayList;
 import java.util.HexFormat;
 import java.util.List;
+import java.util.SortedMap;
+import java.util.TreeMap;
 import java.util.UUID;
 import org.jspecify.annotations.Nullable;
 import org.splitmem.memory.migration.RefusedException.Kind;
@@ -12,6 +14,7 @@ import org.splitmem.memory.page.PageEntry;
 import org.splitmem.memory.page.Pages;
 import org.splitmem.memory.vm.Vm;
 import org.splitmem.memory.vm.VmRecord;
+import org.splitmem.memory.vm.VmRecord.Lender.Stage;
 import org.splitmem.model.DataSize;
 import org.splitmem.model.Handover;
 import org.splitmem.model.MigrationRequest;
@@ -41,21 +44,65 @@ final class TaskMaker {
         }
         if (record.phase() == VmRecord.Phase.PAGED) {
             requireMovable(vm, record, request);
-            long budget = request.budgetBytes() == null
-                    ? Math.min(record.ramBytes(), Pages.toBytes(vm.budgetPages()))
-                    : budget(request.budgetBytes(), record.ramBytes());
-            requireRoom(record, budget);
-            List<VmRecord.Lender> lenders = record.lenders().stream()
-                    .map(lender -> lender.sharedUnder(token()))
-                    .toList();
-            return make(record, request, budget, true, lenders, List.of());
+            return makeOfSplit(vm, record, request);
         }
         checkState(vm, record);
         long ram = record.ramBytes();
         long budget = budget(request.budgetBytes(), ram);
         List<PeerHosts.Peer> subHosts = new ArrayList<>();
         List<VmRecord.Lender> lenders = lenders(request.subHosts(), ram, budget, subHosts);
-        return make(record, request, budget, false, lenders, subHosts);
+        return make(record, request, budget, false, lenders, byIndex(lenders, lenders, subHosts));
+    }
+
+    /** @param all among which {@code added} are */
+    private static SortedMap<Integer, PeerHosts.Peer> byIndex(
+            List<VmRecord.Lender> all, List<VmRecord.Lender> added, List<PeerHosts.Peer> peers) {
+        SortedMap<Integer, PeerHosts.Peer> byIndex = new TreeMap<>();
+        for (int i = 0; i < added.size(); i++) {
+            byIndex.put(all.indexOf(added.get(i)), peers.get(i)); // no two have the same token
+        }
+        return byIndex;
+    }
+
+    /** Its main host moves. Its sub-hosts keep what they have; those that were not named, if any was, are emptied afterwards. */
+    private MigrationTask makeOfSplit(Vm vm, VmRecord record, MigrationRequest request) throws RefusedException {
+        long budget = request.budgetBytes() == null
+                ? Math.min(record.ramBytes(), Pages.toBytes(vm.budgetPages()))
+                : budget(request.budgetBytes(), record.ramBytes());
+        long rate = bandwidth(request);
+        List<VmRecord.Lender> kept = new ArrayList<>();
+        for (VmRecord.Lender lender : record.lenders()) {
+            boolean stays = lender.is(Stage.GONE) || request.subHosts().isEmpty() || names(request, lender);
+            kept.add(stays ? lender.sharedUnder(token()) : lender.sharedAndLeaving(token(), rate == 0 ? null : rate));
+        }
+        List<SubHostShare> others = request.subHosts().stream()
+                .filter(share ->
+                        record.lent().stream().noneMatch(lender -> lender.host().equals(share.host())))
+                .toList();
+        long staying = keptBytes(kept.stream().filter(l -> l.is(Stage.SHARED)).toList());
+        long rest = record.ramBytes() - budget;
+        if (others.isEmpty()) {
+            requireRoom(record, budget, staying);
+            return make(record, request, budget, true, kept, new TreeMap<>());
+        }
+        if (record.lent().size() + others.size() > PageEntry.MAX_HOSTS) {
+            throw tooMany(record.lent().size() + others.size());
+        }
+        List<PeerHosts.Peer> peers = new ArrayList<>();
+        List<VmRecord.Lender> added =
+                lend(others, Math.max(0, rest - staying), MigrationTask.headroomBytes(budget), peers);
+        List<VmRecord.Lender> all = LenderChanges.with(kept, added, null);
+        return make(record, request, budget, true, all, byIndex(all, added, peers));
+    }
+
+    private static boolean names(MigrationRequest request, VmRecord.Lender lender) {
+        return request.subHosts().stream().anyMatch(share -> share.host().equals(lender.host()));
+    }
+
+    private static RefusedException tooMany(int subHosts) {
+        return invalid(
+                "too-many-sub-hosts",
+                "a VM has at most " + PageEntry.MAX_HOSTS + " sub-hosts at a time, these would be " + subHosts);
     }
 
     private MigrationTask make(
@@ -64,7 +111,7 @@ final class TaskMaker {
             long budget,
             boolean isSplit,
             List<VmRecord.Lender> lenders,
-            List<PeerHosts.Peer> subHosts)
+            SortedMap<Integer, PeerHosts.Peer> subHosts)
             throws RefusedException {
         return new MigrationTask(
                 request.id() == null ? UUID.randomUUID().toString() : request.id(),
@@ -76,14 +123,18 @@ final class TaskMaker {
                 new VmRecord.Lender(self.name(), self.address(), self.dataPort(), token(), record.ramBytes()),
                 record.epoch() + 1,
                 orElse(request.streams(), config.streams()),
-                request.bandwidthBytesPerSecond() == null
-                        ? config.bandwidthBytesPerSecond()
-                        : request.bandwidthBytesPerSecond(),
+                bandwidth(request),
                 request.handover() == null ? Handover.HYBRID : request.handover(),
                 new Origin(request.novaMigrationUuid(), RequestId.current()));
     }
 
-    /** Its main host moves, its sub-hosts stay. */
+    /** 0: no limit. */
+    private long bandwidth(MigrationRequest request) {
+        return request.bandwidthBytesPerSecond() == null
+                ? config.bandwidthBytesPerSecond()
+                : request.bandwidthBytesPerSecond();
+    }
+
     private static void requireMovable(Vm vm, VmRecord record, MigrationRequest request) throws RefusedException {
         requireAttached(vm, record);
         if (record.source() != null) {
@@ -112,11 +163,15 @@ final class TaskMaker {
                                 + vm.name() + " --from " + lender.host() + "\"");
             }
         }
-        if (!request.subHosts().isEmpty()) {
-            throw invalid(
-                    "sub-hosts-stay",
-                    "VM " + vm.name() + " is split: when it migrates its sub-hosts stay; give it others with"
-                            + " \"splitmem move-pages\", before or after");
+        for (SubHostShare share : request.subHosts()) {
+            boolean isKept =
+                    record.lent().stream().anyMatch(lender -> lender.host().equals(share.host()));
+            if (isKept && share.bytes() != null) {
+                throw invalid(
+                        "sub-host-keeps-its-share",
+                        share.host() + " is a sub-host of VM " + vm.name()
+                                + " already, and goes on lending what it has reserved: name it without a size");
+            }
         }
     }
 
@@ -133,14 +188,14 @@ final class TaskMaker {
     }
 
     /** What is over the budget has to find room on the sub-hosts that stay. */
-    private static void requireRoom(VmRecord record, long budget) throws RefusedException {
-        long kept = keptBytes(record.staying());
+    private static void requireRoom(VmRecord record, long budget, long kept) throws RefusedException {
         long rest = record.ramBytes() - budget;
         if (rest > kept) {
             throw invalid(
                     "plan-does-not-fit",
                     "a budget of " + text(budget) + " leaves " + text(rest) + " of the VM's " + text(record.ramBytes())
-                            + " RAM to its sub-hosts, which have reserved " + text(Math.max(0, kept)));
+                            + " RAM to the sub-hosts that it keeps, which have reserved " + text(Math.max(0, kept))
+                            + ": name others as well");
         }
     }
 
@@ -242,9 +297,7 @@ final class TaskMaker {
                             + " RAM for sub-hosts, but none was named");
         }
         if (shares.size() > PageEntry.MAX_HOSTS) {
-            throw invalid(
-                    "too-many-sub-hosts",
-                    "at most " + PageEntry.MAX_HOSTS + " sub-hosts, " + shares.size() + " were named");
+            throw tooMany(shares.size());
         }
         return rest == 0 ? List.of() : lend(shares, rest, MigrationTask.headroomBytes(budget), found);
     }
@@ -310,7 +363,7 @@ final class TaskMaker {
             return List.of();
         }
         if (record.lent().size() + shares.size() > PageEntry.MAX_HOSTS) {
-            throw invalid("too-many-sub-hosts", "a VM has at most " + PageEntry.MAX_HOSTS + " sub-hosts");
+            throw tooMany(record.lent().size() + shares.size());
         }
         long headroom = MigrationTask.headroomBytes(record.budgetBytes());
         return lend(shares, Math.max(0, rest - kept), headroom, new ArrayList<>());

@@ -328,8 +328,8 @@ public final class MemoryServer implements ConnectionResolver {
 
     private static boolean mayUse(StoreRecord record, Hello hello) {
         return switch (hello.role()) {
-            case PAGE_IN, PAGE_OUT -> record.isOwnedBy(hello) || record.isNext(hello);
-            case FETCH, PULL, STREAM -> record.isOwnedBy(hello);
+            case PAGE_IN, FETCH, PAGE_OUT -> record.isOwnedBy(hello) || record.isNext(hello);
+            case PULL, STREAM -> record.isOwnedBy(hello);
             case CONTROL -> false;
         };
     }

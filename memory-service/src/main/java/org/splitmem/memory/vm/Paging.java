@@ -7,7 +7,6 @@ import static org.splitmem.memory.page.PageState.REMOTE;
 import static org.splitmem.memory.page.PageState.ZERO;
 
 import java.io.IOException;
-import java.net.InetSocketAddress;
 import java.util.List;
 import java.util.Objects;
 import java.util.UUID;
@@ -28,7 +27,6 @@ import org.splitmem.memory.linux.LinuxException;
 import org.splitmem.memory.linux.Userfaultfd;
 import org.splitmem.memory.page.PageEntry;
 import org.splitmem.memory.page.PageTable;
-import org.splitmem.memory.remote.Endpoint;
 import org.splitmem.memory.remote.PageInClient;
 import org.splitmem.memory.remote.PageOutClient;
 
@@ -75,21 +73,16 @@ public final class Paging implements AutoCloseable {
         this.seal = seal;
         this.arrivals = new Arrivals(vm.toString(), memory, qemu, table, stats, points);
         for (int i = 0; i < record.lenders().size(); i++) {
-            outs.add(new PageOutClient(endpoint(record, record.lenders().get(i)), memory));
+            outs.add(new PageOutClient(record.endpoint(record.lenders().get(i)), memory));
             if (record.keepsPages(i)) {
                 setPageIns(i);
             }
         }
         VmRecord.Lender source = record.comesFrom();
         if (source != null) {
-            sources.setSource(new PageInClient(endpoint(record, source), arrivals.sinkForSource(this::ask)));
+            sources.setSource(new PageInClient(record.endpoint(source), arrivals.sinkForSource(this::ask)));
         }
         this.pager = new Pager(vm.toString(), qemu, arrivals, sources, config.pager(), seal, wanter);
-    }
-
-    private Endpoint endpoint(VmRecord record, VmRecord.Lender lender) {
-        InetSocketAddress address = new InetSocketAddress(lender.address(), lender.dataPort());
-        return new Endpoint(lender.host(), address, vm, lender.token(), record.epoch(), memory.pages());
     }
 
     private PageInClient setPageIns(int host) {
@@ -104,14 +97,14 @@ public final class Paging implements AutoCloseable {
         for (int host = 0; host < after.lenders().size(); host++) {
             boolean isNew = host >= outs.size();
             if (isNew) {
-                outs.add(new PageOutClient(endpoint(after, after.lenders().get(host)), memory));
+                outs.add(new PageOutClient(after.endpoint(after.lenders().get(host)), memory));
             }
             if (after.keepsPages(host) && !before.keepsPages(host)) {
                 if (!isNew) {
                     outs.set(
                                     host,
                                     new PageOutClient(
-                                            endpoint(after, after.lenders().get(host)), memory))
+                                            after.endpoint(after.lenders().get(host)), memory))
                             .close();
                 }
                 close(sources.takeHost(host)); // of an attempt that could not be recorded

@@ -2,6 +2,7 @@ package org.splitmem.memory.vm;
 
 import com.fasterxml.jackson.annotation.JsonProperty;
 import java.io.IOException;
+import java.net.InetSocketAddress;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
@@ -13,6 +14,7 @@ import org.splitmem.memory.linux.Unistd;
 import org.splitmem.memory.page.PageTable;
 import org.splitmem.memory.page.Pages;
 import org.splitmem.memory.record.RecordFile;
+import org.splitmem.memory.remote.Endpoint;
 import org.splitmem.model.DataSize;
 
 /**
@@ -107,6 +109,8 @@ public record VmRecord(
              * read, and nothing be changed.
              */
             SHARED,
+            /** The same, and it is to be emptied afterwards. */
+            SHARED_LEAVING,
             /** It keeps nothing: its index is free. */
             GONE
         }
@@ -134,8 +138,21 @@ public record VmRecord(
 
         /** As a new owner of the VM knows it, who shows a token of its own. */
         public Lender sharedUnder(String newToken) {
-            return new Lender(
-                    host, address, dataPort, newToken, reservedBytes, is(Stage.GONE) ? stage : Stage.SHARED, null);
+            return withToken(newToken).in(is(Stage.GONE) ? stage : Stage.SHARED, null);
+        }
+
+        /** The same, of one that the new owner is to empty. @param rate see {@link #moveRate} */
+        public Lender sharedAndLeaving(String newToken, @Nullable Long rate) {
+            return withToken(newToken).in(Stage.SHARED_LEAVING, rate);
+        }
+
+        private Lender withToken(String next) {
+            return new Lender(host, address, dataPort, next, reservedBytes, stage, moveRate);
+        }
+
+        /** Once it is shared no more. */
+        private Lender takenOver() {
+            return is(Stage.SHARED_LEAVING) ? leaving(moveRate) : is(Stage.SHARED) ? staying() : this;
         }
 
         public Lender gone() {
@@ -148,7 +165,12 @@ public record VmRecord(
 
         /** Whether pages may be there. */
         public boolean keepsPages() {
-            return stage == null || stage == Stage.LEAVING || stage == Stage.SHARED;
+            return stage == null || stage == Stage.LEAVING || isShared();
+        }
+
+        /** Whether it is still the migration's source's as well. */
+        boolean isShared() {
+            return stage == Stage.SHARED || stage == Stage.SHARED_LEAVING;
         }
 
         public Lender {
@@ -247,12 +269,12 @@ public record VmRecord(
 
     /** Whether what memory server {@code host} keeps is this host's to change. */
     boolean ownsPages(int host) {
-        return keepsPages(host) && !lenders.get(host).is(Lender.Stage.SHARED);
+        return keepsPages(host) && !lenders.get(host).isShared();
     }
 
     /** Whether memory servers are still the migration's source's as well. */
     public boolean sharesLenders() {
-        return lenders.stream().anyMatch(lender -> lender.is(Lender.Stage.SHARED));
+        return lenders.stream().anyMatch(Lender::isShared);
     }
 
     /** Those that may keep something for it. */
@@ -371,10 +393,7 @@ public record VmRecord(
 
     /** The migration's source is done with it: this host alone owns what its memory servers keep. */
     VmRecord takenOver() {
-        List<Lender> own = lenders.stream()
-                .map(lender -> lender.is(Lender.Stage.SHARED) ? lender.staying() : lender)
-                .toList();
-        return withLenders(own).withoutSource();
+        return withLenders(lenders.stream().map(Lender::takenOver).toList()).withoutSource();
     }
 
     VmRecord leaving(Lender how, String to) {
@@ -435,6 +454,17 @@ public record VmRecord(
     /** True of a VM that is to have a part of its RAM elsewhere. */
     public boolean runsSplit() {
         return phase == Phase.PAGED && !lent().isEmpty() && budgetBytes >= 0 && budgetBytes < ramBytes();
+    }
+
+    /** How this host, as the owner that the record names, reaches one of its memory servers, or the migration's source. */
+    public Endpoint endpoint(Lender lender) {
+        InetSocketAddress address = new InetSocketAddress(lender.address(), lender.dataPort());
+        return new Endpoint(lender.host(), address, uuid, lender.token(), epoch, Pages.fromBytes(ramBytes()));
+    }
+
+    /** True of one that is to come with memory servers although there is room for all of it here. */
+    public boolean mayReadAhead() {
+        return phase == Phase.INCOMING && sharesLenders() && budgetPages() == Pages.fromBytes(ramBytes());
     }
 
     /** True of one that was given room for all of its RAM after it had been split: what is elsewhere is to come here. */

@@ -22,9 +22,9 @@ public record Hello(
         @JsonProperty(required = true) long pages) {
     /** What a connection is for; each kind has a connection of its own, so that a page-in never waits behind bulk data. */
     public enum Role {
-        /** Page-ins by the owner of the VM. */
+        /** Page-ins by the owner of the VM, or by who is to be the next one. */
         PAGE_IN,
-        /** Page-ins of many pages at once by the owner, for which no guest waits. */
+        /** Page-ins of many pages at once by the owner, or by who is to be the next one, for which no guest waits. */
         FETCH,
         /** Page-outs by the owner of the VM, and drops of what it has fetched. */
         PAGE_OUT,

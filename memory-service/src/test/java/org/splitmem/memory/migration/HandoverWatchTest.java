@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import java.io.IOException;
 import java.util.EnumSet;
 import java.util.List;
+import java.util.TreeMap;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -33,7 +34,7 @@ class HandoverWatchTest {
                 RAM,
                 false,
                 List.of(),
-                List.of(),
+                new TreeMap<>(),
                 new VmRecord.Lender("h1", "127.0.0.1", 7780, "token", RAM),
                 6,
                 1,

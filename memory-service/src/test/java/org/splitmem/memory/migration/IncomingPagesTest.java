@@ -4,11 +4,17 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.io.IOException;
+import java.util.Map;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.RegisterExtension;
+import org.splitmem.memory.faultpoint.FaultPoints;
+import org.splitmem.memory.gather.ReadAhead;
 import org.splitmem.memory.linux.NativeBlock;
+import org.splitmem.memory.page.PageEntry;
+import org.splitmem.memory.page.PageState;
+import org.splitmem.memory.page.PageTable;
 import org.splitmem.memory.testing.MemoryDirectory;
 import org.splitmem.memory.vm.SplitDefinitions;
 import org.splitmem.memory.vm.TestVms;
@@ -48,7 +54,7 @@ class IncomingPagesTest {
     @Test
     void pagesGoStraightIntoTheMemoryThatNobodyLooksAtYet() throws Exception {
         vm.using(() -> {
-            IncomingPages pages = new IncomingPages(vm, vm.requireMemory(), vm.requireTable());
+            IncomingPages pages = new IncomingPages(vm, vm.requireMemory(), vm.requireTable(), null);
 
             pages.take(content.address(), 0, 1);
 
@@ -58,11 +64,32 @@ class IncomingPagesTest {
         });
     }
 
+    /** What a memory server has of them is older, and is not to come over them. */
+    @Test
+    void pagesFromTheSourceAreNotReadAheadAnyMore() throws Exception {
+        vm.using(() -> {
+            PageTable table = vm.requireTable();
+            ReadAhead ahead =
+                    new ReadAhead(new ReadAhead.Vm("db1", vm.requireMemory(), table, Map.of(), 0, FaultPoints.NONE));
+            IncomingPages pages = new IncomingPages(vm, vm.requireMemory(), table, ahead);
+            for (long page = 0; page < 3; page++) {
+                ahead.placed(page, 0);
+            }
+
+            pages.take(content.address(), 1, 1);
+            pages.drop(first);
+
+            assertThat(PageEntry.state(table.get(0))).isEqualTo(PageState.LOCAL);
+            assertThat(PageEntry.state(table.get(1))).isEqualTo(PageState.LOCAL);
+            assertThat(PageEntry.state(table.get(2))).isEqualTo(PageState.REMOTE);
+        });
+    }
+
     /** Frames that were received already when the daemon began to end: what the guest wrote is newer. */
     @Test
     void aDaemonThatEndsTakesNothingMore() throws Exception {
         vm.using(() -> {
-            IncomingPages pages = new IncomingPages(vm, vm.requireMemory(), vm.requireTable());
+            IncomingPages pages = new IncomingPages(vm, vm.requireMemory(), vm.requireTable(), null);
             pages.take(content.address(), 0, 1);
 
             vms.stop();

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
 
 import java.io.IOException;
 import java.util.List;
+import java.util.TreeMap;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.RegisterExtension;
@@ -37,7 +38,7 @@ class MigrationReportTest {
                 RAM,
                 false,
                 List.of(),
-                List.of(),
+                new TreeMap<>(),
                 new VmRecord.Lender("h1", "127.0.0.1", 7780, "token", RAM),
                 6,
                 1,

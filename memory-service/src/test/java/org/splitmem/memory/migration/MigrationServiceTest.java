@@ -227,7 +227,7 @@ class MigrationServiceTest {
         vms.remove(vm, "it is to come here");
         VmRecord.Lender source = new VmRecord.Lender("h2", "127.0.0.1", 7780, "token", 64L << 20);
         migrations.prepare(new PeerHosts.Incoming(
-                TestVms.UUID_OF_VM, "db1", "m1", List.of(64L << 20), 6, 64L << 20, List.of(), source));
+                TestVms.UUID_OF_VM, "db1", "m1", List.of(64L << 20), 6, 64L << 20, List.of(), source, null));
         try (FakeMonitor qemu = new FakeMonitor(directory.resolve(TestVms.UUID_OF_VM + ".sock"))) {
             qemu.is(8, 1, "memory-backend-memfd");
             assertThatThrownBy(() -> migrations.qemuStarted(TestVms.UUID_OF_VM))
@@ -252,7 +252,7 @@ class MigrationServiceTest {
         vms.remove(vm, "it is to come here");
         VmRecord.Lender source = new VmRecord.Lender("h2", "127.0.0.1", 7780, "token", 64L << 20);
         migrations.prepare(new PeerHosts.Incoming(
-                TestVms.UUID_OF_VM, "db1", "m1", List.of(64L << 20), 6, 64L << 20, List.of(), source));
+                TestVms.UUID_OF_VM, "db1", "m1", List.of(64L << 20), 6, 64L << 20, List.of(), source, null));
 
         assertThat(isExpectedAfter(0)).isTrue();
         assertThat(isExpectedAfter(31)).isFalse();

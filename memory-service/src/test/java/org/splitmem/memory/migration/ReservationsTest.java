@@ -5,6 +5,8 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.io.IOException;
 import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.RegisterExtension;
@@ -35,7 +37,7 @@ class ReservationsTest {
                 RAM / 4,
                 false,
                 lenders,
-                List.of(peers.find("h3"), peers.find("h4")),
+                new TreeMap<>(Map.of(0, peers.find("h3"), 1, peers.find("h4"))),
                 lender("h1"),
                 6,
                 1,

@@ -112,6 +112,18 @@ class NextOwnerTest {
     }
 
     @Test
+    void itMayReadManyPagesAtOnceToo() throws Exception {
+        assertThat(refusal(() -> heirs().connect(Hello.Role.FETCH).close())).isEqualTo(ErrorCode.UNKNOWN_VM);
+        name();
+
+        try (FrameSocket socket = heirs().connect(Hello.Role.FETCH)) {
+            pages(10).sendAs(FrameType.FETCH, socket, 0, 0);
+            assertThat(socket.receive()).isTrue();
+            assertThat(socket.type()).isEqualTo(FrameType.PAGES);
+        }
+    }
+
+    @Test
     void itMayReadAndChangeNothing() throws Exception {
         name();
         restart();

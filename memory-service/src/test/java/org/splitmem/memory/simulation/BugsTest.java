@@ -57,7 +57,7 @@ class BugsTest extends SimulationTest {
                 Handover.HYBRID,
                 FakeHypervisor.Failure.NONE,
                 false,
-                false);
+                Scenario.Move.SPLITS);
 
         boolean came = run(
                 "sim",

@@ -34,6 +34,7 @@ class FaultPointsTest extends SimulationTest {
 
     static {
         ONLY_AFTERWARDS.remove(FaultPoint.NEXT_OWNER_NAMED);
+        ONLY_AFTERWARDS.removeAll(EnumSet.range(FaultPoint.AHEAD_CLAIMED, FaultPoint.AHEAD_ENDED));
         ONLY_AFTERWARDS.addAll(EnumSet.of(FaultPoint.LEFT, FaultPoint.ARRIVED));
         ONLY_AFTERWARDS.removeAll(EnumSet.of(FaultPoint.PAGE_ARRIVED, FaultPoint.PAGE_LOCAL));
     }
@@ -84,6 +85,49 @@ class FaultPointsTest extends SimulationTest {
         Parallel.run(all);
     }
 
+    /** Beside what happens in any migration of a split VM. */
+    @ParameterizedTest
+    @EnumSource
+    void aSplitVmThatIsToBeWholeIsNotLostWhereverADaemonDies(Role role) throws Exception {
+        Set<FaultPoint> points = EnumSet.range(FaultPoint.AHEAD_CLAIMED, FaultPoint.AHEAD_ENDED);
+        points.addAll(EnumSet.of(
+                FaultPoint.PLACED,
+                FaultPoint.ROUND_SENT,
+                FaultPoint.CHUNK_TOLD,
+                FaultPoint.TOLD_DIRTY,
+                FaultPoint.LEFT,
+                FaultPoint.WHOLE,
+                FaultPoint.SOURCE_CONFIRMED,
+                FaultPoint.TAKEN_OVER));
+        Map<String, Callable<Boolean>> all = new LinkedHashMap<>();
+        for (FaultPoint point : points) {
+            all.put(
+                    point + " with " + role + " killed",
+                    () -> dies(role, point, Scenario.alreadySplit(Scenario.Move.GATHERS)));
+        }
+        Parallel.run(all);
+    }
+
+    /** Those that are new are reserved by the source, and obey the destination before the others do. */
+    @ParameterizedTest
+    @EnumSource
+    void aSplitVmThatGetsOtherSubHostsIsNotLostWhereverADaemonDies(Role role) throws Exception {
+        Map<String, Callable<Boolean>> all = new LinkedHashMap<>();
+        for (FaultPoint point : EnumSet.of(
+                FaultPoint.NEXT_OWNER_NAMED,
+                FaultPoint.RESERVED,
+                FaultPoint.LEFT,
+                FaultPoint.ADOPTED,
+                FaultPoint.SOURCE_CONFIRMED,
+                FaultPoint.TAKEN_OVER,
+                FaultPoint.MOVE_RELEASED)) {
+            all.put(
+                    point + " with " + role + " killed",
+                    () -> dies(role, point, Scenario.alreadySplit(Scenario.Move.CHANGES_SUB_HOSTS)));
+        }
+        Parallel.run(all);
+    }
+
     /** One thread has told its chunk, another one may be in the middle of its own. */
     @ParameterizedTest
     @EnumSource
@@ -98,7 +142,7 @@ class FaultPointsTest extends SimulationTest {
                 Handover.HYBRID,
                 FakeHypervisor.Failure.NONE,
                 false,
-                false);
+                Scenario.Move.SPLITS);
 
         dies(role, FaultPoint.TOLD_DIRTY, twoChunks);
     }

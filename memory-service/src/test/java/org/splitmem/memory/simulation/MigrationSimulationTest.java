@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.CopyOnWriteArrayList;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
@@ -35,7 +36,7 @@ class MigrationSimulationTest extends SimulationTest {
                 Handover.COMPLETE,
                 FakeHypervisor.Failure.NONE,
                 false,
-                false);
+                Scenario.Move.SPLITS);
 
         assertThat(run("sim", scenario, sim -> {})).isTrue();
     }
@@ -66,6 +67,29 @@ class MigrationSimulationTest extends SimulationTest {
     @Test
     void aSplitVmMovesOn() throws Exception {
         assertThat(run("sim", Scenario.alreadySplit(), sim -> {})).isTrue();
+    }
+
+    /** All hosts send to the destination at once; what its memory servers still have when the guest is there follows. */
+    @Test
+    void aSplitVmMovesAndIsWhole() throws Exception {
+        List<FaultPoint> points = new CopyOnWriteArrayList<>();
+
+        boolean came = run("sim", Scenario.alreadySplit(Scenario.Move.GATHERS), sim -> {
+            sim.at(FaultPoint.AHEAD_STORED, at -> points.add(FaultPoint.AHEAD_STORED));
+            sim.at(FaultPoint.AHEAD_ENDED, at -> points.add(FaultPoint.AHEAD_ENDED));
+            sim.at(FaultPoint.CHUNK_TOLD, at -> points.add(FaultPoint.CHUNK_TOLD));
+        });
+
+        assertThat(came).isTrue();
+        assertThat(points)
+                .as("it ends before a chunk opens")
+                .containsExactly(FaultPoint.AHEAD_STORED, FaultPoint.AHEAD_ENDED, FaultPoint.CHUNK_TOLD);
+    }
+
+    @Test
+    void aSplitVmMovesAndHasOtherSubHosts() throws Exception {
+        assertThat(run("sim", Scenario.alreadySplit(Scenario.Move.CHANGES_SUB_HOSTS), sim -> {}))
+                .isTrue();
     }
 
     @ParameterizedTest

@@ -28,7 +28,7 @@ import org.splitmem.model.SubHostShare;
  * @param filledPages of all
  * @param budgetBytes at the destination
  * @param paused whether the guest's vCPUs stand still from before the migration until after it
- * @param split whether it is split before it migrates: then its sub-hosts stay
+ * @param move what kind of migration it is
  */
 record Scenario(
         long seed,
@@ -40,7 +40,19 @@ record Scenario(
         Handover handover,
         FakeHypervisor.Failure failure,
         boolean paused,
-        boolean split) {
+        Move move) {
+    /** From what to what the migration takes the VM. */
+    enum Move {
+        /** It is whole, and is split. */
+        SPLITS,
+        /** It is split, and its main host moves. */
+        KEEPS_SUB_HOSTS,
+        /** It is split, and is whole at the destination. */
+        GATHERS,
+        /** It is split between its source and the first sub-host, and then between its destination and the others. */
+        CHANGES_SUB_HOSTS
+    }
+
     private static final long MIB = 1L << 20;
     /** By then whoever waits for a dead peer has given up. */
     private static final long MUCH_LATER_NS = 40_000_000_000L;
@@ -57,11 +69,15 @@ record Scenario(
                 Handover.HYBRID,
                 FakeHypervisor.Failure.NONE,
                 false,
-                false);
+                Move.SPLITS);
     }
 
     /** One that was split where it started, with two sub-hosts. */
     static Scenario alreadySplit() {
+        return alreadySplit(Move.KEEPS_SUB_HOSTS);
+    }
+
+    static Scenario alreadySplit(Move move) {
         return new Scenario(
                 1,
                 2,
@@ -72,23 +88,27 @@ record Scenario(
                 Handover.HYBRID,
                 FakeHypervisor.Failure.NONE,
                 false,
-                true);
+                move);
+    }
+
+    /** Whether it is split before it migrates. */
+    boolean split() {
+        return move != Move.SPLITS;
     }
 
     Scenario failing(FakeHypervisor.Failure how) {
-        return new Scenario(seed, subHosts, backends, filledPages, budgetBytes, streams, handover, how, paused, split);
+        return new Scenario(seed, subHosts, backends, filledPages, budgetBytes, streams, handover, how, paused, move);
     }
 
     Scenario withPausedGuest() {
-        return new Scenario(
-                seed, subHosts, backends, filledPages, budgetBytes, streams, handover, failure, true, split);
+        return new Scenario(seed, subHosts, backends, filledPages, budgetBytes, streams, handover, failure, true, move);
     }
 
     /** @return true if the guest has come to the destination */
     boolean run(Path directory, Path program, Consumer<Simulation> events) throws Exception {
         try (Simulation sim = new Simulation(directory, subHosts)) {
             SimQemu qemu = start(sim, program);
-            if (split) {
+            if (split()) {
                 split(sim);
             }
             events.accept(sim);
@@ -179,7 +199,8 @@ record Scenario(
         SimHost source = sim.host(Role.SOURCE);
         SimDaemon daemon = source.daemon();
         Vm vm = vm(source).orElseThrow();
-        SplitRequest request = new SplitRequest("guest", ramBytes(), budgetBytes, shares(sim));
+        List<SubHostShare> first = move == Move.CHANGES_SUB_HOSTS ? shares(sim).subList(0, 1) : shares(sim);
+        SplitRequest request = new SplitRequest("guest", ramBytes(), budgetBytes, first);
         daemon.call(() -> {
             daemon.migrations().splits().split(vm, request);
             return true;
@@ -209,9 +230,7 @@ record Scenario(
         SimHost source = sim.host(Role.SOURCE);
         Vm vm = vm(source).orElseThrow();
         String destination = sim.host(Role.DESTINATION).name();
-        MigrationRequest request = split
-                ? new MigrationRequest(destination, null, List.of(), streams, null, handover)
-                : new MigrationRequest(destination, budgetBytes, shares(sim), streams, null, handover);
+        MigrationRequest request = request(sim, destination);
         SimDaemon daemon = source.daemon();
         try {
             daemon.call(() -> daemon.migrations().start(vm, request));
@@ -220,6 +239,17 @@ record Scenario(
         }
         sim.await("it is ready, or will never be", () -> daemon.isDead() || isAt(daemon, MigrationPhase.READY));
         return !daemon.isDead() && daemon.migrations().list().get(0).phase() == MigrationPhase.READY;
+    }
+
+    private MigrationRequest request(Simulation sim, String destination) {
+        List<SubHostShare> all = shares(sim);
+        return switch (move) {
+            case SPLITS -> new MigrationRequest(destination, budgetBytes, all, streams, null, handover);
+            case KEEPS_SUB_HOSTS -> new MigrationRequest(destination, null, List.of(), streams, null, handover);
+            case GATHERS -> new MigrationRequest(destination, ramBytes(), List.of(), streams, null, handover);
+            case CHANGES_SUB_HOSTS ->
+                new MigrationRequest(destination, null, all.subList(1, all.size()), streams, null, handover);
+        };
     }
 
     private static boolean isAt(SimDaemon daemon, MigrationPhase least) {
@@ -233,11 +263,11 @@ record Scenario(
         SimHost source = sim.host(Role.SOURCE);
         sim.await("the VM is at home, and its migration over", () -> {
             giveUp(source.daemon());
-            VmRecord.Phase home = split ? VmRecord.Phase.PAGED : VmRecord.Phase.LOCAL;
+            VmRecord.Phase home = split() ? VmRecord.Phase.PAGED : VmRecord.Phase.LOCAL;
             return phase(source) == home && isAt(source.daemon(), MigrationPhase.DONE);
         });
         sim.await("QEMU sends RAM again when it migrates", () -> !qemu.monitor().ignoresShared());
-        if (split) {
+        if (split()) {
             becomesWhole(sim, source, qemu);
         }
         sim.await("nothing is left elsewhere", MUCH_LATER_NS, () -> sim.isCleanBut(source));
@@ -297,6 +327,21 @@ record Scenario(
         qemu.process().run("verify 0 " + pages());
         qemu.run(guestInLittle());
         sim.awaitRestarts();
+        if (move != Move.GATHERS) {
+            isPagedThere(sim, qemu);
+        }
+        sim.await("it is whole again", () -> destination.isUp() && phase(destination) == VmRecord.Phase.LOCAL);
+        sim.awaitRestarts();
+        sim.await("nothing is left elsewhere", () -> sim.isCleanBut(destination));
+        assertThat(sim.owners()).containsExactly(destination.name());
+        assertThat(qemu.monitor().isRunning()).isTrue();
+        qemu.process().run("verify 0 " + pages());
+    }
+
+    /** Until it has room for all of it. */
+    private void isPagedThere(Simulation sim, SimQemu qemu) throws Exception {
+        SimHost destination = sim.host(Role.DESTINATION);
+        SimHost source = sim.host(Role.SOURCE);
         sim.await(
                 "it is within its budget",
                 () -> destination.isUp()
@@ -305,6 +350,9 @@ record Scenario(
         sim.await(
                 "the source has nothing any more",
                 () -> source.isUp() && vm(source).isEmpty());
+        if (move == Move.CHANGES_SUB_HOSTS) {
+            sim.await("its first sub-host has nothing any more", () -> destination.isUp() && hasOnlyOthers(sim));
+        }
         pause(sim, qemu);
         qemu.process().run("verify 0 " + pages());
         sim.awaitRestarts();
@@ -316,12 +364,14 @@ record Scenario(
             vm(destination).orElseThrow().setBudget(ramBytes());
             return destination.isUp();
         });
-        sim.await("it is whole again", () -> destination.isUp() && phase(destination) == VmRecord.Phase.LOCAL);
-        sim.awaitRestarts();
-        sim.await("nothing is left elsewhere", () -> sim.isCleanBut(destination));
-        assertThat(sim.owners()).containsExactly(destination.name());
-        assertThat(qemu.monitor().isRunning()).isTrue();
-        qemu.process().run("verify 0 " + pages());
+    }
+
+    private static boolean hasOnlyOthers(Simulation sim) throws IOException {
+        String first = sim.subHosts().get(0).name();
+        return vm(sim.host(Role.DESTINATION))
+                .map(vm -> vm.record().lent().stream()
+                        .noneMatch(lender -> lender.host().equals(first)))
+                .orElse(false);
     }
 
     /** As the operator does, long after the migration. */

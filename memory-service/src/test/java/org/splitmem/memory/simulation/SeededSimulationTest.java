@@ -34,9 +34,10 @@ class SeededSimulationTest extends SimulationTest {
         long pages = (first + 8 * MIB) / 4096;
         long filled = pages / 2 + random.nextInt((int) pages / 2);
         long budget = 16 * MIB + random.nextInt(8) * MIB;
+        int subHosts = 1 + random.nextInt(3);
         return new Scenario(
                 seed,
-                1 + random.nextInt(3),
+                subHosts,
                 backends,
                 filled,
                 budget,
@@ -44,7 +45,14 @@ class SeededSimulationTest extends SimulationTest {
                 any(random, Handover.values()),
                 random.nextInt(4) > 0 ? FakeHypervisor.Failure.NONE : any(random, FakeHypervisor.Failure.values()),
                 random.nextInt(4) == 0,
-                random.nextBoolean() && filled * 4096 > budget + 2 * MIB);
+                move(random, subHosts, filled * 4096 > budget + 2 * MIB));
+    }
+
+    /** @param isLarge whether something of it has to be elsewhere if it is split */
+    private static Scenario.Move move(Random random, int subHosts, boolean isLarge) {
+        Scenario.Move move =
+                random.nextBoolean() && isLarge ? any(random, Scenario.Move.values()) : Scenario.Move.SPLITS;
+        return move == Scenario.Move.CHANGES_SUB_HOSTS && subHosts == 1 ? Scenario.Move.GATHERS : move;
     }
 
     private static Simulation.Event event(Random random, Simulation sim) {
