@@ -87,12 +87,13 @@ public final class ReadAhead implements AutoCloseable {
 
     private void awaitBeaten(long page) throws IOException {
         long endNs = System.nanoTime() + WRITTEN_NS;
-        int entry;
-        while (PageEntry.state(entry = vm.table().get(page)) != PageState.LOCAL && !beat(page, entry)) {
+        int entry = vm.table().get(page);
+        while (PageEntry.state(entry) != PageState.LOCAL && !beat(page, entry)) {
             if (System.nanoTime() - endNs > 0) {
                 throw new IOException("page " + page + " of VM " + vm.name() + " is being written, and stays so");
             }
             Thread.onSpinWait();
+            entry = vm.table().get(page);
         }
     }
 
@@ -128,6 +129,7 @@ public final class ReadAhead implements AutoCloseable {
     /** @return whether it is the first time */
     private synchronized boolean awaitEnd() {
         boolean isInterrupted = false;
+        notifyAll(); // those that pause
         while (running > 0) {
             try {
                 wait(END_MS);
@@ -165,11 +167,13 @@ public final class ReadAhead implements AutoCloseable {
 
     /** Waits, but not longer than until it is closed. */
     synchronized void pause(long ms) {
-        if (closed) {
-            return;
-        }
+        long endNs = System.nanoTime() + ms * 1_000_000;
+        long leftMs = ms;
         try {
-            wait(ms);
+            while (!closed && leftMs > 0) {
+                wait(leftMs);
+                leftMs = (endNs - System.nanoTime()) / 1_000_000;
+            }
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
         }

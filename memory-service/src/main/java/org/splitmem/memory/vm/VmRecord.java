@@ -141,7 +141,11 @@ public record VmRecord(
             return withToken(newToken).in(is(Stage.GONE) ? stage : Stage.SHARED, null);
         }
 
-        /** The same, of one that the new owner is to empty. @param rate see {@link #moveRate} */
+        /**
+         * The same, of one that the new owner is to empty.
+         *
+         * @param rate see {@link #moveRate}
+         */
         public Lender sharedAndLeaving(String newToken, @Nullable Long rate) {
             return withToken(newToken).in(Stage.SHARED_LEAVING, rate);
         }

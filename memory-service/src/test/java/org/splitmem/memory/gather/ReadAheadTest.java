@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import java.nio.ByteBuffer;
 import java.nio.file.Files;
+import java.util.Arrays;
 import java.util.EnumMap;
 import java.util.Map;
 import java.util.UUID;
@@ -190,13 +191,18 @@ class ReadAheadTest {
         });
 
         stream.start();
-        Await.until("it waits", () -> stream.getState() == Thread.State.RUNNABLE);
+        Await.until("it waits", () -> isWithin(stream, "awaitBeaten"));
         assertThat(isSent).isFalse();
         written.countDown();
         stream.join();
         ahead.close();
 
         requireContent(0, 4, NEWER);
+    }
+
+    private static boolean isWithin(Thread thread, String method) {
+        return Arrays.stream(thread.getStackTrace())
+                .anyMatch(frame -> frame.getMethodName().equals(method));
     }
 
     @Test
