@@ -28,6 +28,7 @@ import picocli.CommandLine.Spec;
             AbortCommand.class,
             CompleteCommand.class,
             MigrationsCommand.class,
+            OperationsCommand.class,
             VmsCommand.class,
             ShowCommand.class,
             HostsCommand.class,

@@ -17,6 +17,7 @@ class CommandLineTest {
                 "migrate",
                 "abort",
                 "migrations",
+                "operations",
                 "vms",
                 "show",
                 "hosts",

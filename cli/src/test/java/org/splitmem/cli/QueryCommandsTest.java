@@ -15,6 +15,8 @@ import org.junit.jupiter.api.Timeout;
 import org.splitmem.cli.FakeDaemon.Reply;
 import org.splitmem.model.Json;
 import org.splitmem.model.MigrationPhase;
+import org.splitmem.model.OperationInfo;
+import org.splitmem.model.OperationKind;
 import org.splitmem.model.VmInfo;
 
 @Timeout(30)
@@ -34,6 +36,7 @@ class QueryCommandsTest {
                 .on("DELETE /v1/vms/vm1/split", new Reply(204, ""))
                 .on("DELETE /v1/vms/vm2/split", Reply.error(404, "not-expected", "VM vm2 is not expected"))
                 .on("GET /v1/hosts", Reply.ok(Infos.hosts()))
+                .on("GET /v1/operations", Reply.ok(List.of(emptied())))
                 .on(
                         "GET /v1/migrations",
                         Reply.ok(List.of(
@@ -121,6 +124,30 @@ class QueryCommandsTest {
         assertThat(cli.out())
                 .containsPattern("m1 +vm1 +precopy +h1 +h2 +244.0 MiB +400.0 MiB +118.0 MiB/s +1:12")
                 .containsPattern("m1 +vm1 +aborted .* - +- +h3 died");
+    }
+
+    private static OperationInfo emptied() {
+        return new OperationInfo(
+                OperationKind.MOVE_PAGES,
+                Infos.UUID,
+                "vm1",
+                "h3",
+                null,
+                "PAGED",
+                300L << 20,
+                100L << 20,
+                3L,
+                "h5 has no room",
+                "splitmem move-pages vm1 --from h3 --cancel");
+    }
+
+    @Test
+    void operationsSayWhatIsUnderWayAndWhatEndsIt() {
+        assertThat(run("operations")).isZero();
+
+        assertThat(cli.out())
+                .containsPattern("move-pages +vm1 +h3 +- +PAGED +300.0 MiB +100.0 MiB/s +0:03 +"
+                        + "splitmem move-pages vm1 --from h3 --cancel +h5 has no room");
     }
 
     @Test

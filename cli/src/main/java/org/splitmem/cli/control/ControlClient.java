@@ -21,6 +21,7 @@ import org.splitmem.model.LendingInfo;
 import org.splitmem.model.MigrationInfo;
 import org.splitmem.model.MigrationRequest;
 import org.splitmem.model.MovePagesRequest;
+import org.splitmem.model.OperationInfo;
 import org.splitmem.model.SplitRequest;
 import org.splitmem.model.UrlText;
 import org.splitmem.model.VmInfo;
@@ -158,6 +159,11 @@ public final class ControlClient {
 
     public List<MigrationInfo> migrations() {
         return List.of(ask("GET", "/v1/migrations", null, MigrationInfo[].class));
+    }
+
+    /** What is under way on this host. */
+    public List<OperationInfo> operations() {
+        return List.of(ask("GET", "/v1/operations", null, OperationInfo[].class));
     }
 
     public MigrationInfo migration(String id) {

@@ -106,11 +106,12 @@ public final class ControlServer implements AutoCloseable {
         this.components = List.of(
                 new JsonBodies(),
                 new Errors(),
-                new OperationResource(new DaemonMetrics(vms, memoryServer, drainer), () -> troubles.get()),
+                new HealthResource(new DaemonMetrics(vms, memoryServer, drainer), () -> troubles.get()),
                 new LendingResource(host, drainer, peers),
                 new HostResource(config, vms, memoryServer, peers, facts),
                 new VmsResource(host, vms, views, migrations, expected, starts, room),
                 new MigrationsResource(migrations),
+                new OperationsResource(host, migrations, vms, drainer),
                 new FenceResource(new Fencing(peers, here, memoryServer), memoryServer),
                 new PeerResource(host, views, migrations, memoryServer, expected, room),
                 new HookResource(config, migrations, peers, vms));

@@ -492,8 +492,7 @@ public record VmRecord(
     }
 
     /** How this host reaches the pages of a VM that has migrated to it, as long as any may be at the migration's source. */
-    @Nullable
-    Lender comesFrom() {
+    public @Nullable Lender comesFrom() {
         return phase == Phase.INCOMING || phase == Phase.PAGED ? source : null;
     }
 

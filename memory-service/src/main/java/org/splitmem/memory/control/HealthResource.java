@@ -10,11 +10,11 @@ import java.util.function.Supplier;
 /** Health and metrics. */
 @Path("")
 @Produces(Answer.TEXT)
-public final class OperationResource {
+public final class HealthResource {
     private final DaemonMetrics metrics;
     private final Supplier<List<String>> troubles;
 
-    OperationResource(DaemonMetrics metrics, Supplier<List<String>> troubles) {
+    HealthResource(DaemonMetrics metrics, Supplier<List<String>> troubles) {
         this.metrics = metrics;
         this.troubles = troubles;
     }
