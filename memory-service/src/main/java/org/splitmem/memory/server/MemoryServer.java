@@ -319,7 +319,8 @@ public final class MemoryServer implements ConnectionResolver {
                 return;
             }
             try {
-                serve(store, hello, socket);
+        Sender sender = store.sender(hello);
+                serve(store, sender, socket);
             } finally {
                 store.leave();
             }
@@ -334,12 +335,13 @@ public final class MemoryServer implements ConnectionResolver {
         };
     }
 
-    private void serve(PageStore store, Hello hello, FrameSocket socket) throws IOException {
+    private void serve(PageStore store, Sender sender, FrameSocket socket) throws IOException {
+        Hello hello = sender.hello();
         ConnectionHandler handler = switch (hello.role()) {
             case PAGE_IN -> new PageInConnection(store, hello);
             case FETCH -> new FetchConnection(store, hello);
             case PULL -> new PullConnection(store, hello, neighbours);
-            case PAGE_OUT, STREAM, CONTROL -> new StoreConnection(store, hello);
+            case PAGE_OUT, STREAM, CONTROL -> new StoreConnection(store, sender);
         };
         handler.serve(socket);
     }

@@ -47,10 +47,17 @@ final class PageStore {
     private final AtomicLong heldPages = new AtomicLong();
     private final AtomicLong claimedPages = new AtomicLong();
     private final AtomicLong epoch;
-    /** Held for writing while pages come that only count if the owner has sent none: for reading by whatever else changes what is held. */
-    private final StampedLock pulling = new StampedLock();
+    /** The number of the page-out connection that was made last. */
+    private final AtomicLong connections = new AtomicLong();
+    /**
+     * Held for reading by whoever changes what is held, after a look whether it still may; for writing while that changes, and while pages come
+     * that only count if the owner has sent none.
+     */
+    private final StampedLock changing = new StampedLock();
 
-    private long pullTurn; // guarded by pulling
+    private long pullTurn; // guarded by changing
+    /** The latest of the owner's page-out connections on which it has said anything. */
+    private long latest; // guarded by changing
     private volatile boolean adopted;
     private int users; // guarded by this
     private long unusedSinceNs = System.nanoTime(); // guarded by this
@@ -131,28 +138,49 @@ final class PageStore {
         return heldPages.get();
     }
 
+    /** What a connection that is being made may change here: to be asked before its peer hears that it is made. */
+    Sender sender(Hello hello) {
+        boolean isOnly = hello.role() == Hello.Role.PAGE_OUT;
+        return new Sender(hello, isOnly ? connections.incrementAndGet() : Sender.ONE_OF_MANY);
+    }
+
     /**
      * From now on only the caller's epoch, or a newer one, is the owner's. The caller is the owner, or the next one, which it becomes.
      *
      * @throws PeerException if it is neither any more
      */
-    synchronized void adopt(Hello by) throws IOException { // an owner's connections do it at the same time
+    synchronized void adopt(Sender by) throws IOException { // an owner's connections do it at the same time
+        Hello hello = by.hello();
         StoreRecord.Next heir = record.next();
         StoreRecord adoptedBy;
-        if (record.isOwnedBy(by)) {
-            adoptedBy = record.adoptedBy(by.epoch());
-        } else if (heir != null && record.isNext(by)) {
+        if (record.isOwnedBy(hello)) {
+            adoptedBy = record.adoptedBy(hello.epoch());
+        } else if (heir != null && record.isNext(hello)) {
             adoptedBy = record.adoptedBy(heir);
         } else {
-            throw notItsOwner(by);
+            throw notItsOwner(hello);
         }
-        if (by.epoch() < epoch.get()) {
-            throw new PeerException(ErrorCode.STALE_EPOCH, staleEpoch(by.epoch(), epoch.get()));
+        if (hello.epoch() < epoch.get()) {
+            throw new PeerException(ErrorCode.STALE_EPOCH, staleEpoch(hello.epoch(), epoch.get()));
         }
+        boolean isAnother = !adoptedBy.token().equals(record.token()) || hello.epoch() > epoch.get();
         adoptedBy.save(directory);
         record = adoptedBy;
-        epoch.accumulateAndGet(by.epoch(), Math::max); // last: who is refused for it finds the record changed
+        if (isAnother) {
+            beginEpoch(by); // last: who is refused for it finds the record changed
+        }
         adopted = true;
+    }
+
+    /** What an older one is just about to change is changed before, or not at all. */
+    private void beginEpoch(Sender owner) {
+        long stamp = changing.writeLock();
+        try {
+            epoch.accumulateAndGet(owner.hello().epoch(), Math::max);
+            latest = owner.connection();
+        } finally {
+            changing.unlockWrite(stamp);
+        }
     }
 
     /** Names who may become the owner, in place of whoever was named before; null: nobody. */
@@ -162,14 +190,45 @@ final class PageStore {
         record = named;
     }
 
-    /** @throws PeerException if the caller may only read */
-    void requireOwner(Hello by) throws PeerException {
-        if (!record.isOwnedBy(by)) {
-            throw notItsOwner(by);
+    /**
+     * The owner says something on a connection for the first time: nothing that comes on an earlier one counts any more.
+     *
+     * @return false if the caller may only read
+     * @throws PeerException if it has said something on a later one already
+     */
+    boolean begin(Sender sender) throws PeerException {
+        if (!record.isOwnedBy(sender.hello())) {
+            return false;
+        }
+        long stamp = changing.writeLock();
+        try {
+            checkEpoch(sender.hello().epoch());
+            if (sender.connection() != Sender.ONE_OF_MANY) {
+                if (sender.connection() < latest) {
+                    throw superseded();
+                }
+                latest = sender.connection();
+            }
+            return true;
+        } finally {
+            changing.unlockWrite(stamp);
         }
     }
 
-    private PeerException notItsOwner(Hello by) {
+    /** Within {@link #changing}. @throws PeerException if what it sends does not count any more */
+    private void requireLatest(Sender sender) throws PeerException {
+        checkEpoch(sender.hello().epoch());
+        if (sender.connection() != Sender.ONE_OF_MANY && sender.connection() != latest) {
+            throw superseded();
+        }
+    }
+
+    private PeerException superseded() {
+        return new PeerException(
+                ErrorCode.STALE_EPOCH, "the owner of VM " + record.vm() + " sends on a later connection");
+    }
+
+    PeerException notItsOwner(Hello by) {
         return new PeerException(
                 ErrorCode.STALE_EPOCH,
                 "VM " + record.vm() + " is another owner's here: epoch " + by.epoch() + " was shown, its owner has "
@@ -224,13 +283,15 @@ final class PageStore {
      *
      * @param address of their bytes in {@code frame}, which knows the checksums that came with them
      * @return how many are new here
+     * @throws PeerException if what this one sends does not count any more
      */
-    long store(long first, long count, long address, ReceivedPages frame) throws LinuxException {
-        long stamp = pulling.readLock();
+    long store(long first, long count, long address, ReceivedPages frame, Sender sender) throws IOException {
+        long stamp = changing.readLock();
         try {
+            requireLatest(sender);
             return write(first, count, address, frame.checksumsOf(address));
         } finally {
-            pulling.unlockRead(stamp);
+            changing.unlockRead(stamp);
         }
     }
 
@@ -249,11 +310,11 @@ final class PageStore {
 
     /** A connection begins to pull pages from another memory server. @return what {@link #storePulled} is to show: no earlier one is good */
     long beginPulling() {
-        long stamp = pulling.writeLock();
+        long stamp = changing.writeLock();
         try {
             return ++pullTurn;
         } finally {
-            pulling.unlockWrite(stamp);
+            changing.unlockWrite(stamp);
         }
     }
 
@@ -267,7 +328,7 @@ final class PageStore {
      * @throws PeerException FULL if they do not fit the reservation, or STALE_EPOCH if a later connection pulls: the rest is not stored then
      */
     void storePulled(long first, long count, long address, long sums, long turn, RunList stored) throws IOException {
-        long stamp = pulling.writeLock();
+        long stamp = changing.writeLock();
         try {
             if (turn != pullTurn || retired) {
                 throw new PeerException(
@@ -287,7 +348,7 @@ final class PageStore {
                 }
             }
         } finally {
-            pulling.unlockWrite(stamp);
+            changing.unlockWrite(stamp);
         }
     }
 
@@ -302,11 +363,11 @@ final class PageStore {
         if (stored == admitted) {
             return;
         }
-        long stamp = pulling.readLock();
+        long stamp = changing.writeLock(); // a later connection may just store one of them
         try {
             punchUnlessHeld(runs);
         } finally {
-            pulling.unlockRead(stamp);
+            changing.unlockWrite(stamp);
         }
         claimedPages.addAndGet(stored - admitted);
     }
@@ -344,13 +405,14 @@ final class PageStore {
         return into.fill(held, from);
     }
 
-    /** Frees the pages; those that are not held are passed over. */
-    void drop(RunList runs) throws LinuxException {
-        long stamp = pulling.readLock();
+    /** Frees the pages; those that are not held are passed over. @throws PeerException if what this one sends does not count any more */
+    void drop(RunList runs, Sender sender) throws IOException {
+        long stamp = changing.readLock();
         try {
+            requireLatest(sender);
             dropHeld(runs);
         } finally {
-            pulling.unlockRead(stamp);
+            changing.unlockRead(stamp);
         }
     }
 

@@ -4,22 +4,21 @@ import java.io.IOException;
 import org.splitmem.memory.stream.ReceivedPages;
 import org.splitmem.memory.wire.FrameSocket;
 import org.splitmem.memory.wire.FrameType;
-import org.splitmem.memory.wire.Hello;
 import org.splitmem.memory.wire.RunList;
 
 /** One peer's connection to a store, on which pages come. Confined to its thread; allocates nothing per frame. */
 final class StoreConnection implements ConnectionHandler {
     private final PageStore store;
-    private final Hello hello;
+    private final Sender sender;
     private final RunList runs = new RunList();
     private final ReceivedPages received = new ReceivedPages();
     private final ReceivedPages.Taker taker = this::store;
     private boolean isOwners;
     private long storedPages;
 
-    StoreConnection(PageStore store, Hello hello) {
+    StoreConnection(PageStore store, Sender sender) {
         this.store = store;
-        this.hello = hello;
+        this.sender = sender;
     }
 
     @Override
@@ -30,17 +29,17 @@ final class StoreConnection implements ConnectionHandler {
     }
 
     private void serveOne(FrameSocket socket) throws IOException {
-        store.checkEpoch(hello.epoch()); // a source that was handed over from may wake up late
+        store.checkEpoch(sender.hello().epoch()); // a source that was handed over from may wake up late
+        isOwners = isOwners || store.begin(sender); // until its epoch is stale
         if (!isOwners && socket.type() != FrameType.ADOPT && socket.type() != FrameType.FLUSH) {
-            store.requireOwner(hello);
-            isOwners = true; // until its epoch is stale
+            throw store.notItsOwner(sender.hello());
         }
         switch (socket.type()) {
             case PAGES -> receivePages(socket);
             case DROP -> {
                 runs.receive(socket, store.pages(), store.pages());
                 socket.checkLength(runs.bytes(), runs.bytes());
-                store.drop(runs);
+                store.drop(runs, sender);
             }
             case FLUSH -> received.answerFlush(socket);
             case LIST_HELD -> {
@@ -48,10 +47,11 @@ final class StoreConnection implements ConnectionHandler {
                 runs.sendAs(FrameType.HELD, socket, listedTo, 0);
             }
             case ADOPT -> {
-                if (socket.rawPage() != hello.epoch()) {
-                    throw socket.bad("epoch " + socket.rawPage() + " from an owner of epoch " + hello.epoch());
+                long epoch = sender.hello().epoch();
+                if (socket.rawPage() != epoch) {
+                    throw socket.bad("epoch " + socket.rawPage() + " from an owner of epoch " + epoch);
                 }
-                store.adopt(hello);
+                store.adopt(sender);
             }
             default -> throw socket.bad("no business on a page-out connection");
         }
@@ -69,6 +69,6 @@ final class StoreConnection implements ConnectionHandler {
     }
 
     private void store(long address, long page, long count) throws IOException {
-        storedPages += store.store(page, count, address, received);
+        storedPages += store.store(page, count, address, received, sender);
     }
 }

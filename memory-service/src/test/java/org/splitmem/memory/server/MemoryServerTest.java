@@ -257,7 +257,7 @@ class MemoryServerTest {
         PageStore many =
                 PageStore.make(store, new StoreRecord(VM, Lender.TOKEN, 0, PAGES, RESERVED, "h1", null, false));
         List<Callable<Void>> owners = Collections.nCopies(400, () -> {
-            many.adopt(new Hello(Hello.Role.PAGE_OUT, VM, Lender.TOKEN, 1, PAGES));
+            many.adopt(many.sender(new Hello(Hello.Role.PAGE_OUT, VM, Lender.TOKEN, 1, PAGES)));
             return null;
         });
         ExecutorService threads = Executors.newFixedThreadPool(4);

@@ -172,6 +172,21 @@ class NextOwnerTest {
         owner.store(pages(20), NONE);
     }
 
+    /** Which connection is the later one counts among an owner's own. */
+    @Test
+    void theNextOneMayHaveConnectedBeforeTheOwnerDidAgain() throws Exception {
+        name();
+        heir.dropNow(new RunList());
+        owner.interrupt();
+        owner.store(pages(20), NONE);
+
+        heir.adopt(2);
+        heir.store(pages(30), NONE);
+
+        assertThat(h3.server().heldBytes()).isEqualTo(Pages.toBytes(30));
+        assertThat(refusal(() -> owner.store(pages(1), NONE))).isEqualTo(ErrorCode.STALE_EPOCH);
+    }
+
     /** The VM may just have migrated from it. */
     @Test
     void fencingTheOwnerLeavesItToTheNextOne() throws Exception {

@@ -146,8 +146,18 @@ public final class DamagingRelay implements AutoCloseable {
                 out.write(header);
                 out.write(frame.payload);
             }
+        } catch (EOFException e) {
+            shutdown(from, into); // what is underway in the other direction still arrives
         } catch (IOException e) {
             end(from, into); // one of them has closed
+        }
+    }
+
+    private static void shutdown(Socket from, Socket into) {
+        try {
+            into.shutdownOutput();
+        } catch (IOException e) {
+            end(from, into);
         }
     }
 

@@ -23,7 +23,7 @@ import org.splitmem.memory.wire.RunList;
 /** A memory server of a split VM is emptied: its pages go to others, whatever the guest and the servers do meanwhile. */
 class MovePagesTest extends MachineTest {
     private static final long PAGES = 8192;
-    private static final int PAGES_FRAME = 7;
+    private static final int ERROR_FRAME = 3, PAGES_FRAME = 7, DROP_FRAME = 8;
     private static final long MANY = 64;
 
     private final CountDownLatch released = new CountDownLatch(1);
@@ -225,6 +225,46 @@ class MovePagesTest extends MachineTest {
         verify();
     }
 
+    /** It waits in the network, or at a server that is slow; the page has come there again since. */
+    @Test
+    void aDropThatADaemonSentWhichDiedTakesNoPageAwayThatHasComeSince() throws Exception {
+        CountDownLatch sent = new CountDownLatch(1);
+        CountDownLatch refused = new CountDownLatch(1);
+        machine("h2", "h3");
+        machine.lender(1).behind(frame -> {
+            if (frame.type() == DROP_FRAME && sent.getCount() > 0) {
+                sent.countDown();
+                awaitRelease();
+            } else if (frame.type() == ERROR_FRAME) {
+                refused.countDown();
+            }
+        });
+        machine.start();
+        machine.guest().run("fill 0 " + PAGES + " 6");
+        machine.pageOut(0, MANY, 1);
+        machine.guest().run("verify 0 " + MANY); // they come back, and h3 is to drop them
+        assertThat(sent.await(20, TimeUnit.SECONDS)).isTrue();
+        machine.pageOut(0, MANY, 0);
+        machine.stopDaemon();
+        machine.startDaemon();
+        machine.awaitShim();
+        empty(null);
+        awaitEmpty();
+        assertThat(held(1)).isEqualTo(MANY);
+
+        released.countDown();
+
+        Await.until("the drop is refused, or done", () -> refused.getCount() == 0 || held(1) < MANY);
+        assertThat(held(1)).isEqualTo(MANY);
+        verify();
+    }
+
+    private void stay() throws IOException {
+        List<VmRecord.Lender> lenders = new ArrayList<>(machine.vm().record().lenders());
+        lenders.set(0, lenders.get(0).staying());
+        new PagingSwitch(machine.vm()).change(lenders);
+    }
+
     @Test
     void whatIsNotToMoveAnyMoreStaysAndIsPagedOutThereAgain() throws Exception {
         machine("h2", "h3").start();
@@ -232,9 +272,7 @@ class MovePagesTest extends MachineTest {
         empty(1L << 20);
         Await.until("some have moved", () -> held(1) > 100);
 
-        List<VmRecord.Lender> lenders = new ArrayList<>(machine.vm().record().lenders());
-        lenders.set(0, lenders.get(0).staying());
-        new PagingSwitch(machine.vm()).change(lenders);
+        stay();
         machine.guest().run("fill 0 " + PAGES + " 8");
 
         Await.until("it is within its budget", () -> machine.table().resident() <= PAGES / 4);
