@@ -65,16 +65,30 @@ final class HostMove implements PullClient.Pull, AutoCloseable {
         boolean done = false;
         try {
             client.pull(this);
+            if (hasNone()) { // copies of an attempt that broke off may have been in the way: they are dropped now
+                startOver();
+                client.pull(this);
+            }
             done = true;
         } finally {
             if (!done) {
                 taker.suspectStale(); // it may have fetched what it has not told
             }
         }
-        if (asked > 0 && came == 0) {
+        if (hasNone()) {
             throw new IOException(
                     asked + " pages are missing or damaged at " + old.endpoint().host());
         }
+    }
+
+    private boolean hasNone() {
+        return asked > 0 && came == 0;
+    }
+
+    private void startOver() {
+        cursor = 0;
+        underWay = 0;
+        asked = 0;
     }
 
     /** No drop that was noted earlier may come after a page that is fetched from now on. */

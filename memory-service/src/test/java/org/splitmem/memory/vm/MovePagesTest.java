@@ -6,8 +6,10 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Objects;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
@@ -19,12 +21,15 @@ import org.splitmem.memory.page.Pages;
 import org.splitmem.memory.testing.Await;
 import org.splitmem.memory.testing.DamagingRelay;
 import org.splitmem.memory.wire.RunList;
+import org.splitmem.model.MoveInfo;
 
 /** A memory server of a split VM is emptied: its pages go to others, whatever the guest and the servers do meanwhile. */
 class MovePagesTest extends MachineTest {
     private static final long PAGES = 8192;
     private static final int ERROR_FRAME = 3, PAGES_FRAME = 7, DROP_FRAME = 8;
     private static final long MANY = 64;
+    /** Fewer than are asked for at once. */
+    private static final int FEW = 640;
 
     private final CountDownLatch released = new CountDownLatch(1);
 
@@ -223,6 +228,53 @@ class MovePagesTest extends MachineTest {
 
         awaitEmpty();
         verify();
+    }
+
+    /** The new server has copies of all that is to move, and nobody knows it: they are no reason to call the pages missing. */
+    @Test
+    void whatWasFetchedForADaemonThatDiedIsDroppedAndFetchedAtOnce() throws Exception {
+        machine("h2", "h3").start();
+        machine.guest().run("fill 0 " + PAGES + " 6");
+        machine.pageOut(0, FEW, 0);
+        AtomicBoolean died = new AtomicBoolean();
+        machine.tell(point -> {
+            if (point == FaultPoint.MOVE_STORED) {
+                awaitFew();
+                died.set(true);
+                throw new IllegalStateException("the daemon dies");
+            }
+        });
+        empty(null);
+        Await.until("it died", died::get);
+        machine.stopDaemon();
+        machine.tell(point -> {});
+
+        machine.startDaemon();
+        machine.awaitShim();
+
+        Await.until(
+                "it is empty, or something is wrong",
+                () -> new PagingSwitch(machine.vm()).isEmptied(0) || trouble() != null);
+        assertThat(trouble()).isNull();
+        awaitEmpty();
+        assertThat(held(1)).isEqualTo(FEW);
+        verify();
+    }
+
+    private void awaitFew() {
+        try {
+            Await.until("all are fetched", () -> held(1) == FEW);
+        } catch (Exception e) {
+            throw new IllegalStateException(e);
+        }
+    }
+
+    private @Nullable String trouble() {
+        return machine.vm().moves().stream()
+                .map(MoveInfo::trouble)
+                .filter(Objects::nonNull)
+                .findFirst()
+                .orElse(null);
     }
 
     /** It waits in the network, or at a server that is slow; the page has come there again since. */
