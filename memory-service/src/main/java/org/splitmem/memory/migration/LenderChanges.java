@@ -216,6 +216,7 @@ public final class LenderChanges {
                 throw new RefusedException(
                         Kind.CONFLICT, "not-being-emptied", host + " is not being emptied of VM " + vm.name());
             }
+            requireNotLetGo(vm, index, all.get(index));
             all.set(index, all.get(index).staying());
             new PagingSwitch(vm).change(all);
             log.info("vm={} {} is emptied no more", vm.uuid(), host);
@@ -224,6 +225,16 @@ public final class LenderChanges {
                     Kind.PEER, "failed", "the record of VM " + vm.name() + " cannot be changed: " + e.getMessage());
         } finally {
             claim.close();
+        }
+    }
+
+    /** An earlier daemon may have noted that it is to free what it lent: told only later, that would take what it has got since. */
+    private void requireNotLetGo(Vm vm, int index, Lender lender) throws RefusedException {
+        if (new PagingSwitch(vm).isEmptied(index) || releases.isAnyPending(vm.uuid(), List.of(lender))) {
+            throw new RefusedException(
+                    Kind.CONFLICT,
+                    "not-being-emptied",
+                    lender.host() + " has nothing of VM " + vm.name() + " any more, and is just being let go");
         }
     }
 

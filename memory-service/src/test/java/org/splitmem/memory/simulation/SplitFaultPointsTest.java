@@ -81,6 +81,12 @@ class SplitFaultPointsTest {
         diesWhileMoving("moved", role, SplitScenario::runMoved);
     }
 
+    /** It may be told only when it is back, and would have pages again by then. */
+    @Test
+    void aSubHostThatIsToFreeWhatItLentIsNotKept() throws Exception {
+        assertThat(SplitScenario.runLetGo(directory.resolve("sim"), program)).isNotEmpty();
+    }
+
     @Test
     void aSubHostIsDrained() throws Exception {
         SplitScenario.runDrained(directory.resolve("sim"), program, sim -> {});

@@ -11,11 +11,13 @@ import java.util.UUID;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Consumer;
 import org.splitmem.memory.drain.Lending;
+import org.splitmem.memory.faultpoint.FaultPoint;
 import org.splitmem.memory.migration.ExpectationFile;
 import org.splitmem.memory.migration.RefusedException;
 import org.splitmem.memory.page.PageState;
 import org.splitmem.memory.page.Pages;
 import org.splitmem.memory.server.StoreRecord;
+import org.splitmem.memory.testing.Await;
 import org.splitmem.memory.vm.Vm;
 import org.splitmem.memory.vm.VmRecord;
 import org.splitmem.model.DrainRequest;
@@ -237,6 +239,47 @@ final class SplitScenario {
         }
     }
 
+    /**
+     * Of a split VM whose daemon dies when a sub-host is empty and it is noted that this one is to free what it lent; the next daemon is asked at
+     * once to keep it.
+     *
+     * @return why it does not
+     */
+    static String runLetGo(Path directory, Path program) throws Exception {
+        try (Simulation sim = new Simulation(directory, 3)) {
+            SplitScenario scenario = new SplitScenario(sim, start(sim, program));
+            SimHost first = sim.subHosts().get(0);
+            SimHost third = sim.subHosts().get(2);
+            scenario.fill();
+            scenario.split(request(List.of(first, sim.subHosts().get(1))));
+            scenario.isWithinBudget();
+            sim.at(FaultPoint.MOVE_RELEASED, sim.killing(Role.SOURCE));
+            scenario.beginMove(first, third);
+            AtomicReference<String> refusal = new AtomicReference<>();
+            sim.await("its next daemon is asked", MUCH_LATER_NS, () -> {
+                if (sim.hasDied(Role.SOURCE) && scenario.home.isUp()) {
+                    refusal.set(scenario.whyNotKept(first));
+                }
+                return refusal.get() != null;
+            });
+            sim.await("the sub-host is let go", () -> first.daemon().server().lentBytes() == 0);
+            scenario.isPaged();
+            scenario.isGathered();
+            return refusal.get();
+        }
+    }
+
+    /** Empty if it is kept. No host does its upkeep meanwhile. */
+    private String whyNotKept(SimHost host) throws Exception {
+        Await.until("QEMU is connected again", () -> vm().orElseThrow().session() != null);
+        try {
+            home.daemon().migrations().lenderChanges().keep(vm().orElseThrow(), host.name());
+            return "";
+        } catch (RefusedException e) {
+            return String.valueOf(e.getMessage());
+        }
+    }
+
     /** Of a split VM one of whose sub-hosts is drained, and lends again afterwards. */
     static void runDrained(Path directory, Path program, Consumer<Simulation> events) throws Exception {
         try (Simulation sim = new Simulation(directory, 3)) {
@@ -303,13 +346,7 @@ final class SplitScenario {
     /** While the guest writes, and until the one has nothing any more. */
     private void move(SimHost from, SimHost to) throws Exception {
         qemu.run("churn 3 40 4%d 0 " + FILLED_PAGES + " 40 5");
-        for (int attempts = 0; !isLeaving(from); attempts++) {
-            assertThat(attempts)
-                    .as("attempts to empty %s; %s", from.name(), sim)
-                    .isLessThan(10);
-            empty(from, to);
-            sim.awaitRestarts();
-        }
+        beginMove(from, to);
         sim.await(
                 from.name() + " is empty, and let go",
                 MUCH_LATER_NS,
@@ -320,6 +357,16 @@ final class SplitScenario {
         qemu.process().run("verify 0 " + pages());
     }
 
+    private void beginMove(SimHost from, SimHost to) throws Exception {
+        for (int attempts = 0; !isLeaving(from); attempts++) {
+            assertThat(attempts)
+                    .as("attempts to empty %s; %s", from.name(), sim)
+                    .isLessThan(10);
+            empty(from, to);
+            sim.awaitRestarts();
+        }
+    }
+
     private boolean isLeaving(SimHost host) throws Exception {
         return record().lenders().stream()
                 .noneMatch(lender -> lender.host().equals(host.name()) && lender.stage() == null);
@@ -327,6 +374,10 @@ final class SplitScenario {
 
     private void empty(SimHost from, SimHost to) throws Exception {
         sim.await("the shim is connected", () -> vm().orElseThrow().session() != null);
+        sim.await(
+                "what an earlier daemon has begun is given back",
+                () -> vm().orElseThrow().record().lenders().stream()
+                        .noneMatch(lender -> lender.is(VmRecord.Lender.Stage.COMING)));
         SimDaemon daemon = home.daemon();
         Vm vm = vm().orElseThrow();
         MovePagesRequest request = new MovePagesRequest(from.name(), List.of(new SubHostShare(to.name(), null)), null);
