@@ -9,6 +9,7 @@ import org.splitmem.memory.faultpoint.FaultPoint;
 import org.splitmem.memory.migration.HypervisorMigration.Outcome;
 import org.splitmem.memory.page.PageTable;
 import org.splitmem.memory.vm.Outbound;
+import org.splitmem.memory.vm.Paging;
 import org.splitmem.memory.vm.Vm;
 import org.splitmem.model.MigrationPhase;
 
@@ -116,10 +117,14 @@ final class OutgoingMigration implements PreCopy.Migration {
     }
 
     private void moveGuest() throws IOException {
+        Outbound outbound = new Outbound(vm);
+        // If it is split, before its next owner is named: as long as housekeeping goes on it may tell a sub-host that
+        // nobody is.
+        Paging held = task.isSplit() ? outbound.watch() : null;
         reservations.make();
         vm.reached(FaultPoint.RESERVED);
         enter(MigrationPhase.PRECOPY, "memory is reserved");
-        preCopy.run();
+        preCopy.run(held == null ? outbound.watch() : held);
         switchOver();
     }
 

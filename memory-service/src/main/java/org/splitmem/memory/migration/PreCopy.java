@@ -76,8 +76,8 @@ final class PreCopy implements AutoCloseable {
         this.migration = migration;
     }
 
-    void run() throws IOException {
-        Paging paging = new Outbound(vm).watch();
+    /** @param paging of the VM, which is {@link Outbound#watch watched} */
+    void run(Paging paging) throws IOException {
         GuestMemory memory = paging.memory();
         PageTable table = paging.table();
         tracker = new DirtyTracker(memory, paging.qemu());

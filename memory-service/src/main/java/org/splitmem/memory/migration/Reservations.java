@@ -111,7 +111,7 @@ final class Reservations {
             VmRecord.Lender lender = vm.record().lenders().get(i);
             attempt(
                     lender.host(),
-                    () -> tell(lender, null)); // one that misses it lets nobody but that destination read
+                    () -> tell(lender, null)); // one that misses it hears of it when the owner adopts anew
         }
         named.clear();
         made.clear();

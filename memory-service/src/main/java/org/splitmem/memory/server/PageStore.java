@@ -58,6 +58,10 @@ final class PageStore {
     private long pullTurn; // guarded by changing
     /** The latest of the owner's page-out connections on which it has said anything. */
     private long latest; // guarded by changing
+
+    /** How many had been made when the next owner was named. */
+    private long connectionsBeforeNext; // guarded by this
+
     private volatile boolean adopted;
     private int users; // guarded by this
     private long unusedSinceNs = System.nanoTime(); // guarded by this
@@ -145,7 +149,8 @@ final class PageStore {
     }
 
     /**
-     * From now on only the caller's epoch, or a newer one, is the owner's. The caller is the owner, or the next one, which it becomes.
+     * From now on only the caller's epoch, or a newer one, is the owner's. The caller is the owner, or the next one, which it becomes. Whoever
+     * was named as the next one before it connected is not that any more: its daemon may not know whom an earlier one has named.
      *
      * @throws PeerException if it is neither any more
      */
@@ -154,7 +159,8 @@ final class PageStore {
         StoreRecord.Next heir = record.next();
         StoreRecord adoptedBy;
         if (record.isOwnedBy(hello)) {
-            adoptedBy = record.adoptedBy(hello.epoch());
+            boolean knowsHeir = by.connection() <= connectionsBeforeNext;
+            adoptedBy = record.withNext(knowsHeir ? heir : null).adoptedBy(hello.epoch());
         } else if (heir != null && record.isNext(hello)) {
             adoptedBy = record.adoptedBy(heir);
         } else {
@@ -188,6 +194,7 @@ final class PageStore {
         StoreRecord named = record.withNext(heir);
         named.save(directory);
         record = named;
+        connectionsBeforeNext = connections.get(); // an ADOPT on one of them says nothing of this one
     }
 
     /**

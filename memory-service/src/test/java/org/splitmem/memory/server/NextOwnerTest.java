@@ -172,6 +172,33 @@ class NextOwnerTest {
         owner.store(pages(20), NONE);
     }
 
+    /** Its daemon was restarted, and does not know whom the last one had named. */
+    @Test
+    void nobodyIsNextAnyMoreOnceTheOwnerAdoptsAnew() throws Exception {
+        name();
+        owner.close();
+        owner = new PageOutClient(h3.endpoint(VM, 1, PAGES), memory);
+
+        owner.adopt(1);
+
+        assertThat(refusal(this::read)).isEqualTo(ErrorCode.UNKNOWN_VM);
+        assertThat(refusal(() -> heir.adopt(2))).isEqualTo(ErrorCode.UNKNOWN_VM);
+        owner.store(pages(20), NONE);
+    }
+
+    @Test
+    void thatTheOwnerAdoptsIsNoWordOfOneWhomItHasNamedSince() throws Exception {
+        try (FrameSocket late = h3.endpoint(VM, 1, PAGES).connect(Hello.Role.PAGE_OUT)) {
+            name();
+            late.send(FrameType.ADOPT, 1, 0, 0);
+            late.send(FrameType.FLUSH, 0, 0, 1);
+            assertThat(late.receive()).isTrue();
+        }
+
+        assertThat(read()).isEqualTo(FrameType.PAGE_DATA);
+        heir.adopt(2);
+    }
+
     /** Which connection is the later one counts among an owner's own. */
     @Test
     void theNextOneMayHaveConnectedBeforeTheOwnerDidAgain() throws Exception {

@@ -281,6 +281,7 @@ record Scenario(
 
     /** It is paged as before, and all of it comes back. */
     private void becomesWhole(Simulation sim, SimHost home, SimQemu qemu) throws Exception {
+        sim.await("nobody is next to its owner", MUCH_LATER_NS, () -> nobodyIsNext(sim));
         if (!paused) {
             pause(sim, qemu);
             qemu.process().run("verify 0 " + pages());
@@ -294,6 +295,16 @@ record Scenario(
             return home.isUp();
         });
         sim.await("it is whole again", () -> home.isUp() && phase(home) == VmRecord.Phase.LOCAL);
+    }
+
+    private static boolean nobodyIsNext(Simulation sim) throws IOException {
+        for (SimHost host : sim.subHosts()) {
+            if (host.daemon().server().kept().stream()
+                    .anyMatch(kept -> kept.store().next() != null)) {
+                return false;
+            }
+        }
+        return true;
     }
 
     /** Whoever asked for the migration gives up once the hypervisor has failed. */
