@@ -31,7 +31,8 @@ final class ForgetHostCommand implements Runnable {
     @Override
     public void run() {
         FenceResult result = splitmem.control().fence(new FenceRequest(host, vm));
-        var table = new Table("nothing was kept for " + PlainText.line(host), "HOST", "VM", ">FREED");
+        String nothing = result.kept().isEmpty() ? "nothing was kept for " : "nothing is freed of ";
+        var table = new Table(nothing + PlainText.line(host), "HOST", "VM", ">FREED");
         for (FenceResult.Freed freed : result.freed()) {
             table.row(freed.host(), freed.vm(), Text.size(freed.bytes()));
         }
@@ -43,11 +44,21 @@ final class ForgetHostCommand implements Runnable {
         if (!result.freed().isEmpty()) {
             splitmem.out().println(PlainText.line(summary(result)));
         }
+        for (FenceResult.Kept kept : result.kept()) {
+            splitmem.out().println(PlainText.line(remains(kept)));
+        }
         if (!result.unreachable().isEmpty()) {
             splitmem.out()
                     .println("not reached: " + String.join(", ", result.unreachable())
                             + "; what is kept there stays until this is said again");
         }
+    }
+
+    private String remains(FenceResult.Kept kept) {
+        return kept.host() + " keeps " + Text.size(kept.bytes()) + " of VM " + kept.vm() + ": it may have migrated to "
+                + kept.next() + " just before, whose splitmemd does not say; if it runs nowhere: splitmem forget-host "
+                + host
+                + " --vm " + kept.vm();
     }
 
     private String summary(FenceResult result) {

@@ -37,7 +37,7 @@ class ForgetHostCommandTest {
     }
 
     private void answer(List<Freed> freed, String... unreachable) {
-        daemon.on("POST /v1/fences", Reply.ok(new FenceResult(freed, List.of(unreachable))));
+        daemon.on("POST /v1/fences", Reply.ok(new FenceResult(freed, List.of(unreachable), List.of())));
     }
 
     @ParameterizedTest
@@ -73,6 +73,20 @@ class ForgetHostCommandTest {
         assertThat(run("forget-host", "h2")).isZero();
 
         assertThat(cli.out()).contains("freed 1.0 MiB of 1 VM of h2, on 1 host\n", "not reached: h4, h5;");
+    }
+
+    @Test
+    void whatStaysBecauseAVmMayHaveMigratedIsNamedWithTheCommandThatFreesIt() {
+        daemon.on(
+                "POST /v1/fences",
+                Reply.ok(new FenceResult(
+                        List.of(), List.of("h4"), List.of(new FenceResult.Kept("h3", OTHER, 256 << 20, "h4")))));
+
+        assertThat(run("forget-host", "h2")).isZero();
+
+        assertThat(cli.out())
+                .contains("nothing is freed of h2\n", "h3 keeps 256 MiB of VM " + OTHER, "migrated to h4")
+                .contains("splitmem forget-host h2 --vm " + OTHER + "\n");
     }
 
     @Test

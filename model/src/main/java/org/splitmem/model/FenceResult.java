@@ -7,11 +7,13 @@ import java.util.List;
  *
  * @param freed one for each VM and host
  * @param unreachable hosts that did not answer: what they keep they keep, until they are asked again
+ * @param kept what is not freed, since its VM may have left the fenced host just before
  */
-public record FenceResult(List<Freed> freed, List<String> unreachable) {
+public record FenceResult(List<Freed> freed, List<String> unreachable, List<Kept> kept) {
     public FenceResult {
         freed = List.copyOf(Require.present("freed", freed));
         unreachable = List.copyOf(Require.present("unreachable", unreachable));
+        kept = List.copyOf(Require.present("kept", kept));
     }
 
     /**
@@ -25,6 +27,22 @@ public record FenceResult(List<Freed> freed, List<String> unreachable) {
             Require.text("host", host);
             Require.text("vm", vm);
             Require.notNegative("bytes", bytes);
+        }
+    }
+
+    /**
+     * A reservation that stays.
+     *
+     * @param host that lends it
+     * @param vm uuid of the VM
+     * @param next the host to which the VM may have migrated, and which does not say whether it has
+     */
+    public record Kept(String host, String vm, long bytes, String next) {
+        public Kept {
+            Require.text("host", host);
+            Require.text("vm", vm);
+            Require.notNegative("bytes", bytes);
+            Require.text("next", next);
         }
     }
 }

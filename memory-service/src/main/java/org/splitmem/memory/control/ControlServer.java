@@ -112,7 +112,13 @@ public final class ControlServer implements AutoCloseable {
                 new VmsResource(host, vms, views, migrations, expected, starts, room),
                 new MigrationsResource(migrations),
                 new OperationsResource(host, migrations, vms, drainer),
-                new FenceResource(new Fencing(peers, here, memoryServer), memoryServer),
+                new FenceResource(
+                        new Fencing(
+                                peers,
+                                here,
+                                memoryServer,
+                                vm -> vms.find(vm) != null || vms.damaged().contains(vm)),
+                        memoryServer),
                 new PeerResource(host, views, migrations, memoryServer, expected, room),
                 new HookResource(config, migrations, peers, vms));
         this.socket = config.controlSocket();

@@ -5,7 +5,6 @@ import jakarta.ws.rs.Path;
 import jakarta.ws.rs.Produces;
 import jakarta.ws.rs.core.MediaType;
 import java.io.IOException;
-import java.util.List;
 import org.jspecify.annotations.Nullable;
 import org.splitmem.memory.migration.Fencing;
 import org.splitmem.memory.migration.PeerHosts;
@@ -35,10 +34,8 @@ public final class FenceResource {
     /** Said by the host that was told. */
     @POST
     @Path("fenced")
-    public List<PeerHosts.Freed> fenced(@Nullable FenceRequest body) throws IOException {
+    public PeerHosts.Fenced fenced(@Nullable FenceRequest body) throws IOException {
         FenceRequest request = Parameters.body(body, FenceRequest.class);
-        return server.fence(request.host(), request.vm()).stream()
-                .map(store -> new PeerHosts.Freed(store.vm(), store.reservedBytes()))
-                .toList();
+        return PeerHosts.Fenced.of(server.fence(request.host(), request.vm()));
     }
 }

@@ -128,10 +128,10 @@ public final class HttpPeers implements PeerHosts, MainHosts {
     }
 
     @Override
-    public List<Freed> fence(Peer peer, String host, @Nullable UUID vm) throws IOException {
+    public Fenced fence(Peer peer, String host, @Nullable UUID vm) throws IOException {
         HttpResponse<byte[]> answer = send(peer.name(), "POST", "/v1/fenced", new FenceRequest(host, vm), SHORT_WAIT);
         check(peer.name(), answer);
-        return List.of(Json.read(answer.body(), Freed[].class));
+        return Json.read(answer.body(), Fenced.class);
     }
 
     @Override

@@ -2,16 +2,18 @@ package org.splitmem.memory.migration;
 
 import java.io.IOException;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.List;
+import java.util.Set;
 import java.util.UUID;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.FutureTask;
+import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import org.splitmem.memory.migration.RefusedException.Kind;
 import org.splitmem.memory.server.MemoryServer;
-import org.splitmem.memory.server.StoreRecord;
 import org.splitmem.model.FenceRequest;
 import org.splitmem.model.FenceResult;
 
@@ -27,11 +29,14 @@ public final class Fencing {
     private final PeerHosts peers;
     private final PeerHosts.Peer self;
     private final MemoryServer server;
+    private final Predicate<UUID> isHere;
 
-    public Fencing(PeerHosts peers, PeerHosts.Peer self, MemoryServer server) {
+    /** @param isHere whether this host has a VM */
+    public Fencing(PeerHosts peers, PeerHosts.Peer self, MemoryServer server, Predicate<UUID> isHere) {
         this.peers = peers;
         this.self = self;
         this.server = server;
+        this.isHere = isHere;
     }
 
     /** @throws RefusedException if that cannot be true: nothing is freed then */
@@ -43,13 +48,12 @@ public final class Fencing {
             requireUnreached(host);
         }
         log.warn("host {} is said to be fenced, {}", host, vm == null ? "with all its VMs" : "for VM " + vm);
-        List<FenceResult.Freed> freed = new ArrayList<>(here(host, vm));
+        Answers answers = new Answers();
+        answers.add(self.name(), here(host, vm));
         List<String> unreachable = new ArrayList<>();
-        for (Question<List<PeerHosts.Freed>> question : askAllBut(host, peer -> peers.fence(peer, host, vm))) {
+        for (Question<PeerHosts.Fenced> question : askAllBut(host, peer -> peers.fence(peer, host, vm))) {
             try {
-                question.answer()
-                        .forEach(one -> freed.add(new FenceResult.Freed(
-                                question.peer().name(), one.vm().toString(), one.bytes())));
+                answers.add(question.peer().name(), question.answer());
             } catch (IOException e) {
                 log.warn(
                         "{} keeps what it has for VMs of {}: {}",
@@ -59,7 +63,64 @@ public final class Fencing {
                 unreachable.add(question.peer().name());
             }
         }
-        return new FenceResult(freed, unreachable);
+        return new FenceResult(answers.freed, unreachable, freeUnlessMigrated(host, answers));
+    }
+
+    /** What hosts have said. */
+    private static final class Answers {
+        final List<FenceResult.Freed> freed = new ArrayList<>();
+        final List<FenceResult.Kept> kept = new ArrayList<>();
+
+        void add(String host, PeerHosts.Fenced said) {
+            said.freed().forEach(one -> freed.add(new FenceResult.Freed(host, text(one), one.bytes())));
+            said.kept().forEach(one -> kept.add(new FenceResult.Kept(host, text(one), one.bytes(), one.heir())));
+        }
+
+        private static String text(PeerHosts.Store store) {
+            return store.vm().toString();
+        }
+    }
+
+    /**
+     * What was kept of VMs that may just have migrated is freed if the host to which that was says that it has no such VM.
+     *
+     * @return what is kept of those of which that one does not say so
+     */
+    private List<FenceResult.Kept> freeUnlessMigrated(String host, Answers answers) {
+        List<FenceResult.Kept> undecided = new ArrayList<>();
+        Set<String> silent = new HashSet<>(); // who does not answer is not asked for each VM
+        for (FenceResult.Kept one : List.copyOf(answers.kept)) {
+            UUID vm = UUID.fromString(one.vm());
+            try {
+                if (silent.contains(one.next())) {
+                    undecided.add(one);
+                } else if (!has(one.next(), vm)) {
+                    log.warn("vm={} is not on {}: what {} keeps of it is freed", vm, one.next(), one.host());
+                    answers.add(one.host(), fenceAt(one.host(), host, vm));
+                }
+            } catch (IOException | RefusedException e) {
+                log.warn("vm={} {} keeps what it has: {}", vm, one.host(), e.getMessage());
+                undecided.add(one);
+                if (e instanceof UnreachableException) {
+                    silent.add(one.next());
+                }
+            }
+        }
+        return undecided;
+    }
+
+    @SuppressWarnings("try") // a scope
+    private boolean has(String heir, UUID vm) throws IOException {
+        if (heir.equals(self.name())) {
+            return isHere.test(vm);
+        }
+        try (RequestTime.Scope unused = RequestTime.lifted()) {
+            return peers.runs(peers.find(heir), vm);
+        }
+    }
+
+    private PeerHosts.Fenced fenceAt(String at, String host, UUID vm) throws IOException, RefusedException {
+        return at.equals(self.name()) ? here(host, vm) : peers.fence(peers.find(at), host, vm);
     }
 
     @SuppressWarnings("try") // a scope
@@ -129,12 +190,9 @@ public final class Fencing {
                 .toList();
     }
 
-    private List<FenceResult.Freed> here(String host, @Nullable UUID vm) throws RefusedException {
+    private PeerHosts.Fenced here(String host, @Nullable UUID vm) throws RefusedException {
         try {
-            List<StoreRecord> stores = server.fence(host, vm);
-            return stores.stream()
-                    .map(store -> new FenceResult.Freed(self.name(), store.vm().toString(), store.reservedBytes()))
-                    .toList();
+            return PeerHosts.Fenced.of(server.fence(host, vm));
         } catch (IOException e) {
             throw new RefusedException(
                     Kind.PEER, "failed", "what " + self.name() + " keeps could not be freed: " + e.getMessage());

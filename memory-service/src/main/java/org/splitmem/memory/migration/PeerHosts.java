@@ -4,8 +4,10 @@ import com.fasterxml.jackson.annotation.JsonProperty;
 import java.io.IOException;
 import java.net.InetSocketAddress;
 import java.util.List;
+import java.util.Objects;
 import java.util.UUID;
 import org.jspecify.annotations.Nullable;
+import org.splitmem.memory.server.MemoryServer;
 import org.splitmem.memory.server.StoreRecord;
 import org.splitmem.memory.vm.VmRecord;
 
@@ -139,17 +141,42 @@ public interface PeerHosts {
      */
     Arrival arrival(Peer destination, UUID vm, String token, long epoch) throws IOException;
 
-    /** What a host kept for a VM of a host that is fenced, and has freed. */
-    record Freed(
+    /**
+     * What a host keeps, or has kept, for a VM of a host that is fenced.
+     *
+     * @param heir the host that owns the VM, or may be about to
+     */
+    record Store(
             @JsonProperty(required = true) UUID vm,
-            @JsonProperty(required = true) long bytes) {}
+            @JsonProperty(required = true) long bytes,
+            @JsonProperty(required = true) String heir) {
+        private static List<Store> of(List<StoreRecord> stores) {
+            return stores.stream()
+                    .map(store -> new Store(store.vm(), store.reservedBytes(), store.heir()))
+                    .toList();
+        }
+    }
+
+    /** What a host has freed, and what it keeps because its VM may have migrated just before. */
+    record Fenced(
+            @JsonProperty(required = true) List<Store> freed,
+            @JsonProperty(required = true) List<Store> kept) {
+        public Fenced {
+            freed = List.copyOf(Objects.requireNonNull(freed, "what is freed is missing"));
+            kept = List.copyOf(Objects.requireNonNull(kept, "what is kept is missing"));
+        }
+
+        public static Fenced of(MemoryServer.Fenced stores) {
+            return new Fenced(Store.of(stores.freed()), Store.of(stores.kept()));
+        }
+    }
 
     /**
      * States that a host is fenced: it runs this VM no more, and never will without starting it anew. Its stores are freed.
      *
      * @param vm absent: none of its VMs
      */
-    List<Freed> fence(Peer peer, String host, @Nullable UUID vm) throws IOException;
+    Fenced fence(Peer peer, String host, @Nullable UUID vm) throws IOException;
 
     /**
      * Whether a host runs a VM.

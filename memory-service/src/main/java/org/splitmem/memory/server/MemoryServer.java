@@ -160,50 +160,56 @@ public final class MemoryServer implements ConnectionResolver {
     }
 
     /**
+     * What became of the stores of a host's VMs when it was fenced.
+     *
+     * @param kept those of VMs that may just have migrated from it: {@link StoreRecord#heir} knows
+     */
+    public record Fenced(List<StoreRecord> freed, List<StoreRecord> kept) {}
+
+    /**
      * A host is fenced: what is kept for its VMs is freed, and it is refused from now on, should it come back.
      *
-     * @param vm of its VMs; absent: all
+     * @param vm of its VMs, which then is nobody else's; absent: all
      */
-    public List<StoreRecord> fence(String host, @Nullable UUID vm) throws IOException {
-        List<StoreRecord> freed = freeStoresOf(host, vm);
+    public Fenced fence(String host, @Nullable UUID vm) throws IOException {
+        Fenced done = freeStoresOf(host, vm);
         fences.fenced(host, vm);
-        return freed;
+        return done;
     }
 
-    private synchronized List<StoreRecord> freeStoresOf(String host, @Nullable UUID vm) throws IOException {
+    private synchronized Fenced freeStoresOf(String host, @Nullable UUID vm) throws IOException {
         List<StoreRecord> freed = new ArrayList<>();
+        List<StoreRecord> kept = new ArrayList<>();
         for (PageStore store : List.copyOf(stores.values())) {
             boolean isMeant = vm == null || vm.equals(store.record().vm());
-            if (isMeant && isOfFenced(store, host, vm != null)) {
-                StoreRecord record = store.record();
-                fenced.add(record, host);
-                log.warn("vm={} its host {} is fenced: {} pages are freed", record.vm(), host, store.heldPages());
-                free(store);
-                freed.add(record);
+            if (!isMeant || !isOfFenced(store, host)) {
+                continue;
             }
+            StoreRecord record = store.record();
+            if (vm == null && !record.heir().equals(host)) {
+                log.warn(
+                        "vm={} is kept although its host {} is fenced: it may just have migrated to {}",
+                        record.vm(),
+                        host,
+                        record.heir());
+                kept.add(record);
+                continue;
+            }
+            fenced.add(record, host);
+            log.warn("vm={} its host {} is fenced: {} pages are freed", record.vm(), host, store.heldPages());
+            free(store);
+            freed.add(record);
         }
-        return freed;
+        return new Fenced(freed, kept);
     }
 
-    /** @param alone whether just this VM is meant: then also if it may be another host's by now */
-    private static boolean isOfFenced(PageStore store, String host, boolean alone) throws IOException {
+    private static boolean isOfFenced(PageStore store, String host) throws IOException {
         StoreRecord.Next next = store.record().next();
         if (next != null && next.host().equals(host)) {
             store.setNext(null); // should it come back
         }
         StoreRecord record = store.record();
-        if (record.mainHost().equals(host) && record.next() != null && !alone) {
-            log.warn(
-                    "vm={} is kept although its host {} is fenced: it may just have migrated to {};"
-                            + " \"splitmem forget-host {} --vm {}\" frees it",
-                    record.vm(),
-                    host,
-                    next == null ? "" : next.host(),
-                    host,
-                    record.vm());
-            return false;
-        }
-        return record.mainHost().equals(host) || (alone && record.owner().equals(host) && !store.isAdopted());
+        return record.mainHost().equals(host) || (record.owner().equals(host) && !store.isAdopted());
     }
 
     /** Frees a VM's pages and reservation. @return false if there was none under this token */
@@ -313,13 +319,13 @@ public final class MemoryServer implements ConnectionResolver {
                     ErrorCode.BAD_FRAME,
                     "VM " + hello.vm() + " has " + store.pages() + " pages here, " + hello.pages() + " were named");
         }
+        Sender sender = store.sender(hello);
         return socket -> {
             if (!store.enter()) {
                 store.checkEpoch(hello.epoch()); // freed since: says why
                 return;
             }
             try {
-        Sender sender = store.sender(hello);
                 serve(store, sender, socket);
             } finally {
                 store.leave();

@@ -101,6 +101,11 @@ public record StoreRecord(
         return main == null ? owner : main;
     }
 
+    /** The host that owns the VM, or may be about to. */
+    public String heir() {
+        return next == null ? mainHost() : next.host();
+    }
+
     void save(Path directory) throws IOException {
         RecordFile.save(directory.resolve(FILE), this);
     }

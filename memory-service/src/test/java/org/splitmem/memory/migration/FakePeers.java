@@ -10,6 +10,8 @@ import org.jspecify.annotations.Nullable;
 
 /** Other hosts that say yes, unless they are told to refuse; remembers what was asked. */
 final class FakePeers implements PeerHosts {
+    static final UUID KEPT = UUID.fromString("6d1f0000-0000-4000-8000-00000000000f");
+
     private final Set<String> names;
     private final List<String> asked = new CopyOnWriteArrayList<>();
     private final List<String> requestIds = new CopyOnWriteArrayList<>();
@@ -20,6 +22,8 @@ final class FakePeers implements PeerHosts {
     private volatile String running = "";
     private volatile String again = "";
     private volatile String reaching = "";
+    private volatile String keeping = "";
+    private volatile String heir = "";
     private volatile Arrival arrival = Arrival.AWAITED;
 
     FakePeers(String... names) {
@@ -145,9 +149,11 @@ final class FakePeers implements PeerHosts {
     }
 
     @Override
-    public List<Freed> fence(Peer peer, String host, @Nullable UUID vm) throws IOException {
-        ask("fence " + host + " at", peer);
-        return List.of();
+    public Fenced fence(Peer peer, String host, @Nullable UUID vm) throws IOException {
+        ask("fence " + host + (vm == null ? "" : " for its VM") + " at", peer);
+        boolean keeps = vm == null && peer.name().equals(keeping);
+        List<Store> stores = peer.name().equals(keeping) ? List.of(new Store(KEPT, 8192, heir)) : List.of();
+        return new Fenced(keeps ? List.of() : stores, keeps ? stores : List.of());
     }
 
     @Override
@@ -162,6 +168,12 @@ final class FakePeers implements PeerHosts {
     public boolean runs(Peer peer, @Nullable UUID vm) throws IOException {
         ask("runs", peer);
         return peer.name().equals(running);
+    }
+
+    /** From now on this host keeps {@link #KEPT} of each host that is fenced as a whole: it may just have migrated to another one. */
+    void keepFor(String name, String next) {
+        keeping = name;
+        heir = next;
     }
 
     /** From now on this host says that it reaches any other. */

@@ -4,6 +4,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.catchThrowableOfType;
 
 import java.io.IOException;
+import java.util.HashSet;
+import java.util.Set;
 import java.util.UUID;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -22,6 +24,7 @@ class FencingTest {
     final MemoryDirectory directory = new MemoryDirectory();
 
     private final FakePeers peers = new FakePeers("h2", "h3", "h4");
+    private final Set<UUID> here = new HashSet<>();
     private MemoryServer server;
     private Fencing fencing;
 
@@ -31,7 +34,7 @@ class FencingTest {
                 directory.resolve("stores"), Long.MAX_VALUE / 2, () -> Long.MAX_VALUE / 2, Lender.NO_NEIGHBOUR);
         server.recover();
         server.reserve(new StoreRecord(VM, "token", 1, 16, 4096, "h2", "h2", true));
-        fencing = new Fencing(peers, new PeerHosts.Peer("h1", "127.0.0.1", 7780), server);
+        fencing = new Fencing(peers, new PeerHosts.Peer("h1", "127.0.0.1", 7780), server, here::contains);
     }
 
     private RefusedException refusal(String host, UUID vm) {
@@ -51,7 +54,8 @@ class FencingTest {
         assertThat(result.freed()).containsExactly(new FenceResult.Freed("h1", VM.toString(), 4096));
         assertThat(result.unreachable()).isEmpty();
         assertThat(server.lentBytes()).isZero();
-        assertThat(peers.asked()).containsExactlyInAnyOrder("runs h2", "fence h2 at h3", "fence h2 at h4");
+        assertThat(peers.asked())
+                .containsExactlyInAnyOrder("runs h2", "fence h2 for its VM at h3", "fence h2 for its VM at h4");
     }
 
     @Test
@@ -103,6 +107,63 @@ class FencingTest {
 
         assertThat(result.freed()).hasSize(1);
         assertThat(result.unreachable()).containsExactly("h3");
+    }
+
+    /** Its migration died with the host. */
+    @Test
+    void whatAVmHadThatMayHaveMigratedIsFreedIfItHasNot() throws Exception {
+        peers.refuse("h2");
+        peers.keepFor("h3", "h4");
+
+        FenceResult result = fencing.fence(new FenceRequest("h2", null));
+
+        assertThat(result.freed()).contains(new FenceResult.Freed("h3", FakePeers.KEPT.toString(), 8192));
+        assertThat(result.kept()).isEmpty();
+        assertThat(peers.asked()).contains("fence h2 for its VM at h3").doesNotContain("fence h2 for its VM at h4");
+    }
+
+    @Test
+    void whatAVmHadThatHasMigratedStays() throws Exception {
+        peers.refuse("h2");
+        peers.keepFor("h3", "h4");
+        peers.run("h4");
+
+        FenceResult result = fencing.fence(new FenceRequest("h2", null));
+
+        assertThat(result.freed()).extracting(FenceResult.Freed::host).containsExactly("h1");
+        assertThat(result.kept()).isEmpty();
+        assertThat(peers.asked()).doesNotContain("fence h2 for its VM at h3");
+    }
+
+    /** It is for the operator to say then. */
+    @Test
+    void whatAVmHadStaysAndIsNamedIfNobodyKnowsWhetherItHasMigrated() throws Exception {
+        peers.refuse("h2", "h4");
+        peers.keepFor("h3", "h4");
+
+        FenceResult result = fencing.fence(new FenceRequest("h2", null));
+
+        assertThat(result.kept()).containsExactly(new FenceResult.Kept("h3", FakePeers.KEPT.toString(), 8192, "h4"));
+        assertThat(peers.asked()).doesNotContain("fence h2 for its VM at h3");
+    }
+
+    /** This host has a reservation of it, or has it. */
+    @Test
+    void thisHostIsAskedAsAnyOther() throws Exception {
+        peers.refuse("h2");
+        UUID onItsWay = new UUID(0, 7);
+        server.reserve(new StoreRecord(onItsWay, "other", 1, 16, 4096, "h2", "h4", false));
+        peers.run("h4");
+        fencing.fence(new FenceRequest("h2", null));
+        assertThat(server.lentBytes()).as("h4 has it").isEqualTo(4096);
+        peers.run("");
+        peers.keepFor("h3", "h1");
+        here.add(FakePeers.KEPT);
+
+        FenceResult result = fencing.fence(new FenceRequest("h2", null));
+
+        assertThat(result.freed()).containsExactly(new FenceResult.Freed("h1", onItsWay.toString(), 4096));
+        assertThat(server.lentBytes()).isZero();
     }
 
     @Test

@@ -390,15 +390,18 @@ class MemoryServerTest {
         server.reserve(of(wentToIt, "h2", "h1", true));
         server.reserve(of(onItsWay, "h1", "h2", false));
 
-        assertThat(server.fence("h1", null))
-                .extracting(StoreRecord::vm)
-                .as("one that h2 may be about to adopt is not among them")
-                .containsExactlyInAnyOrder(its, wentToIt);
+        MemoryServer.Fenced all = server.fence("h1", null);
+
+        assertThat(all.freed()).extracting(StoreRecord::vm).containsExactlyInAnyOrder(its, wentToIt);
+        assertThat(all.kept()).as("h2 may be about to adopt it").singleElement().satisfies(one -> {
+            assertThat(one.vm()).isEqualTo(onItsWay);
+            assertThat(one.heir()).isEqualTo("h2");
+        });
         assertThat(server.lentBytes()).isEqualTo(2 * 4096);
 
-        assertThat(server.fence("h1", cameFromIt)).as("it runs on h2").isEmpty();
-        assertThat(server.fence("h1", onItsWay)).hasSize(1);
-        assertThat(server.fence("h2", cameFromIt)).hasSize(1);
+        assertThat(server.fence("h1", cameFromIt).freed()).as("it runs on h2").isEmpty();
+        assertThat(server.fence("h1", onItsWay).freed()).hasSize(1);
+        assertThat(server.fence("h2", cameFromIt).freed()).hasSize(1);
         assertThat(server.lentBytes()).isZero();
         assertThat(new MemoryServer(directory.resolve("limits"), 0, () -> 0, Lender.NO_NEIGHBOUR).lentBytes())
                 .isZero();
@@ -427,7 +430,7 @@ class MemoryServerTest {
         FrameSocket in = endpoint().connect(Hello.Role.PAGE_IN);
         String other = "0".repeat(64);
 
-        assertThat(h2.server().fence("h1", VM)).hasSize(1);
+        assertThat(h2.server().fence("h1", VM).freed()).hasSize(1);
         assertThat(h2.server().heldBytes()).isZero();
 
         in.send(FrameType.PAGE_IN, 7, 1, 0);

@@ -219,17 +219,23 @@ class NextOwnerTest {
     void fencingTheOwnerLeavesItToTheNextOne() throws Exception {
         name();
 
-        assertThat(h3.server().fence("h1", null)).isEmpty();
+        MemoryServer.Fenced fenced = h3.server().fence("h1", null);
+
+        assertThat(fenced.freed()).isEmpty();
+        assertThat(fenced.kept()).extracting(StoreRecord::heir).containsExactly("h2");
 
         heir.adopt(2);
-        assertThat(h3.server().fence("h2", null)).hasSize(1);
+        assertThat(h3.server().fence("h2", null).freed()).hasSize(1);
     }
 
     @Test
     void fencingTheNextOneLeavesItToItsOwner() throws Exception {
         name();
 
-        assertThat(h3.server().fence("h2", null)).isEmpty();
+        MemoryServer.Fenced fenced = h3.server().fence("h2", null);
+
+        assertThat(fenced.freed()).isEmpty();
+        assertThat(fenced.kept()).isEmpty();
 
         assertThat(refusal(this::read)).isEqualTo(ErrorCode.UNKNOWN_VM);
         owner.store(pages(20), NONE);

@@ -115,12 +115,8 @@ final class SimPeers implements PeerHosts, MainHosts {
     }
 
     @Override
-    public List<Freed> fence(Peer peer, String host, @Nullable UUID vm) throws IOException {
-        return ask(
-                peer,
-                daemon -> daemon.server().fence(host, vm).stream()
-                        .map(store -> new Freed(store.vm(), store.reservedBytes()))
-                        .toList());
+    public Fenced fence(Peer peer, String host, @Nullable UUID vm) throws IOException {
+        return ask(peer, daemon -> Fenced.of(daemon.server().fence(host, vm)));
     }
 
     @Override

@@ -378,7 +378,7 @@ public final class FakeHosts implements AutoCloseable {
             return ErrorBody.of("host-not-fenced", "VM " + request.vm() + " runs on " + request.host());
         }
         fences.add(request.host() + " " + request.vm());
-        return new FenceResult(List.of(), List.of());
+        return new FenceResult(List.of(), List.of(), List.of());
     }
 
     private static Object orNotFound(Object value) {
