@@ -34,6 +34,7 @@ class TaskMakerTest {
             new TaskMaker(new PeerHosts.Peer("h1", "127.0.0.1", 7780), new FakePeers("h2", "h3", "h4", "h5"), config);
     private FakeShim shim;
     private Vm vm;
+    private int splits;
 
     @BeforeEach
     void start() throws IOException {
@@ -152,6 +153,86 @@ class TaskMakerTest {
 
         assertRefused(gone, to("h2", null), RefusedException.Kind.CONFLICT, "vm-not-attached", "db2");
         assertRefused(unmapped, to("h2", null), RefusedException.Kind.CONFLICT, "vm-not-attached", "db3");
+    }
+
+    private static VmRecord.Lender lent(String host, long bytes) {
+        return new VmRecord.Lender(host, "127.0.0.1", 7780, "token of " + host, bytes + MigrationTask.SLACK_BYTES);
+    }
+
+    /** One of 8 GiB that is split, with 2 GiB here. */
+    private Vm split(VmRecord.Lender... lenders) throws IOException {
+        VmRecord whole = TestVms.record("db4", VmRecord.Phase.PAGED, RAM);
+        VmRecord record = TestVms.withBudget(TestVms.lentBy(whole, List.of(lenders)), 2 * GIB);
+        return TestVms.attached(directory.resolve("split" + splits++), record, shim);
+    }
+
+    @Test
+    void aSplitVmMovesItsMainHostAndKeepsItsSubHostsUnderTokensThatAreNew() throws Exception {
+        Vm split = split(lent("h3", 4 * GIB), lent("h4", 3 * GIB));
+
+        MigrationTask task = maker.make(split, to("h2", null));
+
+        assertThat(task.isSplit()).isTrue();
+        assertThat(task.budgetBytes()).isEqualTo(2 * GIB);
+        assertThat(task.subHosts()).as("that are to reserve").isEmpty();
+        assertThat(task.lenders()).extracting(VmRecord.Lender::host).containsExactly("h3", "h4");
+        assertThat(task.lenders())
+                .allMatch(lender -> lender.is(VmRecord.Lender.Stage.SHARED))
+                .extracting(VmRecord.Lender::token)
+                .doesNotContain("token of h3", "token of h4")
+                .doesNotHaveDuplicates();
+    }
+
+    @Test
+    void aSplitVmTakesNoOtherSubHostsAlong() throws Exception {
+        Vm split = split(lent("h3", 6 * GIB));
+
+        assertRefused(
+                split,
+                to("h2", null, share("h4", null)),
+                RefusedException.Kind.INVALID,
+                "sub-hosts-stay",
+                "splitmem move-pages");
+        assertRefused(
+                split,
+                to("h3", null),
+                RefusedException.Kind.INVALID,
+                "destination-is-sub-host",
+                "splitmem move-pages db4 --from h3");
+    }
+
+    /** What is about to go elsewhere is a third one's by the time that the destination asks for it. */
+    @Test
+    void aSplitVmDoesNotMoveWhileOneOfItsSubHostsIsEmptied() throws Exception {
+        Vm leaving = split(lent("h3", 6 * GIB), lent("h4", 6 * GIB).leaving(null));
+        assertRefused(
+                leaving,
+                to("h2", null),
+                RefusedException.Kind.CONFLICT,
+                "being-emptied",
+                "splitmem move-pages db4 --from h4 --cancel");
+
+        Vm coming = split(lent("h3", 6 * GIB), lent("h4", 6 * GIB).coming());
+        assertRefused(coming, to("h2", null), RefusedException.Kind.CONFLICT, "being-emptied", "h4");
+
+        Vm gone = split(lent("h3", 6 * GIB), lent("h4", 6 * GIB).gone());
+        assertThat(maker.make(gone, to("h2", null)).budgetBytes()).isEqualTo(2 * GIB);
+    }
+
+    /** What is over the budget could go nowhere. */
+    @Test
+    void aBudgetForWhichTheSubHostsHaveNotReservedEnoughIsRefused() throws Exception {
+        Vm split = split(
+                lent("h3", 4 * GIB), lent("h4", 3 * GIB - 4096), lent("h5", GIB).gone());
+
+        assertRefused(
+                split,
+                to("h2", GIB),
+                RefusedException.Kind.INVALID,
+                "plan-does-not-fit",
+                "a budget of 1.0 GiB leaves 7.0 GiB of the VM's 8.0 GiB RAM to its sub-hosts");
+        assertThat(maker.make(split, to("h2", GIB + 4096)).budgetBytes()).isEqualTo(GIB + 4096);
+        assertThat(maker.make(split, to("h2", RAM)).budgetBytes()).isEqualTo(RAM);
     }
 
     @SeededTest(runs = 50)

@@ -51,6 +51,10 @@ public final class TestVms {
                 .toList());
     }
 
+    public static VmRecord withBudget(VmRecord record, long bytes) {
+        return record.withBudget(bytes, 0);
+    }
+
     public static VmRecord lentBy(VmRecord record, List<VmRecord.Lender> lenders) {
         return record.withLenders(lenders);
     }
