@@ -9,6 +9,7 @@ import org.splitmem.cli.control.DaemonUnreachableException;
 import org.splitmem.cli.migration.MigrationRun;
 import org.splitmem.model.Json;
 import org.splitmem.model.PlainText;
+import org.splitmem.model.RefusalCode;
 import org.splitmem.model.VmInfo;
 
 /**
@@ -18,7 +19,6 @@ import org.splitmem.model.VmInfo;
  */
 final class BackgroundWait {
     private static final Duration BETWEEN_LINES = Duration.ofSeconds(5);
-    private static final int NOT_FOUND = 404;
 
     private final Splitmem splitmem;
     private final ControlClient control;
@@ -86,7 +86,7 @@ final class BackgroundWait {
             try {
                 return control.vm(begun.uuid());
             } catch (ControlException e) {
-                throw e.status() == NOT_FOUND
+                throw e.refusal().is(RefusalCode.VM_NOT_FOUND)
                         ? new CommandFailedException(begun.name() + " has ended, or has left this host", e)
                         : e;
             } catch (DaemonUnreachableException e) {

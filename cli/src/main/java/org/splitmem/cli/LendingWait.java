@@ -9,6 +9,7 @@ import org.splitmem.cli.migration.MigrationRun;
 import org.splitmem.model.Json;
 import org.splitmem.model.LendingInfo;
 import org.splitmem.model.PlainText;
+import org.splitmem.model.RefusalCode;
 
 /**
  * Waits until nothing is to leave a host any more, which goes on whether or not anybody waits, and says every five seconds how far it is.
@@ -17,7 +18,6 @@ import org.splitmem.model.PlainText;
  */
 final class LendingWait {
     private static final Duration BETWEEN_LINES = Duration.ofSeconds(5);
-    private static final int BAD_GATEWAY = 502;
 
     private final Splitmem splitmem;
     private final ControlClient control;
@@ -105,7 +105,7 @@ final class LendingWait {
             try {
                 return control.lending(host);
             } catch (ControlException e) {
-                if (e.status() != BAD_GATEWAY || System.nanoTime() - endNs > 0) {
+                if (!e.refusal().is(RefusalCode.FAILED) || System.nanoTime() - endNs > 0) {
                     throw e;
                 }
             } catch (DaemonUnreachableException e) {

@@ -2,6 +2,7 @@ package org.splitmem.cli.control;
 
 import java.io.IOException;
 import java.net.SocketTimeoutException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
@@ -9,7 +10,6 @@ import org.jspecify.annotations.Nullable;
 import org.splitmem.model.AbortReason;
 import org.splitmem.model.BudgetRequest;
 import org.splitmem.model.DrainRequest;
-import org.splitmem.model.ErrorBody;
 import org.splitmem.model.FenceRequest;
 import org.splitmem.model.FenceResult;
 import org.splitmem.model.GatherRequest;
@@ -22,6 +22,7 @@ import org.splitmem.model.MigrationInfo;
 import org.splitmem.model.MigrationRequest;
 import org.splitmem.model.MovePagesRequest;
 import org.splitmem.model.OperationInfo;
+import org.splitmem.model.Refusal;
 import org.splitmem.model.SplitRequest;
 import org.splitmem.model.UrlText;
 import org.splitmem.model.VmInfo;
@@ -205,7 +206,8 @@ public final class ControlClient {
         try {
             UnixHttp.Answer answer = http.send(method, target, body == null ? null : Json.writeBytes(body));
             if (answer.status() >= 400) {
-                throw refusal(answer);
+                throw new ControlException(
+                        Refusal.read(answer.status(), answer.body().getBytes(StandardCharsets.UTF_8)));
             }
             return answer;
         } catch (SocketTimeoutException e) {
@@ -215,17 +217,6 @@ public final class ControlClient {
                     "cannot talk to splitmemd at " + http.socket() + ": " + e.getMessage()
                             + ": see 'systemctl status splitmemd', or choose another socket by --socket",
                     e);
-        }
-    }
-
-    private static ControlException refusal(UnixHttp.Answer answer) {
-        try {
-            ErrorBody.Detail error = Json.read(answer.body(), ErrorBody.class).error();
-            return new ControlException(answer.status(), error.code(), error.message());
-        } catch (InvalidJsonException e) {
-            // From the HTTP server itself, not from splitmemd's own code.
-            return new ControlException(
-                    answer.status(), "http", "splitmemd answered with HTTP status " + answer.status());
         }
     }
 }

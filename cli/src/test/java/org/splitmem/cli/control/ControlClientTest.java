@@ -25,6 +25,7 @@ import org.splitmem.cli.Infos;
 import org.splitmem.model.Json;
 import org.splitmem.model.MigrationPhase;
 import org.splitmem.model.MigrationRequest;
+import org.splitmem.model.RefusalCode;
 import org.splitmem.model.VmInfo;
 
 class ControlClientTest {
@@ -92,8 +93,9 @@ class ControlClientTest {
         assertThatExceptionOfType(ControlException.class)
                 .isThrownBy(() -> client.vm("x"))
                 .withMessage("no VM x: is it split-ready?")
-                .satisfies(e -> assertThat(e.status()).isEqualTo(404))
-                .satisfies(e -> assertThat(e.code()).isEqualTo("vm-not-found"));
+                .satisfies(e -> assertThat(e.refusal().status()).isEqualTo(404))
+                .satisfies(e ->
+                        assertThat(e.refusal().is(RefusalCode.VM_NOT_FOUND)).isTrue());
     }
 
     @Test

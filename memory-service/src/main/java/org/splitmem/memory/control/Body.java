@@ -8,6 +8,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import org.eclipse.jetty.io.Content;
 import org.eclipse.jetty.server.Request;
+import org.splitmem.model.RefusalCode;
 
 /** Reads a request's body as it comes: a peer that is slow, or hangs, keeps no thread waiting. Its calls come one at a time. */
 final class Body implements Runnable {
@@ -54,8 +55,8 @@ final class Body implements Runnable {
             }
             if (chunk.remaining() > MOST - bytes.size()) {
                 chunk.release();
-                whole.completeExceptionally(
-                        new ApiException(413, "body-too-large", "the request's body is larger than " + MOST + " B"));
+                whole.completeExceptionally(new ApiException(
+                        RefusalCode.BODY_TOO_LARGE, "the request's body is larger than " + MOST + " B"));
                 return;
             }
             byte[] copy = new byte[chunk.remaining()];

@@ -42,6 +42,7 @@ import org.splitmem.memory.migration.RequestTime;
 import org.splitmem.memory.migration.SplitStarts;
 import org.splitmem.memory.server.MemoryServer;
 import org.splitmem.memory.vm.VmRegistry;
+import org.splitmem.model.RefusalCode;
 import org.splitmem.model.UrlText;
 import org.splitmem.model.config.ConfigException;
 
@@ -263,7 +264,7 @@ public final class ControlServer implements AutoCloseable {
                 return RequestTime.begin(
                         request.getBeginNanoTime(), request.getHeaders().get(RequestTime.HEADER));
             } catch (IllegalArgumentException e) {
-                throw new ApiException(400, "invalid-timeout", String.valueOf(e.getMessage()));
+                throw new ApiException(RefusalCode.INVALID_TIMEOUT, String.valueOf(e.getMessage()));
             }
         }
 
@@ -274,7 +275,8 @@ public final class ControlServer implements AutoCloseable {
             String shown = request.getHeaders().get(HttpHeader.AUTHORIZATION);
             byte[] bytes = shown == null ? new byte[0] : shown.getBytes(StandardCharsets.UTF_8);
             if (!MessageDigest.isEqual(bearer, bytes)) {
-                throw new ApiException(401, "unauthorized", "the cluster's key is missing or wrong (cluster.key-file)");
+                throw new ApiException(
+                        RefusalCode.UNAUTHORIZED, "the cluster's key is missing or wrong (cluster.key-file)");
             }
         }
 
@@ -296,7 +298,8 @@ public final class ControlServer implements AutoCloseable {
                         .map(UrlText::ofSegment)
                         .toList();
             } catch (IllegalArgumentException e) {
-                throw new ApiException(400, "invalid-path", "the path is not encoded as a URL's: " + e.getMessage());
+                throw new ApiException(
+                        RefusalCode.INVALID_PATH, "the path is not encoded as a URL's: " + e.getMessage());
             }
         }
 
@@ -312,7 +315,8 @@ public final class ControlServer implements AutoCloseable {
                     field.getValues().forEach(value -> pairs.add(name + "=" + UrlText.query(value)));
                 }
             } catch (RuntimeException e) { // Jetty's are several
-                throw new ApiException(400, "invalid-path", "the query is not encoded as a URL's: " + e.getMessage());
+                throw new ApiException(
+                        RefusalCode.INVALID_PATH, "the query is not encoded as a URL's: " + e.getMessage());
             }
             return String.join("&", pairs);
         }

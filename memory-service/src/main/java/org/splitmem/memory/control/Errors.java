@@ -11,7 +11,9 @@ import java.io.IOException;
 import java.lang.annotation.Annotation;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
-import org.splitmem.memory.migration.RefusedException;
+import org.splitmem.model.Refusal;
+import org.splitmem.model.RefusalCode;
+import org.splitmem.model.RefusedException;
 
 /** Every failure in the API's form; for libvirt's hook as one line of plain text. Any thread. */
 final class Errors implements ExceptionMapper<Throwable>, ContainerResponseFilter {
@@ -40,22 +42,31 @@ final class Errors implements ExceptionMapper<Throwable>, ContainerResponseFilte
 
     /** @param path still encoded */
     static Answer answer(Throwable failure, String method, String path) {
-        boolean plain = path.startsWith("/v1/hooks/");
-        if (failure instanceof ApiException known) {
-            return Answer.failure(plain, known.status(), known.code(), String.valueOf(known.getMessage()));
+        return Answer.failure(path.startsWith("/v1/hooks/"), refusal(failure, method, path));
+    }
+
+    private static Refusal refusal(Throwable failure, String method, String path) {
+        if (failure instanceof ApiException refused) {
+            return refused.refusal();
         }
         if (failure instanceof RefusedException refused) {
-            return answer(ApiException.of(refused), method, path);
+            return refused.refusal();
         }
         if (failure instanceof WebApplicationException web && isUnknown(web)) {
-            return answer(ApiException.unknown(method), method, path);
+            return unknown(method);
         }
         if (failure instanceof IOException) {
             log.warn("{} {} failed: {}", method, path, failure.getMessage());
-            return Answer.failure(plain, 502, "failed", String.valueOf(failure.getMessage()));
+            return Refusal.of(RefusalCode.FAILED, String.valueOf(failure.getMessage()));
         }
         log.error("{} {} failed", method, path, failure);
-        return Answer.failure(plain, 500, "internal", "splitmemd failed, its log says more: " + failure);
+        return Refusal.of(RefusalCode.INTERNAL, "splitmemd failed, its log says more: " + failure);
+    }
+
+    /** Of a path that is not there, or not with this method. */
+    static Refusal unknown(String method) {
+        return Refusal.of(
+                RefusalCode.NOT_FOUND, "there is no " + method + " on this path; docs/API.md lists what there is");
     }
 
     /** Jersey knows the path and not the method, or neither: to our callers that is one. */

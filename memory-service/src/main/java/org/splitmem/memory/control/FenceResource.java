@@ -8,10 +8,10 @@ import java.io.IOException;
 import org.jspecify.annotations.Nullable;
 import org.splitmem.memory.migration.Fencing;
 import org.splitmem.memory.migration.PeerHosts;
-import org.splitmem.memory.migration.RefusedException;
 import org.splitmem.memory.server.MemoryServer;
 import org.splitmem.model.FenceRequest;
 import org.splitmem.model.FenceResult;
+import org.splitmem.model.RefusedException;
 
 /** A host is dead. Only an operator may say so, or nova-bridge when Nova evacuates: they know. */
 @Path("v1")

@@ -3,6 +3,8 @@ package org.splitmem.memory.control;
 import java.util.UUID;
 import org.splitmem.memory.migration.GuestRoom;
 import org.splitmem.memory.vm.Vm;
+import org.splitmem.model.RefusalCode;
+import org.splitmem.model.RefusedException;
 import org.splitmem.model.VmInfo;
 
 /** Whether this host has the memory for what a VM may take of it. Each refusal is an {@link ApiException} with 507. Any thread. */
@@ -46,12 +48,12 @@ final class HostRoom {
     private void checkLimit(UUID vm, String name, long bytes) {
         try {
             guests.check(vm, name, bytes);
-        } catch (GuestRoom.NoRoomException e) {
-            throw full(host + ": " + e.getMessage());
+        } catch (RefusedException e) {
+            throw full(host + ": " + e.text());
         }
     }
 
     private static ApiException full(String why) {
-        return new ApiException(507, "no-room", why);
+        return new ApiException(RefusalCode.NO_ROOM, why);
     }
 }

@@ -15,14 +15,12 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import org.jspecify.annotations.Nullable;
 import org.splitmem.memory.drain.MainHosts;
-import org.splitmem.memory.migration.MigrationService;
 import org.splitmem.memory.migration.PeerDirectory;
 import org.splitmem.memory.migration.PeerHosts;
 import org.splitmem.memory.migration.PeerRefusalException;
 import org.splitmem.memory.migration.RequestId;
 import org.splitmem.memory.migration.RequestTime;
 import org.splitmem.memory.migration.UnreachableException;
-import org.splitmem.model.ErrorBody;
 import org.splitmem.model.FenceRequest;
 import org.splitmem.model.HostInfo;
 import org.splitmem.model.HostStatus;
@@ -31,6 +29,7 @@ import org.splitmem.model.Json;
 import org.splitmem.model.LendingInfo;
 import org.splitmem.model.MovePagesRequest;
 import org.splitmem.model.PeerAddress;
+import org.splitmem.model.Refusal;
 import org.splitmem.model.UrlText;
 import org.splitmem.model.VmInfo;
 import org.splitmem.model.VmState;
@@ -292,21 +291,11 @@ public final class HttpPeers implements PeerHosts, MainHosts {
         if (answer.statusCode() / 100 == 2) {
             return;
         }
-        String text;
-        String code = "http";
-        try {
-            ErrorBody.Detail error = Json.read(answer.body(), ErrorBody.class).error();
-            text = error.message();
-            code = error.code();
-        } catch (InvalidJsonException e) {
-            text = "HTTP " + answer.statusCode();
-        }
-        String refusal = "host " + name + " refused: " + text;
-        if (answer.statusCode() == 507) {
-            throw new NoRoomException(refusal);
-        }
-        throw code.equals(MigrationService.HERE_AGAIN)
-                ? new HereAgainException(refusal)
-                : new PeerRefusalException(answer.statusCode(), code, refusal);
+        throw refusal(name, answer);
+    }
+
+    private static PeerRefusalException refusal(String name, HttpResponse<byte[]> answer) {
+        Refusal refusal = Refusal.read(answer.statusCode(), answer.body());
+        return new PeerRefusalException(refusal.saying("host " + name + " refused: " + refusal.message()));
     }
 }

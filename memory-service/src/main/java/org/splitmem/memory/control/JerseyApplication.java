@@ -61,7 +61,7 @@ final class JerseyApplication implements AutoCloseable {
      */
     Answer answer(String method, List<String> path, @Nullable String query, byte[] body) {
         if (!METHODS.contains(method) || path.contains("")) { // Jersey would leave an empty segment out
-            throw ApiException.unknown(method);
+            throw new ApiException(Errors.unknown(method));
         }
         ContainerRequest request = new ContainerRequest(
                 BASE,

@@ -13,6 +13,7 @@ import java.lang.annotation.Annotation;
 import java.lang.reflect.Type;
 import org.splitmem.model.InvalidJsonException;
 import org.splitmem.model.Json;
+import org.splitmem.model.RefusalCode;
 
 /** Requests, which are records, and answers, which are records, lists of them or a word, as strict JSON. Any thread. */
 @Consumes(MediaType.APPLICATION_JSON)
@@ -40,7 +41,7 @@ final class JsonBodies implements MessageBodyReader<Object>, MessageBodyWriter<O
         try {
             return Json.read(body, type);
         } catch (InvalidJsonException e) {
-            throw new ApiException(400, "invalid-json", String.valueOf(e.getMessage()));
+            throw new ApiException(RefusalCode.INVALID_JSON, String.valueOf(e.getMessage()));
         }
     }
 

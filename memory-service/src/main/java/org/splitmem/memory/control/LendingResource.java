@@ -14,10 +14,11 @@ import org.jspecify.annotations.Nullable;
 import org.splitmem.memory.drain.Drainer;
 import org.splitmem.memory.drain.Lending;
 import org.splitmem.memory.migration.PeerRefusalException;
-import org.splitmem.memory.migration.RefusedException;
 import org.splitmem.model.DrainRequest;
 import org.splitmem.model.LendRequest;
 import org.splitmem.model.LendingInfo;
+import org.splitmem.model.RefusalCode;
+import org.splitmem.model.RefusedException;
 
 /** What a host lends: this one, or one of its peers, to which the request goes on. */
 @Path("v1")
@@ -121,12 +122,12 @@ public final class LendingResource {
         try {
             peers.find(host);
         } catch (IOException e) {
-            throw new ApiException(404, "host-not-found", String.valueOf(e.getMessage()));
+            throw new ApiException(RefusalCode.HOST_NOT_FOUND, String.valueOf(e.getMessage()));
         }
         try {
             return peers.lending(host, method, path, body);
         } catch (PeerRefusalException e) {
-            throw new ApiException(e.status(), e.code(), String.valueOf(e.getMessage()));
+            throw new ApiException(e.refusal());
         }
     }
 }

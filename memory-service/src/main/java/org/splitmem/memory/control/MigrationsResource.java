@@ -11,9 +11,10 @@ import jakarta.ws.rs.core.MediaType;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 import org.splitmem.memory.migration.MigrationService;
-import org.splitmem.memory.migration.RefusedException;
 import org.splitmem.model.AbortReason;
 import org.splitmem.model.MigrationInfo;
+import org.splitmem.model.RefusalCode;
+import org.splitmem.model.RefusedException;
 
 /** Migrations from this host. */
 @Path("v1/migrations")
@@ -38,8 +39,8 @@ public final class MigrationsResource {
     public MigrationInfo show(@PathParam("id") String id) {
         return migrations
                 .find(id)
-                .orElseThrow(
-                        () -> new ApiException(404, "migration-not-found", "no migration " + id + " on this host"));
+                .orElseThrow(() ->
+                        new ApiException(RefusalCode.MIGRATION_NOT_FOUND, "no migration " + id + " on this host"));
     }
 
     @DELETE
@@ -53,7 +54,7 @@ public final class MigrationsResource {
         try {
             return new AbortReason(reason).text();
         } catch (IllegalArgumentException e) {
-            throw new ApiException(400, "invalid-reason", String.valueOf(e.getMessage()));
+            throw new ApiException(RefusalCode.INVALID_REASON, String.valueOf(e.getMessage()));
         }
     }
 

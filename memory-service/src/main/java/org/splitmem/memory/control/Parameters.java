@@ -2,6 +2,7 @@ package org.splitmem.memory.control;
 
 import java.util.UUID;
 import org.jspecify.annotations.Nullable;
+import org.splitmem.model.RefusalCode;
 
 /** What comes with a request. Each refusal is an {@link ApiException} with 400. Pure functions. */
 final class Parameters {
@@ -11,23 +12,23 @@ final class Parameters {
 
     /** Of a path. */
     static UUID uuid(String text) {
-        return VmViews.uuid(text).orElseThrow(() -> new ApiException(400, "invalid-uuid", "not a uuid: " + text));
+        return VmViews.uuid(text).orElseThrow(() -> new ApiException(RefusalCode.INVALID_UUID, "not a uuid: " + text));
     }
 
     /** Of a query. */
     static String required(String name, @Nullable String value) {
         if (value == null || value.isEmpty()) {
-            throw new ApiException(400, "parameter-missing", "the query parameter " + name + " is missing");
+            throw new ApiException(RefusalCode.PARAMETER_MISSING, "the query parameter " + name + " is missing");
         }
         return value;
     }
 
-    static long number(String name, @Nullable String value) {
+    static long number(String name, @Nullable String value, RefusalCode otherwise) {
         String text = required(name, value);
         try {
             return Long.parseLong(text);
         } catch (NumberFormatException e) {
-            throw new ApiException(400, "invalid-" + name, "not a number: " + text);
+            throw new ApiException(otherwise, name + ": not a number: " + text);
         }
     }
 

@@ -7,6 +7,7 @@ import org.splitmem.memory.page.PageTable;
 import org.splitmem.memory.page.Pages;
 import org.splitmem.memory.vm.VmRecord;
 import org.splitmem.model.DataSize;
+import org.splitmem.model.RefusalCode;
 
 /**
  * The range of each field of what hosts ask of each other: who asks may be of another version, or no host at all. Each refusal names the
@@ -20,15 +21,15 @@ final class PeerFields {
     /** So many owners no VM has; there is a next one. */
     private static final long LAST_EPOCH = 1L << 62;
 
-    private final String code;
+    private final RefusalCode code;
 
-    private PeerFields(String code) {
+    private PeerFields(RefusalCode code) {
         this.code = code;
     }
 
     /** @throws ApiException 400 naming the field */
     static void check(PeerHosts.Reservation wanted) {
-        PeerFields fields = new PeerFields("invalid-reservation");
+        PeerFields fields = new PeerFields(RefusalCode.INVALID_RESERVATION);
         fields.range("pages", wanted.pages(), 1, PageTable.MOST_PAGES);
         fields.range("bytes", wanted.bytes(), 0, DataSize.MOST_BYTES);
         fields.range("epoch", wanted.epoch(), 0, LAST_EPOCH);
@@ -41,7 +42,7 @@ final class PeerFields {
 
     /** @throws ApiException 400 naming the field */
     static void check(PeerHosts.Incoming wanted) {
-        PeerFields fields = new PeerFields("invalid-incoming");
+        PeerFields fields = new PeerFields(RefusalCode.INVALID_INCOMING);
         fields.text("name", wanted.name(), LONGEST_VM_NAME);
         fields.text("migration", wanted.migration(), LONGEST_NAME);
         fields.backends(wanted.backendBytes());
@@ -101,6 +102,6 @@ final class PeerFields {
     }
 
     private ApiException refused(String why) {
-        return new ApiException(400, code, why);
+        return new ApiException(code, why);
     }
 }

@@ -17,12 +17,13 @@ import org.jspecify.annotations.Nullable;
 import org.splitmem.memory.migration.ExpectedSplits;
 import org.splitmem.memory.migration.MigrationService;
 import org.splitmem.memory.migration.PeerHosts;
-import org.splitmem.memory.migration.RefusedException;
 import org.splitmem.memory.server.MemoryServer;
 import org.splitmem.memory.server.StoreRecord;
 import org.splitmem.memory.vm.Vm;
 import org.splitmem.model.MigrationPhase;
 import org.splitmem.model.MigrationRequest;
+import org.splitmem.model.RefusalCode;
+import org.splitmem.model.RefusedException;
 
 /** What hosts ask of each other. */
 @Path("v1")
@@ -58,16 +59,14 @@ public final class PeerResource {
 
     @POST
     @Path("reservations")
-    public void reserve(PeerHosts.@Nullable Reservation body) throws IOException {
+    public void reserve(PeerHosts.@Nullable Reservation body) throws IOException, RefusedException {
         PeerHosts.Reservation r = Parameters.body(body, PeerHosts.Reservation.class);
         PeerFields.check(r);
         try {
             server.reserve(
                     new StoreRecord(r.vm(), r.token(), r.epoch(), r.pages(), r.bytes(), r.owner(), r.main(), false));
-        } catch (MemoryServer.NoRoomException e) {
-            throw new ApiException(507, "no-room", String.valueOf(e.getMessage()));
         } catch (IllegalArgumentException e) {
-            throw new ApiException(400, "invalid-reservation", String.valueOf(e.getMessage()));
+            throw new ApiException(RefusalCode.INVALID_RESERVATION, String.valueOf(e.getMessage()));
         }
     }
 
@@ -82,11 +81,12 @@ public final class PeerResource {
     public void nameNextOwner(@PathParam("vm") String vm, PeerHosts.@Nullable NextOwner body) throws IOException {
         PeerHosts.NextOwner named = Parameters.body(body, PeerHosts.NextOwner.class);
         if (!named.vm().equals(Parameters.uuid(vm))) {
-            throw new ApiException(400, "invalid-next-owner", "the path names VM " + vm + ", the body " + named.vm());
+            throw new ApiException(
+                    RefusalCode.INVALID_NEXT_OWNER, "the path names VM " + vm + ", the body " + named.vm());
         }
         if (!server.setNextOwner(named.vm(), named.token(), named.next())) {
             throw new ApiException(
-                    404, "no-such-reservation", host + " keeps nothing of VM " + vm + " under that token");
+                    RefusalCode.NO_SUCH_RESERVATION, host + " keeps nothing of VM " + vm + " under that token");
         }
     }
 
@@ -114,7 +114,9 @@ public final class PeerResource {
             @QueryParam("token") @Nullable String token,
             @QueryParam("epoch") @Nullable String epoch) {
         return migrations.arrival(
-                Parameters.uuid(vm), Parameters.required("token", token), Parameters.number("epoch", epoch));
+                Parameters.uuid(vm),
+                Parameters.required("token", token),
+                Parameters.number("epoch", epoch, RefusalCode.INVALID_EPOCH));
     }
 
     // ---- of a source
@@ -165,8 +167,7 @@ public final class PeerResource {
             return Response.accepted().build();
         }
         throw new ApiException(
-                502,
-                "migration-failed",
+                RefusalCode.MIGRATION_FAILED,
                 "the memory of VM " + vm.name() + " could not be prepared: " + whyAborted(uuid));
     }
 

@@ -17,7 +17,6 @@ import org.jspecify.annotations.Nullable;
 import org.splitmem.memory.migration.ExpectationFile.Expected;
 import org.splitmem.memory.migration.ExpectedSplits;
 import org.splitmem.memory.migration.MigrationService;
-import org.splitmem.memory.migration.RefusedException;
 import org.splitmem.memory.migration.SplitStarts;
 import org.splitmem.memory.vm.Vm;
 import org.splitmem.memory.vm.VmRecord;
@@ -26,6 +25,8 @@ import org.splitmem.model.BudgetRequest;
 import org.splitmem.model.GatherRequest;
 import org.splitmem.model.MigrationRequest;
 import org.splitmem.model.MovePagesRequest;
+import org.splitmem.model.RefusalCode;
+import org.splitmem.model.RefusedException;
 import org.splitmem.model.SplitRequest;
 import org.splitmem.model.VmInfo;
 
@@ -102,8 +103,7 @@ public final class VmsResource {
     private void setBudget(Vm vm, long bytes) throws IOException {
         if (bytes < VmRecord.LEAST_BUDGET_BYTES) {
             throw new ApiException(
-                    400,
-                    "budget-too-small",
+                    RefusalCode.BUDGET_TOO_SMALL,
                     "a budget of " + bytes + " B is less than " + VmRecord.LEAST_BUDGET_BYTES
                             + " B, the least that a VM can run with");
         }
@@ -146,9 +146,10 @@ public final class VmsResource {
         switch (vm.record().phase()) {
             case PAGED -> {}
             case LOCAL ->
-                throw new ApiException(409, "vm-local", "VM " + vm.name() + " is whole on this host: " + whyNotLocal);
+                throw new ApiException(
+                        RefusalCode.VM_LOCAL, "VM " + vm.name() + " is whole on this host: " + whyNotLocal);
             case INCOMING, LEAVING, LEFT ->
-                throw new ApiException(409, "vm-migrating", "VM " + vm.name() + " is migrating");
+                throw new ApiException(RefusalCode.VM_MIGRATING, "VM " + vm.name() + " is migrating");
         }
     }
 
@@ -174,8 +175,7 @@ public final class VmsResource {
 
     static ApiException noVm(String host, String uuidOrName) {
         return new ApiException(
-                404,
-                "vm-not-found",
+                RefusalCode.VM_NOT_FOUND,
                 "no split-ready VM \"" + uuidOrName + "\" runs on " + host + "; \"splitmem vms\" lists those that do");
     }
 }

@@ -2,16 +2,18 @@ package org.splitmem.memory.drain;
 
 import java.io.IOException;
 import java.util.ArrayList;
+import java.util.EnumSet;
 import java.util.List;
 import java.util.Set;
 import java.util.UUID;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
-import org.splitmem.memory.migration.PeerHosts;
 import org.splitmem.memory.migration.PeerRefusalException;
 import org.splitmem.memory.migration.RoomWithout;
 import org.splitmem.model.MovePagesRequest;
+import org.splitmem.model.RefusalCode;
+import org.splitmem.model.RefusedException;
 import org.splitmem.model.SubHostShare;
 import org.splitmem.model.VmInfo;
 import org.splitmem.model.VmState;
@@ -23,7 +25,11 @@ import org.splitmem.model.VmState;
 final class Asking {
     private static final Logger log = LoggerFactory.getLogger(Asking.class);
     /** Refusals by which nothing is to be ended. */
-    private static final String[] NOT_MOVING = {"not-being-emptied", "no-such-sub-host", "vm-not-found", "vm-local"};
+    private static final Set<RefusalCode> NOT_MOVING = EnumSet.of(
+            RefusalCode.NOT_BEING_EMPTIED,
+            RefusalCode.NO_SUCH_SUB_HOST,
+            RefusalCode.VM_NOT_FOUND,
+            RefusalCode.VM_LOCAL);
 
     private final Lending lending;
     private final MainHosts hosts;
@@ -78,16 +84,16 @@ final class Asking {
             shares = Takers.choose(vm, mainHost, self, takers(vm));
             lending.note(
                     record -> record.asking(uuid, shares)); // first: if this daemon dies, the next one can take it back
-        } catch (Takers.NoRoomException | IOException e) {
+        } catch (RefusedException | IOException e) {
             return String.valueOf(e.getMessage());
         }
         try {
             hosts.movePages(mainHost, uuid, new MovePagesRequest(self, shares, null));
             log.info("vm={} {} moves its pages away from here, new sub-hosts: {}", uuid, mainHost, shares);
             return null;
-        } catch (PeerRefusalException | PeerHosts.NoRoomException e) {
+        } catch (PeerRefusalException e) {
             takeBack(shares);
-            if (isRefusedBy(e, "being-emptied")) {
+            if (e.refusal().is(RefusalCode.BEING_EMPTIED)) {
                 return null;
             }
             log.warn("vm={} {} does not move its pages away from here: {}", uuid, mainHost, e.getMessage());
@@ -95,10 +101,6 @@ final class Asking {
         } catch (IOException e) {
             return e.getMessage(); // it may have begun nevertheless
         }
-    }
-
-    private static boolean isRefusedBy(IOException e, String... codes) {
-        return e instanceof PeerRefusalException refusal && Set.of(codes).contains(refusal.code());
     }
 
     private void takeBack(List<SubHostShare> shares) {
@@ -151,7 +153,7 @@ final class Asking {
             log.info("vm={} {} moves its pages away from here no more", uuid, mainHost);
             settle(List.of(uuid));
         } catch (IOException e) {
-            if (isRefusedBy(e, NOT_MOVING)) {
+            if (e instanceof PeerRefusalException peer && NOT_MOVING.stream().anyMatch(peer.refusal()::is)) {
                 settle(List.of(uuid));
                 return;
             }

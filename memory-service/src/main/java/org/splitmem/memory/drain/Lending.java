@@ -9,12 +9,12 @@ import java.util.function.UnaryOperator;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
-import org.splitmem.memory.migration.RefusedException;
-import org.splitmem.memory.migration.RefusedException.Kind;
 import org.splitmem.memory.record.RecordFile;
 import org.splitmem.memory.server.MemoryServer;
 import org.splitmem.model.DrainRequest;
 import org.splitmem.model.LendRequest;
+import org.splitmem.model.RefusalCode;
+import org.splitmem.model.RefusedException;
 import org.splitmem.model.SubHostShare;
 
 /**
@@ -103,7 +103,7 @@ public final class Lending {
     /** What is still here stays, and this host lends again. @throws RefusedException if it is not drained */
     public synchronized void cancelDrain() throws RefusedException {
         if (!record.draining()) {
-            throw new RefusedException(Kind.CONFLICT, "not-being-drained", self + " is not being drained");
+            throw new RefusedException(RefusalCode.NOT_BEING_DRAINED, self + " is not being drained");
         }
         change(LendingRecord::drainedNoMore);
         log.info("{} is drained no more", self);
@@ -133,12 +133,12 @@ public final class Lending {
         for (SubHostShare share : to) {
             if (share.host().equals(self)) {
                 throw new RefusedException(
-                        Kind.INVALID, "same-host", "to: " + self + " is the host whose pages are to leave");
+                        RefusalCode.SAME_HOST, "to: " + self + " is the host whose pages are to leave");
             }
             try {
                 hosts.requireKnown(share.host());
             } catch (IOException e) {
-                throw new RefusedException(Kind.NOT_FOUND, "host-not-found", String.valueOf(e.getMessage()));
+                throw new RefusedException(RefusalCode.HOST_NOT_FOUND, String.valueOf(e.getMessage()));
             }
         }
     }
@@ -148,7 +148,7 @@ public final class Lending {
             note(change);
         } catch (IOException e) {
             throw new RefusedException(
-                    Kind.PEER, "failed", file + " cannot be written, nothing has changed: " + e.getMessage());
+                    RefusalCode.FAILED, file + " cannot be written, nothing has changed: " + e.getMessage());
         }
     }
 

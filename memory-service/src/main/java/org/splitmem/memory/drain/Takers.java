@@ -6,6 +6,8 @@ import java.util.List;
 import org.splitmem.memory.migration.RoomWithout;
 import org.splitmem.memory.page.Pages;
 import org.splitmem.model.DataSize;
+import org.splitmem.model.RefusalCode;
+import org.splitmem.model.RefusedException;
 import org.splitmem.model.SubHostShare;
 import org.splitmem.model.VmInfo;
 
@@ -24,23 +26,15 @@ final class Takers {
      */
     record Taker(String host, long roomBytes, String why) {}
 
-    /** Not all of them together have room. */
-    static final class NoRoomException extends Exception {
-        private static final long serialVersionUID = 1L;
-
-        NoRoomException(String message) {
-            super(message);
-        }
-    }
-
     /**
      * One host for all, that with the most room; if none has so much, several, as few as possible.
      *
      * @param from the host that is to be emptied
      * @return none if the VM's other sub-hosts have reserved enough
+     * @throws RefusedException if not all of them together have room
      */
     static List<SubHostShare> choose(VmInfo vm, String mainHost, String from, List<Taker> candidates)
-            throws NoRoomException {
+            throws RefusedException {
         long missing = RoomWithout.missingBytes(vm, from);
         if (missing <= 0) {
             return List.of();
@@ -67,7 +61,7 @@ final class Takers {
                 return shares;
             }
         }
-        throw new NoRoomException(noRoom(vm, from, missing, candidates, usable));
+        throw new RefusedException(RefusalCode.NO_ROOM, noRoom(vm, from, missing, candidates, usable));
     }
 
     private static String noRoom(VmInfo vm, String from, long missing, List<Taker> candidates, List<Taker> usable) {

@@ -7,7 +7,9 @@ import java.util.UUID;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
-import org.splitmem.memory.migration.RefusedException.Kind;
+import org.splitmem.model.Refusal;
+import org.splitmem.model.RefusalCode;
+import org.splitmem.model.RefusedException;
 
 /**
  * Who holds each VM, what for, and since when: one holder at a time. A second claimant is refused, by a message that names the first.
@@ -22,7 +24,7 @@ final class Claims {
      *
      * @param what as in "VM db1 ..."
      * @param advice for others, as the end of that sentence; may be empty
-     * @param code of the refusal of others
+     * @param code of the refusal of others; its remedy follows the advice
      * @param migration id of the migration that it is held for, or for the start of which; null if it is another purpose
      * @param passesSoon whether others wait a while for its end rather than being refused at once
      * @param borrows whether it may be borrowing memory of other hosts
@@ -30,23 +32,23 @@ final class Claims {
     record Purpose(
             String what,
             String advice,
-            String code,
+            RefusalCode code,
             @Nullable String migration,
             boolean passesSoon,
             boolean borrows) {
         static final Purpose SPLIT =
-                new Purpose("is just being split on this host", "", "vm-splitting", null, false, true);
+                new Purpose("is just being split on this host", "", RefusalCode.VM_SPLITTING, null, false, true);
 
         static final Purpose START =
-                new Purpose("is just being split on this host", "", "vm-splitting", null, true, true);
+                new Purpose("is just being split on this host", "", RefusalCode.VM_SPLITTING, null, true, true);
 
         static final Purpose LENDERS =
-                new Purpose("is just being given other sub-hosts", "; ask again", "vm-busy", null, true, true);
+                new Purpose("is just being given other sub-hosts", "", RefusalCode.VM_BUSY, null, true, true);
 
         static final Purpose UPKEEP = new Purpose(
                 "is busy: splitmemd is settling with its QEMU what ended or was interrupted earlier",
-                "; ask again",
-                "vm-busy",
+                "",
+                RefusalCode.VM_BUSY,
                 null,
                 true,
                 false);
@@ -55,7 +57,7 @@ final class Claims {
             return new Purpose(
                     migrating(task) + ", whose start waits for QEMU's monitor)",
                     "",
-                    "vm-migrating",
+                    RefusalCode.VM_MIGRATING,
                     task.id(),
                     true,
                     true);
@@ -63,7 +65,12 @@ final class Claims {
 
         private static Purpose migrationOf(MigrationTask task) {
             return new Purpose(
-                    migrating(task) + ")", "; wait for it or abort it", "vm-migrating", task.id(), false, true);
+                    migrating(task) + ")",
+                    "; wait for it or abort it",
+                    RefusalCode.VM_MIGRATING,
+                    task.id(),
+                    false,
+                    true);
         }
 
         private static String migrating(MigrationTask task) {
@@ -111,10 +118,9 @@ final class Claims {
             }
         }
 
-        private RefusedException refusal(Kind kind, String name) {
+        private Refusal refusal(String name) {
             long seconds = TimeUnit.NANOSECONDS.toSeconds(System.nanoTime() - sinceNs);
-            return new RefusedException(
-                    kind,
+            return Refusal.of(
                     purpose.code(),
                     "VM " + name + " " + purpose.what() + ", for " + seconds + " s now" + purpose.advice());
         }
@@ -147,7 +153,8 @@ final class Claims {
         boolean isRepeated = other.migration == null
                 && other.purpose.migration() != null
                 && other.purpose.migration().equals(purpose.migration());
-        throw other.refusal(isRepeated ? Kind.NOT_YET : Kind.CONFLICT, name);
+        Refusal refusal = other.refusal(name);
+        throw new RefusedException(isRepeated ? refusal.notYet() : refusal);
     }
 
     private Claim hold(UUID vm, Purpose purpose) {
@@ -168,7 +175,7 @@ final class Claims {
                 wait(leftMs);
             } catch (InterruptedException e) {
                 Thread.currentThread().interrupt();
-                throw other.refusal(Kind.NOT_YET, name);
+                throw new RefusedException(other.refusal(name).notYet());
             }
         }
     }

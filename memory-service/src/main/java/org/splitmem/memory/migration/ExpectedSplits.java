@@ -12,12 +12,13 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import org.splitmem.memory.faultpoint.FaultPoint;
 import org.splitmem.memory.migration.ExpectationFile.Expected;
-import org.splitmem.memory.migration.RefusedException.Kind;
 import org.splitmem.memory.vm.SplitDefinition;
 import org.splitmem.memory.vm.SplitDefinitions;
 import org.splitmem.memory.vm.Vm;
 import org.splitmem.memory.vm.VmRecord;
 import org.splitmem.memory.vm.VmRegistry;
+import org.splitmem.model.RefusalCode;
+import org.splitmem.model.RefusedException;
 import org.splitmem.model.SplitRequest;
 
 /**
@@ -103,7 +104,7 @@ public final class ExpectedSplits {
             }
             return expect(uuid, request);
         } catch (IOException e) {
-            throw new RefusedException(Kind.PEER, "failed", "VM " + uuid + " cannot be expected: " + e.getMessage());
+            throw new RefusedException(RefusalCode.FAILED, "VM " + uuid + " cannot be expected: " + e.getMessage());
         } finally {
             claim.close();
         }
@@ -124,7 +125,7 @@ public final class ExpectedSplits {
         if (!leases.renew(before)) {
             drop(before, "not all of its sub-hosts lend any more");
             throw new RefusedException(
-                    Kind.NO_ROOM, "no-room", "not all sub-hosts that had reserved for VM " + before.vm() + " still do");
+                    RefusalCode.NO_ROOM, "not all sub-hosts that had reserved for VM " + before.vm() + " still do");
         }
         Expected longer = before.until(System.currentTimeMillis() + keepMs);
         expected.put(longer);
@@ -135,8 +136,7 @@ public final class ExpectedSplits {
         Long ram = request.ramBytes();
         if (ram == null || request.name() == null) {
             throw new RefusedException(
-                    Kind.NOT_FOUND,
-                    "vm-not-found",
+                    RefusalCode.VM_NOT_FOUND,
                     "no split-ready VM " + uuid + " runs here; to expect one, its name and ramBytes are needed");
         }
         TaskMaker.Split plan = splits.plan(ram, request);
@@ -149,9 +149,7 @@ public final class ExpectedSplits {
             splits.reserve(uuid, VmRecord.FIRST_EPOCH, plan);
         } catch (IOException e) {
             drop(next, String.valueOf(e.getMessage()));
-            Kind kind = e instanceof PeerHosts.NoRoomException ? Kind.NO_ROOM : Kind.PEER;
-            throw new RefusedException(
-                    kind, kind == Kind.NO_ROOM ? "no-room" : "failed", String.valueOf(e.getMessage()));
+            throw PeerRefusalException.asOurs(e, "VM " + uuid + " cannot be expected");
         }
         vms.reached(FaultPoint.EXPECTED_RESERVED);
         log.info("vm={} ({}) is expected to start here, split", uuid, request.name());

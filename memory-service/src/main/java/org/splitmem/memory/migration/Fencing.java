@@ -12,10 +12,11 @@ import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
-import org.splitmem.memory.migration.RefusedException.Kind;
 import org.splitmem.memory.server.MemoryServer;
 import org.splitmem.model.FenceRequest;
 import org.splitmem.model.FenceResult;
+import org.splitmem.model.RefusalCode;
+import org.splitmem.model.RefusedException;
 
 /**
  * Has all hosts free what they keep for the VMs of a host that is dead. Only at the word of someone that knows: an operator, or Nova when it
@@ -127,13 +128,13 @@ public final class Fencing {
     private void requireDead(String host, @Nullable UUID vm) throws RefusedException {
         if (host.equals(self.name())) {
             throw new RefusedException(
-                    Kind.INVALID, "same-host", host + " is this host: it cannot be fenced by its own splitmemd");
+                    RefusalCode.SAME_HOST, host + " is this host: it cannot be fenced by its own splitmemd");
         }
         PeerHosts.Peer peer;
         try {
             peer = peers.find(host);
         } catch (IOException e) {
-            throw new RefusedException(Kind.NOT_FOUND, "host-not-found", String.valueOf(e.getMessage()));
+            throw new RefusedException(RefusalCode.HOST_NOT_FOUND, String.valueOf(e.getMessage()));
         }
         boolean isAlive;
         // With its whole limit, however little time the caller gives: a host that was cut short would count as dead.
@@ -145,8 +146,7 @@ public final class Fencing {
         }
         if (isAlive) {
             throw new RefusedException(
-                    Kind.CONFLICT,
-                    "host-not-fenced",
+                    RefusalCode.HOST_NOT_FENCED,
                     vm == null
                             ? "splitmemd of " + host
                                     + " answers: power that host off, or at least stop its VMs and splitmemd"
@@ -175,8 +175,7 @@ public final class Fencing {
         }
         if (!witnesses.isEmpty()) {
             throw new RefusedException(
-                    Kind.CONFLICT,
-                    "host-not-fenced",
+                    RefusalCode.HOST_NOT_FENCED,
                     "splitmemd of " + host + " does not answer " + self.name() + ", but it answers "
                             + String.join(", ", witnesses)
                             + ": power that host off, or at least stop its VMs and splitmemd");
@@ -195,7 +194,7 @@ public final class Fencing {
             return PeerHosts.Fenced.of(server.fence(host, vm));
         } catch (IOException e) {
             throw new RefusedException(
-                    Kind.PEER, "failed", "what " + self.name() + " keeps could not be freed: " + e.getMessage());
+                    RefusalCode.FAILED, "what " + self.name() + " keeps could not be freed: " + e.getMessage());
         }
     }
 

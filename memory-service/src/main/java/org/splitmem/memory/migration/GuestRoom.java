@@ -1,6 +1,5 @@
 package org.splitmem.memory.migration;
 
-import java.io.IOException;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.Set;
@@ -10,6 +9,8 @@ import org.splitmem.memory.vm.Vm;
 import org.splitmem.memory.vm.VmRecord;
 import org.splitmem.memory.vm.VmRegistry;
 import org.splitmem.model.DataSize;
+import org.splitmem.model.RefusalCode;
+import org.splitmem.model.RefusedException;
 
 /**
  * The hard limit for the RAM of split-ready VMs on this host: a split VM counts with its budget, any other with all its RAM. Any
@@ -19,15 +20,6 @@ public final class GuestRoom {
     private final VmRegistry vms;
     private final LongSupplier limit;
     private final Map<UUID, Long> granted = new HashMap<>(); // guarded by this; more than its record says
-
-    /** There is not that much room. */
-    public static final class NoRoomException extends IOException {
-        private static final long serialVersionUID = 1L;
-
-        NoRoomException(String message) {
-            super(message);
-        }
-    }
 
     /** @param limit in bytes, {@link Long#MAX_VALUE} for none; asked each time */
     public GuestRoom(VmRegistry vms, LongSupplier limit) {
@@ -39,9 +31,9 @@ public final class GuestRoom {
      * Room for a VM until the grant is closed; by then its record has to say so.
      *
      * @param bytes that it takes in all
-     * @throws NoRoomException with the numbers and what helps
+     * @throws RefusedException with the numbers and what helps
      */
-    public VmRegistry.Grant grant(UUID vm, String name, long bytes) throws NoRoomException {
+    public VmRegistry.Grant grant(UUID vm, String name, long bytes) throws RefusedException {
         synchronized (this) {
             check(vm, name, bytes);
             granted.put(vm, bytes);
@@ -53,17 +45,19 @@ public final class GuestRoom {
         granted.remove(vm);
     }
 
-    /** Whether a VM may take so much of this host, in all. @throws NoRoomException if not */
-    public synchronized void check(UUID vm, String name, long bytes) throws NoRoomException {
+    /** Whether a VM may take so much of this host, in all. @throws RefusedException if not */
+    public synchronized void check(UUID vm, String name, long bytes) throws RefusedException {
         long most = limit.getAsLong();
         if (most == Long.MAX_VALUE) {
             return;
         }
         long taken = taken(vm);
         if (bytes > most - taken) {
-            throw new NoRoomException("guests may take " + text(most) + " of this host, " + text(taken)
-                    + " are taken, VM " + name + " needs " + text(bytes)
-                    + ": move or end one, lower a budget, or raise memory.guest-limit");
+            throw new RefusedException(
+                    RefusalCode.NO_ROOM,
+                    "guests may take " + text(most) + " of this host, " + text(taken)
+                            + " are taken, VM " + name + " needs " + text(bytes)
+                            + ": move or end one, lower a budget, or raise memory.guest-limit");
         }
     }
 

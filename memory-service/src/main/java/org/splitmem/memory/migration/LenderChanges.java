@@ -8,7 +8,6 @@ import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import org.splitmem.memory.faultpoint.FaultPoint;
-import org.splitmem.memory.migration.RefusedException.Kind;
 import org.splitmem.memory.page.Pages;
 import org.splitmem.memory.remote.Adoption;
 import org.splitmem.memory.vm.PagingSwitch;
@@ -17,6 +16,8 @@ import org.splitmem.memory.vm.VmRecord;
 import org.splitmem.memory.vm.VmRecord.Lender;
 import org.splitmem.memory.vm.VmRecord.Lender.Stage;
 import org.splitmem.model.MovePagesRequest;
+import org.splitmem.model.RefusalCode;
+import org.splitmem.model.RefusedException;
 
 /**
  * Gives a split VM other memory servers, and empties those that it is to have no more, while its guest runs here. Any thread; calls wait for
@@ -60,14 +61,9 @@ public final class LenderChanges {
             }
             List<Lender> added = tasks.moreLenders(vm.record(), from, request.to());
             empty(vm, from, added, request);
-        } catch (PeerHosts.NoRoomException e) {
-            throw new RefusedException(Kind.NO_ROOM, "no-room", String.valueOf(e.getMessage()));
         } catch (IOException e) {
-            throw new RefusedException(
-                    Kind.PEER,
-                    "failed",
-                    "pages of VM " + vm.name() + " cannot be moved away from " + request.from() + ": "
-                            + e.getMessage());
+            throw PeerRefusalException.asOurs(
+                    e, "pages of VM " + vm.name() + " cannot be moved away from " + request.from());
         } finally {
             claim.close();
         }
@@ -79,22 +75,18 @@ public final class LenderChanges {
             case PAGED -> {}
             case LOCAL ->
                 throw new RefusedException(
-                        Kind.CONFLICT,
-                        "vm-local",
-                        "VM " + vm.name() + " is whole on this host: nothing of it is elsewhere");
+                        RefusalCode.VM_LOCAL, "VM " + vm.name() + " is whole on this host: nothing of it is elsewhere");
             case INCOMING, LEAVING, LEFT ->
-                throw new RefusedException(Kind.CONFLICT, "vm-migrating", "VM " + vm.name() + " is migrating");
+                throw new RefusedException(RefusalCode.VM_MIGRATING, "VM " + vm.name() + " is migrating");
         }
         if (record.source() != null || vm.session() == null || vm.paging() == null) {
             throw new RefusedException(
-                    Kind.CONFLICT,
-                    "vm-busy",
+                    RefusalCode.VM_BUSY,
                     "VM " + vm.name() + " has not settled on this host yet: "
                             + (record.source() == null
                                     ? "its QEMU is not connected"
                                     : "pages of it are still to come from "
-                                            + record.source().host())
-                            + "; ask again");
+                                            + record.source().host()));
         }
     }
 
@@ -105,8 +97,7 @@ public final class LenderChanges {
                         lenders.get(i).host().equals(host) && lenders.get(i).keepsPages())
                 .findFirst()
                 .orElseThrow(() -> new RefusedException(
-                        Kind.NOT_FOUND,
-                        "no-such-sub-host",
+                        RefusalCode.NO_SUCH_SUB_HOST,
                         host + " keeps nothing of VM " + vm.name() + "; its sub-hosts: "
                                 + String.join(
                                         ", ",
@@ -118,8 +109,7 @@ public final class LenderChanges {
     private static void requireNoOthers(Vm vm, MovePagesRequest request) throws RefusedException {
         if (!request.to().isEmpty()) {
             throw new RefusedException(
-                    Kind.CONFLICT,
-                    "being-emptied",
+                    RefusalCode.BEING_EMPTIED,
                     request.from() + " is being emptied of VM " + vm.name()
                             + " already; end that first, with --cancel, or wait for it");
         }
@@ -214,7 +204,7 @@ public final class LenderChanges {
             List<Lender> all = new ArrayList<>(vm.record().lenders());
             if (!all.get(index).is(Stage.LEAVING)) {
                 throw new RefusedException(
-                        Kind.CONFLICT, "not-being-emptied", host + " is not being emptied of VM " + vm.name());
+                        RefusalCode.NOT_BEING_EMPTIED, host + " is not being emptied of VM " + vm.name());
             }
             requireNotLetGo(vm, index, all.get(index));
             all.set(index, all.get(index).staying());
@@ -222,7 +212,7 @@ public final class LenderChanges {
             log.info("vm={} {} is emptied no more", vm.uuid(), host);
         } catch (IOException e) {
             throw new RefusedException(
-                    Kind.PEER, "failed", "the record of VM " + vm.name() + " cannot be changed: " + e.getMessage());
+                    RefusalCode.FAILED, "the record of VM " + vm.name() + " cannot be changed: " + e.getMessage());
         } finally {
             claim.close();
         }
@@ -232,8 +222,7 @@ public final class LenderChanges {
     private void requireNotLetGo(Vm vm, int index, Lender lender) throws RefusedException {
         if (new PagingSwitch(vm).isEmptied(index) || releases.isAnyPending(vm.uuid(), List.of(lender))) {
             throw new RefusedException(
-                    Kind.CONFLICT,
-                    "not-being-emptied",
+                    RefusalCode.NOT_BEING_EMPTIED,
                     lender.host() + " has nothing of VM " + vm.name() + " any more, and is just being let go");
         }
     }

@@ -12,7 +12,6 @@ import org.slf4j.LoggerFactory;
 import org.splitmem.memory.faultpoint.FaultPoint;
 import org.splitmem.memory.guest.GuestMemory;
 import org.splitmem.memory.migration.PendingReleases.Kept;
-import org.splitmem.memory.migration.RefusedException.Kind;
 import org.splitmem.memory.page.PageTable;
 import org.splitmem.memory.qmp.DeviceObstacles;
 import org.splitmem.memory.qmp.QmpMonitor;
@@ -30,13 +29,12 @@ import org.splitmem.memory.wire.PeerException;
 import org.splitmem.model.MigrationInfo;
 import org.splitmem.model.MigrationPhase;
 import org.splitmem.model.MigrationRequest;
+import org.splitmem.model.RefusalCode;
+import org.splitmem.model.RefusedException;
 
 /** All migrations from and to this host. Any thread. */
 public final class MigrationService implements ConnectionResolver {
     private static final Logger log = LoggerFactory.getLogger(MigrationService.class);
-
-    /** The code of the refusal by which a source says that it has the VM. */
-    public static final String HERE_AGAIN = "vm-here";
 
     private final VmRegistry vms;
     private final PeerHosts peers;
@@ -139,7 +137,7 @@ public final class MigrationService implements ConnectionResolver {
         try (QmpMonitor qemu = vm.monitor()) {
             String reason = RamInStream.reasonAgainst(qemu, vm.name(), self.name());
             if (!reason.isEmpty()) {
-                throw new RefusedException(Kind.CONFLICT, "ram-is-a-memfd", reason);
+                throw new RefusedException(RefusalCode.RAM_IS_A_MEMFD, reason);
             }
             DeviceObstacles.refuse(qemu, vm.name(), self.name());
         } catch (DeviceObstacles.ObstacleException e) {
@@ -150,15 +148,14 @@ public final class MigrationService implements ConnectionResolver {
     }
 
     static RefusedException notSplittable(DeviceObstacles.ObstacleException e) {
-        return new RefusedException(Kind.CONFLICT, "not-splittable", String.valueOf(e.getMessage()));
+        return new RefusedException(RefusalCode.NOT_SPLITTABLE, String.valueOf(e.getMessage()));
     }
 
     private Optional<MigrationInfo> begunAlready(Vm vm, @Nullable String id) throws RefusedException {
         Optional<MigrationInfo> known = recent.find(id);
         if (known.isPresent() && !known.get().vm().equals(vm.uuid().toString())) {
             throw new RefusedException(
-                    Kind.CONFLICT,
-                    "migration-exists",
+                    RefusalCode.MIGRATION_EXISTS,
                     "migration " + id + " is one of VM " + known.get().name());
         }
         return known;
@@ -224,22 +221,19 @@ public final class MigrationService implements ConnectionResolver {
         MigrationInfo now = require(id);
         if (now.phase().isOver()) {
             throw new RefusedException(
-                    Kind.CONFLICT,
-                    "migration-over",
-                    "migration " + id + " is over already: it ended as " + now.phase());
+                    RefusalCode.MIGRATION_OVER, "migration " + id + " is over already: it ended as " + now.phase());
         }
         throw handedOver(known);
     }
 
     private MigrationInfo require(String id) throws RefusedException {
         return find(id).orElseThrow(() ->
-                new RefusedException(Kind.NOT_FOUND, "migration-not-found", "no migration " + id + " on this host"));
+                new RefusedException(RefusalCode.MIGRATION_NOT_FOUND, "no migration " + id + " on this host"));
     }
 
     private static RefusedException handedOver(MigrationInfo known) {
         return new RefusedException(
-                Kind.CONFLICT,
-                "handed-over",
+                RefusalCode.HANDED_OVER,
                 "migration " + known.id() + " was handed over: the guest is on " + known.destination() + " already");
     }
 
@@ -273,7 +267,7 @@ public final class MigrationService implements ConnectionResolver {
                     wanted.migration(),
                     wanted.source().host());
         } catch (IOException e) {
-            throw new RefusedException(Kind.CONFLICT, "vm-not-welcome", String.valueOf(e.getMessage()));
+            throw new RefusedException(RefusalCode.VM_NOT_WELCOME, String.valueOf(e.getMessage()));
         }
     }
 
@@ -426,7 +420,7 @@ public final class MigrationService implements ConnectionResolver {
     }
 
     private static RefusedException hereAgain(UUID uuid) {
-        return new RefusedException(Kind.CONFLICT, HERE_AGAIN, "VM " + uuid + " is this host's own");
+        return new RefusedException(RefusalCode.VM_HERE, "VM " + uuid + " is this host's own");
     }
 
     /** Also one of which only its hypervisor knows whether it has left. */
@@ -455,8 +449,7 @@ public final class MigrationService implements ConnectionResolver {
     }
 
     private static RefusedException stillLeaving(UUID uuid) {
-        return new RefusedException(
-                Kind.CONFLICT, "still-leaving", "VM " + uuid + " has not left this host for good yet");
+        return new RefusedException(RefusalCode.STILL_LEAVING, "VM " + uuid + " has not left this host for good yet");
     }
 
     /** What became of a VM that was leaving this host, for its destination, which lost touch with this daemon. */

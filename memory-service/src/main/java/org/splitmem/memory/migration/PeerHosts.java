@@ -10,6 +10,7 @@ import org.jspecify.annotations.Nullable;
 import org.splitmem.memory.server.MemoryServer;
 import org.splitmem.memory.server.StoreRecord;
 import org.splitmem.memory.vm.VmRecord;
+import org.splitmem.model.RefusalCode;
 
 /** What a migration asks of other hosts' daemons before any page moves. Any thread; each call waits for the answer. */
 public interface PeerHosts {
@@ -47,15 +48,6 @@ public interface PeerHosts {
             @JsonProperty(required = true) VmRecord.Lender source,
             @Nullable Long gatherRate) {}
 
-    /** A peer has not the memory that it was asked for. */
-    final class NoRoomException extends IOException {
-        private static final long serialVersionUID = 1L;
-
-        public NoRoomException(String message) {
-            super(message);
-        }
-    }
-
     /** @throws IOException if no such peer is configured: the text names those that are */
     Peer find(String name) throws IOException;
 
@@ -68,7 +60,7 @@ public interface PeerHosts {
     /** All that are configured, without this host. */
     List<Peer> all();
 
-    /** @throws NoRoomException if it refuses */
+    /** @throws PeerRefusalException with {@link RefusalCode#NO_ROOM} if it has not the memory */
     void reserve(Peer peer, Reservation reservation) throws IOException;
 
     void release(Peer peer, UUID vm, String token) throws IOException;
@@ -92,19 +84,10 @@ public interface PeerHosts {
 
     void cancelIncoming(Peer peer, UUID vm, String token) throws IOException;
 
-    /** A migration's source has the VM again, or still: it did not leave. */
-    final class HereAgainException extends IOException {
-        private static final long serialVersionUID = 1L;
-
-        public HereAgainException(String message) {
-            super(message);
-        }
-    }
-
     /**
      * Tells a migration's source that every page has arrived: it may free what it kept.
      *
-     * @throws HereAgainException if the VM is that host's own
+     * @throws PeerRefusalException with {@link RefusalCode#VM_HERE} if the VM is that host's own: it did not leave, or is there again
      */
     void arrived(Peer source, UUID vm, String token) throws IOException;
 

@@ -16,6 +16,7 @@ import org.slf4j.LoggerFactory;
 import org.splitmem.memory.record.RecordFile;
 import org.splitmem.memory.thread.HostThreads;
 import org.splitmem.memory.vm.VmRecord;
+import org.splitmem.model.RefusalCode;
 
 /**
  * Memory of other hosts that this host no longer needs, until they have said that it is free: a host that is away is told when
@@ -247,7 +248,10 @@ public final class PendingReleases {
     private void tellSource(PeerHosts.Peer source, Release release) throws IOException {
         try {
             peers.arrived(source, release.vm(), release.token());
-        } catch (PeerHosts.HereAgainException e) {
+        } catch (PeerRefusalException e) {
+            if (!e.refusal().is(RefusalCode.VM_HERE)) {
+                throw e;
+            }
             log.warn("vm={} what its migration left here is worth nothing: {}", release.vm(), e.getMessage());
             forgetShared(release.vm());
             return;

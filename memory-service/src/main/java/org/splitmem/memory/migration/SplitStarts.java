@@ -10,7 +10,6 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import org.splitmem.memory.faultpoint.FaultPoint;
 import org.splitmem.memory.migration.ExpectationFile.Expected;
-import org.splitmem.memory.migration.RefusedException.Kind;
 import org.splitmem.memory.page.Pages;
 import org.splitmem.memory.remote.Adoption;
 import org.splitmem.memory.remote.Endpoint;
@@ -19,6 +18,8 @@ import org.splitmem.memory.vm.SplitDefinitions;
 import org.splitmem.memory.vm.Vm;
 import org.splitmem.memory.vm.VmRecord;
 import org.splitmem.memory.vm.VmRegistry;
+import org.splitmem.model.RefusalCode;
+import org.splitmem.model.RefusedException;
 
 /**
  * What becomes of VMs whose QEMU starts on this host: one that is expected, or that ended while it was split, is paged from its
@@ -94,7 +95,7 @@ public final class SplitStarts implements VmRegistry.Starts {
         if (releases.isAnyPending(uuid, one.lenders())) { // told late, that would take from a running VM what it has
             throw new IOException("what was reserved for VM " + name + " is just being given back: ask for it again");
         }
-        VmRegistry.Grant granted = room.grant(uuid, name, one.budgetBytes());
+        VmRegistry.Grant granted = grant(uuid, name, one.budgetBytes());
         try {
             if (!leases.renew(one)) {
                 throw new IOException("not all sub-hosts have what they reserved for VM " + name
@@ -128,7 +129,7 @@ public final class SplitStarts implements VmRegistry.Starts {
 
     private Vm startDefined(SplitDefinition before, String name, int pid) throws IOException {
         UUID uuid = before.vm();
-        VmRegistry.Grant granted = room.grant(uuid, name, before.budgetBytes());
+        VmRegistry.Grant granted = grant(uuid, name, before.budgetBytes());
         try {
             releases.attempt(uuid); // its last life's reservations, where it is to borrow now
             SplitDefinition next = before.anew(splits.again(before.lenders()));
@@ -179,7 +180,16 @@ public final class SplitStarts implements VmRegistry.Starts {
 
     @Override
     public VmRegistry.Grant grant(Vm vm, long moreBytes) throws IOException {
-        return room.grant(vm.uuid(), vm.name(), vm.record().ramBytes() + moreBytes);
+        return grant(vm.uuid(), vm.name(), vm.record().ramBytes() + moreBytes);
+    }
+
+    /** For a QEMU, which gets the refusal's text as its error. */
+    private VmRegistry.Grant grant(UUID vm, String name, long bytes) throws IOException {
+        try {
+            return room.grant(vm, name, bytes);
+        } catch (RefusedException e) {
+            throw new IOException(e.text(), e);
+        }
     }
 
     @Override
@@ -201,21 +211,19 @@ public final class SplitStarts implements VmRegistry.Starts {
             Vm vm = expected.running(uuid);
             if (vm != null && vm.record().runsSplit()) {
                 throw new RefusedException(
-                        Kind.CONFLICT,
-                        "vm-split",
+                        RefusalCode.VM_SPLIT,
                         "VM " + vm.name() + " runs here, split: end it, or gather it by \"splitmem budget " + vm.name()
                                 + " " + vm.record().ramBytes() + "\"");
             }
             known |= forgetDefinition(uuid);
             if (!known) {
                 throw new RefusedException(
-                        Kind.NOT_FOUND,
-                        "not-expected",
+                        RefusalCode.NOT_EXPECTED,
                         "VM " + uuid + " is not expected to start on this host, and has no split definition here");
             }
         } catch (IOException e) {
             throw new RefusedException(
-                    Kind.PEER, "failed", "it cannot be recorded that VM " + uuid + " is forgotten: " + e.getMessage());
+                    RefusalCode.FAILED, "it cannot be recorded that VM " + uuid + " is forgotten: " + e.getMessage());
         } finally {
             claim.close();
         }

@@ -7,13 +7,13 @@ import java.util.UUID;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import org.splitmem.memory.faultpoint.FaultPoint;
-import org.splitmem.memory.migration.RefusedException.Kind;
 import org.splitmem.memory.page.Pages;
 import org.splitmem.memory.qmp.DeviceObstacles;
 import org.splitmem.memory.qmp.QmpMonitor;
 import org.splitmem.memory.vm.PagingSwitch;
 import org.splitmem.memory.vm.Vm;
 import org.splitmem.memory.vm.VmRecord;
+import org.splitmem.model.RefusedException;
 import org.splitmem.model.SplitRequest;
 
 /**
@@ -59,11 +59,8 @@ public final class Splits {
             split(vm, wanted);
         } catch (DeviceObstacles.ObstacleException e) {
             throw MigrationService.notSplittable(e);
-        } catch (PeerHosts.NoRoomException e) {
-            throw new RefusedException(Kind.NO_ROOM, "no-room", String.valueOf(e.getMessage()));
         } catch (IOException e) {
-            throw new RefusedException(
-                    Kind.PEER, "failed", "VM " + vm.name() + " could not be split: " + e.getMessage());
+            throw PeerRefusalException.asOurs(e, "VM " + vm.name() + " could not be split");
         } finally {
             claim.close();
         }

@@ -9,7 +9,6 @@ import java.util.SortedMap;
 import java.util.TreeMap;
 import java.util.UUID;
 import org.jspecify.annotations.Nullable;
-import org.splitmem.memory.migration.RefusedException.Kind;
 import org.splitmem.memory.page.PageEntry;
 import org.splitmem.memory.page.Pages;
 import org.splitmem.memory.vm.Vm;
@@ -18,6 +17,8 @@ import org.splitmem.memory.vm.VmRecord.Lender.Stage;
 import org.splitmem.model.DataSize;
 import org.splitmem.model.Handover;
 import org.splitmem.model.MigrationRequest;
+import org.splitmem.model.RefusalCode;
+import org.splitmem.model.RefusedException;
 import org.splitmem.model.SplitRequest;
 import org.splitmem.model.SubHostShare;
 
@@ -40,7 +41,7 @@ final class TaskMaker {
     MigrationTask make(Vm vm, MigrationRequest request) throws RefusedException {
         VmRecord record = vm.record();
         if (request.destination().equals(self.name())) {
-            throw invalid("same-host", "VM " + vm.name() + " is on " + self.name() + " already");
+            throw new RefusedException(RefusalCode.SAME_HOST, "VM " + vm.name() + " is on " + self.name() + " already");
         }
         if (record.phase() == VmRecord.Phase.PAGED) {
             requireMovable(vm, record, request);
@@ -100,8 +101,8 @@ final class TaskMaker {
     }
 
     private static RefusedException tooMany(int subHosts) {
-        return invalid(
-                "too-many-sub-hosts",
+        return new RefusedException(
+                RefusalCode.TOO_MANY_SUB_HOSTS,
                 "a VM has at most " + PageEntry.MAX_HOSTS + " sub-hosts at a time, these would be " + subHosts);
     }
 
@@ -149,15 +150,14 @@ final class TaskMaker {
         for (VmRecord.Lender lender : record.lent()) {
             if (lender.stage() != null) {
                 throw new RefusedException(
-                        Kind.CONFLICT,
-                        "being-emptied",
+                        RefusalCode.BEING_EMPTIED,
                         "pages of VM " + vm.name() + " are just being moved away from " + lender.host()
                                 + ": wait for that, or end it with \"splitmem move-pages " + vm.name() + " --from "
                                 + lender.host() + " --cancel\"");
             }
             if (lender.host().equals(request.destination())) {
-                throw invalid(
-                        "destination-is-sub-host",
+                throw new RefusedException(
+                        RefusalCode.DESTINATION_IS_SUB_HOST,
                         lender.host() + " is a sub-host of VM " + vm.name()
                                 + ", and cannot keep pages for itself: move them away first, with \"splitmem move-pages "
                                 + vm.name() + " --from " + lender.host() + "\"");
@@ -167,8 +167,8 @@ final class TaskMaker {
             boolean isKept =
                     record.lent().stream().anyMatch(lender -> lender.host().equals(share.host()));
             if (isKept && share.bytes() != null) {
-                throw invalid(
-                        "sub-host-keeps-its-share",
+                throw new RefusedException(
+                        RefusalCode.SUB_HOST_KEEPS_ITS_SHARE,
                         share.host() + " is a sub-host of VM " + vm.name()
                                 + " already, and goes on lending what it has reserved: name it without a size");
             }
@@ -176,8 +176,7 @@ final class TaskMaker {
     }
 
     private static RefusedException busy(Vm vm, String why) {
-        return new RefusedException(
-                Kind.CONFLICT, "vm-busy", "VM " + vm.name() + " cannot migrate now: " + why + "; ask again");
+        return new RefusedException(RefusalCode.VM_BUSY, "VM " + vm.name() + " cannot migrate now: " + why);
     }
 
     /** What these may keep at most, for good. */
@@ -191,8 +190,8 @@ final class TaskMaker {
     private static void requireRoom(VmRecord record, long budget, long kept) throws RefusedException {
         long rest = record.ramBytes() - budget;
         if (rest > kept) {
-            throw invalid(
-                    "plan-does-not-fit",
+            throw new RefusedException(
+                    RefusalCode.PLAN_DOES_NOT_FIT,
                     "a budget of " + text(budget) + " leaves " + text(rest) + " of the VM's " + text(record.ramBytes())
                             + " RAM to the sub-hosts that it keeps, which have reserved " + text(Math.max(0, kept))
                             + ": name others as well");
@@ -216,15 +215,14 @@ final class TaskMaker {
         VmRecord record = vm.record();
         if (record.phase() == VmRecord.Phase.PAGED) {
             throw new RefusedException(
-                    Kind.CONFLICT,
-                    "vm-split",
+                    RefusalCode.VM_SPLIT,
                     "VM " + vm.name() + " is split already; \"splitmem budget\" changes how much of it is here");
         }
         checkState(vm, record);
         long ram = ramBytes(record);
         if (request.ramBytes() != null && request.ramBytes() != ram) {
-            throw invalid(
-                    "ram-differs",
+            throw new RefusedException(
+                    RefusalCode.RAM_DIFFERS,
                     "VM " + vm.name() + " has " + text(ram) + " RAM, " + text(request.ramBytes()) + " were named");
         }
         return split(ram, request);
@@ -233,8 +231,8 @@ final class TaskMaker {
     /** The same for a VM that is not here yet. */
     Split split(long ram, SplitRequest request) throws RefusedException {
         if (request.budgetBytes() >= ram) {
-            throw invalid(
-                    "budget-too-large",
+            throw new RefusedException(
+                    RefusalCode.BUDGET_TOO_LARGE,
                     "a budget of " + text(request.budgetBytes()) + " leaves nothing of the VM's " + text(ram)
                             + " RAM to be kept elsewhere");
         }
@@ -256,10 +254,10 @@ final class TaskMaker {
             case PAGED -> throw new IllegalStateException("VM " + vm.name() + " is split");
             case INCOMING ->
                 throw new RefusedException(
-                        Kind.CONFLICT, "vm-incoming", "VM " + vm.name() + " is just migrating to this host");
+                        RefusalCode.VM_INCOMING, "VM " + vm.name() + " is just migrating to this host");
             case LEAVING, LEFT ->
                 throw new RefusedException(
-                        Kind.CONFLICT, "vm-left", "VM " + vm.name() + " has migrated away from this host");
+                        RefusalCode.VM_LEFT, "VM " + vm.name() + " has migrated away from this host");
         }
         requireAttached(vm, record);
     }
@@ -267,8 +265,7 @@ final class TaskMaker {
     private static void requireAttached(Vm vm, VmRecord record) throws RefusedException {
         if (vm.session() == null || record.backendBytes().isEmpty()) {
             throw new RefusedException(
-                    Kind.CONFLICT,
-                    "vm-not-attached",
+                    RefusalCode.VM_NOT_ATTACHED,
                     "QEMU of VM " + vm.name() + " is not connected to this daemon; see its log");
         }
     }
@@ -279,8 +276,8 @@ final class TaskMaker {
         }
         long budget = Pages.toBytes(Pages.fromBytes(asked));
         if (budget < Math.min(ram, VmRecord.LEAST_BUDGET_BYTES)) {
-            throw invalid(
-                    "budget-too-small",
+            throw new RefusedException(
+                    RefusalCode.BUDGET_TOO_SMALL,
                     "a budget of " + text(asked) + " is less than " + text(VmRecord.LEAST_BUDGET_BYTES)
                             + ", the least that a VM can run with");
         }
@@ -291,8 +288,8 @@ final class TaskMaker {
             throws RefusedException {
         long rest = ram - budget;
         if (rest > 0 && shares.isEmpty()) {
-            throw invalid(
-                    "no-sub-hosts",
+            throw new RefusedException(
+                    RefusalCode.NO_SUB_HOSTS,
                     "a budget of " + text(budget) + " leaves " + text(rest) + " of the VM's " + text(ram)
                             + " RAM for sub-hosts, but none was named");
         }
@@ -309,8 +306,8 @@ final class TaskMaker {
                 .sum();
         long open = shares.stream().filter(s -> s.bytes() == null).count();
         if (given < rest && open == 0) {
-            throw invalid(
-                    "plan-does-not-fit",
+            throw new RefusedException(
+                    RefusalCode.PLAN_DOES_NOT_FIT,
                     "the sub-hosts' shares add up to " + text(given) + ", but " + text(rest) + " are over the budget");
         }
         // Each a page more than its even part: what page rounding could cost.
@@ -318,8 +315,9 @@ final class TaskMaker {
         List<VmRecord.Lender> lenders = new ArrayList<>();
         for (SubHostShare share : shares) {
             if (share.host().equals(self.name())) {
-                throw invalid(
-                        "source-as-sub-host", "the source " + self.name() + " cannot be a sub-host of its own VM");
+                throw new RefusedException(
+                        RefusalCode.SOURCE_AS_SUB_HOST,
+                        "the source " + self.name() + " cannot be a sub-host of its own VM");
             }
             PeerHosts.Peer peer = peer(share.host());
             long bytes = share.bytes() == null ? even : share.bytes();
@@ -342,8 +340,8 @@ final class TaskMaker {
         staying.remove(leaves);
         for (SubHostShare share : shares) {
             if (record.lent().stream().anyMatch(lender -> lender.host().equals(share.host()))) {
-                throw invalid(
-                        "sub-host-twice",
+                throw new RefusedException(
+                        RefusalCode.SUB_HOST_TWICE,
                         share.host() + " is a sub-host of VM " + record.name()
                                 + " already: without --to its room is used");
             }
@@ -354,8 +352,7 @@ final class TaskMaker {
         if (shares.isEmpty()) {
             if (kept < rest) {
                 throw new RefusedException(
-                        Kind.NO_ROOM,
-                        "no-room",
+                        RefusalCode.NO_ROOM,
                         "without " + leaves.host() + " the sub-hosts of VM " + record.name() + " have reserved "
                                 + text(Math.max(0, kept)) + ", but " + text(rest)
                                 + " of its RAM are over its budget: name others with --to");
@@ -373,7 +370,7 @@ final class TaskMaker {
         try {
             return peers.find(name);
         } catch (IOException e) {
-            throw new RefusedException(Kind.NOT_FOUND, "host-not-found", String.valueOf(e.getMessage()));
+            throw new RefusedException(RefusalCode.HOST_NOT_FOUND, String.valueOf(e.getMessage()));
         }
     }
 
@@ -386,9 +383,5 @@ final class TaskMaker {
         byte[] bytes = new byte[TOKEN_BYTES];
         random.nextBytes(bytes);
         return HexFormat.of().formatHex(bytes);
-    }
-
-    private static RefusedException invalid(String code, String message) {
-        return new RefusedException(Kind.INVALID, code, message);
     }
 }

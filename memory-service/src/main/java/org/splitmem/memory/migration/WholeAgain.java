@@ -10,6 +10,7 @@ import org.splitmem.memory.page.Pages;
 import org.splitmem.memory.vm.Vm;
 import org.splitmem.memory.vm.VmRecord;
 import org.splitmem.memory.vm.VmRegistry;
+import org.splitmem.model.RefusedException;
 
 /** Gathers split VMs that got a device which forbids a split, as far as this host has the room. For one thread. */
 public final class WholeAgain {
@@ -48,7 +49,7 @@ public final class WholeAgain {
             }
             refused.remove(vm.uuid());
             log.warn("vm={} is gathered on this host: {}", vm.uuid(), vm.obstacle());
-        } catch (GuestRoom.NoRoomException e) {
+        } catch (RefusedException e) {
             if (refused.add(vm.uuid())) {
                 log.error("vm={} should be whole again and cannot be: {}", vm.uuid(), e.getMessage());
             }

@@ -22,6 +22,8 @@ import org.splitmem.memory.wire.ErrorCode;
 import org.splitmem.memory.wire.FrameSocket;
 import org.splitmem.memory.wire.Hello;
 import org.splitmem.memory.wire.PeerException;
+import org.splitmem.model.RefusalCode;
+import org.splitmem.model.RefusedException;
 
 /**
  * All stores of this host, and the limit of what it lends: reservations are granted only while their sum stays within it
@@ -29,15 +31,6 @@ import org.splitmem.memory.wire.PeerException;
  */
 public final class MemoryServer implements ConnectionResolver {
     private static final Logger log = LoggerFactory.getLogger(MemoryServer.class);
-
-    /** A reservation was refused; the text says what there is and what was asked. */
-    public static final class NoRoomException extends Exception {
-        private static final long serialVersionUID = 1L;
-
-        NoRoomException(String message) {
-            super(message);
-        }
-    }
 
     /** Told of hosts that are fenced, on the thread that says so. */
     public interface FenceListener {
@@ -124,39 +117,43 @@ public final class MemoryServer implements ConnectionResolver {
     /**
      * Reserves memory for one VM.
      *
-     * @throws NoRoomException if the limit or the memory does not allow it, or the VM has a reservation here; nothing is changed then
+     * @throws RefusedException with {@link RefusalCode#NO_ROOM} if the limit or the memory does not allow it, or the VM has a reservation here; nothing is changed then
      */
-    public synchronized void reserve(StoreRecord wanted) throws IOException, NoRoomException {
+    public synchronized void reserve(StoreRecord wanted) throws IOException, RefusedException {
         try {
             damaged.requireNot(wanted.vm()); // its pages are in the way
         } catch (IOException e) {
-            throw new NoRoomException(String.valueOf(e.getMessage()));
+            throw noRoom(String.valueOf(e.getMessage()));
         }
         PageStore existing = stores.get(wanted.vm());
         if (existing != null) {
             String main = existing.record().mainHost();
-            throw new NoRoomException("VM " + wanted.vm() + " has a reservation here already, of host " + main
+            throw noRoom("VM " + wanted.vm() + " has a reservation here already, of host " + main
                     + (main.equals(wanted.owner())
                             ? ": release it first"
                             : ": if that host is dead, \"splitmem forget-host " + main + "\""));
         }
         String closed = terms.closed();
         if (closed != null) {
-            throw new NoRoomException(closed);
+            throw noRoom(closed);
         }
         long lent = lentBytes();
         if (lent + wanted.reservedBytes() > terms.limitBytes()) {
-            throw new NoRoomException("it lends at most " + terms.limitBytes() + " B, of which " + lent
+            throw noRoom("it lends at most " + terms.limitBytes() + " B, of which " + lent
                     + " B are reserved; asked for were " + wanted.reservedBytes() + " B");
         }
         long free = availableBytes.getAsLong() - (lent - heldBytes());
         if (wanted.reservedBytes() > free) {
-            throw new NoRoomException("only " + Math.max(free, 0) + " B of its memory are free; asked for were "
+            throw noRoom("only " + Math.max(free, 0) + " B of its memory are free; asked for were "
                     + wanted.reservedBytes() + " B");
         }
         PageStore store = PageStore.make(directory.resolve(wanted.vm().toString()), wanted);
         stores.put(wanted.vm(), store);
         log.info("vm={} reserved {} B for {}", wanted.vm(), wanted.reservedBytes(), wanted.owner());
+    }
+
+    private static RefusedException noRoom(String why) {
+        return new RefusedException(RefusalCode.NO_ROOM, why);
     }
 
     /**

@@ -53,7 +53,7 @@ class RequestsFuzzTest {
             try {
                 request = JsonBodies.read(sent, kind);
             } catch (ApiException e) {
-                areEqual(e.status(), 400);
+                areEqual(e.refusal().status(), 400);
                 boolean named = new String(sent, StandardCharsets.UTF_8).contains(OURS);
                 holds(named || !String.valueOf(e.getMessage()).contains(OURS), "the answer names no class of ours");
                 return;

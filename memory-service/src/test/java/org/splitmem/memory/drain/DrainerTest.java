@@ -14,7 +14,6 @@ import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.RegisterExtension;
-import org.splitmem.memory.migration.RefusedException;
 import org.splitmem.memory.server.MemoryServer;
 import org.splitmem.memory.server.StoreRecord;
 import org.splitmem.memory.testing.Lender;
@@ -26,6 +25,7 @@ import org.splitmem.model.LendRequest;
 import org.splitmem.model.LendingInfo;
 import org.splitmem.model.LendingState;
 import org.splitmem.model.MoveInfo;
+import org.splitmem.model.RefusedException;
 import org.splitmem.model.SubHostShare;
 import org.splitmem.model.VmState;
 
@@ -123,7 +123,7 @@ class DrainerTest {
         lending.drain(to());
 
         assertThatThrownBy(() -> reserve(new UUID(3, 3), "h1", MIB))
-                .isInstanceOf(MemoryServer.NoRoomException.class)
+                .isInstanceOf(RefusedException.class)
                 .hasMessage("it is being drained, and lends nothing new: choose another host, or end that with"
                         + " \"splitmem drain h3 --cancel\"");
         assertThat(server.roomBytes()).isZero();

@@ -9,7 +9,6 @@ import java.util.TreeMap;
 import java.util.UUID;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
-import org.splitmem.memory.migration.PeerHosts;
 import org.splitmem.memory.migration.PeerRefusalException;
 import org.splitmem.memory.migration.UnreachableException;
 import org.splitmem.model.FaultCounts;
@@ -17,6 +16,8 @@ import org.splitmem.model.LatencyHistogram;
 import org.splitmem.model.LatencyUs;
 import org.splitmem.model.MoveInfo;
 import org.splitmem.model.MovePagesRequest;
+import org.splitmem.model.Refusal;
+import org.splitmem.model.RefusalCode;
 import org.splitmem.model.SubHostShare;
 import org.splitmem.model.VmInfo;
 import org.splitmem.model.VmState;
@@ -137,9 +138,7 @@ final class FakeMainHosts implements MainHosts {
                 + request.to().stream().map(SubHostShare::host).collect(Collectors.joining(",")));
         if (refusal != null) {
             String why = "host " + host + " refused: " + refusal;
-            throw refusal.equals("no-room")
-                    ? new PeerHosts.NoRoomException(why)
-                    : new PeerRefusalException(409, refusal, why);
+            throw new PeerRefusalException(new Refusal(409, refusal, why));
         }
         VmInfo now = at(host).get(vm);
         Map<String, Long> reserved = new TreeMap<>(now.reservedBytes());
@@ -153,7 +152,7 @@ final class FakeMainHosts implements MainHosts {
         asked.add("keep " + vm(vm).name() + " at " + host);
         VmInfo now = at(host).get(vm);
         if (now.moves().isEmpty()) {
-            throw new PeerRefusalException(409, "not-being-emptied", "host " + host + " refused");
+            throw new PeerRefusalException(Refusal.of(RefusalCode.NOT_BEING_EMPTIED, "host " + host + " refused"));
         }
         at(host).put(vm, split(vm, now.name(), now.reservedBytes()));
     }

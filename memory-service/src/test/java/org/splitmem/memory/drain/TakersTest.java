@@ -9,6 +9,7 @@ import java.util.Map;
 import java.util.UUID;
 import org.junit.jupiter.api.Test;
 import org.splitmem.memory.drain.Takers.Taker;
+import org.splitmem.model.RefusedException;
 import org.splitmem.model.SubHostShare;
 import org.splitmem.model.VmInfo;
 
@@ -27,7 +28,7 @@ class TakersTest {
         return new Taker(host, mib * MIB, "it could lend " + mib + " MiB");
     }
 
-    private static List<SubHostShare> choose(VmInfo vm, Taker... takers) throws Takers.NoRoomException {
+    private static List<SubHostShare> choose(VmInfo vm, Taker... takers) throws RefusedException {
         return Takers.choose(vm, "h1", "h3", List.of(takers));
     }
 
@@ -67,7 +68,7 @@ class TakersTest {
     @Test
     void tooLittleRoomNamesWhatEachHas() {
         assertThatThrownBy(() -> choose(VM, taker("h4", 16), taker("h5", 143)))
-                .isInstanceOf(Takers.NoRoomException.class)
+                .isInstanceOf(RefusedException.class)
                 .hasMessage(
                         "no room: without h3 its sub-hosts have reserved 0 B, and 128.0 MiB more of its RAM are over"
                                 + " its budget, and 16 MiB for each host that takes a part; h5: it could lend 143 MiB, h4: it"

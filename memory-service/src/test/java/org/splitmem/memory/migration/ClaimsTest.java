@@ -25,6 +25,7 @@ import org.splitmem.memory.vm.VmRecord;
 import org.splitmem.memory.vm.VmRegistry;
 import org.splitmem.model.MigrationInfo;
 import org.splitmem.model.MigrationRequest;
+import org.splitmem.model.RefusedException;
 import org.splitmem.model.SplitRequest;
 import org.splitmem.model.SubHostShare;
 
@@ -117,7 +118,7 @@ class ClaimsTest {
 
         assertThat(refusal).isNotNull();
         assertThat(refusal.code()).isEqualTo("vm-migrating");
-        assertThat(refusal.kind()).isEqualTo(RefusedException.Kind.CONFLICT);
+        assertThat(refusal.refusal().status()).isEqualTo(409);
         assertThat(refusal).hasMessageContaining("to h2").hasMessageContaining(FIRST);
         assertThat(monitor.asked()).containsExactly("qmp_capabilities");
         assertThat(migrations.list()).isEmpty();
@@ -186,7 +187,7 @@ class ClaimsTest {
                 catchThrowableOfType(RefusedException.class, () -> migrations.start(vm, to("h2", FIRST)));
 
         assertThat(notYet).isNotNull();
-        assertThat(notYet.kind()).isEqualTo(RefusedException.Kind.NOT_YET);
+        assertThat(notYet.refusal().status()).isEqualTo(503);
         assertThat(first.isDone()).isFalse();
         qemu.countDown();
         result(first);

@@ -7,6 +7,8 @@ import java.util.UUID;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.CountDownLatch;
 import org.jspecify.annotations.Nullable;
+import org.splitmem.model.Refusal;
+import org.splitmem.model.RefusalCode;
 
 /** Other hosts that say yes, unless they are told to refuse; remembers what was asked. */
 final class FakePeers implements PeerHosts {
@@ -127,7 +129,7 @@ final class FakePeers implements PeerHosts {
     public void arrived(Peer source, UUID vm, String token) throws IOException {
         ask("arrived", source);
         if (source.name().equals(again)) {
-            throw new HereAgainException("VM " + vm + " is this host's own");
+            throw new PeerRefusalException(Refusal.of(RefusalCode.VM_HERE, "VM " + vm + " is this host's own"));
         }
     }
 

@@ -16,6 +16,7 @@ import org.splitmem.memory.testing.Lender;
 import org.splitmem.memory.testing.MemoryDirectory;
 import org.splitmem.model.FenceRequest;
 import org.splitmem.model.FenceResult;
+import org.splitmem.model.RefusedException;
 
 class FencingTest {
     private static final UUID VM = UUID.fromString("6d1f0000-0000-4000-8000-000000000001");

@@ -15,6 +15,7 @@ import org.splitmem.memory.vm.SplitDefinitions;
 import org.splitmem.memory.vm.TestVms;
 import org.splitmem.memory.vm.VmRecord;
 import org.splitmem.memory.vm.VmRegistry;
+import org.splitmem.model.RefusedException;
 
 class GuestRoomTest {
     private static final long MIB = 1L << 20;
@@ -56,7 +57,7 @@ class GuestRoomTest {
 
         room.check(NEXT, "db1", 96 * MIB);
         assertThatThrownBy(() -> room.check(NEXT, "db1", 96 * MIB + 1))
-                .isInstanceOf(GuestRoom.NoRoomException.class)
+                .isInstanceOf(RefusedException.class)
                 .hasMessage(
                         "guests may take 256.0 MiB of this host, 160.0 MiB are taken, VM db1 needs 96.0 MiB: move or "
                                 + "end one, lower a budget, or raise memory.guest-limit");

@@ -26,6 +26,7 @@ import org.splitmem.memory.vm.VmRegistry;
 import org.splitmem.model.MigrationInfo;
 import org.splitmem.model.MigrationPhase;
 import org.splitmem.model.MigrationRequest;
+import org.splitmem.model.RefusedException;
 import org.splitmem.model.SubHostShare;
 
 /** Migrations that do not come to anything: the VM stays, and nothing stays reserved. */

@@ -22,6 +22,7 @@ import org.splitmem.memory.vm.TestVms;
 import org.splitmem.memory.vm.Vm;
 import org.splitmem.memory.vm.VmRecord;
 import org.splitmem.memory.vm.VmRegistry;
+import org.splitmem.model.RefusedException;
 import org.splitmem.model.SplitRequest;
 import org.splitmem.model.SubHostShare;
 
@@ -169,7 +170,7 @@ class SplitStartsTest {
         open();
 
         assertThatThrownBy(() -> vms.mapped(QEMU, 0, 0x1000, RAM, null))
-                .isInstanceOf(GuestRoom.NoRoomException.class)
+                .isInstanceOf(IOException.class)
                 .hasMessageContaining("VM guest needs 64.0 MiB");
         assertThat(vms.find(VM).record().backendBytes()).isEmpty();
     }

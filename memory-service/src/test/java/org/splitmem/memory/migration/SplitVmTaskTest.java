@@ -17,6 +17,7 @@ import org.splitmem.memory.vm.VmRecord;
 import org.splitmem.memory.vm.VmRecord.Lender;
 import org.splitmem.memory.vm.VmRecord.Lender.Stage;
 import org.splitmem.model.MigrationRequest;
+import org.splitmem.model.RefusedException;
 import org.splitmem.model.SubHostShare;
 
 /** Which sub-hosts a VM has, before and after, that is split already. */

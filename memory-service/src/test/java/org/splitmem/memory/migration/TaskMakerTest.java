@@ -20,6 +20,7 @@ import org.splitmem.memory.vm.Vm;
 import org.splitmem.memory.vm.VmRecord;
 import org.splitmem.model.Handover;
 import org.splitmem.model.MigrationRequest;
+import org.splitmem.model.RefusedException;
 import org.splitmem.model.SubHostShare;
 
 class TaskMakerTest {
@@ -55,18 +56,17 @@ class TaskMakerTest {
         return new SubHostShare(host, bytes);
     }
 
-    private void assertRefused(
-            Vm which, MigrationRequest request, RefusedException.Kind kind, String code, String says) {
+    private void assertRefused(Vm which, MigrationRequest request, int status, String code, String says) {
         RefusedException refusal = catchThrowableOfType(RefusedException.class, () -> maker.make(which, request));
 
         assertThat(refusal).as(code).isNotNull();
         assertThat(refusal.code()).isEqualTo(code);
-        assertThat(refusal.kind()).isEqualTo(kind);
+        assertThat(refusal.refusal().status()).isEqualTo(status);
         assertThat(refusal).hasMessageContaining(says);
     }
 
     private void assertInvalid(MigrationRequest request, String code, String says) {
-        assertRefused(vm, request, RefusedException.Kind.INVALID, code, says);
+        assertRefused(vm, request, 400, code, says);
     }
 
     @Test
@@ -124,8 +124,8 @@ class TaskMakerTest {
 
     @Test
     void aHostThatNobodyConfiguredIsRefused() {
-        assertRefused(vm, to("h9", null), RefusedException.Kind.NOT_FOUND, "host-not-found", "h9");
-        assertRefused(vm, to("h2", GIB, share("h8", null)), RefusedException.Kind.NOT_FOUND, "host-not-found", "h8");
+        assertRefused(vm, to("h9", null), 404, "host-not-found", "h9");
+        assertRefused(vm, to("h2", GIB, share("h8", null)), 404, "host-not-found", "h8");
     }
 
     @Test
@@ -140,7 +140,7 @@ class TaskMakerTest {
             if (!code.isEmpty()) {
                 Vm other = TestVms.vm(directory.resolve(phase.toString()), TestVms.record("db1", phase, RAM));
 
-                assertRefused(other, to("h2", null), RefusedException.Kind.CONFLICT, code, "VM db1");
+                assertRefused(other, to("h2", null), 409, code, "VM db1");
             }
         }
     }
@@ -151,8 +151,8 @@ class TaskMakerTest {
         Vm unmapped =
                 TestVms.attached(directory.resolve("unmapped"), TestVms.record("db3", VmRecord.Phase.LOCAL, 0), shim);
 
-        assertRefused(gone, to("h2", null), RefusedException.Kind.CONFLICT, "vm-not-attached", "db2");
-        assertRefused(unmapped, to("h2", null), RefusedException.Kind.CONFLICT, "vm-not-attached", "db3");
+        assertRefused(gone, to("h2", null), 409, "vm-not-attached", "db2");
+        assertRefused(unmapped, to("h2", null), 409, "vm-not-attached", "db3");
     }
 
     private static VmRecord.Lender lent(String host, long bytes) {
@@ -190,13 +190,13 @@ class TaskMakerTest {
         assertRefused(
                 split,
                 to("h2", null, share("h4", null)),
-                RefusedException.Kind.INVALID,
+                400,
                 "sub-hosts-stay",
                 "splitmem move-pages");
         assertRefused(
                 split,
                 to("h3", null),
-                RefusedException.Kind.INVALID,
+                400,
                 "destination-is-sub-host",
                 "splitmem move-pages db4 --from h3");
     }
@@ -208,12 +208,12 @@ class TaskMakerTest {
         assertRefused(
                 leaving,
                 to("h2", null),
-                RefusedException.Kind.CONFLICT,
+                409,
                 "being-emptied",
                 "splitmem move-pages db4 --from h4 --cancel");
 
         Vm coming = split(lent("h3", 6 * GIB), lent("h4", 6 * GIB).coming());
-        assertRefused(coming, to("h2", null), RefusedException.Kind.CONFLICT, "being-emptied", "h4");
+        assertRefused(coming, to("h2", null), 409, "being-emptied", "h4");
 
         Vm gone = split(lent("h3", 6 * GIB), lent("h4", 6 * GIB).gone());
         assertThat(maker.make(gone, to("h2", null)).budgetBytes()).isEqualTo(2 * GIB);
@@ -228,7 +228,7 @@ class TaskMakerTest {
         assertRefused(
                 split,
                 to("h2", GIB),
-                RefusedException.Kind.INVALID,
+                400,
                 "plan-does-not-fit",
                 "a budget of 1.0 GiB leaves 7.0 GiB of the VM's 8.0 GiB RAM to its sub-hosts");
         assertThat(maker.make(split, to("h2", GIB + 4096)).budgetBytes()).isEqualTo(GIB + 4096);

@@ -18,6 +18,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 import org.splitmem.memory.page.Pages;
 import org.splitmem.memory.testing.Lender;
 import org.splitmem.memory.testing.MemoryDirectory;
+import org.splitmem.model.RefusedException;
 
 /** Stores of an earlier daemon of which a file was damaged since: their pages are not given away for anything, the others are served. */
 class DamagedStoresTest {
@@ -96,7 +97,7 @@ class DamagedStoresTest {
         assertThat(next.heldBytes()).isEqualTo(Pages.SIZE);
         assertThat(of(VICTIM)).isNotEmptyDirectory();
         assertThatThrownBy(() -> next.reserve(record(VICTIM)))
-                .isInstanceOf(MemoryServer.NoRoomException.class)
+                .isInstanceOf(RefusedException.class)
                 .hasMessageContaining("the store of VM " + VICTIM + " cannot be taken up, and is frozen: ")
                 .hasMessageContaining("remove " + of(VICTIM));
     }

@@ -42,6 +42,7 @@ import org.splitmem.memory.wire.FrameType;
 import org.splitmem.memory.wire.Hello;
 import org.splitmem.memory.wire.PeerException;
 import org.splitmem.memory.wire.RunList;
+import org.splitmem.model.RefusedException;
 
 /** A memory server and its clients over TCP. */
 class MemoryServerTest {
@@ -342,7 +343,7 @@ class MemoryServerTest {
         server.reserve(record(UUID.randomUUID(), 600 * 4096));
 
         assertThatThrownBy(() -> server.reserve(record(UUID.randomUUID(), 401 * 4096)))
-                .isInstanceOf(MemoryServer.NoRoomException.class)
+                .isInstanceOf(RefusedException.class)
                 .hasMessageContaining("at most 4096000 B")
                 .hasMessageContaining("2457600 B are reserved")
                 .hasMessageContaining("1642496 B");
@@ -357,7 +358,7 @@ class MemoryServerTest {
         server.reserve(record(UUID.randomUUID(), 600 * 4096)); // promised, though nothing of it is used yet
 
         assertThatThrownBy(() -> server.reserve(record(UUID.randomUUID(), 401 * 4096)))
-                .isInstanceOf(MemoryServer.NoRoomException.class)
+                .isInstanceOf(RefusedException.class)
                 .hasMessageContaining("only 1638400 B");
     }
 
@@ -367,7 +368,7 @@ class MemoryServerTest {
         server.reserve(record(VM, 4096));
 
         assertThatThrownBy(() -> server.reserve(record(VM, 4096)))
-                .isInstanceOf(MemoryServer.NoRoomException.class)
+                .isInstanceOf(RefusedException.class)
                 .hasMessageContaining("of host h1: release it first");
         assertThat(server.lentBytes()).isEqualTo(4096);
     }

@@ -7,9 +7,9 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.UUID;
 import org.jspecify.annotations.Nullable;
-import org.splitmem.memory.migration.RefusedException;
 import org.splitmem.memory.vm.Vm;
 import org.splitmem.memory.vm.VmRecord;
+import org.splitmem.model.RefusedException;
 
 /**
  * libvirt's and QEMU's part of a migration: starts a QEMU at the destination, stops the vCPUs, sends the device state, and

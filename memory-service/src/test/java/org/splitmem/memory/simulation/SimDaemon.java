@@ -23,7 +23,6 @@ import org.splitmem.memory.migration.ExpectedSplits;
 import org.splitmem.memory.migration.GuestRoom;
 import org.splitmem.memory.migration.MigrationService;
 import org.splitmem.memory.migration.PendingReleases;
-import org.splitmem.memory.migration.RefusedException;
 import org.splitmem.memory.migration.SplitStarts;
 import org.splitmem.memory.server.DataServer;
 import org.splitmem.memory.server.MemoryServer;
@@ -37,6 +36,7 @@ import org.splitmem.memory.vm.Vm;
 import org.splitmem.memory.vm.VmRecord;
 import org.splitmem.memory.vm.VmRegistry;
 import org.splitmem.model.MigrationInfo;
+import org.splitmem.model.RefusedException;
 
 /**
  * One daemon's life on a host, wired as the real one is, with all its threads in a group of their own.

@@ -6,13 +6,14 @@ import java.util.UUID;
 import org.jspecify.annotations.Nullable;
 import org.splitmem.memory.control.VmLists;
 import org.splitmem.memory.drain.MainHosts;
-import org.splitmem.memory.migration.MigrationService;
 import org.splitmem.memory.migration.PeerHosts;
 import org.splitmem.memory.migration.PeerRefusalException;
-import org.splitmem.memory.migration.RefusedException;
 import org.splitmem.memory.server.StoreRecord;
 import org.splitmem.memory.vm.Vm;
 import org.splitmem.model.MovePagesRequest;
+import org.splitmem.model.Refusal;
+import org.splitmem.model.RefusalCode;
+import org.splitmem.model.RefusedException;
 import org.splitmem.model.VmInfo;
 
 /** The other hosts' daemons as one daemon reaches them: what HTTP is for the real ones. */
@@ -46,8 +47,7 @@ final class SimPeers implements PeerHosts, MainHosts {
         } catch (IOException e) {
             throw e;
         } catch (RefusedException e) {
-            throw new PeerRefusalException(
-                    409, e.code(), "host " + peer.name() + " refused: " + e.getMessage()); // whatever HTTP calls it
+            throw new PeerRefusalException(e.refusal().saying("host " + peer.name() + " refused: " + e.text()));
         } catch (Exception e) {
             throw new IOException("host " + peer.name() + " refused: " + e.getMessage(), e);
         }
@@ -93,15 +93,7 @@ final class SimPeers implements PeerHosts, MainHosts {
 
     @Override
     public void arrived(Peer source, UUID vm, String token) throws IOException {
-        tell(source, daemon -> {
-            try {
-                daemon.migrations().arrived(vm, token);
-            } catch (RefusedException e) {
-                throw e.code().equals(MigrationService.HERE_AGAIN)
-                        ? new HereAgainException(String.valueOf(e.getMessage()))
-                        : e;
-            }
-        });
+        tell(source, daemon -> daemon.migrations().arrived(vm, token));
     }
 
     @Override
@@ -179,7 +171,7 @@ final class SimPeers implements PeerHosts, MainHosts {
     private static Vm here(SimDaemon daemon, UUID vm) throws IOException {
         Vm here = daemon.vms().find(vm);
         if (here == null) {
-            throw new PeerRefusalException(404, "vm-not-found", "no VM " + vm);
+            throw new PeerRefusalException(Refusal.of(RefusalCode.VM_NOT_FOUND, "no VM " + vm));
         }
         return here;
     }

@@ -22,12 +22,12 @@ import org.jspecify.annotations.Nullable;
 import org.splitmem.memory.faultpoint.FaultPoint;
 import org.splitmem.memory.migration.MigrationConfig;
 import org.splitmem.memory.migration.MigrationService;
-import org.splitmem.memory.migration.RefusedException;
 import org.splitmem.memory.server.MemoryServer;
 import org.splitmem.memory.vm.Vm;
 import org.splitmem.memory.vm.VmRecord;
 import org.splitmem.model.MigrationInfo;
 import org.splitmem.model.MigrationPhase;
+import org.splitmem.model.RefusedException;
 
 /**
  * Whole hosts in this process, and what happens to them: real daemons with real sockets, files and userfaultfds; only QEMU and

@@ -13,7 +13,6 @@ import java.util.function.Consumer;
 import org.splitmem.memory.drain.Lending;
 import org.splitmem.memory.faultpoint.FaultPoint;
 import org.splitmem.memory.migration.ExpectationFile;
-import org.splitmem.memory.migration.RefusedException;
 import org.splitmem.memory.page.PageState;
 import org.splitmem.memory.page.Pages;
 import org.splitmem.memory.server.StoreRecord;
@@ -24,6 +23,7 @@ import org.splitmem.model.DrainRequest;
 import org.splitmem.model.LendRequest;
 import org.splitmem.model.LendingState;
 import org.splitmem.model.MovePagesRequest;
+import org.splitmem.model.RefusedException;
 import org.splitmem.model.SplitRequest;
 import org.splitmem.model.SubHostShare;
 

@@ -27,6 +27,8 @@ import org.slf4j.MDC;
 import org.splitmem.bridge.http.Caller;
 import org.splitmem.bridge.http.Deadline;
 import org.splitmem.bridge.keystone.Identity;
+import org.splitmem.model.Refusal;
+import org.splitmem.model.RefusalCode;
 
 /**
  * One request: who sends it, whether that is allowed, its body, the work, its answer; in this order, so that nothing is read or done for those who
@@ -128,13 +130,15 @@ final class Exchange {
     private void refuseUnknown() {
         List<Operation> others = Operation.at(path);
         if (others.isEmpty()) {
-            refuse(404, "not-found", "there is no " + path + "; /v1/openapi.json lists what there is");
+            refuse(RefusalCode.NOT_FOUND, "there is no " + path + "; /v1/openapi.json lists what there is");
             return;
         }
         String allowed = String.join(
                 ", ", others.stream().map(Operation::method).sorted().toList());
         Reply reply = gate.application()
-                .refusal(405, "method-not-allowed", path + " takes " + allowed + ", not " + word(request.getMethod()));
+                .refusal(Refusal.ofBridge(
+                        RefusalCode.METHOD_NOT_ALLOWED,
+                        path + " takes " + allowed + ", not " + word(request.getMethod())));
         answer(reply.with("Allow", allowed));
     }
 
@@ -167,7 +171,7 @@ final class Exchange {
                 return;
             }
             log.warn("tokens cannot be checked now: {}", cause == null ? "" : cause.getMessage());
-            refuse(503, "keystone-failed", "tokens cannot be checked now; nova-bridge's log says why");
+            refuse(RefusalCode.KEYSTONE_FAILED, "tokens cannot be checked now; nova-bridge's log says why");
             return;
         }
         if (known.isEmpty()) {
@@ -181,15 +185,14 @@ final class Exchange {
     private void authorize(Operation asked, String rule, Identity caller) {
         if (!gate.policy().allows(rule, caller)) {
             refuse(
-                    403,
-                    "forbidden",
+                    RefusalCode.FORBIDDEN,
                     "the policy's rule " + rule + " does not allow this; the token has the roles "
                             + caller.roles().stream().sorted().toList());
             return;
         }
         boolean operator = gate.isOperator(caller);
         if (operatorsOnly && !operator) {
-            refuse(403, "forbidden", "this listener is for operators (http.admin-port)");
+            refuse(RefusalCode.FORBIDDEN, "this listener is for operators (http.admin-port)");
             return;
         }
         if (!areParametersKnown(asked)) {
@@ -228,7 +231,7 @@ final class Exchange {
             Query.check(query, asked.parameters());
             return true;
         } catch (IllegalArgumentException e) {
-            refuse(400, "invalid-parameter", String.valueOf(e.getMessage()));
+            refuse(RefusalCode.INVALID_PARAMETER, String.valueOf(e.getMessage()));
             return false;
         }
     }
@@ -252,7 +255,7 @@ final class Exchange {
             @Override
             public void tooLarge() {
                 cancel(deadline[0]);
-                refuse(413, "body-too-large", "a body is at most 1 MiB");
+                refuse(RefusalCode.BODY_TOO_LARGE, "a body is at most 1 MiB");
             }
 
             @Override
@@ -266,7 +269,7 @@ final class Exchange {
                 .schedule(
                         () -> {
                             if (reader.giveUp()) {
-                                refuse(408, "body-too-slow", "the body did not come within " + limitMs + " ms");
+                                refuse(RefusalCode.BODY_TOO_SLOW, "the body did not come within " + limitMs + " ms");
                             }
                         },
                         limitMs,
@@ -285,7 +288,7 @@ final class Exchange {
         Optional<Duration> time = time();
         if (time.isEmpty()) {
             leave.run();
-            refuse(400, "invalid-parameter", TIMEOUT_HEADER + ": seconds, from 1 to 600");
+            refuse(RefusalCode.INVALID_PARAMETER, TIMEOUT_HEADER + ": seconds, from 1 to 600");
             return;
         }
         Incoming incoming = new Incoming(asked, request.getMethod(), origin.base(), uri(), headers(), body, identity);
@@ -333,23 +336,25 @@ final class Exchange {
         return all;
     }
 
-    private void refuse(int status, String reason, String message) {
-        answer(gate.application().refusal(status, reason, message));
+    private void refuse(RefusalCode code, String message) {
+        answer(gate.application().refusal(Refusal.ofBridge(code, message)));
     }
 
     private void refuseUnauthorized(String message) {
         answer(gate.application()
-                .refusal(401, "unauthorized", message)
+                .refusal(Refusal.ofBridge(RefusalCode.UNAUTHORIZED, message))
                 .with("WWW-Authenticate", "Keystone uri=\"" + gate.keystoneUrl() + "\""));
     }
 
     private void refuseBusy(String message) {
-        answer(gate.application().refusal(503, "busy", message).with("Retry-After", RETRY_S));
+        answer(gate.application()
+                .refusal(Refusal.ofBridge(RefusalCode.BUSY, message))
+                .with("Retry-After", RETRY_S));
     }
 
     private void refuseOverBudget(String what) {
         answer(gate.application()
-                .refusal(429, "over-budget", "no more than " + what)
+                .refusal(Refusal.ofBridge(RefusalCode.OVER_BUDGET, "no more than " + what))
                 .with("Retry-After", RETRY_S));
     }
 

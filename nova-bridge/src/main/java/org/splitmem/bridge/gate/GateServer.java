@@ -24,6 +24,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import org.splitmem.bridge.keystone.TokenValidator;
 import org.splitmem.bridge.policy.Policy;
+import org.splitmem.model.Refusal;
+import org.splitmem.model.RefusalCode;
 
 /** The HTTP server: one listener for all, and if wanted one for operators and health alone. */
 public final class GateServer implements AutoCloseable {
@@ -134,11 +136,12 @@ public final class GateServer implements AutoCloseable {
     private boolean answerUnreadable(Request request, Response response, Callback callback) {
         int status = response.getStatus();
         Reply reply = status == 431
-                ? application.refusal(431, "headers-too-large", "headers are at most " + Limits.HEADER_BYTES + " B")
-                : application.refusal(
+                ? application.refusal(Refusal.ofBridge(
+                        RefusalCode.HEADERS_TOO_LARGE, "headers are at most " + Limits.HEADER_BYTES + " B"))
+                : application.refusal(new Refusal(
                         Math.max(status, 400),
-                        status >= 500 ? "internal" : "invalid-request",
-                        "not a request that can be read");
+                        (status >= 500 ? RefusalCode.INTERNAL : RefusalCode.INVALID_REQUEST).word(),
+                        "not a request that can be read"));
         reply.headers().forEach((name, values) -> response.getHeaders().put(name, values));
         response.getHeaders().put(HttpHeader.CONTENT_LENGTH, reply.body().length);
         response.write(true, ByteBuffer.wrap(reply.body()), callback);

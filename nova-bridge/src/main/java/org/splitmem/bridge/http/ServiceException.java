@@ -1,6 +1,7 @@
 package org.splitmem.bridge.http;
 
 import java.util.Locale;
+import org.splitmem.model.RefusalCode;
 
 /** A service did not do what it was asked. The message names the service, the request, and what came back. */
 public final class ServiceException extends Exception {
@@ -68,6 +69,11 @@ public final class ServiceException extends Exception {
     /** The service's own code of the error; empty if it gave none. */
     public String code() {
         return code;
+    }
+
+    /** Whether a splitmemd refused for that. */
+    public boolean is(RefusalCode expected) {
+        return code.equals(expected.word());
     }
 
     /** True if the request may have been carried out all the same. */

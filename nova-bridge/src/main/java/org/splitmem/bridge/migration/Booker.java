@@ -12,6 +12,8 @@ import org.splitmem.bridge.placement.NoCapacityException;
 import org.splitmem.bridge.plan.ExtraSpecs;
 import org.splitmem.bridge.plan.Plan;
 import org.splitmem.bridge.store.Vm;
+import org.splitmem.model.RefusalCode;
+import org.splitmem.model.RefusedException;
 
 /** Chooses and books, again if the same memory was booked for another VM in between. Any thread. */
 final class Booker {
@@ -61,10 +63,8 @@ final class Booker {
                 last = e.text();
             }
         }
-        throw new RefusedException(
-                RefusedException.Kind.CONFLICT,
-                "no-sub-hosts",
-                "others booked what was chosen, " + TRIES + " times in a row: " + last);
+        throw Refusals.of(
+                RefusalCode.NO_SUB_HOSTS, "others booked what was chosen, " + TRIES + " times in a row: " + last);
     }
 
     /** If not, nothing is booked any more but what was before. */

@@ -25,6 +25,8 @@ import org.splitmem.bridge.store.Migration;
 import org.splitmem.bridge.store.MigrationStore;
 import org.splitmem.bridge.store.Vm;
 import org.splitmem.model.HostInfo;
+import org.splitmem.model.RefusalCode;
+import org.splitmem.model.RefusedException;
 
 /** Asks Placement and the daemons how things are, and has the planner decide. Any thread. */
 public final class Chooser {
@@ -113,10 +115,8 @@ public final class Chooser {
     private Provider provider(String host) throws ServiceException, RefusedException {
         return placement
                 .provider(host)
-                .orElseThrow(() -> new RefusedException(
-                        RefusedException.Kind.CONFLICT,
-                        "host-not-found",
-                        "Placement has no resource provider of the name " + host));
+                .orElseThrow(() -> Refusals.conflict(
+                        RefusalCode.HOST_NOT_FOUND.word(), "Placement has no resource provider of the name " + host));
     }
 
     private Choice choose(
@@ -169,9 +169,8 @@ public final class Chooser {
         HostReport report = reports.get(main);
         HostInfo info = report == null ? null : report.info();
         if (info == null) {
-            throw new RefusedException(
-                    RefusedException.Kind.CONFLICT,
-                    "host-not-well",
+            throw Refusals.of(
+                    RefusalCode.HOST_NOT_WELL,
                     "host " + main + " cannot take the VM: "
                             + (report == null ? "it " + Daemons.NOT_REGISTERED : report.error()));
         }
@@ -214,9 +213,8 @@ public final class Chooser {
         }
         return reading.aggregate(nameOrUuid)
                 .map(UUID::toString)
-                .orElseThrow(() -> new RefusedException(
-                        RefusedException.Kind.INVALID,
-                        "invalid-extra-spec",
+                .orElseThrow(() -> Refusals.of(
+                        RefusalCode.INVALID_EXTRA_SPEC,
                         "extra spec splitmem:aggregate = " + nameOrUuid + ": Nova has no host aggregate of that name"));
     }
 
@@ -256,10 +254,7 @@ public final class Chooser {
                 yield shares;
             }
             case REFUSED ->
-                throw new RefusedException(
-                        RefusedException.Kind.CONFLICT,
-                        plan.reason() == null ? Planner.NO_SUB_HOSTS : plan.reason(),
-                        plan.summary());
+                throw Refusals.conflict(plan.reason() == null ? Planner.NO_SUB_HOSTS : plan.reason(), plan.summary());
         };
     }
 }

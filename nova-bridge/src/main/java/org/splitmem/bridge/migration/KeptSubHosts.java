@@ -9,6 +9,8 @@ import org.splitmem.bridge.http.ServiceException;
 import org.splitmem.bridge.placement.NoCapacityException;
 import org.splitmem.bridge.plan.Plan;
 import org.splitmem.bridge.store.Vm;
+import org.splitmem.model.RefusalCode;
+import org.splitmem.model.RefusedException;
 import org.splitmem.model.VmInfo;
 
 /**
@@ -33,9 +35,8 @@ final class KeptSubHosts {
     Plan plan(Vm vm, VmInfo running, String destination) throws RefusedException, ServiceException {
         Map<String, Long> shares = shares(vm, running);
         if (running.reservedBytes().containsKey(destination)) {
-            throw new RefusedException(
-                    RefusedException.Kind.CONFLICT,
-                    "destination-is-sub-host",
+            throw Refusals.of(
+                    RefusalCode.DESTINATION_IS_SUB_HOST,
                     destination + " keeps pages of the VM, and cannot become its main host: move them away first, on "
                             + vm.host() + " with \"splitmem move-pages " + running.name() + " --from " + destination
                             + "\"");
@@ -56,10 +57,9 @@ final class KeptSubHosts {
         Map<String, Long> shares =
                 Truth.booking(new Sightings.Running(vm.host(), running), null, bookings.of(vm.instance()), false);
         if (shares == null || shares.isEmpty()) {
-            throw new RefusedException(
-                    RefusedException.Kind.CONFLICT,
-                    "already-split",
-                    "the VM is split, and nothing is booked for it: nova-bridge books it within a minute; ask again");
+            throw Refusals.of(
+                    RefusalCode.ALREADY_SPLIT,
+                    "the VM is split, and nothing is booked for it: nova-bridge books it within a minute");
         }
         return new TreeMap<>(shares);
     }
@@ -71,7 +71,7 @@ final class KeptSubHosts {
             Bookings.Step step = bookings.set(vm.instance(), Booker.owner(vm), shares);
             return new Booker.Booked(plan, shares, step);
         } catch (NoCapacityException e) {
-            throw new RefusedException(RefusedException.Kind.CONFLICT, "no-sub-hosts", e.text());
+            throw Refusals.of(RefusalCode.NO_SUB_HOSTS, e.text());
         }
     }
 }

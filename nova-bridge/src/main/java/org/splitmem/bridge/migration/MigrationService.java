@@ -17,7 +17,6 @@ import org.splitmem.bridge.daemon.Daemons;
 import org.splitmem.bridge.http.Caller;
 import org.splitmem.bridge.http.Deadline;
 import org.splitmem.bridge.http.ServiceException;
-import org.splitmem.bridge.migration.RefusedException.Kind;
 import org.splitmem.bridge.placement.NoCapacityException;
 import org.splitmem.bridge.plan.ExtraSpecs;
 import org.splitmem.bridge.plan.Plan;
@@ -32,6 +31,8 @@ import org.splitmem.bridge.store.VmStore;
 import org.splitmem.model.Handover;
 import org.splitmem.model.MigrationInfo;
 import org.splitmem.model.MigrationRequest;
+import org.splitmem.model.RefusalCode;
+import org.splitmem.model.RefusedException;
 import org.splitmem.model.SubHostShare;
 import org.splitmem.model.VmInfo;
 import org.splitmem.model.VmState;
@@ -96,13 +97,13 @@ public final class MigrationService {
             }
             return chooser.foresee(input.vm(), destination, input.vm().host(), specs, Map.of(), holders(input));
         } catch (ServiceException e) {
-            throw RefusedException.upstream(e);
+            throw Refusals.upstream(e);
         }
     }
 
     private static void requireAnotherHost(PlanInput input, String destination) throws RefusedException {
         if (destination.equals(input.vm().host())) {
-            throw new RefusedException(Kind.INVALID, "same-host", "the VM is on " + destination + " already");
+            throw Refusals.of(RefusalCode.SAME_HOST, "the VM is on " + destination + " already");
         }
     }
 
@@ -143,7 +144,7 @@ public final class MigrationService {
                             Map.of(),
                             holders(input)));
         } catch (ServiceException e) {
-            throw RefusedException.upstream(e);
+            throw Refusals.upstream(e);
         }
     }
 
@@ -199,9 +200,8 @@ public final class MigrationService {
             throws RefusedException, ServiceException {
         Migration planning = planning(input, destination, sourceSide);
         if (!store.begin(planning)) {
-            throw new RefusedException(
-                    Kind.CONFLICT,
-                    "migration-running",
+            throw Refusals.of(
+                    RefusalCode.MIGRATION_RUNNING,
                     "instance " + planning.instance() + " has a migration that is not over");
         }
         try {
@@ -212,7 +212,7 @@ public final class MigrationService {
             Deadline.check(); // who asked does not wait any more
             boolean whole = booked.plan().outcome() == Plan.Outcome.WHOLE;
             if (!telemetry.together(() -> planned(planning, booked, whole))) {
-                throw new RefusedException(Kind.CONFLICT, "migration-over", "the plan took too long and was given up");
+                throw Refusals.of(RefusalCode.MIGRATION_OVER, "the plan took too long and was given up");
             }
             log.info("migration={} planned: {}", planning.id(), booked.plan().summary());
         } catch (RefusedException | ServiceException | RuntimeException e) {
@@ -241,7 +241,7 @@ public final class MigrationService {
         }
         if (why instanceof RefusedException refused) {
             telemetry.planRefused(
-                    planning.vm().on(planning.destination()), planning.id(), refused.reason(), refused.text());
+                    planning.vm().on(planning.destination()), planning.id(), refused.code(), refused.text());
         }
         return true;
     }
@@ -286,9 +286,8 @@ public final class MigrationService {
         }
         if (!store.running(id, clock.millis())) {
             Migration now = find(id);
-            throw new RefusedException(
-                    Kind.CONFLICT,
-                    "not-planned",
+            throw Refusals.of(
+                    RefusalCode.NOT_PLANNED,
                     "migration " + id + " is " + now.status().word() + (now.abortAsked() ? " and to be aborted" : "")
                             + ", only a planned one can be started");
         }
@@ -302,7 +301,7 @@ public final class MigrationService {
         } catch (ServiceException e) {
             if (!e.isDoubtful()) {
                 follower.giveUp(find(id), Status.FAILED, e.text());
-                throw new RefusedException(Kind.CONFLICT, "refused-by-host", e.text());
+                throw Refusals.of(RefusalCode.REFUSED_BY_HOST, e.text());
             }
             // It may have begun all the same: the follower finds out.
             store.note(id, e.text());
@@ -333,8 +332,7 @@ public final class MigrationService {
     /** @throws RefusedException NOT_FOUND */
     public Migration find(String id) throws RefusedException {
         return store.find(id)
-                .orElseThrow(() ->
-                        new RefusedException(Kind.NOT_FOUND, "migration-not-found", "there is no migration " + id));
+                .orElseThrow(() -> Refusals.of(RefusalCode.MIGRATION_NOT_FOUND, "there is no migration " + id));
     }
 
     /** As {@link #find}, with what the daemon says at this moment, if it answers. */
@@ -360,10 +358,8 @@ public final class MigrationService {
     private Migration seen(String marker, @Nullable String project) throws RefusedException {
         return store.find(marker)
                 .filter(found -> project == null || project.equals(found.vm().projectId()))
-                .orElseThrow(() -> new RefusedException(
-                        Kind.INVALID,
-                        "invalid-parameter",
-                        "marker: there is no migration " + marker + ", or no longer"));
+                .orElseThrow(() -> Refusals.of(
+                        RefusalCode.INVALID_PARAMETER, "marker: there is no migration " + marker + ", or no longer"));
     }
 
     /** Forgets those that have been over for so long. */
@@ -394,8 +390,8 @@ public final class MigrationService {
         try {
             daemons.abort(migration.source(), migration.daemonId(), Follower.ABORT_ASKED + ofRequest());
         } catch (ServiceException e) {
-            if (e.kind() == ServiceException.Kind.CONFLICT) {
-                throw new RefusedException(Kind.CONFLICT, "handed-over", e.text());
+            if (e.is(RefusalCode.HANDED_OVER)) {
+                throw Refusals.of(RefusalCode.HANDED_OVER, e.text());
             }
             store.note(migration.id(), "to be aborted as soon as possible: " + e.text());
         }
@@ -410,15 +406,14 @@ public final class MigrationService {
     public Migration forceComplete(String id) throws RefusedException {
         Migration migration = find(id);
         if (migration.status() != Status.RUNNING || migration.daemonId() == null) {
-            throw new RefusedException(
-                    Kind.CONFLICT,
-                    "not-running",
+            throw Refusals.of(
+                    RefusalCode.NOT_RUNNING,
                     "migration " + id + " is " + migration.status().word() + ", only a running one can be completed");
         }
         try {
             daemons.complete(migration.source(), migration.daemonId());
         } catch (ServiceException e) {
-            throw RefusedException.upstream(e);
+            throw Refusals.upstream(e);
         }
         return find(id);
     }

@@ -5,6 +5,8 @@ import java.util.UUID;
 import org.jspecify.annotations.Nullable;
 import org.splitmem.bridge.plan.ExtraSpecs;
 import org.splitmem.bridge.store.Vm;
+import org.splitmem.model.RefusalCode;
+import org.splitmem.model.RefusedException;
 
 /**
  * What Nova wants of us: a VM on a host.
@@ -26,16 +28,14 @@ public record PlanInput(
             specs = ExtraSpecs.of(extraSpecs);
             ExtraSpecs.checkMainShare(extraSpecs, vm.ramMb(), vm.mainMb());
         } catch (IllegalArgumentException e) {
-            throw new RefusedException(RefusedException.Kind.INVALID, "invalid-extra-spec", e.getMessage() + "");
+            throw Refusals.of(RefusalCode.INVALID_EXTRA_SPEC, e.getMessage() + "");
         }
         if (!specs.enabled()) {
-            throw new RefusedException(
-                    RefusedException.Kind.INVALID, "not-enabled", "the flavor has no splitmem:enabled=true");
+            throw Refusals.of(RefusalCode.NOT_ENABLED, "the flavor has no splitmem:enabled=true");
         }
         if (specs.replicas() > 1) {
-            throw new RefusedException(
-                    RefusedException.Kind.INVALID,
-                    "replicas-not-supported",
+            throw Refusals.of(
+                    RefusalCode.REPLICAS_NOT_SUPPORTED,
                     "extra spec splitmem:replicas = " + specs.replicas()
                             + ": must be 1, splitmemd keeps one copy of a page");
         }

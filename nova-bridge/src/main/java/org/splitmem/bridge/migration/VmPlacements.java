@@ -14,7 +14,6 @@ import org.splitmem.bridge.booking.Bookings;
 import org.splitmem.bridge.daemon.Daemons;
 import org.splitmem.bridge.http.Deadline;
 import org.splitmem.bridge.http.ServiceException;
-import org.splitmem.bridge.migration.RefusedException.Kind;
 import org.splitmem.bridge.plan.ExtraSpecs;
 import org.splitmem.bridge.plan.Plan;
 import org.splitmem.bridge.store.Migration;
@@ -24,6 +23,8 @@ import org.splitmem.bridge.store.Status;
 import org.splitmem.bridge.store.Vm;
 import org.splitmem.bridge.store.VmStore;
 import org.splitmem.model.FenceResult;
+import org.splitmem.model.RefusalCode;
+import org.splitmem.model.RefusedException;
 import org.splitmem.model.SubHostShare;
 
 /** Where the memory of VMs goes that are about to start: boot, resize, unshelve, hard reboot. Any thread. */
@@ -80,7 +81,7 @@ public final class VmPlacements {
             Map<String, Long> before = bookings.of(vm.instance());
             return chooser.foresee(vm, vm.host(), null, specs, before, before.keySet());
         } catch (ServiceException e) {
-            throw RefusedException.upstream(e);
+            throw Refusals.upstream(e);
         }
     }
 
@@ -119,10 +120,10 @@ public final class VmPlacements {
             log.info("instance={} placed: {}", vm.instance(), booked.plan().summary());
             return new Placement(vm, split, split ? booked.booking() : Map.of());
         } catch (RefusedException e) {
-            telemetry.planRefused(vm, null, e.reason(), e.text());
+            telemetry.planRefused(vm, null, e.code(), e.text());
             throw e;
         } catch (ServiceException e) {
-            throw RefusedException.upstream(e);
+            throw Refusals.upstream(e);
         }
     }
 
@@ -171,10 +172,10 @@ public final class VmPlacements {
                     result.freed(),
                     result.unreachable());
         } catch (ServiceException e) {
-            if (e.kind() == ServiceException.Kind.CONFLICT) {
-                throw new RefusedException(Kind.CONFLICT, "host-not-fenced", e.text());
+            if (e.is(RefusalCode.HOST_NOT_FENCED)) {
+                throw Refusals.of(RefusalCode.HOST_NOT_FENCED, e.text());
             }
-            throw RefusedException.upstream(e);
+            throw Refusals.upstream(e);
         }
     }
 
@@ -226,7 +227,7 @@ public final class VmPlacements {
         try {
             return bookings.release(instance);
         } catch (ServiceException e) {
-            throw RefusedException.upstream(e);
+            throw Refusals.upstream(e);
         }
     }
 
@@ -250,9 +251,8 @@ public final class VmPlacements {
     private void endPlans(UUID instance, String why) throws RefusedException {
         Optional<Migration> active = migrations.active(instance);
         if (active.isPresent() && active.get().status() != Status.PLANNED) {
-            throw new RefusedException(
-                    Kind.CONFLICT,
-                    "migration-running",
+            throw Refusals.of(
+                    RefusalCode.MIGRATION_RUNNING,
                     "instance " + instance + " is migrating (" + active.get().id() + ")");
         }
         active.ifPresent(planned -> follower.giveUp(planned, Status.EXPIRED, why));

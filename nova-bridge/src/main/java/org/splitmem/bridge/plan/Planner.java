@@ -8,6 +8,7 @@ import java.util.Set;
 import java.util.TreeMap;
 import org.splitmem.bridge.plan.Plan.Outcome;
 import org.splitmem.bridge.plan.Plan.Share;
+import org.splitmem.model.RefusalCode;
 
 /**
  * Chooses sub-hosts. The same request and hosts, in whatever order, always give the same plan.
@@ -24,13 +25,13 @@ import org.splitmem.bridge.plan.Plan.Share;
  */
 public final class Planner {
     /** Refusal: the main host has no room for all of it, and it must not be split. */
-    public static final String NO_ROOM = "no-room";
+    public static final String NO_ROOM = RefusalCode.NO_ROOM.word();
 
     /** Refusal: the hosts that could be sub-hosts have not enough room. */
-    public static final String NO_SUB_HOSTS = "no-sub-hosts";
+    public static final String NO_SUB_HOSTS = RefusalCode.NO_SUB_HOSTS.word();
 
     /** Refusal: the main host has memory of other servers of the VM's anti-affinity group. */
-    public static final String SERVER_GROUP = "server-group";
+    public static final String SERVER_GROUP = RefusalCode.SERVER_GROUP.word();
 
     private Planner() {}
 

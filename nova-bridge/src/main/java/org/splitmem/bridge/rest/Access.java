@@ -10,6 +10,7 @@ import org.splitmem.bridge.gate.Incoming;
 import org.splitmem.bridge.gate.Operation;
 import org.splitmem.bridge.keystone.Identity;
 import org.splitmem.bridge.policy.Policy;
+import org.splitmem.model.RefusalCode;
 
 /** What the caller of a request may see and do, beyond what the gate has asked already. */
 public final class Access implements ContainerRequestFilter {
@@ -31,7 +32,7 @@ public final class Access implements ContainerRequestFilter {
         Optional<Operation> here =
                 Operation.of(request.getMethod(), "/" + request.getUriInfo().getPath());
         if (!here.equals(Optional.of(incoming(request).operation()))) {
-            throw new ApiError(404, "not-found", "there is no such path; /v1/openapi.json lists what there is");
+            throw new ApiError(RefusalCode.NOT_FOUND, "there is no such path; /v1/openapi.json lists what there is");
         }
     }
 
@@ -84,8 +85,7 @@ public final class Access implements ContainerRequestFilter {
     void require(ContainerRequestContext request, @Nullable String projectId, @Nullable String userId) {
         if (!allows(request, projectId, userId)) {
             throw new ApiError(
-                    403,
-                    "forbidden",
+                    RefusalCode.FORBIDDEN,
                     "the policy's rule " + incoming(request).operation().rule() + " does not allow this");
         }
     }

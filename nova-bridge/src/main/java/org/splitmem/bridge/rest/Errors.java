@@ -7,8 +7,11 @@ import java.util.Locale;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import org.splitmem.bridge.http.ServiceException;
-import org.splitmem.bridge.migration.RefusedException;
+import org.splitmem.bridge.migration.Refusals;
 import org.splitmem.bridge.store.StoreException;
+import org.splitmem.model.Refusal;
+import org.splitmem.model.RefusalCode;
+import org.splitmem.model.RefusedException;
 
 /** Every failure in OpenStack's form. */
 final class Errors implements ExceptionMapper<Throwable> {
@@ -19,39 +22,30 @@ final class Errors implements ExceptionMapper<Throwable> {
         if (failure instanceof ApiError known) {
             return known.getResponse();
         }
+        return ApiError.response(refusal(failure));
+    }
+
+    private static Refusal refusal(Throwable failure) {
         if (failure instanceof RefusedException refused) {
-            int status = switch (refused.kind()) {
-                case INVALID -> 400;
-                case NOT_FOUND -> 404;
-                case CONFLICT -> 409;
-                case UPSTREAM -> 503;
-                case LATE -> 504;
-            };
-            log.info("refused, {}: {}", refused.reason(), refused.text());
-            return ApiError.response(status, refused.reason(), refused.text()).build();
+            log.info("refused, {}: {}", refused.code(), refused.text());
+            return refused.refusal();
         }
         if (failure instanceof ServiceException service) {
             log.warn("{}", service.text());
-            if (service.kind() == ServiceException.Kind.LATE) {
-                return ApiError.response(504, service.code(), service.text()).build();
-            }
-            return ApiError.response(503, "service-failed", service.text()).build();
+            return Refusals.upstream(service).refusal();
         }
         if (failure instanceof StoreException store) {
             log.error("{}", store.getMessage());
             // The database speaks of tables and columns, which are nothing to callers.
-            return ApiError.response(503, "database-failed", "the database failed; nova-bridge's log says why")
-                    .build();
+            return Refusal.ofBridge(RefusalCode.DATABASE_FAILED, "the database failed; nova-bridge's log says why");
         }
         if (failure instanceof WebApplicationException web) { // of Jersey: no such path, method or type
             int status = web.getResponse().getStatus();
             String title = web.getResponse().getStatusInfo().getReasonPhrase();
             String reason = title.toLowerCase(Locale.ROOT).replace(' ', '-');
-            return ApiError.response(status, reason, title + "; /v1/openapi.json lists what there is")
-                    .build();
+            return new Refusal(status, reason, title + "; /v1/openapi.json lists what there is");
         }
         log.error("a bug", failure);
-        return ApiError.response(500, "internal", "internal error; the log has the trace")
-                .build();
+        return Refusal.ofBridge(RefusalCode.INTERNAL, "internal error; the log has the trace");
     }
 }

@@ -15,6 +15,7 @@ import org.jspecify.annotations.Nullable;
 import org.splitmem.bridge.store.EventStore;
 import org.splitmem.bridge.store.EventStore.Filter;
 import org.splitmem.bridge.store.EventStore.Position;
+import org.splitmem.model.RefusalCode;
 
 /** What was told of migrations and bookings. */
 @Path("v1/events")
@@ -64,6 +65,6 @@ public final class EventsResource {
         }
         return events.position(filter, marker)
                 .orElseThrow(() -> new ApiError(
-                        400, "invalid-parameter", "marker: there is no event " + marker + ", or no longer"));
+                        RefusalCode.INVALID_PARAMETER, "marker: there is no event " + marker + ", or no longer"));
     }
 }

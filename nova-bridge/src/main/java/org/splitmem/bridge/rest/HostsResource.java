@@ -24,6 +24,7 @@ import org.splitmem.bridge.placement.Provider;
 import org.splitmem.bridge.registry.HostRegistry;
 import org.splitmem.bridge.registry.PeerTeller;
 import org.splitmem.bridge.store.HostStore;
+import org.splitmem.model.RefusalCode;
 
 /** The hosts: how they are, and where their splitmemd is. */
 @Path("v1/hosts")
@@ -69,7 +70,7 @@ public final class HostsResource {
             @Context ContainerRequestContext context) {
         Bodies.HostRegistration given = Parameters.body(request);
         if (name.isBlank() || name.length() > 255) {
-            throw new ApiError(400, "invalid-parameter", "name: blank, or longer than 255 characters");
+            throw new ApiError(RefusalCode.INVALID_PARAMETER, "name: blank, or longer than 255 characters");
         }
         try {
             boolean changed = registry.register(given.host(name));
@@ -79,7 +80,7 @@ public final class HostsResource {
             // Not waited for: what fails is in the log, and the host's next registration mends it.
             CompletableFuture<Void> unused = peers.registered(name, changed);
         } catch (IllegalArgumentException e) {
-            throw new ApiError(400, "address-not-allowed", "control_address: " + e.getMessage());
+            throw new ApiError(RefusalCode.ADDRESS_NOT_ALLOWED, "control_address: " + e.getMessage());
         }
         return Response.noContent().build();
     }
@@ -90,7 +91,7 @@ public final class HostsResource {
     public Response forget(@PathParam("name") String name, @Context ContainerRequestContext context) {
         context.setProperty(Access.OBJECT, "host " + name);
         if (!registry.forget(name)) {
-            throw new ApiError(404, "host-not-found", "no host is registered as " + name);
+            throw new ApiError(RefusalCode.HOST_NOT_FOUND, "no host is registered as " + name);
         }
         return Response.noContent().build();
     }

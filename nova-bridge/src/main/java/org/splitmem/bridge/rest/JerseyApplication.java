@@ -22,6 +22,8 @@ import org.splitmem.bridge.gate.Application;
 import org.splitmem.bridge.gate.Incoming;
 import org.splitmem.bridge.gate.Reply;
 import org.splitmem.model.Json;
+import org.splitmem.model.Refusal;
+import org.splitmem.model.RefusalCode;
 
 /** Has Jersey answer requests that have come whole; it never sees a socket. Any thread. */
 final class JerseyApplication implements Application {
@@ -57,9 +59,9 @@ final class JerseyApplication implements Application {
     }
 
     @Override
-    public Reply refusal(int status, String reason, String message) {
-        byte[] body = Json.writeSnake(ApiError.body(status, reason, message));
-        return new Reply(status, JSON, body, reason, null);
+    public Reply refusal(Refusal refusal) {
+        byte[] body = Json.writeSnake(ApiError.body(refusal));
+        return new Reply(refusal.status(), JSON, body, refusal.code(), null);
     }
 
     @Override
@@ -106,7 +108,7 @@ final class JerseyApplication implements Application {
         Reply reply(ContainerRequest request) {
             ContainerResponse given = response;
             if (failed || given == null) {
-                return refusal(500, "internal", "internal error; the log has the trace");
+                return refusal(Refusal.ofBridge(RefusalCode.INTERNAL, "internal error; the log has the trace"));
             }
             Map<String, List<String>> headers = new TreeMap<>(String.CASE_INSENSITIVE_ORDER);
             given.getStringHeaders().forEach(headers::put);

@@ -13,6 +13,7 @@ import java.lang.annotation.Annotation;
 import java.lang.reflect.Type;
 import org.splitmem.model.InvalidJsonException;
 import org.splitmem.model.Json;
+import org.splitmem.model.RefusalCode;
 
 /** Records as strict JSON in snake_case. */
 @Consumes(MediaType.APPLICATION_JSON)
@@ -35,7 +36,7 @@ final class JsonBodies implements MessageBodyReader<Object>, MessageBodyWriter<O
         try {
             return Json.readSnake(body.readAllBytes(), type); // in memory, and bounded, since the gate has read it
         } catch (InvalidJsonException e) {
-            throw new ApiError(400, "invalid-json", String.valueOf(e.getMessage()));
+            throw new ApiError(RefusalCode.INVALID_JSON, String.valueOf(e.getMessage()));
         }
     }
 

@@ -16,12 +16,14 @@ import jakarta.ws.rs.core.UriInfo;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 import org.splitmem.bridge.migration.MigrationService;
-import org.splitmem.bridge.migration.RefusedException;
+import org.splitmem.bridge.migration.Refusals;
 import org.splitmem.bridge.rest.Bodies.MigrationBody;
 import org.splitmem.bridge.rest.Bodies.OneMigration;
 import org.splitmem.bridge.store.Migration;
 import org.splitmem.bridge.store.MigrationStore.Filter;
 import org.splitmem.bridge.store.Status;
+import org.splitmem.model.RefusalCode;
+import org.splitmem.model.RefusedException;
 
 /** Migrations of VMs. */
 @Path("v1/migrations")
@@ -86,8 +88,7 @@ public final class MigrationsResource {
         String project = access.onlyProject(request);
         if (project != null && !project.equals(migration.vm().projectId())) {
             // As if it were not there: that it is there is not theirs to know.
-            throw new RefusedException(
-                    RefusedException.Kind.NOT_FOUND, "migration-not-found", "there is no migration " + id);
+            throw Refusals.of(RefusalCode.MIGRATION_NOT_FOUND, "there is no migration " + id);
         }
         return migration;
     }
@@ -111,7 +112,7 @@ public final class MigrationsResource {
         String project = access.onlyProject(request);
         HostNames names = access.hostNames(request);
         if (source != null && names == HostNames.HIDDEN) {
-            throw new ApiError(403, "forbidden", "source: only those who see hosts by name can ask for one");
+            throw new ApiError(RefusalCode.FORBIDDEN, "source: only those who see hosts by name can ask for one");
         }
         Filter filter = new Filter(
                 instance == null ? null : Parameters.uuid(instance),
@@ -134,7 +135,7 @@ public final class MigrationsResource {
         try {
             return Status.of(word);
         } catch (IllegalArgumentException e) {
-            throw new ApiError(400, "invalid-parameter", "status: there is no '" + word + "'");
+            throw new ApiError(RefusalCode.INVALID_PARAMETER, "status: there is no '" + word + "'");
         }
     }
 

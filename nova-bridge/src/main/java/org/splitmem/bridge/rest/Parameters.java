@@ -5,6 +5,7 @@ import java.time.Instant;
 import java.time.OffsetDateTime;
 import java.util.UUID;
 import org.jspecify.annotations.Nullable;
+import org.splitmem.model.RefusalCode;
 
 /** What comes with a request. */
 final class Parameters {
@@ -14,7 +15,7 @@ final class Parameters {
         try {
             return UUID.fromString(text);
         } catch (IllegalArgumentException e) {
-            throw new ApiError(400, "invalid-uuid", "not a uuid: " + text);
+            throw new ApiError(RefusalCode.INVALID_UUID, "not a uuid: " + text);
         }
     }
 
@@ -25,15 +26,15 @@ final class Parameters {
             Instant instant = OffsetDateTime.parse(zoned).toInstant();
             return Math.multiplyExact(instant.toEpochMilli(), 1000);
         } catch (DateTimeException | ArithmeticException e) {
-            throw new ApiError(400, "invalid-parameter", name + ": not a time as 2026-11-21T12:00:00Z: '" + text + "'");
+            throw new ApiError(
+                    RefusalCode.INVALID_PARAMETER, name + ": not a time as 2026-11-21T12:00:00Z: '" + text + "'");
         }
     }
 
     static int number(String name, String text, int least, int most) {
         if (!text.matches("[0-9]{1,9}") || Integer.parseInt(text) < least || Integer.parseInt(text) > most) {
             throw new ApiError(
-                    400,
-                    "invalid-parameter",
+                    RefusalCode.INVALID_PARAMETER,
                     name + ": a number from " + least + " to " + most + ", not '" + text + "'");
         }
         return Integer.parseInt(text);
@@ -41,7 +42,7 @@ final class Parameters {
 
     static <T> T body(@Nullable T body) {
         if (body == null) {
-            throw new ApiError(400, "invalid-json", "a body is needed");
+            throw new ApiError(RefusalCode.INVALID_JSON, "a body is needed");
         }
         return body;
     }

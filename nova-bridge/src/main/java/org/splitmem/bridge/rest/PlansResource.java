@@ -9,9 +9,9 @@ import jakarta.ws.rs.core.Context;
 import jakarta.ws.rs.core.MediaType;
 import org.jspecify.annotations.Nullable;
 import org.splitmem.bridge.migration.MigrationService;
-import org.splitmem.bridge.migration.RefusedException;
 import org.splitmem.bridge.migration.VmPlacements;
 import org.splitmem.bridge.plan.Plan;
+import org.splitmem.model.RefusedException;
 
 /** What would be planned. */
 @Path("v1/plans")

@@ -4,6 +4,8 @@ import jakarta.ws.rs.container.ContainerRequestContext;
 import jakarta.ws.rs.container.ContainerRequestFilter;
 import jakarta.ws.rs.container.PreMatching;
 import java.util.Map;
+import org.splitmem.model.Refusal;
+import org.splitmem.model.RefusalCode;
 
 /** The header OpenStack-API-Version: {@code split-migration 1.0}; without it the least, which is the only one so far. */
 @PreMatching
@@ -31,14 +33,16 @@ final class Versions implements ContainerRequestFilter {
         }
     }
 
+    private static final int NOT_ACCEPTABLE = 406;
+
     private static void check(String version) {
         if (version.equals("latest") || version.equals(GREATEST)) {
             return;
         }
         boolean isVersion = version.matches("[0-9]+\\.[0-9]+");
-        throw new ApiError(
-                isVersion ? 406 : 400,
-                "unsupported-version",
+        Refusal refusal = Refusal.ofBridge(
+                RefusalCode.UNSUPPORTED_VERSION,
                 "version '" + version + "' of " + SERVICE + " is not supported: " + LEAST + " to " + GREATEST + " are");
+        throw new ApiError(isVersion ? new Refusal(NOT_ACCEPTABLE, refusal.code(), refusal.message()) : refusal);
     }
 }

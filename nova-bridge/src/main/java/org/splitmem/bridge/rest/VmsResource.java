@@ -20,12 +20,13 @@ import java.util.Set;
 import java.util.UUID;
 import org.jspecify.annotations.Nullable;
 import org.splitmem.bridge.daemon.Daemons;
-import org.splitmem.bridge.migration.RefusedException;
 import org.splitmem.bridge.migration.VmPlacements;
 import org.splitmem.bridge.rest.Bodies.VmBody;
 import org.splitmem.bridge.store.PlacedVm;
 import org.splitmem.bridge.store.Vm;
 import org.splitmem.bridge.store.VmStore;
+import org.splitmem.model.RefusalCode;
+import org.splitmem.model.RefusedException;
 import org.splitmem.model.VmInfo;
 import org.splitmem.model.VmState;
 
@@ -67,7 +68,7 @@ public final class VmsResource {
                 .findFirst()
                 .or(() -> found.stream().findFirst())
                 .map(Bodies.OneVm::new)
-                .orElseThrow(() -> new ApiError(404, "vm-not-found", "no host that answers has VM " + wanted));
+                .orElseThrow(() -> new ApiError(RefusalCode.VM_NOT_FOUND, "no host that answers has VM " + wanted));
     }
 
     private Bodies.Vms vms(@Nullable String onlyProject, HostNames names) {

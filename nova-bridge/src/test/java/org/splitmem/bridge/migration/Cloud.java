@@ -34,6 +34,7 @@ import org.splitmem.bridge.store.Status;
 import org.splitmem.bridge.store.Vm;
 import org.splitmem.bridge.store.VmStore;
 import org.splitmem.model.MigrationInfo;
+import org.splitmem.model.RefusedException;
 
 /** Three hosts, Placement and a database, and as many bridges as a test wants; time passes when it is told to. */
 public final class Cloud extends Clock implements AutoCloseable {

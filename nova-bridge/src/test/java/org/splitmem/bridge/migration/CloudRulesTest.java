@@ -17,6 +17,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 import org.splitmem.bridge.booking.Consumers;
 import org.splitmem.bridge.plan.Plan;
 import org.splitmem.bridge.store.Vm;
+import org.splitmem.model.RefusedException;
 
 /**
  * Sub-hosts are chosen by the rules by which Nova chooses main hosts. The VM moves from h1 to h2, which has room for the main share only: of
@@ -224,7 +225,7 @@ class CloudRulesTest {
 
         assertThatThrownBy(() -> bridge.migrations.plan(Cloud.onHost("h1"), "h2"))
                 .isInstanceOfSatisfying(
-                        RefusedException.class, e -> assertThat(e.reason()).isEqualTo("server-group"))
+                        RefusedException.class, e -> assertThat(e.code()).isEqualTo("server-group"))
                 .hasMessage("h2 cannot be the main host: anti-affinity: server " + OTHER + " has memory there");
         assertThat(cloud.booked()).isEqualTo(Map.of("h1", 256L));
     }
@@ -309,7 +310,7 @@ class CloudRulesTest {
             Vm vm = new Vm(server, "db", main, 20, 10, "project", "user");
             return bridge.placements.place(new PlanInput(vm, always, null)).split() ? "split" : "whole";
         } catch (RefusedException e) {
-            return e.reason();
+            return e.code();
         }
     }
 
@@ -319,7 +320,7 @@ class CloudRulesTest {
 
         assertThatThrownBy(() -> bridge.migrations.plan(Cloud.onHost("h1"), "h2"))
                 .isInstanceOfSatisfying(
-                        RefusedException.class, e -> assertThat(e.kind()).isEqualTo(RefusedException.Kind.UPSTREAM))
+                        RefusedException.class, e -> assertThat(e.code()).isEqualTo("service-failed"))
                 .hasMessageStartingWith("Nova GET /v2.1/os-aggregates: HTTP 503");
         assertThat(cloud.booked()).isEqualTo(Map.of("h1", 256L));
     }

@@ -19,6 +19,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.splitmem.bridge.plan.ExtraSpecs;
 import org.splitmem.bridge.store.Vm;
+import org.splitmem.model.RefusedException;
 
 /** The table of extra specs that Nova's API and nova-compute are tested with, too: the three must never disagree. */
 class ExtraSpecTableTest {
@@ -111,8 +112,8 @@ class ExtraSpecTableTest {
     private static void assertRefused(PlanInput input, JsonNode entry) {
         List<String> words = JSON.convertValue(entry.path("refused"), new TypeReference<List<String>>() {});
         assertThatThrownBy(input::specs).isInstanceOfSatisfying(RefusedException.class, e -> {
-            assertThat(e.kind()).isEqualTo(RefusedException.Kind.INVALID);
-            assertThat(e.reason()).isIn("invalid-extra-spec", "replicas-not-supported");
+            assertThat(e.refusal().status()).isEqualTo(400);
+            assertThat(e.code()).isIn("invalid-extra-spec", "replicas-not-supported");
             assertThat(e.text()).contains(words).hasSizeLessThan(255);
             String name = specs(entry).keySet().iterator().next();
             assertThat(e.text().substring(0, Math.min(120, e.text().length()))).contains(name);

@@ -23,6 +23,7 @@ import org.splitmem.bridge.store.Migration;
 import org.splitmem.bridge.store.Status;
 import org.splitmem.model.MigrationInfo;
 import org.splitmem.model.MigrationPhase;
+import org.splitmem.model.RefusedException;
 import org.splitmem.model.SubHostShare;
 
 class MigrationServiceTest {
@@ -47,7 +48,7 @@ class MigrationServiceTest {
     private static AbstractThrowableAssert<?, ?> assertRefused(ThrowingCallable call, String reason) {
         return assertThatThrownBy(call)
                 .isInstanceOfSatisfying(
-                        RefusedException.class, e -> assertThat(e.reason()).isEqualTo(reason));
+                        RefusedException.class, e -> assertThat(e.code()).isEqualTo(reason));
     }
 
     private Migration started() throws RefusedException {
@@ -378,7 +379,7 @@ class MigrationServiceTest {
                 try {
                     bridge.migrations.start(migration.id());
                 } catch (RefusedException e) {
-                    assertThat(e.reason()).isEqualTo("not-planned"); // the abort was first
+                    assertThat(e.code()).isEqualTo("not-planned"); // the abort was first
                 }
             });
             bridge.migrations.abort(migration.id());

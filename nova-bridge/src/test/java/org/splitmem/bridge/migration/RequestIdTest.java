@@ -9,6 +9,7 @@ import org.junit.jupiter.api.Test;
 import org.slf4j.MDC;
 import org.splitmem.bridge.http.Caller;
 import org.splitmem.bridge.store.Migration;
+import org.splitmem.model.RefusedException;
 
 /** One id joins the logs of Nova, nova-bridge and the hosts; one names a migration everywhere, with Nova's own beside it. */
 class RequestIdTest {

@@ -21,6 +21,7 @@ import org.splitmem.bridge.store.Migration;
 import org.splitmem.bridge.store.Status;
 import org.splitmem.bridge.store.Vm;
 import org.splitmem.model.MigrationPhase;
+import org.splitmem.model.RefusedException;
 
 /** Migrations of which nothing is heard. */
 class UnheardTest {

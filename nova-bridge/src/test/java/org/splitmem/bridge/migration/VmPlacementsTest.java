@@ -12,6 +12,7 @@ import org.junit.jupiter.api.Test;
 import org.splitmem.bridge.booking.Consumers;
 import org.splitmem.bridge.daemon.FakeHosts.Mood;
 import org.splitmem.bridge.store.Status;
+import org.splitmem.model.RefusedException;
 
 class VmPlacementsTest {
     private Cloud cloud;
@@ -184,7 +185,7 @@ class VmPlacementsTest {
     void aVmIsNotEvacuatedFromAHostThatRunsIt() {
         assertThatThrownBy(() -> bridge.placements.evacuate(onHost("h3"), "h1"))
                 .isInstanceOfSatisfying(
-                        RefusedException.class, e -> assertThat(e.reason()).isEqualTo("host-not-fenced"))
+                        RefusedException.class, e -> assertThat(e.code()).isEqualTo("host-not-fenced"))
                 .hasMessageContaining("runs on h1");
 
         assertThat(cloud.hosts.fences()).isEmpty();

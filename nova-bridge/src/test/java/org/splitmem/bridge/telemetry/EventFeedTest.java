@@ -23,7 +23,6 @@ import org.splitmem.bridge.booking.Bookings;
 import org.splitmem.bridge.daemon.FakeHosts;
 import org.splitmem.bridge.http.Caller;
 import org.splitmem.bridge.migration.Cloud;
-import org.splitmem.bridge.migration.RefusedException;
 import org.splitmem.bridge.store.EventStore;
 import org.splitmem.bridge.store.Migration;
 import org.splitmem.bridge.store.Vm;
@@ -31,6 +30,7 @@ import org.splitmem.events.Event;
 import org.splitmem.events.Topic;
 import org.splitmem.model.Json;
 import org.splitmem.model.MigrationPhase;
+import org.splitmem.model.RefusedException;
 
 class EventFeedTest {
     private static final Duration INTERVAL = Duration.ofSeconds(10);
