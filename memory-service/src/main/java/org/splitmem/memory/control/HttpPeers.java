@@ -30,6 +30,7 @@ import org.splitmem.model.LendingInfo;
 import org.splitmem.model.MovePagesRequest;
 import org.splitmem.model.PeerAddress;
 import org.splitmem.model.Refusal;
+import org.splitmem.model.RefusalCode;
 import org.splitmem.model.UrlText;
 import org.splitmem.model.VmInfo;
 import org.splitmem.model.VmState;
@@ -140,7 +141,7 @@ public final class HttpPeers implements PeerHosts, MainHosts {
         if (vm == null) {
             return true; // whatever it says
         }
-        if (answer.statusCode() == 404) {
+        if (answer.statusCode() == 404 && refusal(peer.name(), answer).refusal().is(RefusalCode.VM_NOT_FOUND)) {
             return false;
         }
         check(peer.name(), answer);

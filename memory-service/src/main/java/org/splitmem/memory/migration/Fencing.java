@@ -140,6 +140,11 @@ public final class Fencing {
         // With its whole limit, however little time the caller gives: a host that was cut short would count as dead.
         try (RequestTime.Scope unused = RequestTime.lifted()) {
             isAlive = peers.runs(peer, vm);
+        } catch (PeerRefusalException e) { // it is up, whatever keeps it from saying what it runs
+            throw new RefusedException(
+                    RefusalCode.HOST_NOT_FENCED,
+                    "splitmemd of " + host + " answers, but not what it runs (" + e.getMessage()
+                            + "): power that host off first");
         } catch (IOException e) {
             log.info("{} does not answer, as is to be expected of a host that is fenced: {}", host, e.getMessage());
             return;

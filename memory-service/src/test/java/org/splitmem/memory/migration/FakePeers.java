@@ -80,7 +80,8 @@ final class FakePeers implements PeerHosts {
             throw new UnreachableException("host " + peer.name() + " does not answer");
         }
         if (refusing.contains(peer.name())) {
-            throw new IOException("host " + peer.name() + " refused: no room");
+            throw new PeerRefusalException(
+                    Refusal.of(RefusalCode.UNAUTHORIZED, "host " + peer.name() + " refused: no room"));
         }
     }
 

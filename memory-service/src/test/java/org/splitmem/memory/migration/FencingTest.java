@@ -48,7 +48,7 @@ class FencingTest {
 
     @Test
     void allHostsButTheDeadOneFreeWhatTheyKeepForIt() throws Exception {
-        peers.refuse("h2"); // it does not answer
+        peers.silence("h2");
 
         FenceResult result = fencing.fence(new FenceRequest("h2", VM));
 
@@ -75,10 +75,22 @@ class FencingTest {
         assertThat(peers.asked()).containsOnly("runs h2");
     }
 
+    /** A wrong key, a fault of its own: no dead host answers. */
+    @Test
+    void aHostThatAnswersAndDoesNotSayWhatItRunsIsNotFenced() throws Exception {
+        peers.refuse("h2");
+
+        RefusedException refusal = refusal("h2", VM);
+
+        assertThat(refusal.code()).isEqualTo("host-not-fenced");
+        assertThat(refusal).hasMessageContaining("splitmemd of h2 answers").hasMessageContaining("power that host off");
+        assertThat(peers.asked()).containsOnly("runs h2");
+    }
+
     /** A network that is cut in the middle: the host is dead to some, and runs its VMs all the same. */
     @Test
     void aHostThatAnotherOneReachesIsNotFenced() throws Exception {
-        peers.refuse("h2");
+        peers.silence("h2");
         peers.reach("h4");
 
         RefusedException refusal = refusal("h2", null);
@@ -94,7 +106,7 @@ class FencingTest {
     /** Nova evacuates from a host whose service is down, and names the server. */
     @Test
     void oneOfTheVmsIsFencedWithoutWitnesses() throws Exception {
-        peers.refuse("h2");
+        peers.silence("h2");
         peers.reach("h4");
 
         assertThat(fencing.fence(new FenceRequest("h2", VM)).freed()).hasSize(1);
@@ -102,7 +114,8 @@ class FencingTest {
 
     @Test
     void aWitnessThatDoesNotAnswerSaysNothing() throws Exception {
-        peers.refuse("h2", "h3");
+        peers.silence("h2");
+        peers.refuse("h3");
 
         FenceResult result = fencing.fence(new FenceRequest("h2", null));
 
