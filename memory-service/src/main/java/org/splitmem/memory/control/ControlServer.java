@@ -14,6 +14,7 @@ import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.function.Supplier;
+import javax.net.ssl.SSLContext;
 import org.eclipse.jetty.http.HttpHeader;
 import org.eclipse.jetty.http.UriCompliance;
 import org.eclipse.jetty.http.UriCompliance.Violation;
@@ -24,9 +25,11 @@ import org.eclipse.jetty.server.Request;
 import org.eclipse.jetty.server.Response;
 import org.eclipse.jetty.server.Server;
 import org.eclipse.jetty.server.ServerConnector;
+import org.eclipse.jetty.server.SslConnectionFactory;
 import org.eclipse.jetty.unixdomain.server.UnixDomainServerConnector;
 import org.eclipse.jetty.util.Callback;
 import org.eclipse.jetty.util.Fields;
+import org.eclipse.jetty.util.ssl.SslContextFactory;
 import org.eclipse.jetty.util.thread.QueuedThreadPool;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -40,6 +43,7 @@ import org.splitmem.memory.migration.PeerHosts;
 import org.splitmem.memory.migration.RequestId;
 import org.splitmem.memory.migration.RequestTime;
 import org.splitmem.memory.migration.SplitStarts;
+import org.splitmem.memory.net.Transport;
 import org.splitmem.memory.server.MemoryServer;
 import org.splitmem.memory.vm.VmRegistry;
 import org.splitmem.model.RefusalCode;
@@ -51,6 +55,8 @@ public final class ControlServer implements AutoCloseable {
     private static final Logger log = LoggerFactory.getLogger(ControlServer.class);
     private static final int MAX_THREADS = 64;
     private static final int MIN_THREADS = 4;
+    /** What is spoken below TLS. */
+    private static final String HTTP = "http/1.1";
     /** Between bytes of a request's head, for all of its body, and between requests. A call that is being answered may take as long as it takes. */
     public static final long IDLE_MS = 30_000;
 
@@ -135,13 +141,23 @@ public final class ControlServer implements AutoCloseable {
     }
 
     private ServerConnector tcp(DaemonConfig config) throws ConfigException {
-        ServerConnector connector = new ServerConnector(server, 1, 1, http());
+        SSLContext tls = Transport.controlTls();
+        ServerConnector connector = tls == null
+                ? new ServerConnector(server, 1, 1, http())
+                : new ServerConnector(server, 1, 1, new SslConnectionFactory(sslOf(tls), HTTP), http());
         InetSocketAddress address = new InetSocketAddress(config.bindAddress(), config.controlPort());
         connector.setHost(address.getAddress().getHostAddress());
         connector.setPort(address.getPort());
         connector.setIdleTimeout(idleMs);
         server.addConnector(connector);
         return connector;
+    }
+
+    private static SslContextFactory.Server sslOf(SSLContext tls) {
+        SslContextFactory.Server ssl = new SslContextFactory.Server();
+        ssl.setSslContext(tls);
+        ssl.setNeedClientAuth(true);
+        return ssl;
     }
 
     private HttpConnectionFactory http() {

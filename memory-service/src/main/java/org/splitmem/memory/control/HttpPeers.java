@@ -1,7 +1,6 @@
 package org.splitmem.memory.control;
 
 import java.io.IOException;
-import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
@@ -21,6 +20,7 @@ import org.splitmem.memory.migration.PeerRefusalException;
 import org.splitmem.memory.migration.RequestId;
 import org.splitmem.memory.migration.RequestTime;
 import org.splitmem.memory.migration.UnreachableException;
+import org.splitmem.memory.net.Transport;
 import org.splitmem.model.FenceRequest;
 import org.splitmem.model.HostInfo;
 import org.splitmem.model.HostStatus;
@@ -37,7 +37,6 @@ import org.splitmem.model.VmState;
 
 /** The other hosts' control APIs. Any thread; every call is bounded in time, those for one request also together: {@link RequestTime}. */
 public final class HttpPeers implements PeerHosts, MainHosts {
-    private static final Duration CONNECT = Duration.ofSeconds(3);
     private static final Duration ANSWER = Duration.ofSeconds(20);
     /** For a question that is answered within that host's PeerResource, while libvirt's hook waits. */
     private static final Duration SHORT_WAIT = Duration.ofSeconds(8);
@@ -45,10 +44,7 @@ public final class HttpPeers implements PeerHosts, MainHosts {
     private final PeerDirectory directory;
     private final int dataPort;
     private final String bearer;
-    private final HttpClient client = HttpClient.newBuilder()
-            .version(HttpClient.Version.HTTP_1_1)
-            .connectTimeout(CONNECT)
-            .build();
+    private final HttpClient client = Transport.controlClient();
 
     /** @param key of the cluster */
     public HttpPeers(PeerDirectory directory, int dataPort, String key) {
@@ -251,7 +247,7 @@ public final class HttpPeers implements PeerHosts, MainHosts {
                 ? HttpRequest.BodyPublishers.noBody()
                 : HttpRequest.BodyPublishers.ofByteArray(Json.writeBytes(body));
         HttpRequest.Builder builder = HttpRequest.newBuilder(
-                        URI.create("http://" + literal(peer.address()) + ":" + peer.controlPort() + path))
+                        Transport.controlUri(peer.address(), peer.controlPort(), path))
                 .method(method, publisher)
                 .header("Authorization", bearer)
                 .header("Content-Type", "application/json");
@@ -282,10 +278,6 @@ public final class HttpPeers implements PeerHosts, MainHosts {
         return new UnreachableException(
                 "host " + peer.name() + " (" + peer.address() + ":" + peer.controlPort() + ") does not answer: " + why,
                 cause);
-    }
-
-    private static String literal(String address) {
-        return address.contains(":") ? "[" + address + "]" : address; // IPv6
     }
 
     private static void check(String name, HttpResponse<byte[]> answer) throws IOException {

@@ -4,6 +4,7 @@ import java.io.IOException;
 import java.net.InetSocketAddress;
 import java.util.UUID;
 import org.splitmem.memory.linux.StreamSocket;
+import org.splitmem.memory.net.Transport;
 import org.splitmem.memory.wire.ErrorCode;
 import org.splitmem.memory.wire.FrameSocket;
 import org.splitmem.memory.wire.FrameType;
@@ -20,9 +21,6 @@ import org.splitmem.memory.wire.SmallJson;
  * @param epoch the owner epoch to show
  */
 public record Endpoint(String host, InetSocketAddress address, UUID vm, String token, long epoch, long pages) {
-    private static final int CONNECT_MS = 5_000;
-    private static final int HANDSHAKE_MS = 10_000;
-
     /**
      * Connects and shakes hands.
      *
@@ -35,9 +33,8 @@ public record Endpoint(String host, InetSocketAddress address, UUID vm, String t
 
     /** The same, for a caller from which another thread may want to end it. */
     FrameSocket connect(Hello.Role role, StreamSocket.Begun begun) throws IOException {
-        FrameSocket socket = new FrameSocket(StreamSocket.connect(resolved(), CONNECT_MS, begun));
+        FrameSocket socket = new FrameSocket(Transport.connect(host, address, begun));
         try {
-            socket.socket().setTimeouts(HANDSHAKE_MS, HANDSHAKE_MS);
             socket.sendSmall(FrameType.HELLO, 0, SmallJson.encode(new Hello(role, vm, token, epoch, pages)));
             if (!socket.receive()) {
                 throw new PeerException(ErrorCode.BAD_FRAME, host + " closed the connection during the handshake");
@@ -51,10 +48,6 @@ public record Endpoint(String host, InetSocketAddress address, UUID vm, String t
             socket.close();
             throw e;
         }
-    }
-
-    private InetSocketAddress resolved() {
-        return address.isUnresolved() ? new InetSocketAddress(address.getHostString(), address.getPort()) : address;
     }
 
     public Endpoint withEpoch(long newer) {

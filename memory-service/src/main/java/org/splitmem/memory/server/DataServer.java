@@ -12,6 +12,7 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import org.splitmem.memory.linux.Handshakes;
 import org.splitmem.memory.linux.ListeningSocket;
+import org.splitmem.memory.net.Transport;
 import org.splitmem.memory.thread.EssentialThread;
 import org.splitmem.memory.wire.ErrorCode;
 import org.splitmem.memory.wire.FrameSocket;
@@ -23,7 +24,6 @@ import org.splitmem.memory.wire.SmallJson;
 /** The data port: accepts peers, shakes hands, and hands each connection to whom it is for. */
 public final class DataServer implements AutoCloseable {
     private static final Logger log = LoggerFactory.getLogger(DataServer.class);
-    private static final long HANDSHAKE_MS = 10_000;
     /** Connections at once; one more is refused. 200 VMs with 16 streams each, and room. */
     private static final int MAX_CONNECTIONS = 4_096;
     /** Of connections that have not sent their HELLO. */
@@ -42,13 +42,13 @@ public final class DataServer implements AutoCloseable {
 
     /** Binds; {@link #start} accepts. */
     public DataServer(InetSocketAddress address, List<ConnectionResolver> resolvers) throws IOException {
-        this(address, resolvers, HANDSHAKE_MS);
+        this(address, resolvers, Transport.HANDSHAKE_MS);
     }
 
     /** @param handshakeMs after which a peer that does not go on with its hand-shake is dropped */
     DataServer(InetSocketAddress address, List<ConnectionResolver> resolvers, long handshakeMs) throws IOException {
         this.handshakes = new Handshakes("data-handshakes", handshakeMs);
-        this.listener = ListeningSocket.tcp(address);
+        this.listener = Transport.listen(address);
         this.resolvers = List.copyOf(resolvers);
         this.acceptor = new EssentialThread("data-accept", "accepting on the data port", this::accept);
     }
@@ -140,6 +140,7 @@ public final class DataServer implements AutoCloseable {
     }
 
     private static @Nullable Hello shakeHands(FrameSocket socket) throws IOException {
+        Transport.accepted(socket.socket());
         if (!socket.receive()) {
             return null;
         }
