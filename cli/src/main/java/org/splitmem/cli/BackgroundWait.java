@@ -1,108 +1,101 @@
 package org.splitmem.cli;
 
 import java.time.Duration;
-import java.util.function.Function;
-import java.util.function.Predicate;
-import org.splitmem.cli.control.ControlClient;
+import java.util.List;
 import org.splitmem.cli.control.ControlException;
 import org.splitmem.cli.control.DaemonUnreachableException;
 import org.splitmem.cli.migration.MigrationRun;
 import org.splitmem.model.Json;
 import org.splitmem.model.PlainText;
 import org.splitmem.model.RefusalCode;
-import org.splitmem.model.VmInfo;
 
 /**
- * Waits for what splitmemd does with a VM's pages whether or not anybody waits, and says every five seconds how far it is.
+ * Waits for what goes on whether or not anybody waits, and says every five seconds how far it is.
  *
- * <p>splitmemd may be restarted meanwhile. A wait that is interrupted ends nothing but the program.
+ * <p>splitmemd, of this host and of others, may be restarted meanwhile. A wait that is interrupted ends nothing but the program.
  */
 final class BackgroundWait {
     private static final Duration BETWEEN_LINES = Duration.ofSeconds(5);
 
     private final Splitmem splitmem;
-    private final ControlClient control;
     private final MigrationRun.Pace pace;
-    private final String goesOn;
 
-    /** @param goesOn what to say of the work when the wait is interrupted, as in {@code the VM is gathered on} */
-    BackgroundWait(Splitmem splitmem, ControlClient control, String goesOn) {
+    BackgroundWait(Splitmem splitmem) {
         this.splitmem = splitmem;
-        this.control = control;
         this.pace = splitmem.surroundings().pace();
-        this.goesOn = "interrupted; " + goesOn;
+    }
+
+    /** What is waited for. All methods throw {@link CommandFailedException} if it will not come. */
+    interface Work<T> {
+        /** Asks splitmemd how it stands. */
+        T ask();
+
+        boolean isOver(T now);
+
+        /** How far it is, for people. */
+        List<String> lines(T now);
+
+        /** What becomes of it when the wait is interrupted, as in {@code the VM is gathered on}. */
+        String goesOn();
     }
 
     /**
-     * @param begun the VM as it is now
-     * @param isOver may throw if what is waited for will not come
-     * @param progress how far it is, for people
-     * @return the VM when it is over
-     * @throws CommandFailedException also if the VM has ended
+     * Returns when it is over.
+     *
+     * @param begun how it is now
+     * @return how it is then
      */
-    VmInfo until(VmInfo begun, Predicate<VmInfo> isOver, Function<VmInfo, String> progress) {
-        try (var interrupt = new OnInterrupt(() -> goesOn, splitmem.err())) {
+    <T> T until(T begun, Work<T> work) {
+        String interrupted = "interrupted; " + work.goesOn();
+        try (var interrupt = new OnInterrupt(() -> interrupted, splitmem.err())) {
             interrupt.arm();
-            VmInfo info = begun;
+            T now = begun;
             Long toldNs = null;
-            while (!isOver.test(info)) {
-                requirePresent(info);
+            while (!work.isOver(now)) {
                 if (toldNs == null || System.nanoTime() - toldNs > BETWEEN_LINES.toNanos()) {
                     toldNs = System.nanoTime();
-                    tell(info, progress);
+                    tell(now, work);
                 }
-                sleep();
-                info = ask(begun);
+                sleep(interrupted);
+                now = ask(work, interrupted);
             }
-            return info;
+            return now;
         }
     }
 
-    private void tell(VmInfo info, Function<VmInfo, String> progress) {
+    private <T> void tell(T now, Work<T> work) {
         if (splitmem.json()) {
-            splitmem.out().println(Json.write(info));
+            splitmem.out().println(Json.write(now));
         } else {
-            splitmem.err().println(PlainText.line(info.name() + ": " + progress.apply(info)));
-        }
-    }
-
-    private static void requirePresent(VmInfo info) {
-        switch (info.state()) {
-            case DEFINED ->
-                throw new CommandFailedException(info.name() + " has ended; it starts again as it was split");
-            case EXPECTED ->
-                throw new CommandFailedException(info.name() + " has ended, and is expected to start again");
-            case FROZEN ->
-                throw new CommandFailedException(
-                        info.name() + " is frozen: what splitmemd has recorded of it is damaged, see its log");
-            case LOCAL, SPLIT, INCOMING, OUTGOING, GONE -> {}
+            work.lines(now).forEach(line -> splitmem.err().println(PlainText.line(line)));
         }
     }
 
     /** Of a splitmemd that may just be restarted. */
-    private VmInfo ask(VmInfo begun) {
+    private <T> T ask(Work<T> work, String interrupted) {
         long endNs = System.nanoTime() + pace.patience().toNanos();
         while (true) {
             try {
-                return control.vm(begun.uuid());
+                return work.ask();
             } catch (ControlException e) {
-                throw e.refusal().is(RefusalCode.VM_NOT_FOUND)
-                        ? new CommandFailedException(begun.name() + " has ended, or has left this host", e)
-                        : e;
+                // It asks another one, which does not answer.
+                if (!e.refusal().is(RefusalCode.FAILED) || System.nanoTime() - endNs > 0) {
+                    throw e;
+                }
             } catch (DaemonUnreachableException e) {
                 if (System.nanoTime() - endNs > 0) {
                     throw e;
                 }
-                sleep();
             }
+            sleep(interrupted);
         }
     }
 
-    private void sleep() {
+    private void sleep(String interrupted) {
         try {
             Thread.sleep(pace.poll().toMillis());
         } catch (InterruptedException e) {
-            throw new CommandFailedException(goesOn, e);
+            throw new CommandFailedException(interrupted, e);
         }
     }
 }

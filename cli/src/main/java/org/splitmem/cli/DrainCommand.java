@@ -1,11 +1,10 @@
 package org.splitmem.cli;
 
-import java.util.List;
 import org.splitmem.cli.control.ControlClient;
 import org.splitmem.model.DrainRequest;
 import org.splitmem.model.LendingInfo;
-import org.splitmem.model.SubHostShare;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
@@ -31,20 +30,11 @@ final class DrainCommand implements Runnable {
     @Parameters(paramLabel = "HOST", description = "Name of the host, this one or one of its peers.")
     private String host;
 
-    @Option(
-            names = "--to",
-            paramLabel = "SHARE",
-            description =
-                    "A host that may take pages, as h4, or h4=64GiB with how much at most of all VMs together; repeat it for more. Default: none; the"
-                            + " other sub-hosts of each VM take its pages, as far as they have room.")
-    private List<SubHostShare> to = List.of();
+    @Mixin
+    private TakersOption to = new TakersOption();
 
-    @Option(
-            names = "--wait",
-            description =
-                    "Return when the host is empty, and say meanwhile how far it is; with exit status 1 if nothing has moved for a minute, after a list of what"
-                            + " does not move and why.")
-    private boolean wait;
+    @Mixin
+    private WaitOption wait = new WaitOption();
 
     @Option(
             names = "--cancel",
@@ -62,8 +52,9 @@ final class DrainCommand implements Runnable {
             return;
         }
         LendingInfo info = control.drain(host, request);
-        if (wait) {
-            info = new LendingWait(splitmem, control, host).untilOver(info, LendingText::isDrained);
+        if (wait.isGiven()) {
+            info = new BackgroundWait(splitmem)
+                    .until(info, new LendingWork(splitmem, control, info, LendingText::isDrained));
             if (!LendingText.isDrained(info)) {
                 throw new CommandFailedException(host + " is drained no more; " + LendingText.of(info));
             }
@@ -72,13 +63,9 @@ final class DrainCommand implements Runnable {
     }
 
     private DrainRequest request() {
-        if (cancel && (wait || !to.isEmpty())) {
+        if (cancel && (wait.isGiven() || to.isGiven())) {
             throw new ParameterException(spec.commandLine(), "--cancel excludes --to and --wait");
         }
-        try {
-            return new DrainRequest(to);
-        } catch (IllegalArgumentException e) {
-            throw new ParameterException(spec.commandLine(), String.valueOf(e.getMessage()), e);
-        }
+        return Splitmem.checked(spec, () -> new DrainRequest(to.hosts()));
     }
 }

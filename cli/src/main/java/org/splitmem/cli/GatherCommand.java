@@ -1,14 +1,12 @@
 package org.splitmem.cli;
 
-import org.jspecify.annotations.Nullable;
 import org.splitmem.cli.control.ControlClient;
 import org.splitmem.model.GatherInfo;
 import org.splitmem.model.GatherRequest;
-import org.splitmem.model.Rate;
 import org.splitmem.model.VmInfo;
 import org.splitmem.model.VmState;
 import picocli.CommandLine.Command;
-import picocli.CommandLine.Option;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Parameters;
 import picocli.CommandLine.ParentCommand;
 
@@ -26,25 +24,25 @@ final class GatherCommand implements Runnable {
     @Parameters(paramLabel = "NAME", description = "Name or uuid of the VM.")
     private String vm;
 
-    @Option(
-            names = "--bandwidth",
-            paramLabel = "RATE",
-            description = "Limit of all connections together, as in 10Gbit or 500MiB/s. Default: none.")
-    private @Nullable Rate bandwidth;
+    @Mixin
+    private BandwidthOption bandwidth = new BandwidthOption();
 
-    @Option(names = "--wait", description = "Return when the VM is whole, and say meanwhile how far it is.")
-    private boolean wait;
+    @Mixin
+    private WaitOption wait = new WaitOption();
 
     @Override
     public void run() {
         ControlClient control = splitmem.control();
-        VmInfo info = control.gather(vm, new GatherRequest(bandwidth == null ? null : bandwidth.bytesPerSecond()));
-        if (!wait) {
+        VmInfo info = control.gather(vm, new GatherRequest(bandwidth.bytesPerSecond()));
+        if (!wait.isGiven()) {
             splitmem.print(info, info.name() + " is being gathered here: " + left(info));
             return;
         }
-        VmInfo whole = new BackgroundWait(splitmem, control, "the VM is gathered on")
-                .until(info, GatherCommand::isWhole, GatherCommand::left);
+        VmInfo whole = new BackgroundWait(splitmem)
+                .until(
+                        info,
+                        new VmWork(
+                                control, info, GatherCommand::isWhole, GatherCommand::left, "the VM is gathered on"));
         splitmem.print(whole, whole.name() + " is whole here");
     }
 

@@ -1,6 +1,5 @@
 package org.splitmem.cli;
 
-import java.util.List;
 import org.jspecify.annotations.Nullable;
 import org.splitmem.cli.control.ControlClient;
 import org.splitmem.model.DataSize;
@@ -8,8 +7,8 @@ import org.splitmem.model.Json;
 import org.splitmem.model.LendRequest;
 import org.splitmem.model.LendingInfo;
 import org.splitmem.model.PlainText;
-import org.splitmem.model.SubHostShare;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
@@ -41,17 +40,14 @@ final class LendCommand implements Runnable {
             description = "The most that it lends, as in 512MiB, 1.5GiB, 2T; 0: nothing. Default: nothing changes.")
     private @Nullable DataSize size;
 
-    @Option(
-            names = "--to",
-            paramLabel = "SHARE",
-            description = "A host that may take what is over SIZE, as with 'splitmem drain'.")
-    private List<SubHostShare> to = List.of();
+    @Mixin
+    private TakersOption to = new TakersOption();
 
     @Option(names = "--configured", description = "The host lends as splitmem.conf says again.")
     private boolean configured;
 
-    @Option(names = "--wait", description = "Return when no more is reserved than SIZE, as with 'splitmem drain'.")
-    private boolean wait;
+    @Mixin
+    private WaitOption wait = new WaitOption();
 
     @Override
     public void run() {
@@ -63,24 +59,24 @@ final class LendCommand implements Runnable {
         } else {
             info = configured ? control.lendAsConfigured(host) : control.lending(host);
         }
-        if (wait) {
-            info = new LendingWait(splitmem, control, host).untilOver(info, any -> true);
+        if (wait.isGiven()) {
+            info = new BackgroundWait(splitmem).until(info, new LendingWork(splitmem, control, info, any -> true));
         }
         print(splitmem, info);
     }
 
     private @Nullable LendRequest request() {
-        if (configured && (size != null || !to.isEmpty())) {
+        if (configured && (size != null || to.isGiven())) {
             throw new ParameterException(spec.commandLine(), "--configured excludes SIZE and --to");
         }
-        if (size == null && !to.isEmpty()) {
+        if (size == null && to.isGiven()) {
             throw new ParameterException(spec.commandLine(), "--to needs SIZE");
         }
-        try {
-            return size == null ? null : new LendRequest(size.bytes(), to);
-        } catch (IllegalArgumentException e) {
-            throw new ParameterException(spec.commandLine(), String.valueOf(e.getMessage()), e);
+        if (size == null) {
+            return null;
         }
+        long bytes = size.bytes();
+        return Splitmem.checked(spec, () -> new LendRequest(bytes, to.hosts()));
     }
 
     static void print(Splitmem splitmem, LendingInfo info) {

@@ -161,17 +161,15 @@ final class MigrateCommand implements Callable<Integer> {
     }
 
     private MigrationRequest request(@Nullable Long budgetBytes) {
-        try {
-            return new MigrationRequest(
-                    destination,
-                    budgetBytes,
-                    subHosts,
-                    streams,
-                    bandwidth == null ? null : bandwidth.bytesPerSecond(),
-                    handover);
-        } catch (IllegalArgumentException e) {
-            throw new ParameterException(spec.commandLine(), String.valueOf(e.getMessage()), e);
-        }
+        return Splitmem.checked(
+                spec,
+                () -> new MigrationRequest(
+                        destination,
+                        budgetBytes,
+                        subHosts,
+                        streams,
+                        bandwidth == null ? null : bandwidth.bytesPerSecond(),
+                        handover));
     }
 
     private HostStatus destinationHost(List<HostStatus> hosts) {

@@ -1,17 +1,14 @@
 package org.splitmem.cli;
 
-import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
-import org.jspecify.annotations.Nullable;
 import org.splitmem.cli.control.ControlClient;
 import org.splitmem.model.MoveInfo;
 import org.splitmem.model.MovePagesRequest;
-import org.splitmem.model.Rate;
-import org.splitmem.model.SubHostShare;
 import org.splitmem.model.VmInfo;
 import org.splitmem.model.VmState;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
@@ -40,22 +37,14 @@ final class MovePagesCommand implements Runnable {
     @Option(names = "--from", paramLabel = "HOST", required = true, description = "The sub-host to be emptied.")
     private String from;
 
-    @Option(
-            names = "--to",
-            paramLabel = "SHARE",
-            description =
-                    "A further sub-host for the VM that takes the pages, as h4, or h4=64GiB with how much at most; repeat it"
-                            + " for more. Default: none; the VM's other sub-hosts take them, as far as they have room.")
-    private List<SubHostShare> to = List.of();
+    @Mixin
+    private TakersOption to = new TakersOption();
 
-    @Option(
-            names = "--bandwidth",
-            paramLabel = "RATE",
-            description = "Limit of all connections together, as in 10Gbit or 500MiB/s. Default: none.")
-    private @Nullable Rate bandwidth;
+    @Mixin
+    private BandwidthOption bandwidth = new BandwidthOption();
 
-    @Option(names = "--wait", description = "Return when the host is empty, and say meanwhile how far it is.")
-    private boolean wait;
+    @Mixin
+    private WaitOption wait = new WaitOption();
 
     @Option(
             names = "--cancel",
@@ -73,22 +62,18 @@ final class MovePagesCommand implements Runnable {
             return;
         }
         VmInfo info = control.movePages(vm, request);
-        if (wait) {
-            info = new BackgroundWait(splitmem, control, "the pages are moved on")
-                    .until(info, this::isEmpty, this::progress);
+        if (wait.isGiven()) {
+            info = new BackgroundWait(splitmem)
+                    .until(info, new VmWork(control, info, this::isEmpty, this::progress, "the pages are moved on"));
         }
         splitmem.print(info, isEmpty(info) ? empty(info) : info.name() + ": " + progress(info));
     }
 
     private MovePagesRequest request() {
-        if (cancel && (wait || bandwidth != null || !to.isEmpty())) {
+        if (cancel && (wait.isGiven() || bandwidth.isGiven() || to.isGiven())) {
             throw new ParameterException(spec.commandLine(), "--cancel excludes --to, --bandwidth and --wait");
         }
-        try {
-            return new MovePagesRequest(from, to, bandwidth == null ? null : bandwidth.bytesPerSecond());
-        } catch (IllegalArgumentException e) {
-            throw new ParameterException(spec.commandLine(), String.valueOf(e.getMessage()), e);
-        }
+        return Splitmem.checked(spec, () -> new MovePagesRequest(from, to.hosts(), bandwidth.bytesPerSecond()));
     }
 
     /** @throws CommandFailedException if it will not be, since it is not emptied any more */

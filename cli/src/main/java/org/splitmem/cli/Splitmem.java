@@ -3,6 +3,7 @@ package org.splitmem.cli;
 import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.function.Supplier;
 import org.splitmem.cli.control.ControlClient;
 import org.splitmem.events.Topic;
 import org.splitmem.model.DataSize;
@@ -127,6 +128,19 @@ final class Splitmem implements Runnable {
         String message = e.getMessage();
         return PlainText.line(
                 message == null || message.isBlank() ? e.toString() : message.replaceAll("\\s*\\R\\s*", " "));
+    }
+
+    /**
+     * Makes what is asked of splitmemd.
+     *
+     * @param request throws IllegalArgumentException if an option is out of its range
+     */
+    static <T> T checked(CommandSpec spec, Supplier<T> request) {
+        try {
+            return request.get();
+        } catch (IllegalArgumentException e) {
+            throw new ParameterException(spec.commandLine(), String.valueOf(e.getMessage()), e);
+        }
     }
 
     ControlClient control() {
