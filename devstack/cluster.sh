@@ -3,7 +3,7 @@
 #
 # usage: cluster.sh [--state DIR] COMMAND ...
 #   up [N] [--no-daemon] [--bandwidth RATE|off] [--lend SIZE]
-#                          make hosts h1 ... hN (10.78.0.1 ... 10.78.0.N; default 3 or as many as there are, at most 17);
+#                          make hosts h1 ... hN (10.78.0.1 ... 10.78.0.N; default 3 or as many as there are, at most 18);
 #                          on a running cluster: start what is missing, renew the copy of the distribution
 #   down                   end every process of the hosts, guests too, and remove the hosts; logs stay in DIR/log
 #   status                 one line per host; exit code 0 only if nothing is missing
@@ -40,7 +40,7 @@ for part in process namespace network libvirt daemon hosts; do
   . "$HERE/cluster/$part.sh"
 done
 
-MAX_HOSTS=17
+MAX_HOSTS=18
 PACKAGES=(qemu-system-x86 libvirt-daemon-system libvirt-clients iproute2 util-linux curl busybox-static cpio gcc libc6-dev)
 
 need_host() { # [NAME]: refuses what is not a running host

@@ -2,16 +2,20 @@
 # Shows a split migration on this machine, from nothing to the result: installs and builds what is missing, makes virtual hosts,
 # starts a guest that writes and verifies all its memory on h1, and migrates it while it runs: part of its memory to h2, which
 # becomes its main host, the rest to h3 (and h4, ...). Then the guest runs on by remote paging until it has verified every page
-# twice, and a report tells how it went. About two minutes, after the first run.
+# twice. Then the split VM moves on: its main host changes to one more host while its sub-hosts keep what they have (a partial migration),
+# and all of it is gathered on h1; after each the guest verifies every page again. A report tells how it went. About three minutes, after
+# the first run.
 #
 # With --openstack the same on a small real OpenStack: a server whose flavor is twice what its destination has free is migrated by
-# Nova, which calls nova-bridge and splitmemd. Three minutes more, and OpenStack's packages are installed (see aio.sh).
+# Nova, which calls nova-bridge and splitmemd, and does not move on. Three minutes more, and OpenStack's packages are installed (see
+# aio.sh).
 #
 # usage: sudo demo.sh [options]
 #   --openstack      migrate a server of an OpenStack; hosts are called host1, host2, ...
 #   --memory MIB     RAM of the guest (default 1024)
 #   --budget SIZE    how much of it may be resident on h2, as in 256MiB (default: half); of a server, its main share
-#   --hosts N        3 to 17, with --openstack to 9 (default 3); all from h3 on may be sub-hosts
+#   --hosts N        3 to 17, with --openstack to 9 (default 3); all from h3 on may be sub-hosts. Without --openstack there is one more,
+#                    to which the split VM's main host moves
 #   --kernel FILE    another kernel for the guest (default: Debian's cloud kernel)
 #   --initrd FILE    another initramfs; like the usual one, it has to report on its serial console as guest/memload.c describes
 #   --cmdline WORDS  the guest's whole kernel command line, workload included (see guest/memload.c)
@@ -115,7 +119,7 @@ warn_if_busy() {
 
 # The guest is on two hosts for a moment: its RAM once, what the destinations hold once more; each daemon has a JVM.
 check_machine() {
-  local available needed=$((2 * MEMORY + MEMORY_OF_A_HOST * HOSTS + FURTHER_MEMORY))
+  local available needed=$((2 * MEMORY + MEMORY_OF_A_HOST * ALL_HOSTS + FURTHER_MEMORY))
   command -v javac >/dev/null || die "no JDK on the PATH: install one, 17 or newer"
   available=$(awk '$1 == "MemAvailable:" { print int($2 / 1024) }' /proc/meminfo)
   ((available >= needed)) || die "needs $needed MiB of free memory, and only $available MiB are available (try --memory 512)"
@@ -165,8 +169,8 @@ bring_hosts_up() {
   fi
   : >"$WORK/cluster-is-ours"
   CLUSTER_TOUCHED=yes
-  in_cluster up "$HOSTS"
-  for ((host = 1; host <= HOSTS; host++)); do record_memory "${SOURCE%1}$host"; done
+  in_cluster up "$ALL_HOSTS"
+  for ((host = 1; host <= ALL_HOSTS; host++)); do record_memory "${SOURCE%1}$host"; done
 }
 
 wait_for_guest() {
@@ -193,18 +197,34 @@ watch_before() {
   end_of_show
 }
 
-# A sweep that had begun before counts for nothing, so two whole ones have passed when the count has grown by three.
+# await_verification TIMES: until the guest has verified all its memory so often since.
 await_verification() {
-  local goal deadline=$((SECONDS + PATIENCE_SECONDS))
-  goal=$(($(reported sweep) + 3))
-  while (($(reported sweep) < goal)); do
+  local times=$1 count=0 verified sweep deadline=$((SECONDS + PATIENCE_SECONDS))
+  verified=$(reported verified)
+  sweep=$(reported sweep)
+  while ((count < times)); do
     if console_silent_for "$SILENCE_SECONDS"; then guest_failed "the guest has been silent for $SILENCE_SECONDS s"; fi
-    ((SECONDS < deadline)) || guest_failed "the guest has not verified everything twice after $PATIENCE_SECONDS s"
-    show_guest "$TARGET" ", $((goal - $(reported sweep))) sweeps to go"
+    ((SECONDS < deadline)) || guest_failed "the guest has not verified everything after $PATIENCE_SECONDS s"
+    show_guest "$MAIN" ", all of it $count of $times times"
     sleep 1
+    count=$(verified_since "$verified" "$sweep")
   done
   end_of_show
-  guest_runs_on "$TARGET" || guest_failed "the guest does not run on $TARGET any more"
+  guest_runs_on "$MAIN" || guest_failed "the guest does not run on $MAIN any more"
+}
+
+# verified_since VERIFIED SWEEP: how often the guest has verified all its memory since it reported these numbers. Three of four pages that
+# it verifies are those of its sweep, which goes round: with one thread, each page has had its turn after as many. Of another guest, with
+# perhaps more threads, only whole sweeps count that began later.
+verified_since() {
+  local pages count
+  if [[ -n $INITRD$CMDLINE ]]; then
+    count=$(($(reported sweep) - $2 - 1))
+  else
+    pages=$(sed -nE '/^READY/ { s/^READY pages=([0-9]+).*/\1/p; q }' "$WORK/console.log")
+    count=$((($(reported verified) - $1) * 3 / 4 / pages))
+  fi
+  echo $((count > 0 ? count : 0))
 }
 
 # show_guest HOST [WORDS]: how the guest does, on a line that is written again and again; on no terminal, every ten seconds.
@@ -228,10 +248,14 @@ end_of_show() {
 # ---- the result
 
 # Times of the migration's phases are in the source's log to the millisecond; asking for them all the time would disturb.
-collect() {
+collect_split() {
   in_cluster exec "$SOURCE" splitmem --json migrations >"$WORK/migrations.json"
   in_cluster exec "$TARGET" splitmem --json show "$GUEST" >"$WORK/vm.json"
   in_cluster log "$SOURCE" splitmemd | sed -nE 's/^([^ ]+) .* migration=[^ ]+ [A-Z]+ -> ([A-Z]+):.*/\1 \2/p' >"$WORK/phases"
+  : >"$WORK/moves"
+}
+
+collect() {
   stop_recorders
   cat "$WORK"/memory.h* >"$WORK/memory"
 }
@@ -251,7 +275,7 @@ clean_up() {
   stop_recorders
   rm -rf "$WORK/classes"
   if [[ $CLUSTER_TOUCHED == yes && $KEEP == yes ]]; then
-    step "kept: try  $STATE_SETTING $HERE/$TOOL exec $TARGET splitmem show $GUEST  and, at the end,  ... $TOOL down"
+    step "kept: try  $STATE_SETTING $HERE/$TOOL exec $MAIN splitmem show $GUEST  and, at the end,  ... $TOOL down"
   elif [[ $CLUSTER_TOUCHED == yes ]]; then
     step "taking the hosts down"
     if in_cluster down; then rm -f "$WORK/cluster-is-ours"; else status=1; fi
@@ -276,15 +300,19 @@ main() {
   build_distribution
   "$HERE/guest/build-guest.sh" >/dev/null
   compile_report
-  step "bringing $HOSTS hosts up"
+  MAIN=$SOURCE
+  step "bringing $ALL_HOSTS hosts up"
   bring_hosts_up
   step "booting a guest of $MEMORY MiB on $SOURCE"
   boot_guest
   watch_before
   step "migrating it"
   migrate
+  MAIN=$TARGET
   step "waiting until the guest has verified every page twice"
-  await_verification
+  await_verification 2
+  collect_split
+  move_on
   step "the result"
   collect
   tell_more

@@ -59,6 +59,8 @@ final class DemoPlot {
 
     private record Phase(String name, double seconds) {}
 
+    private record Band(String name, double from, double to) {}
+
     String svg() {
         add(
                 "<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 %d %d' width='%d' height='%d' "
@@ -161,7 +163,12 @@ final class DemoPlot {
         if (host.equals(recording.migration().source())) {
             return " (source)";
         }
-        return host.equals(recording.migration().destination()) ? " (main host)" : " (lent)";
+        if (host.equals(recording.migration().destination())) {
+            return " (main host)";
+        }
+        boolean isNext = recording.moves().stream()
+                .anyMatch(move -> host.equals(move.migration().destination()));
+        return isNext ? " (next main host)" : " (lent)";
     }
 
     /** At the times of the first; the hosts are sampled in the same rhythm. */
@@ -264,33 +271,27 @@ final class DemoPlot {
 
     private void phases(Panel upper, Panel lower, boolean named) {
         double done = recording.phase(MigrationPhase.DONE);
-        for (Panel panel : List.of(upper, lower)) {
-            add(
-                    "<rect x='%.1f' y='%.1f' width='%.1f' height='%.1f' fill='%s' opacity='0.07'/>",
-                    upper.x(0),
-                    panel.top(),
-                    Math.max(1, upper.x(done) - upper.x(0)),
-                    panel.bottom() - panel.top(),
-                    PHASES);
+        List<Band> bands = new ArrayList<>(List.of(new Band("migration", 0, done)));
+        if (!named) {
+            recording.moves().forEach(move -> bands.add(band(move)));
         }
-        List<Phase> phases = List.of(
-                new Phase("start", 0),
-                new Phase("ready", recording.phase(MigrationPhase.READY)),
-                new Phase(
-                        String.format(
-                                Locale.ROOT,
-                                "stop, resume %.0f ms later",
-                                recording.migration().downtimeMs()),
-                        recording.stopped()),
-                new Phase("done", done));
+        for (Band band : bands) {
+            shade(upper, band);
+            shade(lower, band);
+        }
+        List<Phase> names = named
+                ? phases(done)
+                : bands.stream()
+                        .map(band -> new Phase(band.name(), (band.from() + band.to()) / 2))
+                        .toList();
         int row = 0;
         double free = 0;
-        for (Phase phase : named ? phases : List.of(new Phase("migration", done / 2))) {
+        for (Phase phase : names) {
             double x = upper.x(phase.seconds());
             double width = phase.name().length() * CHARACTER;
             row = x - width / 2 > free ? 0 : row + 1;
             free = Math.max(free, x + width / 2);
-            double y = UPPER_TOP - 6 - (named ? (2 - Math.min(row, 2)) * PHASE_ROW : 0);
+            double y = UPPER_TOP - 6 - (named ? 2 - Math.min(row, 2) : Math.min(row, 2)) * PHASE_ROW;
             text(x, y, "middle", "fill='" + PHASES + "'", phase.name());
             if (named) {
                 for (double[] part : new double[][] {{y + 3, upper.bottom()}, {lower.top(), lower.bottom()}}) {
@@ -300,6 +301,34 @@ final class DemoPlot {
                 }
             }
         }
+    }
+
+    private static Band band(Recording.Move move) {
+        return new Band(
+                move.kind() + " to " + move.migration().destination(), move.from(), move.to());
+    }
+
+    private void shade(Panel panel, Band band) {
+        add(
+                "<rect x='%.1f' y='%.1f' width='%.1f' height='%.1f' fill='%s' opacity='0.07'/>",
+                panel.x(band.from()),
+                panel.top(),
+                Math.max(1, panel.x(band.to()) - panel.x(band.from())),
+                panel.bottom() - panel.top(),
+                PHASES);
+    }
+
+    private List<Phase> phases(double done) {
+        return List.of(
+                new Phase("start", 0),
+                new Phase("ready", recording.phase(MigrationPhase.READY)),
+                new Phase(
+                        String.format(
+                                Locale.ROOT,
+                                "stop, resume %.0f ms later",
+                                recording.migration().downtimeMs()),
+                        recording.stopped()),
+                new Phase("done", done));
     }
 
     private void axisTitles() {
@@ -314,29 +343,35 @@ final class DemoPlot {
         add("<text transform='translate(18 %.1f) rotate(-90)' text-anchor='middle'>%s</text>", y, text);
     }
 
-    private void legend(List<Line> memory) {
-        double x = NEAR_LEFT;
-        double y = HEIGHT - 22;
-        List<Line> lines = new ArrayList<>(List.of(throughput()));
-        lines.addAll(memory);
-        for (Line line : lines) {
-            x = legend(x, y, line.color(), "", line.name());
+    private record LegendEntry(String color, String dashes, String name) {
+        double width() {
+            return 52 + name.length() * CHARACTER;
         }
-        x = legend(
-                x,
-                y,
-                HOST_COLORS.get(1),
-                " stroke-dasharray='2 3'",
-                "budget of " + recording.migration().destination());
-        legend(x, y, "#111827", " stroke-dasharray='6 3'", "mean before, during, after");
     }
 
-    private double legend(double x, double y, String color, String dashes, String name) {
-        add(
-                "<line x1='%.1f' y1='%.1f' x2='%.1f' y2='%.1f' stroke='%s' stroke-width='2.5'%s/>",
-                x, y - 4, x + 22, y - 4, color, dashes);
-        text(x + 28, y, "start", "", name);
-        return x + 28 + name.length() * CHARACTER + 24;
+    /** In two rows, if one is too short. */
+    private void legend(List<Line> memory) {
+        List<LegendEntry> entries = new ArrayList<>();
+        entries.add(new LegendEntry(THROUGHPUT, "", throughput().name()));
+        memory.forEach(line -> entries.add(new LegendEntry(line.color(), "", line.name())));
+        entries.add(new LegendEntry(
+                HOST_COLORS.get(1),
+                " stroke-dasharray='2 3'",
+                "budget of " + recording.migration().destination()));
+        entries.add(new LegendEntry("#111827", " stroke-dasharray='6 3'", "mean before, during, after"));
+        double x = NEAR_LEFT;
+        double y = HEIGHT - 34;
+        for (LegendEntry entry : entries) {
+            if (x + entry.width() > WIDTH) {
+                x = NEAR_LEFT;
+                y += 19;
+            }
+            add(
+                    "<line x1='%.1f' y1='%.1f' x2='%.1f' y2='%.1f' stroke='%s' stroke-width='2.5'%s/>",
+                    x, y - 4, x + 22, y - 4, entry.color(), entry.dashes());
+            text(x + 28, y, "start", "", entry.name());
+            x += entry.width();
+        }
     }
 
     private void text(double x, double y, String anchor, String attributes, String text) {

@@ -75,6 +75,21 @@ final class DemoReport {
         numbers.put("corrupt_pages", recording.corruptPages());
         numbers.put("page_in_us", pageIn);
         numbers.put("guest_ops_per_s", ops);
+        numbers.put("moves", recording.moves().stream().map(DemoReport::numbers).toList());
+        return numbers;
+    }
+
+    private static Map<String, Object> numbers(Recording.Move move) {
+        Map<String, Object> numbers = new LinkedHashMap<>();
+        numbers.put("kind", move.kind());
+        numbers.put("from", move.migration().source());
+        numbers.put("to", move.migration().destination());
+        numbers.put("seconds", Math.round((move.to() - move.from()) * 1000) / 1000.0);
+        numbers.put("downtime_ms", move.migration().downtimeMs());
+        numbers.put("pages_moved", move.pagesMoved());
+        numbers.put("pages_kept", move.pagesKept());
+        numbers.put("pages_verified", move.pagesVerified());
+        numbers.put("corrupt_pages", move.corruptPages());
         return numbers;
     }
 
@@ -97,7 +112,7 @@ final class DemoReport {
         var pageIn = recording.vm().pageInUs();
         line(
                 out,
-                "page-in    p50 %.0f us, p99 %.0f us, of %,d waits for a page since",
+                "page-in    p50 %.0f us, p99 %.0f us, of %,d waits for a page on " + migration.destination(),
                 pageIn.p50(),
                 pageIn.p99(),
                 pageIn.count());
@@ -109,13 +124,31 @@ final class DemoReport {
                 100 * during / before,
                 after,
                 100 * after / before);
+        recording.moves().forEach(move -> print(out, move));
         var switched = recording.at(recording.phase(MigrationPhase.HANDOVER));
         line(
                 out,
-                "memory     %,d pages verified since it runs on %s; corrupt pages: %d",
+                "memory     %,d pages verified since it left %s%s; corrupt pages: %d",
                 recording.last().verified() - switched.verified(),
-                migration.destination(),
+                migration.source(),
+                recording.moves().isEmpty() ? "" : " first",
                 recording.corruptPages());
+    }
+
+    private static void print(PrintStream out, Recording.Move move) {
+        boolean gathered = move.kind().equals(Recording.GATHER);
+        line(
+                out,
+                "%s  %s to %s in %.1f s, stood still for %.0f ms: %,d pages moved, %,d %s",
+                gathered ? "gathered " : "moved on ",
+                move.migration().source(),
+                move.migration().destination(),
+                move.to() - move.from(),
+                move.migration().downtimeMs(),
+                move.pagesMoved(),
+                move.pagesKept(),
+                gathered ? "are elsewhere" : "stayed where they were");
+        line(out, "           then %,d pages verified, %d corrupt", move.pagesVerified(), move.corruptPages());
     }
 
     private static String place(long pages, String where) {

@@ -9,7 +9,6 @@ import java.util.EnumMap;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
-import java.util.Set;
 import java.util.TreeMap;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -24,7 +23,8 @@ import org.splitmem.model.VmInfo;
  * @param ticks the guest's reports, in order
  * @param memory by host, the guest memory that it held at times
  * @param phases when the migration entered them
- * @param vm as the destination describes it at the end
+ * @param vm as the destination describes it before the VM moves on, or at the end
+ * @param moves of the split VM afterwards, in order
  * @param corruptPages pages of which the guest found a block wrong
  */
 record Recording(
@@ -33,16 +33,19 @@ record Recording(
         Map<MigrationPhase, Double> phases,
         MigrationInfo migration,
         VmInfo vm,
+        List<Move> moves,
         long corruptPages) {
+    static final String PARTIAL = "partial";
+    static final String GATHER = "gather";
+
     private static final Pattern TICK =
             Pattern.compile("([0-9.]+) T ([0-9.]+) ops/s ([0-9]+) bad ([0-9]+) verified ([0-9]+) sweep ([0-9]+)");
-    private static final Pattern BAD = Pattern.compile("[0-9.]+ BAD page ([0-9]+) .*");
+    private static final Pattern BAD = Pattern.compile("([0-9.]+) BAD page ([0-9]+) .*");
     /** After its first report the guest settles for so long; after the switch, "during" lasts so much longer. */
     private static final double SETTLE_SECONDS = 1;
 
     private static final double AFTERMATH_SECONDS = 5;
-    /** The guest tells no more wrong blocks than these in lines of their own; it counts all. */
-    private static final int BAD_LINES = 20;
+    private static final long PAGE_BYTES = 4096;
 
     /**
      * One report of the guest.
@@ -56,6 +59,27 @@ record Recording(
 
     record Window(String name, double from, double to) {}
 
+    /**
+     * A migration of the split VM.
+     *
+     * @param kind {@link #PARTIAL} or {@link #GATHER}
+     * @param from when it was requested
+     * @param to when it was done; of one that gathers, when all of the VM was at its destination
+     * @param pagesMoved that were elsewhere before
+     * @param pagesKept that stayed where they were
+     * @param pagesVerified by the guest since its request, until the next move or the end
+     * @param corruptPages found in that time
+     */
+    record Move(
+            String kind,
+            MigrationInfo migration,
+            double from,
+            double to,
+            long pagesMoved,
+            long pagesKept,
+            long pagesVerified,
+            long corruptPages) {}
+
     static Recording read(Path directory) {
         try {
             MigrationInfo migration = onlyMigration(directory.resolve("migrations.json"));
@@ -65,16 +89,62 @@ record Recording(
             if (ticks.size() < 2) {
                 throw new IllegalStateException("the guest reported nothing: see " + directory.resolve("console.log"));
             }
+            Guest guest = new Guest(ticks, badBlocks(console, start));
             return new Recording(
                     ticks,
                     memory(Files.readAllLines(directory.resolve("memory")), start),
                     phases(Files.readAllLines(directory.resolve("phases")), start),
                     migration,
-                    Json.read(Files.readAllBytes(directory.resolve("vm.json")), VmInfo.class),
-                    corruptPages(console, ticks.get(ticks.size() - 1).bad()));
+                    vm(directory.resolve("vm.json")),
+                    moves(directory, start, guest),
+                    guest.corruptPages(Double.NEGATIVE_INFINITY, Double.POSITIVE_INFINITY));
         } catch (IOException e) {
             throw new UncheckedIOException("cannot read the recording in " + directory, e);
         }
+    }
+
+    private static VmInfo vm(Path file) throws IOException {
+        return Json.read(Files.readAllBytes(file), VmInfo.class);
+    }
+
+    /** From lines like "gather 1795235771.251374", or "partial". */
+    private static List<Move> moves(Path directory, double start, Guest guest) throws IOException {
+        List<String[]> lines = Files.readAllLines(directory.resolve("moves")).stream()
+                .map(line -> line.trim().split(" "))
+                .toList();
+        List<Move> moves = new ArrayList<>();
+        double next = Double.POSITIVE_INFINITY;
+        for (int i = lines.size() - 1; i >= 0; i--) {
+            String[] words = lines.get(i);
+            Move move = move(directory, words[0], words.length > 1 ? Double.parseDouble(words[1]) : 0, start, next, guest);
+            moves.add(0, move);
+            next = move.from();
+        }
+        return moves;
+    }
+
+    private static Move move(Path directory, String kind, double whole, double start, double next, Guest guest)
+            throws IOException {
+        MigrationInfo migration = onlyMigration(directory.resolve("moves." + kind + ".migrations"));
+        VmInfo vm = vm(directory.resolve("moves." + kind + ".vm"));
+        double from = migration.startedAtMs() / 1000.0 - start;
+        Long finished = migration.finishedAtMs();
+        double to = Math.max(finished == null ? 0 : finished / 1000.0, whole) - start;
+        long onSubHosts = sum(migration.pages().subHosts());
+        boolean gathered = kind.equals(GATHER);
+        return new Move(
+                kind,
+                migration,
+                from,
+                to,
+                migration.pages().main() + (gathered ? onSubHosts : 0),
+                gathered ? sum(vm.remoteBytes()) / PAGE_BYTES : onSubHosts,
+                guest.at(next).verified() - guest.at(from).verified(),
+                guest.corruptPages(from, next));
+    }
+
+    private static long sum(Map<String, Long> byHost) {
+        return byHost.values().stream().mapToLong(Long::longValue).sum();
     }
 
     private static MigrationInfo onlyMigration(Path file) throws IOException {
@@ -143,16 +213,46 @@ record Recording(
         return phases;
     }
 
-    /** Exact as long as every wrong block has its line; blocks beyond those count as a page each, which is at least the truth. */
-    private static long corruptPages(List<String> console, long badBlocks) {
-        Set<String> pages = new HashSet<>();
+    private static List<BadBlock> badBlocks(List<String> console, double start) {
+        List<BadBlock> blocks = new ArrayList<>();
         for (String line : console) {
             Matcher bad = BAD.matcher(line);
             if (bad.matches()) {
-                pages.add(bad.group(1));
+                blocks.add(new BadBlock(Double.parseDouble(bad.group(1)) - start, bad.group(2)));
             }
         }
-        return pages.size() + Math.max(0, badBlocks - BAD_LINES);
+        return blocks;
+    }
+
+    private record BadBlock(double seconds, String page) {}
+
+    /**
+     * What the guest reported.
+     *
+     * @param bad of the wrong blocks that it found, those that it gave lines of their own; it counts all
+     */
+    private record Guest(List<Tick> ticks, List<BadBlock> bad) {
+        /** The last report that had arrived by then; the first one if none had. */
+        Tick at(double seconds) {
+            Tick found = ticks.get(0);
+            for (Tick tick : ticks) {
+                if (tick.seconds() <= seconds) {
+                    found = tick;
+                }
+            }
+            return found;
+        }
+
+        /** Exact as long as every wrong block has its line; blocks beyond those count as a page each, which is at least the truth. */
+        long corruptPages(double from, double to) {
+            List<String> pages = bad.stream()
+                    .filter(block -> block.seconds() >= from && block.seconds() < to)
+                    .map(BadBlock::page)
+                    .toList();
+            // The first report of all counts what was found before it.
+            long blocks = at(to).bad() - (from < ticks.get(0).seconds() ? 0 : at(from).bad());
+            return new HashSet<>(pages).size() + Math.max(0, blocks - pages.size());
+        }
     }
 
     Tick first() {
@@ -165,13 +265,12 @@ record Recording(
 
     /** The last report that had arrived by then; the first one if none had. */
     Tick at(double seconds) {
-        Tick found = first();
-        for (Tick tick : ticks) {
-            if (tick.seconds() <= seconds) {
-                found = tick;
-            }
-        }
-        return found;
+        return new Guest(ticks, List.of()).at(seconds);
+    }
+
+    /** When the VM first moves on; the end, if it does not. */
+    private double movesOn() {
+        return moves.isEmpty() ? last().seconds() : moves.get(0).from();
     }
 
     /** Before, during and after, for means. */
@@ -180,7 +279,7 @@ record Recording(
         return List.of(
                 new Window("before", Math.min(0, first().seconds() + SETTLE_SECONDS), 0),
                 new Window("during", 0, switched),
-                new Window("after", switched, last().seconds()));
+                new Window("after", switched, movesOn()));
     }
 
     /** Operations per second between the reports next to the window's ends. */

@@ -33,6 +33,20 @@ record_memory() {
   RECORDERS+=($!)
 }
 
+# record_whole HOST: writes into $WORK/whole when the guest was first seen there with all its memory. Asked without a JVM, five times a second.
+record_whole() {
+  : >"$WORK/whole"
+  # shellcheck disable=SC2016 # expands in the host
+  in_cluster exec "$1" bash -c '
+    while kill -0 "$1" 2>/dev/null; do
+      if curl -fsS --unix-socket /run/splitmem/splitmemd.sock "http://localhost/v1/vms/$2" | grep -q "\"state\":\"LOCAL\""; then
+        printf "%s\n" "$EPOCHREALTIME"
+        break
+      fi
+      sleep 0.2
+    done' bash $$ "$GUEST" >"$WORK/whole" 2>/dev/null
+}
+
 stop_recorders() {
   local pid
   for pid in "${RECORDERS[@]}"; do kill "$pid" 2>/dev/null || true; done
