@@ -71,7 +71,8 @@ final class MigrateCommand implements Callable<Integer> {
             names = "--sub-host",
             paramLabel = "SHARE",
             description =
-                    "A host that keeps what is over the budget, and how much at most; repeat it for more. Default: an even part. "
+                    "A host that keeps what is over the budget, as h3, or h3=64GiB with how much at most; repeat it for more. "
+                            + "Default: an even part. "
                             + "Of a VM that is split already: one that it keeps (without a size), or a new one, to which the pages of those "
                             + "that are not named move once the VM is at the destination.")
     private List<SubHostShare> subHosts = List.of();

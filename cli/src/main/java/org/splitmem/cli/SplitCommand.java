@@ -32,12 +32,11 @@ final class SplitCommand implements Runnable {
 
     @Option(
             names = "--sub-host",
-            paramLabel = "HOST[=SIZE]",
+            paramLabel = "SHARE",
             required = true,
-            description = {
-                "A host that keeps what is above the budget; may be repeated.",
-                "Without a size: an even part of what the others leave."
-            })
+            description =
+                    "A host that keeps what is above the budget, as h3, or h3=64GiB with how much at most; repeat it for more. "
+                            + "Default: an even part of what the others leave.")
     private List<SubHostShare> subHosts = List.of();
 
     @Override

@@ -54,6 +54,20 @@ class CommandLineTest {
                         "plan");
     }
 
+    /** In a manual page's synopsis what is in brackets before a label in italics is taken for its style, and is left out. */
+    @Test
+    void noLabelHasBracketsOfItsOwn() {
+        var all = new picocli.CommandLine(new Splitmem());
+
+        for (picocli.CommandLine command : all.getSubcommands().values()) {
+            command.getCommandSpec()
+                    .args()
+                    .forEach(argument -> assertThat(argument.paramLabel())
+                            .as(command.getCommandName())
+                            .doesNotContain("[", "]"));
+        }
+    }
+
     @Test
     void itKnowsItsVersion() {
         assertThat(cli.run("--version")).isZero();
