@@ -15,7 +15,7 @@
 #   $SPLITMEM_BENCH_BRIDGE_EXEC   what runs a command where that Placement can be reached, as "devstack/aio.sh exec controller"
 #   $SPLITMEM_BENCH_BRIDGE_ADDS   a file of seconds, one a line, by which nova-bridge made migrations longer on an OpenStack
 #
-# Needs root, 8 GiB of free memory and 3 GiB of free disk. Takes about half an hour; nothing else should run meanwhile.
+# Needs root, 8 GiB of free memory and 3 GiB of free disk. Takes about three quarters of an hour; nothing else should run meanwhile.
 # The distribution must have been built (build.sh). Every number is measured, none is asserted: exit code 0 unless a row
 # could not be measured.
 
@@ -38,6 +38,8 @@ export SPLITMEM_DEVSTACK_STATE=${SPLITMEM_DEVSTACK_STATE:-/var/lib/splitmem-benc
 . "$HERE/bench/rows-migration.sh"
 # shellcheck source=bench/rows-paging.sh
 . "$HERE/bench/rows-paging.sh"
+# shellcheck source=bench/rows-onward.sh
+. "$HERE/bench/rows-onward.sh"
 # shellcheck source=bench/rows-telemetry.sh
 . "$HERE/bench/rows-telemetry.sh"
 # shellcheck source=bench/rows-bridge.sh
@@ -53,6 +55,9 @@ ROWS=(
   "bulk:bulk rate against raw sockets"
   "gather:rate at which a split VM is gathered against a raw socket"
   "move:rate at which a sub-host's pages move to another against a raw socket"
+  "partial:time, downtime and bytes of moving a split VM's main host alone, against moving all of it and against one-to-N"
+  "collect:N-to-one time and downtime against QEMU's own migration of the split VM, one-to-one and one-to-N"
+  "replace:guest throughput while a sub-host is replaced against before"
   "local:guest throughput, split-ready against not"
   "after:guest throughput after the split against before"
   "sampling:CPU time of working-set sampling"

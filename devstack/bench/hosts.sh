@@ -50,9 +50,9 @@ watch_events() { # HOST
   WATCHERS+=($!)
 }
 
-# stamp HOST EVENT GUEST: the time of the newest such event; fails if there is none.
+# stamp HOST EVENT GUEST [AFTER]: the time of the newest such event; fails if there is none after that time.
 stamp() {
-  awk -v event="$2" -v guest="'$3':" '$2 == event && $7 == guest { at = $4 } END { if (!at) exit 1; print at }' "$WORK/events.$1"
+  awk -v event="$2" -v guest="'$3':" -v after="${4:-0}" '$2 == event && $7 == guest && $4 > after { at = $4 } END { if (!at) exit 1; print at }' "$WORK/events.$1"
 }
 
 limit_links() { cluster bandwidth "$1"; } # RATE

@@ -3,29 +3,38 @@
 # at the source to RESUME), both by QEMU's own stamps.
 
 MIGRATION_LIMIT_S=90
-TOOK="" DOWN="" ROUND0="" CLI_START="" CONVERGED=yes
+TOOK="" DOWN="" DONE="" ROUND0="" CLI_START="" REQUESTED="" CONVERGED=yes
 
 take_times() { # GUEST FROM TO REQUEST-TIME
   local stop resume
-  wait_for 10 "the events of $1" stamp "$3" RESUME "$1"
-  stop=$(stamp "$2" STOP "$1")
-  resume=$(stamp "$3" RESUME "$1")
+  wait_for 10 "the events of $1" stamp "$3" RESUME "$1" "$4"
+  stop=$(stamp "$2" STOP "$1" "$4")
+  resume=$(stamp "$3" RESUME "$1" "$4")
   TOOK=$(calculate "$resume - $4")
   DOWN=$(calculate "($resume - $stop) * 1000")
 }
 
-# split GUEST [OPTIONS of splitmem migrate]: from h1 to h2. The request is when splitmemd got it; CLI_START is how long the
-# command had taken until then. ROUND0: bytes a second of the first round.
+# split GUEST [OPTIONS of splitmem migrate]: from h1 to h2. ROUND0: bytes a second of the first round.
 split() {
-  local guest=$1 out=$WORK/$1.migration command requested
+  local guest=$1 out=$WORK/$1.h1
   shift
-  command=$EPOCHREALTIME
-  in_h h1 splitmem --json migrate "$guest" --to h2 "$@" >"$out" 2>"$out.errors" ||
-    die "the migration of $guest failed: $(tail -n 1 "$out.errors")"
-  requested=$(tail -n 1 "$out" | jq -r '.startedAtMs / 1000')
-  CLI_START=$(calculate "$requested - $command")
-  take_times "$guest" h1 h2 "$requested"
+  migrate "$guest" h1 h2 "$@"
   ROUND0=$(first_round "$(tail -n 1 "$out" | jq -r .id)")
+}
+
+# migrate GUEST FROM TO [OPTIONS of splitmem migrate]: leaves also DONE, seconds from the request until splitmemd had nothing of it at its
+# source any more, and REQUESTED. The request is when splitmemd got it; CLI_START is how long the command had taken until then. What was
+# printed is in $WORK/GUEST.FROM.
+migrate() {
+  local guest=$1 from=$2 to=$3 out=$WORK/$1.$2 command
+  shift 3
+  command=$EPOCHREALTIME
+  in_h "$from" splitmem --json migrate "$guest" --to "$to" "$@" >"$out" 2>"$out.errors" ||
+    die "the migration of $guest failed: $(tail -n 1 "$out.errors")"
+  REQUESTED=$(tail -n 1 "$out" | jq -r '.startedAtMs / 1000')
+  CLI_START=$(calculate "$REQUESTED - $command")
+  DONE=$(tail -n 1 "$out" | jq -r '(.finishedAtMs - .startedAtMs) / 1000')
+  take_times "$guest" "$from" "$to" "$REQUESTED"
 }
 
 # From the line "... migration=ID round 0: 208932 pages sent so far, 19100 written meanwhile, 1881 ms" of the source's log.

@@ -5,6 +5,7 @@
  *                                                    buffer per stream that is used again and again, or into a fresh memfd
  *   netbench source HOST PORT STREAMS MIB [memfd]    sends MIB in all, from such a buffer, or by sendfile from a filled memfd;
  *                                                    prints bytes per second, from the first byte to the last acknowledgement
+ *   netbench discard PORT                            receives on one connection until it ends, and exits; for a sender of another kind
  *   netbench echo PORT                               answers each request of 32 bytes with 32 + 4096 bytes, for ever
  *   netbench ping HOST PORT COUNT PAUSE_US           COUNT such requests, PAUSE_US apart, after a tenth as many to warm up;
  *                                                    prints "p50 p90 p99 max" in microseconds
@@ -204,6 +205,16 @@ static void source(const char *host, const char *port, const char *streams, cons
     printf("%.0f\n", (double)(each * (uint64_t)count) / (now() - start));
 }
 
+static void discard(const char *port)
+{
+    int fd = accept_from(listen_on(port));
+    char *buffer = allocate(-1, CHUNK);
+    ssize_t n;
+    while ((n = recv(fd, buffer, CHUNK, 0)) > 0)
+        ;
+    check(n == 0, "recv");
+}
+
 /* ---- request and response ---- */
 
 static void *answer(void *argument)
@@ -311,6 +322,8 @@ int main(int argc, char **argv)
         sink(argv[2], argv[3], memfd);
     else if (n == 6 && strcmp(argv[1], "source") == 0)
         source(argv[2], argv[3], argv[4], argv[5], memfd);
+    else if (n == 3 && strcmp(argv[1], "discard") == 0)
+        discard(argv[2]);
     else if (n == 3 && strcmp(argv[1], "echo") == 0)
         echo(argv[2]);
     else if (n == 6 && strcmp(argv[1], "ping") == 0)
@@ -318,7 +331,7 @@ int main(int argc, char **argv)
     else if (n == 7 && strcmp(argv[1], "poll") == 0)
         poll_path(argv[2], argv[3], argv[4], argv[5], argv[6]);
     else {
-        fprintf(stderr, "usage: netbench sink|source|echo|ping|poll ..., see the head of netbench.c\n");
+        fprintf(stderr, "usage: netbench sink|source|discard|echo|ping|poll ..., see the head of netbench.c\n");
         return 2;
     }
     return 0;

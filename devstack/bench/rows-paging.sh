@@ -31,13 +31,13 @@ row_latency() {
 
 CPU_OF_MAIN=0 CPU_OF_SUB=1
 
-# place_hosts apart|free [GUEST]: splitmemd of h2, and QEMU, on one CPU, splitmemd of h3 on another; or wherever they like.
+# place_hosts apart|free [GUEST]: splitmemd of h2, and QEMU, on one CPU, splitmemd of h1 and h3 on another; or wherever they like.
 place_hosts() {
-  local cpus main=$CPU_OF_MAIN sub=$CPU_OF_SUB
+  local host cpus main=$CPU_OF_MAIN sub=$CPU_OF_SUB
   cpus=0-$(($(nproc --all) - 1))
   if [[ $1 == free ]]; then main=$cpus sub=$cpus; fi
   taskset -apc "$main" "$(daemon_pid h2)" >/dev/null
-  taskset -apc "$sub" "$(daemon_pid h3)" >/dev/null
+  for host in h1 h3; do taskset -apc "$sub" "$(daemon_pid "$host")" >/dev/null; done
   if [[ -n ${2:-} ]]; then taskset -apc "$main" "$(qemu_pid "$2")" >/dev/null; fi
 }
 
