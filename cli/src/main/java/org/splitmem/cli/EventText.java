@@ -14,6 +14,8 @@ final class EventText {
     private static final DateTimeFormatter TIME =
             DateTimeFormatter.ofPattern("uuuu-MM-dd'T'HH:mm:ss.SSS'Z'").withZone(ZoneOffset.UTC);
 
+    private static final int PAGE_BYTES = 4096;
+
     private EventText() {}
 
     static String line(Event event) {
@@ -32,6 +34,7 @@ final class EventText {
         List<String> parts = new ArrayList<>();
         parts.add(
                 data.path("source").asText() + " -> " + data.path("destination").asText());
+        parts.addAll(ofASplitVm(data));
         parts.add(data.path("phase").asText().toLowerCase(Locale.ROOT));
         if (!data.path("unseen").asBoolean()) {
             parts.add(Text.size(data.path("bytesRemaining").asLong()) + " of "
@@ -47,6 +50,16 @@ final class EventText {
         return "migration " + String.join(", ", parts);
     }
 
+    /** What it changes of a VM that was split; nothing of a whole one. */
+    private static List<String> ofASplitVm(JsonNode data) {
+        String kind = data.path("kind").asText();
+        if (kind.isEmpty() || kind.equals("one-to-one") || kind.equals("one-to-n")) {
+            return List.of();
+        }
+        long staying = data.path("pagesStaying").asLong();
+        return staying == 0 ? List.of(kind) : List.of(kind, Text.size(staying * PAGE_BYTES) + " stay on sub-hosts");
+    }
+
     private static String vm(String kind, JsonNode data) {
         String budget = Text.size(data.path("budgetBytes").asLong());
         String remote = Text.size(data.path("remoteBytes").asLong());
@@ -55,7 +68,11 @@ final class EventText {
             case "budget" -> "budget " + Text.size(data.path("beforeBytes").asLong()) + " -> " + budget;
             case "sub-host-lost" -> "sub-host " + subHost + " does not answer, it keeps " + remote;
             case "sub-host-back" -> "sub-host " + subHost + " answers again, it keeps " + remote;
-            case "sub-host-emptying" -> "sub-host " + subHost + " is being emptied onto others, it keeps " + remote;
+            case "moved" -> "main host before: " + data.path("beforeHost").asText() + "; " + remote + " on sub-hosts";
+            case "gathering" -> "what its sub-hosts keep comes back, " + remote;
+            case "sub-host-emptying" ->
+                "sub-host " + subHost + (data.path("draining").asBoolean() ? ", which is drained," : "")
+                        + " is being emptied onto others, it keeps " + remote;
             case "sub-host-emptied" -> "sub-host " + subHost + " keeps nothing of it any more";
             case "sub-host-kept" -> "sub-host " + subHost + " is emptied no more, it keeps " + remote;
             case "pages-lost" ->

@@ -3,9 +3,13 @@ package org.splitmem.cli;
 import java.io.PrintWriter;
 import java.util.Locale;
 import java.util.TreeMap;
+import org.jspecify.annotations.Nullable;
+import org.splitmem.cli.control.ControlClient;
+import org.splitmem.cli.migration.ProgressText;
 import org.splitmem.model.FaultCounts;
 import org.splitmem.model.GatherInfo;
 import org.splitmem.model.Json;
+import org.splitmem.model.MigrationInfo;
 import org.splitmem.model.PlainText;
 import org.splitmem.model.VmInfo;
 import picocli.CommandLine.Command;
@@ -22,19 +26,36 @@ final class ShowCommand implements Runnable {
 
     @Override
     public void run() {
-        VmInfo info = splitmem.control().vm(vm);
+        ControlClient control = splitmem.control();
+        VmInfo info = control.vm(vm);
         if (splitmem.json()) {
             splitmem.out().println(Json.write(info));
         } else {
-            print(info);
+            print(info, migration(control, info));
         }
     }
 
-    private void print(VmInfo vm) {
+    /** That which runs, of a VM that is here. */
+    private static @Nullable MigrationInfo migration(ControlClient control, VmInfo vm) {
+        return switch (vm.state()) {
+            case LOCAL, SPLIT, OUTGOING, GONE ->
+                control.migrations().stream()
+                        .filter(one ->
+                                one.vm().equals(vm.uuid()) && !one.phase().isOver())
+                        .findFirst()
+                        .orElse(null);
+            case INCOMING, EXPECTED, DEFINED, FROZEN -> null;
+        };
+    }
+
+    private void print(VmInfo vm, @Nullable MigrationInfo migration) {
         long ram = vm.ramBytes();
         line("name", vm.name());
         line("uuid", vm.uuid());
         line("state", vm.state().name().toLowerCase(Locale.ROOT) + ", epoch " + vm.epoch());
+        if (migration != null) {
+            line("migrates", ProgressText.brief(migration));
+        }
         line("RAM", Text.size(ram));
         line("budget", Text.sizeAndShare(vm.budgetBytes(), ram));
         line("resident", Text.sizeAndShare(vm.residentBytes(), ram));

@@ -14,6 +14,7 @@ import org.splitmem.events.VmEvent;
 import org.splitmem.events.paging.PagingSample;
 import org.splitmem.model.FaultCounts;
 import org.splitmem.model.LatencyHistogram;
+import org.splitmem.model.MigrationKind;
 import org.splitmem.model.MigrationPhase;
 import org.splitmem.model.VmInfo;
 
@@ -106,7 +107,8 @@ class EventsCommandTest {
     }
 
     private static String moveLine(String type, long remoteBytes) {
-        var data = new VmEvent(Infos.UUID, "vm1", "h1", 1 << 30, 1 << 29, null, remoteBytes, "h3", null, null);
+        var data =
+                new VmEvent(Infos.UUID, "vm1", "h1", 1 << 30, 1 << 29, null, remoteBytes, "h3", null, null, "h2", null);
         return EventText.line(data.event(type, "1", NOW));
     }
 
@@ -117,6 +119,39 @@ class EventsCommandTest {
         assertThat(moveLine(VmEvent.SUB_HOST_EMPTIED, 0)).endsWith("on h1: sub-host h3 keeps nothing of it any more");
         assertThat(moveLine(VmEvent.SUB_HOST_KEPT, 4096))
                 .endsWith("on h1: sub-host h3 is emptied no more, it keeps 4.0 KiB");
+    }
+
+    @Test
+    void aDrainedSubHostIsSaidToBe() {
+        var data = new VmEvent(Infos.UUID, "vm1", "h1", 1 << 30, 1 << 29, null, 1 << 20, "h3", null, null, null, true);
+
+        assertThat(EventText.line(data.event(VmEvent.SUB_HOST_EMPTYING, "1", NOW)))
+                .endsWith("on h1: sub-host h3, which is drained, is being emptied onto others, it keeps 1.0 MiB");
+    }
+
+    @Test
+    void aSplitVmThatMovesOnOrIsGatheredIsASentence() {
+        assertThat(moveLine(VmEvent.MOVED, 1 << 20)).endsWith("on h1: main host before: h2; 1.0 MiB on sub-hosts");
+        assertThat(moveLine(VmEvent.GATHERING, 1 << 20)).endsWith("on h1: what its sub-hosts keep comes back, 1.0 MiB");
+    }
+
+    @Test
+    void aMigrationOfASplitVmSaysWhatItChanges() {
+        assertThat(lines(MigrationEvents.between(
+                        Infos.migration(MigrationPhase.PRECOPY, MigrationKind.PARTIAL),
+                        Infos.migration(MigrationPhase.READY, MigrationKind.PARTIAL),
+                        NOW)))
+                .singleElement()
+                .asString()
+                .endsWith(
+                        "migration h1 -> h2, partial, 366.0 MiB stay on sub-hosts, ready, 156.0 MiB of 400.0 MiB left");
+        assertThat(lines(MigrationEvents.between(
+                        Infos.migration(MigrationPhase.PRECOPY, MigrationKind.GATHER),
+                        Infos.migration(MigrationPhase.READY, MigrationKind.GATHER),
+                        NOW)))
+                .singleElement()
+                .asString()
+                .contains("migration h1 -> h2, gather, ready, ");
     }
 
     @Test

@@ -12,6 +12,7 @@ import org.splitmem.model.HostStatus;
 import org.splitmem.model.LatencyHistogram;
 import org.splitmem.model.LatencyUs;
 import org.splitmem.model.MigrationInfo;
+import org.splitmem.model.MigrationKind;
 import org.splitmem.model.MigrationPhase;
 import org.splitmem.model.MoveInfo;
 import org.splitmem.model.PagePlacement;
@@ -27,7 +28,39 @@ public final class Infos {
     private Infos() {}
 
     public static MigrationInfo migration(MigrationPhase phase) {
-        return migration(phase, null);
+        return migration(phase, (String) null);
+    }
+
+    /** Of a VM that is split already. */
+    public static MigrationInfo migration(MigrationPhase phase, MigrationKind kind) {
+        MigrationInfo of = migration(phase);
+        return new MigrationInfo(
+                of.id(),
+                of.vm(),
+                of.name(),
+                of.phase(),
+                of.source(),
+                of.destination(),
+                of.subHosts(),
+                of.budgetBytes(),
+                of.handover(),
+                of.round(),
+                of.bytesTotal(),
+                of.bytesDone(),
+                of.bytesRemaining(),
+                of.rateBytesPerSecond(),
+                of.dirtyBytesPerSecond(),
+                of.etaSeconds(),
+                of.startedAtMs(),
+                of.finishedAtMs(),
+                of.downtimeMs(),
+                of.reason(),
+                of.pages(),
+                of.novaMigrationUuid(),
+                of.requestId(),
+                of.vmEnded(),
+                of.hypervisorMayStart(),
+                kind);
     }
 
     public static MigrationInfo migration(MigrationPhase phase, @Nullable String reason) {
@@ -62,7 +95,8 @@ public final class Infos {
                 null,
                 null,
                 null,
-                mayStart);
+                mayStart,
+                null);
     }
 
     public static VmInfo vm() {

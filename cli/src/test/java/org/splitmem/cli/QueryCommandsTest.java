@@ -14,6 +14,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.splitmem.cli.FakeDaemon.Reply;
 import org.splitmem.model.Json;
+import org.splitmem.model.MigrationKind;
 import org.splitmem.model.MigrationPhase;
 import org.splitmem.model.OperationInfo;
 import org.splitmem.model.OperationKind;
@@ -105,6 +106,23 @@ class QueryCommandsTest {
                         "page-ins      9503, of which 64 read ahead",
                         "page-outs     222",
                         "page-in time  50% 25 us, 90% 61 us, 99% 1.3 ms, longest 2.0 s");
+    }
+
+    @Test
+    void showTellsWhoIsTheNextOwnerAndWhatStays() {
+        daemon.on(
+                "GET /v1/migrations",
+                Reply.ok(List.of(
+                        Infos.migration(MigrationPhase.DONE),
+                        Infos.migration(MigrationPhase.PRECOPY, MigrationKind.PARTIAL))));
+        assertThat(run("show", "vm1")).isZero();
+        assertThat(cli.out().lines())
+                .contains("migrates      partial, next owner h2: precopy, 156.0 MiB of 400.0 MiB left;"
+                        + " 366.0 MiB stay on sub-hosts");
+
+        daemon.on("GET /v1/migrations", Reply.ok(List.of(Infos.migration(MigrationPhase.DONE, MigrationKind.GATHER))));
+        assertThat(run("show", "vm1")).isZero();
+        assertThat(cli.out()).containsOnlyOnce("migrates");
     }
 
     @Test

@@ -100,6 +100,7 @@ class StrangeNamesTest {
     void aNameIsPrintedAsPlainText() {
         daemon.on("GET /v1/vms", Reply.ok(List.of(Infos.vm(HOSTILE))));
         daemon.on("GET /v1/vms/db1", Reply.ok(Infos.vm(HOSTILE)));
+        daemon.on("GET /v1/migrations", Reply.ok(List.of()));
         daemon.on("PUT /v1/vms/db1/budget", Reply.ok(Infos.vm(HOSTILE)));
 
         assertThat(run("vms")).isZero();

@@ -5,6 +5,7 @@ import java.util.Map;
 import org.jspecify.annotations.Nullable;
 import org.splitmem.model.Handover;
 import org.splitmem.model.MigrationInfo;
+import org.splitmem.model.MigrationKind;
 import org.splitmem.model.MigrationPhase;
 import org.splitmem.model.SubHostShare;
 
@@ -16,6 +17,9 @@ import org.splitmem.model.SubHostShare;
  * @param reason why it is where it is; always there when ABORTED or FAILED_AFTER_HANDOVER
  * @param novaMigrationUuid of Nova's own record of the migration; absent if there is none
  * @param requestId of the request that began it, Nova's if it sent one
+ * @param kind what it changes
+ * @param pagesStaying that stay on sub-hosts, which get the destination as their owner; only of a {@link MigrationKind#PARTIAL} one, from
+ *     PRECOPY on
  */
 public record MigrationEvent(
         String migrationId,
@@ -43,7 +47,9 @@ public record MigrationEvent(
         @Nullable Map<String, Long> pagesOnSubHosts,
         @Nullable Long pagesZero,
         @Nullable String novaMigrationUuid,
-        @Nullable String requestId) {
+        @Nullable String requestId,
+        MigrationKind kind,
+        @Nullable Long pagesStaying) {
 
     /** What is told of a migration at one reading. */
     static MigrationEvent of(MigrationInfo info, MigrationPhase phase, boolean unseen) {
@@ -74,6 +80,8 @@ public record MigrationEvent(
                 over ? info.pages().subHosts() : null,
                 over ? info.pages().zero() : null,
                 info.novaMigrationUuid(),
-                info.requestId());
+                info.requestId(),
+                info.kind(),
+                info.stayingPages() == 0 ? null : Long.valueOf(info.stayingPages()));
     }
 }

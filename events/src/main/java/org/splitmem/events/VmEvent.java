@@ -13,6 +13,8 @@ import org.jspecify.annotations.Nullable;
  * @param subHost only of the events of one sub-host, as {@link #SUB_HOST_LOST}
  * @param lostPages faults so far on pages that cannot be had; only of {@link #PAGES_LOST}
  * @param obstacle the device, and why; only of {@link #OBSTACLE}
+ * @param beforeHost its main host before; only of {@link #MOVED}
+ * @param draining whether the sub-host lends nothing any more, as it is drained; only of {@link #SUB_HOST_EMPTYING}
  */
 public record VmEvent(
         String instanceUuid,
@@ -24,11 +26,17 @@ public record VmEvent(
         long remoteBytes,
         @Nullable String subHost,
         @Nullable Long lostPages,
-        @Nullable String obstacle) {
+        @Nullable String obstacle,
+        @Nullable String beforeHost,
+        @Nullable Boolean draining) {
     /** A whole VM has pages on sub-hosts from now on. */
     public static final String SPLIT = Topic.VM.type("split");
     /** A split VM is whole again. */
     public static final String GATHERED = Topic.VM.type("gathered");
+    /** A split VM's main host is another, and with it the owner of what its sub-hosts keep. */
+    public static final String MOVED = Topic.VM.type("moved");
+    /** What sub-hosts keep of a VM comes back to its main host from now on; {@link #GATHERED} follows if that is all of it. */
+    public static final String GATHERING = Topic.VM.type("gathering");
     /** A VM's budget is another. */
     public static final String BUDGET = Topic.VM.type("budget");
     /** A host that keeps pages of the VM does not answer: what it keeps cannot be had now. */

@@ -16,6 +16,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.splitmem.model.Handover;
 import org.splitmem.model.MigrationInfo;
+import org.splitmem.model.MigrationKind;
 import org.splitmem.model.MigrationPhase;
 import org.splitmem.model.PagePlacement;
 
@@ -113,6 +114,45 @@ class MigrationEventsTest {
     }
 
     @Test
+    void whatItChangesIsToldFromTheBeginning() {
+        List<Event> whole = Schemas.valid(MigrationEvents.between(null, migration(MigrationPhase.PRECOPY, 0, 0), NOW));
+        List<Event> partial = Schemas.valid(
+                MigrationEvents.between(null, migration(MigrationPhase.PRECOPY, MigrationKind.PARTIAL), NOW));
+        List<Event> gather = Schemas.valid(
+                MigrationEvents.between(null, migration(MigrationPhase.PRECOPY, MigrationKind.GATHER), NOW));
+
+        assertThat(whole)
+                .allSatisfy(
+                        event -> assertThat(event.data().path("kind").asText()).isEqualTo("one-to-n"));
+        assertThat(partial).isNotEmpty().allSatisfy(event -> {
+            assertThat(event.data().path("kind").asText()).isEqualTo("partial");
+            assertThat(event.data().path("destination").asText())
+                    .as("who owns its memory next")
+                    .isEqualTo("h2");
+            assertThat(event.data().path("pagesStaying").asLong()).isEqualTo(100);
+        });
+        assertThat(gather).isNotEmpty().allSatisfy(event -> {
+            assertThat(event.data().path("kind").asText()).isEqualTo("gather");
+            assertThat(event.data().has("pagesStaying")).isFalse();
+        });
+    }
+
+    /** Bridges of both versions tell events to readers of both. */
+    @Test
+    void theSchemaTakesAnEventOfAnEarlierVersionAndKindsOfALaterOne() {
+        ObjectNode event = MigrationEvents.between(null, migration(MigrationPhase.PLANNED, 0, 0), NOW)
+                .get(0)
+                .data();
+
+        assertThat(Schemas.faults(Topic.MIGRATION, event.deepCopy().without("kind")))
+                .isEmpty();
+        assertThat(Schemas.faults(Topic.MIGRATION, event.deepCopy().put("kind", "template")))
+                .isEmpty();
+        assertThat(Schemas.faults(Topic.MIGRATION, event.deepCopy().put("kind", 7)))
+                .isNotEmpty();
+    }
+
+    @Test
     void readingsOfTwoMigrationsAreNotMixed() {
         var other = new MigrationInfo(
                 "m2",
@@ -139,7 +179,8 @@ class MigrationEventsTest {
                 null,
                 null,
                 null,
-                false);
+                false,
+                null);
 
         assertThatIllegalArgumentException()
                 .isThrownBy(() -> MigrationEvents.between(migration(MigrationPhase.PLANNED, 0, 0), other, NOW));

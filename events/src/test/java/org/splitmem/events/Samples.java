@@ -10,6 +10,7 @@ import org.splitmem.model.Handover;
 import org.splitmem.model.LatencyHistogram;
 import org.splitmem.model.LatencyUs;
 import org.splitmem.model.MigrationInfo;
+import org.splitmem.model.MigrationKind;
 import org.splitmem.model.MigrationPhase;
 import org.splitmem.model.PagePlacement;
 import org.splitmem.model.SubHostShare;
@@ -54,7 +55,40 @@ public final class Samples {
                 uuid(7),
                 "req-" + uuid(8),
                 null,
-                phase == MigrationPhase.READY);
+                phase == MigrationPhase.READY,
+                null);
+    }
+
+    /** Of a VM that is split already. */
+    public static MigrationInfo migration(MigrationPhase phase, MigrationKind kind) {
+        MigrationInfo of = migration(phase, 0, 4096);
+        return new MigrationInfo(
+                of.id(),
+                of.vm(),
+                of.name(),
+                of.phase(),
+                of.source(),
+                of.destination(),
+                of.subHosts(),
+                of.budgetBytes(),
+                of.handover(),
+                of.round(),
+                of.bytesTotal(),
+                of.bytesDone(),
+                of.bytesRemaining(),
+                of.rateBytesPerSecond(),
+                of.dirtyBytesPerSecond(),
+                of.etaSeconds(),
+                of.startedAtMs(),
+                of.finishedAtMs(),
+                of.downtimeMs(),
+                of.reason(),
+                of.pages(),
+                of.novaMigrationUuid(),
+                of.requestId(),
+                of.vmEnded(),
+                of.hypervisorMayStart(),
+                kind);
     }
 
     /** A split VM after so many page-ins, of which two in ten were slow, and every tenth a stall. */

@@ -25,11 +25,13 @@ import org.jspecify.annotations.Nullable;
  * @param downtimeMs how long the vCPUs stood still; absent until they run again
  * @param reason why it was given up, if it is ABORTED, what failed, if it is FAILED_AFTER_HANDOVER, or what it waits for or tries again,
  *     while it runs; absent otherwise
- * @param pages where the VM's pages are to be or, when DONE, are
+ * @param pages where the VM's pages are to be or, when DONE, are; of a VM that was split already, from the beginning
  * @param novaMigrationUuid of Nova's own record of it; absent if the request for it had none
  * @param requestId of the request that began it, as OpenStack joins logs by; absent if it had none
  * @param vmEnded true if it was given up because the VM has ended at its source; absent otherwise
  * @param hypervisorMayStart whether this is the time to start the hypervisor's migration; absent if an earlier splitmemd answers
+ * @param splitKind what it changes of a VM that was split already; absent of a whole one, as readers of earlier versions need it: see
+ *     {@link #kind}
  */
 public record MigrationInfo(
         String id,
@@ -56,7 +58,8 @@ public record MigrationInfo(
         @Nullable String novaMigrationUuid,
         @Nullable String requestId,
         @Nullable Boolean vmEnded,
-        @Nullable Boolean hypervisorMayStart) {
+        @Nullable Boolean hypervisorMayStart,
+        @Nullable MigrationKind splitKind) {
     public MigrationInfo {
         Require.text("id", id);
         Require.text("vm", vm);
@@ -80,6 +83,20 @@ public record MigrationInfo(
             Require.notNegative("downtimeMs", downtimeMs);
         }
         Require.present("pages", pages);
+    }
+
+    public MigrationKind kind() {
+        if (splitKind != null) {
+            return splitKind;
+        }
+        return subHosts.isEmpty() ? MigrationKind.ONE_TO_ONE : MigrationKind.ONE_TO_N;
+    }
+
+    /** How many pages stay on sub-hosts, which get the destination as their owner; 0 also while it is not known. */
+    public long stayingPages() {
+        return splitKind == MigrationKind.PARTIAL
+                ? pages.subHosts().values().stream().mapToLong(Long::longValue).sum()
+                : 0;
     }
 
     /** Of a migration that was given up: whether the VM is still at its source. */

@@ -34,6 +34,19 @@ class JsonTest {
         assertThat(Json.read(Json.writeBytes(value), value.getClass())).isEqualTo(value);
     }
 
+    /** An earlier splitmem reads what is said of a whole VM's migration, and knows no others. */
+    @Test
+    void whatAMigrationChangesIsWrittenOnlyOfASplitVm() {
+        String whole = Json.write(Samples.migration(MigrationPhase.PRECOPY));
+        assertThat(whole).doesNotContain("ind\"");
+
+        MigrationInfo split = Json.read(whole.replaceFirst("}$", ",\"splitKind\":\"partial\"}"), MigrationInfo.class);
+
+        assertThat(split.kind()).isEqualTo(MigrationKind.PARTIAL);
+        assertThat(split.stayingPages()).isEqualTo(20);
+        assertThat(Json.read(Json.writeBytes(split), MigrationInfo.class)).isEqualTo(split);
+    }
+
     @Test
     void theWireNamesAreFixed() {
         var request =

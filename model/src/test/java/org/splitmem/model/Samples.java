@@ -33,7 +33,8 @@ final class Samples {
                 null,
                 null,
                 null,
-                phase == MigrationPhase.READY);
+                phase == MigrationPhase.READY,
+                null);
     }
 
     static VmInfo vm() {

@@ -36,6 +36,15 @@ public final class ProgressText {
         return line.length() <= columns ? line : line.substring(0, Math.max(0, columns));
     }
 
+    /** Of a VM that is known: what the migration changes, who is to own its memory, and how far it is. */
+    public static String brief(MigrationInfo info) {
+        String text = info.kind().text() + ", next owner " + info.destination() + ": " + phase(info.phase()) + ", "
+                + size(info.bytesRemaining()) + " of " + size(info.bytesTotal()) + " left";
+        return info.stayingPages() == 0
+                ? text
+                : text + "; " + size(info.stayingPages() * PAGE_BYTES) + " stay on sub-hosts";
+    }
+
     static String numbers(MigrationInfo info) {
         List<String> parts = new ArrayList<>();
         parts.add(percent(info) + "%");

@@ -32,10 +32,16 @@ public final class VmChanges {
      *
      * @param vms that it knows; absent if it did not answer
      * @param lostPages faults on pages that cannot be had, by uuid of the VM; those without any are left out
+     * @param draining whether it lends nothing any more, as it is drained
      */
-    public record HostReading(@Nullable List<VmInfo> vms, Map<String, Long> lostPages) {
+    public record HostReading(@Nullable List<VmInfo> vms, Map<String, Long> lostPages, boolean draining) {
         public HostReading {
             lostPages = Map.copyOf(lostPages);
+        }
+
+        /** Of a host that is not drained. */
+        public HostReading(@Nullable List<VmInfo> vms, Map<String, Long> lostPages) {
+            this(vms, lostPages, false);
         }
     }
 
@@ -43,6 +49,7 @@ public final class VmChanges {
 
     private final Duration interval;
     private final Map<String, Known> known = new HashMap<>();
+    private final Set<String> draining = new HashSet<>();
     private final Map<String, Integer> missed = new HashMap<>();
     /** Sub-hosts that were told to be lost, by VM. */
     private final Map<String, Set<String>> lost = new HashMap<>();
@@ -66,6 +73,12 @@ public final class VmChanges {
             }
         });
         missed.keySet().retainAll(hosts.keySet());
+        draining.clear();
+        hosts.forEach((host, reading) -> {
+            if (reading.draining()) {
+                draining.add(host);
+            }
+        });
         List<Event> events = new ArrayList<>();
         Set<String> gone = new HashSet<>(known.keySet());
         hosts.forEach((host, reading) -> {
@@ -77,9 +90,14 @@ public final class VmChanges {
                 return;
             }
             for (VmInfo vm : vms) {
-                if (vm.state() == VmState.LOCAL || vm.state() == VmState.SPLIT) {
-                    gone.remove(vm.uuid());
-                    take(new Known(host, vm, reading.lostPages().getOrDefault(vm.uuid(), 0L)), at, events);
+                switch (vm.state()) {
+                    case LOCAL, SPLIT -> {
+                        gone.remove(vm.uuid());
+                        take(new Known(host, vm, reading.lostPages().getOrDefault(vm.uuid(), 0L)), at, events);
+                    }
+                    case OUTGOING, INCOMING ->
+                        gone.remove(vm.uuid()); // what it was before it moves is what is compared
+                    case GONE, EXPECTED, DEFINED, FROZEN -> {}
                 }
             }
         });
@@ -91,6 +109,9 @@ public final class VmChanges {
     private void take(Known now, Instant at, List<Event> events) {
         Known before = known.put(now.vm().uuid(), now);
         String moment = Long.toString(at.toEpochMilli() / interval.toMillis());
+        if (before != null) {
+            takeMigration(before, now, moment, at, events);
+        }
         if (before != null && before.host().equals(now.host())) {
             VmState was = before.vm().state();
             if (was != now.vm().state()) {
@@ -118,12 +139,30 @@ public final class VmChanges {
         takeSubHosts(now, moment, at, events);
     }
 
-    private static void takeMoves(Known before, Known now, String moment, Instant at, List<Event> events) {
+    /** Of a VM that was split, and whether its pages begin to come to the main host that it has now. */
+    private static void takeMigration(Known before, Known now, String moment, Instant at, List<Event> events) {
+        boolean moved = !before.host().equals(now.host());
+        // Hosts are not read at the same moment: one that it has just left may still seem to run it.
+        boolean isNewer = now.vm().epoch() > before.vm().epoch();
+        if (moved && isNewer && before.vm().state() == VmState.SPLIT) {
+            events.add(moved(now, before.host())
+                    .event(VmEvent.MOVED, Long.toString(now.vm().epoch()), at));
+            if (now.vm().state() == VmState.LOCAL) {
+                events.add(event(now, null, 0, null, null).event(VmEvent.GATHERED, moment, at));
+            }
+        }
+        if (now.vm().gather() != null && (moved || before.vm().gather() == null)) {
+            events.add(event(now, null, remote(now.vm()), null, null).event(VmEvent.GATHERING, moment, at));
+        }
+    }
+
+    private void takeMoves(Known before, Known now, String moment, Instant at, List<Event> events) {
         Set<String> earlier = emptying(before.vm());
         Set<String> emptying = emptying(now.vm());
         for (String subHost : emptying) {
             if (!earlier.contains(subHost)) {
-                events.add(ofSubHost(VmEvent.SUB_HOST_EMPTYING, now, subHost, moment, at));
+                events.add(ofEmptying(now, subHost, draining.contains(subHost))
+                        .event(VmEvent.SUB_HOST_EMPTYING, unnamed(now, subHost) + "/" + moment, at));
             }
         }
         Set<String> ended = new TreeSet<>(earlier);
@@ -179,6 +218,14 @@ public final class VmChanges {
         return event(now, beforeBytes, remoteBytes, subHost, lostPages, null);
     }
 
+    private static VmEvent moved(Known now, String beforeHost) {
+        return event(now, null, remote(now.vm()), null, null, null, beforeHost, null);
+    }
+
+    private static VmEvent ofEmptying(Known now, String subHost, boolean draining) {
+        return event(now, null, remote(now.vm(), subHost), subHost, null, null, null, draining);
+    }
+
     private static VmEvent event(
             Known now,
             @Nullable Long beforeBytes,
@@ -186,6 +233,18 @@ public final class VmChanges {
             @Nullable String subHost,
             @Nullable Long lostPages,
             @Nullable String obstacle) {
+        return event(now, beforeBytes, remoteBytes, subHost, lostPages, obstacle, null, null);
+    }
+
+    private static VmEvent event(
+            Known now,
+            @Nullable Long beforeBytes,
+            long remoteBytes,
+            @Nullable String subHost,
+            @Nullable Long lostPages,
+            @Nullable String obstacle,
+            @Nullable String beforeHost,
+            @Nullable Boolean draining) {
         VmInfo vm = now.vm();
         return new VmEvent(
                 vm.uuid(),
@@ -197,7 +256,9 @@ public final class VmChanges {
                 remoteBytes,
                 subHost,
                 lostPages,
-                obstacle);
+                obstacle,
+                beforeHost,
+                draining);
     }
 
     private static long remote(VmInfo vm, String subHost) {

@@ -15,6 +15,7 @@ import org.splitmem.events.Samples;
 import org.splitmem.events.Schemas;
 import org.splitmem.events.paging.VmChanges.HostReading;
 import org.splitmem.model.FaultCounts;
+import org.splitmem.model.GatherInfo;
 import org.splitmem.model.LatencyHistogram;
 import org.splitmem.model.LatencyUs;
 import org.splitmem.model.MoveInfo;
@@ -196,6 +197,121 @@ class VmChangesTest {
         runs("h1", vm(VmState.SPLIT, 4096 * 20, Map.of("h4", 4096L * 50), null, 2));
 
         assertThat(look()).isEmpty();
+    }
+
+    @Test
+    void anEmptiedSubHostThatIsDrainedIsToldToBe() {
+        runs("h1", emptying(Map.of("h3", 4096L * 50, "h4", 4096L * 30)));
+        look();
+
+        hosts.put("h3", new HostReading(List.of(), Map.of(), true));
+        runs("h1", emptying(Map.of("h3", 4096L * 50, "h4", 4096L * 30), "h3", "h4"));
+
+        List<Event> begun = look();
+        assertThat(kinds(begun)).containsExactly("sub-host-emptying", "sub-host-emptying");
+        assertThat(begun)
+                .extracting(event -> event.data().path("subHost").asText() + " "
+                        + event.data().path("draining").asBoolean())
+                .containsExactly("h3 true", "h4 false");
+    }
+
+    private static VmInfo ofEpoch(VmState state, Map<String, Long> remote, long epoch) {
+        return vm(state, 4096 * 20, remote, null, epoch);
+    }
+
+    @Test
+    void aSplitVmsNextMainHostIsToldAlsoIfItWasSeenOnItsWay() {
+        Map<String, Long> remote = Map.of("h3", 4096L * 80);
+        runs("h2", ofEpoch(VmState.SPLIT, remote, 1));
+        look();
+        runs("h2", ofEpoch(VmState.OUTGOING, remote, 1));
+        runs("h4", ofEpoch(VmState.INCOMING, Map.of(), 2));
+        assertThat(look()).isEmpty();
+
+        answers("h2");
+        runs("h4", ofEpoch(VmState.SPLIT, remote, 2));
+        List<Event> told = look();
+
+        assertThat(kinds(told)).containsExactly("moved");
+        assertThat(told.get(0).data().path("host").asText()).isEqualTo("h4");
+        assertThat(told.get(0).data().path("beforeHost").asText()).isEqualTo("h2");
+        assertThat(told.get(0).data().path("remoteBytes").asLong()).isEqualTo(4096 * 80);
+        assertThat(told.get(0).id()).as("tenants see ids").doesNotContain("h2").doesNotContain("h4");
+        assertThat(look()).isEmpty();
+    }
+
+    /** Hosts are not read at the same moment. */
+    @Test
+    void aHostThatSeemsToRunItStillIsNotItsNextMainHost() {
+        Map<String, Long> remote = Map.of("h3", 4096L * 80);
+        runs("h4", ofEpoch(VmState.SPLIT, remote, 1));
+        look();
+
+        runs("h2", ofEpoch(VmState.SPLIT, remote, 2));
+        List<Event> both = look();
+        answers("h4");
+        List<Event> one = look();
+
+        List<Event> told = Stream.concat(both.stream(), one.stream()).toList();
+        assertThat(told).isNotEmpty().allSatisfy(event -> {
+            assertThat(event.kind()).isEqualTo("moved");
+            assertThat(event.data().path("host").asText()).isEqualTo("h2");
+        });
+        assertThat(told.stream().map(Event::id).distinct()).as("told once").hasSize(1);
+    }
+
+    @Test
+    void aSplitVmThatIsWholeOnItsNextHostHasMovedAndIsGathered() {
+        runs("h2", ofEpoch(VmState.SPLIT, Map.of("h3", 4096L * 80), 1));
+        look();
+
+        answers("h2");
+        runs("h4", ofEpoch(VmState.LOCAL, Map.of(), 2));
+
+        assertThat(kinds(look())).containsExactly("moved", "gathered");
+    }
+
+    @Test
+    void aGatherIsToldWhenItBeginsToo() {
+        Map<String, Long> remote = Map.of("h3", 4096L * 80);
+        runs("h2", ofEpoch(VmState.SPLIT, remote, 1));
+        look();
+
+        runs("h2", gathered(remote, 1));
+        List<Event> begun = look();
+        assertThat(kinds(begun)).contains("gathering");
+        assertThat(begun.get(0).data().path("remoteBytes").asLong()).isEqualTo(4096 * 80);
+        runs("h2", gathered(Map.of("h3", 4096L), 1));
+        assertThat(look()).isEmpty();
+
+        answers("h2");
+        runs("h4", gathered(Map.of("h3", 4096L), 2));
+        assertThat(kinds(look())).as("it goes on elsewhere").containsExactly("moved", "gathering");
+        runs("h4", vm(VmState.LOCAL, 4096 * 100, Map.of()));
+        assertThat(kinds(look())).containsExactly("gathered");
+    }
+
+    /** A VM whose pages come back to its main host. */
+    private static VmInfo gathered(Map<String, Long> remote, long epoch) {
+        VmInfo of = vm(VmState.SPLIT, 4096 * 100, remote, null, epoch);
+        return new VmInfo(
+                of.uuid(),
+                of.name(),
+                of.state(),
+                of.ramBytes(),
+                of.budgetBytes(),
+                of.residentBytes(),
+                of.zeroBytes(),
+                of.workingSetBytes(),
+                of.remoteBytes(),
+                of.reservedBytes(),
+                of.faults(),
+                of.pageInUs(),
+                of.pageInHistogram(),
+                of.epoch(),
+                null,
+                new GatherInfo(4096, 0, null, null, null),
+                List.of());
     }
 
     @Test

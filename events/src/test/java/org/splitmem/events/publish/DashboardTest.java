@@ -60,10 +60,28 @@ class DashboardTest {
 
     /** As they are registered: the classes of the daemon and of the bridge are not on this module's path. */
     private static Set<String> ofTheDaemonAndTheBridge() throws IOException {
-        return namesIn(Files.readString(REPOSITORY.resolve(
-                        "memory-service/src/main/java/org/splitmem/memory/control/DaemonMetrics.java"))
-                + Files.readString(
-                        REPOSITORY.resolve("nova-bridge/src/main/java/org/splitmem/bridge/rest/BridgeMetrics.java")));
+        Set<String> names = new TreeSet<>(ofOperations());
+        names.addAll(ofTheDaemon("DaemonMetrics"));
+        names.addAll(namesIn(Files.readString(
+                REPOSITORY.resolve("nova-bridge/src/main/java/org/splitmem/bridge/rest/BridgeMetrics.java"))));
+        return names;
+    }
+
+    private static Set<String> ofTheDaemon(String type) throws IOException {
+        return namesIn(Files.readString(
+                REPOSITORY.resolve("memory-service/src/main/java/org/splitmem/memory/control/" + type + ".java")));
+    }
+
+    /** Of what changes where VMs' pages are: migrations, gathers, moves of pages, drains. */
+    private static Set<String> ofOperations() throws IOException {
+        Set<String> names = new TreeSet<>();
+        for (String type : List.of("MigrationMetrics", "MoveMetrics", "LendingMetrics")) {
+            names.addAll(ofTheDaemon(type));
+        }
+        ofTheDaemon("DaemonMetrics").stream()
+                .filter(name -> name.contains("_gather_"))
+                .forEach(names::add);
+        return names;
     }
 
     @Test
@@ -72,6 +90,12 @@ class DashboardTest {
         existing.addAll(ofTheDaemonAndTheBridge());
 
         assertThat(asked()).isNotEmpty().isSubsetOf(existing);
+    }
+
+    @Test
+    void everythingThatChangesWherePagesAreIsShown() throws Exception {
+        assertThat(ofOperations()).hasSize(10);
+        assertThat(asked()).containsAll(ofOperations());
     }
 
     @Test

@@ -113,7 +113,8 @@ public final class ControlServer implements AutoCloseable {
         this.components = List.of(
                 new JsonBodies(),
                 new Errors(),
-                new HealthResource(new DaemonMetrics(vms, memoryServer, drainer), () -> troubles.get()),
+                new HealthResource(
+                        new DaemonMetrics(vms, migrations::list, memoryServer, drainer), () -> troubles.get()),
                 new LendingResource(host, drainer, peers),
                 new HostResource(config, vms, memoryServer, peers, facts),
                 new VmsResource(host, vms, views, migrations, expected, starts, room),

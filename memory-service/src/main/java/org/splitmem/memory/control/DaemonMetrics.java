@@ -14,6 +14,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.UUID;
+import java.util.function.Supplier;
 import java.util.function.ToDoubleFunction;
 import org.splitmem.memory.drain.Drainer;
 import org.splitmem.memory.fault.FaultStats;
@@ -22,6 +23,7 @@ import org.splitmem.memory.vm.Paging;
 import org.splitmem.memory.vm.Vm;
 import org.splitmem.memory.vm.VmRegistry;
 import org.splitmem.model.LatencyUs;
+import org.splitmem.model.MigrationInfo;
 import org.splitmem.model.VmInfo;
 
 /** The daemon's numbers for Prometheus. One scrape at a time; each VM is read once for all its gauges. */
@@ -31,6 +33,8 @@ final class DaemonMetrics {
     private final PrometheusMeterRegistry registry = new PrometheusMeterRegistry(PrometheusConfig.DEFAULT);
     private final VmRegistry vms;
     private final MoveMetrics moves = new MoveMetrics(registry);
+    private final MigrationMetrics migrations = new MigrationMetrics(registry);
+    private final Supplier<List<MigrationInfo>> migrationsNow;
     private final Map<UUID, Shown> shown = new HashMap<>(); // guarded by this
 
     /** A VM with its meters, which look at what it was at the beginning of the scrape. */
@@ -47,8 +51,10 @@ final class DaemonMetrics {
         }
     }
 
-    DaemonMetrics(VmRegistry vms, MemoryServer server, Drainer drainer) {
+    /** @param migrations those from this host, now */
+    DaemonMetrics(VmRegistry vms, Supplier<List<MigrationInfo>> migrations, MemoryServer server, Drainer drainer) {
         this.vms = vms;
+        this.migrationsNow = migrations;
         Gauge.builder("splitmem_lend_limit_bytes", server, MemoryServer::lendLimitBytes)
                 .description("Most memory that this host lends")
                 .register(registry);
@@ -85,6 +91,7 @@ final class DaemonMetrics {
         });
         present.forEach((uuid, vm) -> shown.computeIfAbsent(uuid, key -> register(vm)));
         moves.show(shown.values().stream().map(one -> one.info).toList());
+        migrations.show(migrationsNow.get());
         return registry.scrape();
     }
 

@@ -146,7 +146,8 @@ final class MigrationReport {
                 task.origin().novaMigration(),
                 task.origin().requestId(),
                 vmEnded ? true : null,
-                ReadyGate.hypervisorMayStart(phase, progress));
+                ReadyGate.hypervisorMayStart(phase, progress),
+                task.splitKind());
     }
 
     private SubHostShare share(VmRecord.Lender lender) {

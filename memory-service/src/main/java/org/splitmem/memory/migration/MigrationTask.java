@@ -4,9 +4,12 @@ import java.util.Collections;
 import java.util.List;
 import java.util.SortedMap;
 import java.util.TreeMap;
+import org.jspecify.annotations.Nullable;
 import org.splitmem.memory.page.Pages;
 import org.splitmem.memory.vm.VmRecord;
+import org.splitmem.memory.vm.VmRecord.Lender.Stage;
 import org.splitmem.model.Handover;
+import org.splitmem.model.MigrationKind;
 
 /**
  * A request with every choice made.
@@ -41,6 +44,19 @@ record MigrationTask(
 
     /** Reserved beyond each share, so that page-outs find room before the drops of page-ins have come through. */
     static final long SLACK_BYTES = 16L << 20;
+
+    /** What it changes of a VM that is split; null of a whole one. */
+    @Nullable
+    MigrationKind splitKind() {
+        if (!isSplit) {
+            return null;
+        }
+        if (budgetBytes >= source.reservedBytes()) {
+            return MigrationKind.GATHER;
+        }
+        boolean hasOthers = !subHosts.isEmpty() || lenders.stream().anyMatch(lender -> lender.is(Stage.SHARED_LEAVING));
+        return hasOthers ? MigrationKind.N_TO_M : MigrationKind.PARTIAL;
+    }
 
     /** Part of a budget that a plan leaves empty at least, for what is written after it. */
     static long headroomBytes(long budgetBytes) {

@@ -124,6 +124,9 @@ final class OutgoingMigration implements PreCopy.Migration {
         reservations.make();
         vm.reached(FaultPoint.RESERVED);
         enter(MigrationPhase.PRECOPY, "memory is reserved");
+        if (task.isSplit()) {
+            report.placedSplit(vm.requireTable()); // what stays can be told from the beginning
+        }
         preCopy.run(held == null ? outbound.watch() : held);
         switchOver();
     }

@@ -13,6 +13,7 @@ import org.splitmem.memory.faultpoint.FaultPoint;
 import org.splitmem.memory.testing.Await;
 import org.splitmem.model.Handover;
 import org.splitmem.model.MigrationInfo;
+import org.splitmem.model.MigrationKind;
 import org.splitmem.model.MigrationPhase;
 
 /** Whole migrations between simulated hosts on which nothing dies. */
@@ -61,6 +62,20 @@ class MigrationSimulationTest extends SimulationTest {
 
     private static MigrationInfo only(Simulation sim) throws IOException {
         return sim.host(Role.SOURCE).daemon().migrations().list().get(0);
+    }
+
+    /** What is told of it while it runs: what it changes, who is the next owner, and how much stays where it is. */
+    @Test
+    void aSplitVmsMigrationSaysFromTheBeginningWhatStays() throws Exception {
+        List<MigrationInfo> running = new ArrayList<>();
+
+        run("sim", Scenario.alreadySplit(), sim -> sim.at(FaultPoint.PLANNED, at -> running.add(only(sim))));
+
+        assertThat(running).singleElement().satisfies(one -> {
+            assertThat(one.phase()).isEqualTo(MigrationPhase.PRECOPY);
+            assertThat(one.kind()).isEqualTo(MigrationKind.PARTIAL);
+            assertThat(one.stayingPages()).isPositive();
+        });
     }
 
     /** Its main host moves, its sub-hosts stay. */

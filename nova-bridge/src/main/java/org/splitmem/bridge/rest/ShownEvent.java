@@ -52,12 +52,15 @@ final class ShownEvent {
             "residentBytes",
             "beforeBytes",
             "lostPages",
+            "kind",
+            "pagesStaying",
+            "draining",
             "epoch",
             "projectId",
             "userId",
             "code");
 
-    private static final Set<String> HOSTS = Set.of("source", "destination", "host", "subHost");
+    private static final Set<String> HOSTS = Set.of("source", "destination", "host", "subHost", "beforeHost");
     private static final Set<String> LISTS = Set.of("subHosts", "allocations");
     private static final String SOURCE_PREFIX = "/splitmem/hosts/";
 

@@ -4,8 +4,10 @@ import java.time.Clock;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
 import org.splitmem.bridge.daemon.Daemons;
@@ -57,11 +59,11 @@ public final class EventFeed implements AutoCloseable {
         Instant at = clock.instant();
         Map<String, HostReading> hosts = new TreeMap<>();
         List<Event> samples = new ArrayList<>();
-        for (Daemons.VmReport report : daemons.vms()) {
+        List<Daemons.VmReport> reports = daemons.vms();
+        Set<String> emptied = emptied(reports);
+        for (Daemons.VmReport report : reports) {
             List<VmInfo> vms = report.vms();
-            hosts.put(
-                    report.host(),
-                    new HostReading(vms, vms == null ? Map.of() : lostPages(daemons, report.host(), vms)));
+            hosts.put(report.host(), reading(daemons, report.host(), vms, emptied.contains(report.host())));
             if (vms != null && publisher != null) {
                 samples.addAll(sampler.next(report.host(), at, vms));
             }
@@ -70,11 +72,26 @@ public final class EventFeed implements AutoCloseable {
         history.tellSamples(samples);
     }
 
-    /** Asked only of hosts that run split VMs: a whole one has no pages elsewhere. */
-    private static Map<String, Long> lostPages(Daemons daemons, String host, List<VmInfo> vms) {
-        return vms.stream().anyMatch(vm -> vm.state() == VmState.SPLIT)
-                ? LostPages.of(daemons.metrics(host).orElse(""))
-                : Map.of();
+    /** Metrics are asked only of hosts that run split VMs, as a whole one has no pages elsewhere, and of those that are emptied. */
+    private static HostReading reading(Daemons daemons, String host, @Nullable List<VmInfo> vms, boolean isEmptied) {
+        if (vms == null) {
+            return new HostReading(null, Map.of());
+        }
+        String metrics = isEmptied || vms.stream().anyMatch(vm -> vm.state() == VmState.SPLIT)
+                ? daemons.metrics(host).orElse("")
+                : "";
+        return new HostReading(vms, LostPages.of(metrics), Draining.isSaidBy(metrics));
+    }
+
+    private static Set<String> emptied(List<Daemons.VmReport> reports) {
+        Set<String> hosts = new HashSet<>();
+        for (Daemons.VmReport report : reports) {
+            List<VmInfo> vms = report.vms();
+            if (vms != null) {
+                vms.forEach(vm -> vm.moves().forEach(move -> hosts.add(move.from())));
+            }
+        }
+        return hosts;
     }
 
     /** What was not sent waits in the database for whichever bridge sends next. */

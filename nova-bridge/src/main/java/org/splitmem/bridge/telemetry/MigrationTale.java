@@ -15,6 +15,7 @@ import org.splitmem.events.Event;
 import org.splitmem.events.MigrationEvents;
 import org.splitmem.model.Handover;
 import org.splitmem.model.MigrationInfo;
+import org.splitmem.model.MigrationKind;
 import org.splitmem.model.MigrationPhase;
 import org.splitmem.model.PagePlacement;
 import org.splitmem.model.SubHostShare;
@@ -81,6 +82,13 @@ final class MigrationTale {
         }
     }
 
+    private static @Nullable MigrationKind splitKind(Migration migration, @Nullable MigrationInfo seen) {
+        if (seen != null) {
+            return seen.splitKind();
+        }
+        return migration.keepsSubHosts() ? MigrationKind.PARTIAL : null;
+    }
+
     /** As the daemon would tell it, had it not forgotten it. */
     private static MigrationInfo outcome(Migration migration, String id, @Nullable MigrationInfo seen) {
         Progress progress = migration.progress();
@@ -114,6 +122,7 @@ final class MigrationTale {
                         : migration.novaMigration().toString(),
                 migration.requestId(),
                 seen == null ? null : seen.vmEnded(),
-                false);
+                false,
+                splitKind(migration, seen));
     }
 }

@@ -1,6 +1,7 @@
 package org.splitmem.bridge.daemon;
 
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
@@ -26,6 +27,7 @@ import org.splitmem.model.LatencyUs;
 import org.splitmem.model.MigrationInfo;
 import org.splitmem.model.MigrationPhase;
 import org.splitmem.model.MigrationRequest;
+import org.splitmem.model.MoveInfo;
 import org.splitmem.model.PagePlacement;
 import org.splitmem.model.PeerList;
 import org.splitmem.model.SubHostShare;
@@ -58,6 +60,7 @@ public final class FakeHosts implements AutoCloseable {
         private PeerList peers = new PeerList(List.of());
         private int tellings;
         private boolean knowsNoTelling;
+        private String metrics = "";
         private final Map<String, @Nullable String> requestIds = new TreeMap<>();
     }
 
@@ -125,6 +128,38 @@ public final class FakeHosts implements AutoCloseable {
     public synchronized void runsSplit(
             String host, UUID vm, long ramMb, Map<String, Long> remoteMb, Map<String, Long> reservedMb) {
         put(host, vm, VmState.SPLIT, ramMb, remoteMb, reservedMb);
+    }
+
+    /** A split VM of which a sub-host is emptied, which keeps so much. */
+    public synchronized void empties(String host, UUID vm, long ramMb, String subHost, long mb) {
+        runsSplit(host, vm, ramMb, Map.of(subHost, mb));
+        host(host).vms.computeIfPresent(vm.toString(), (uuid, info) -> emptying(info, subHost, mb));
+    }
+
+    private static VmInfo emptying(VmInfo vm, String subHost, long mb) {
+        return new VmInfo(
+                vm.uuid(),
+                vm.name(),
+                vm.state(),
+                vm.ramBytes(),
+                vm.budgetBytes(),
+                vm.residentBytes(),
+                vm.zeroBytes(),
+                vm.workingSetBytes(),
+                vm.remoteBytes(),
+                vm.reservedBytes(),
+                vm.faults(),
+                vm.pageInUs(),
+                vm.pageInHistogram(),
+                vm.epoch(),
+                vm.obstacle(),
+                vm.gather(),
+                List.of(new MoveInfo(subHost, mb * MIB, 0, null, null, null)));
+    }
+
+    /** What it answers Prometheus. */
+    public synchronized void metrics(String host, String text) {
+        host(host).metrics = text;
     }
 
     private static Map<String, Long> bytes(Map<String, Long> mb) {
@@ -212,7 +247,8 @@ public final class FakeHosts implements AutoCloseable {
                         m.novaMigrationUuid(),
                         m.requestId(),
                         m.vmEnded(),
-                        hypervisorMayStart));
+                        hypervisorMayStart,
+                        m.splitKind()));
         if (phase == MigrationPhase.DONE || phase == MigrationPhase.FAILED_AFTER_HANDOVER) {
             Map<String, Long> remote = new TreeMap<>();
             m.subHosts().forEach(share -> remote.put(share.host(), share.bytes() / MIB));
@@ -311,8 +347,9 @@ public final class FakeHosts implements AutoCloseable {
             if (!"Bearer key".equals(request.getHeader("Authorization"))) {
                 answer = ErrorBody.of("unauthorized", "wrong key");
             } else {
-                answer =
-                        mood == Mood.DOWN ? "" : reply(name, request.getMethod().getMethodString(), parts, body);
+                answer = mood == Mood.DOWN || parts[0].equals("metrics")
+                        ? host(name).metrics
+                        : reply(name, request.getMethod().getMethodString(), parts, body);
             }
         }
         if (mood == Mood.DOWN) {
@@ -322,7 +359,8 @@ public final class FakeHosts implements AutoCloseable {
         response.setStatus(
                 mood == Mood.SAYS_ITS_BROKEN ? 500 : answer instanceof ErrorBody error ? status(error) : 200);
         response.setContentType("application/json");
-        response.getOutputStream().write(Json.writeBytes(answer));
+        response.getOutputStream()
+                .write(answer instanceof String text ? text.getBytes(StandardCharsets.UTF_8) : Json.writeBytes(answer));
     }
 
     private static int status(ErrorBody error) {
@@ -414,7 +452,8 @@ public final class FakeHosts implements AutoCloseable {
                 request.novaMigrationUuid(),
                 null,
                 null,
-                false);
+                false,
+                null);
         host(source).migrations.add(info);
         return info;
     }

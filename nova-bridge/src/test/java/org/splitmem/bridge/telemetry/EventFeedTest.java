@@ -239,6 +239,30 @@ class EventFeedTest {
         assertThat(types).contains("org.splitmem.vm.v1.split", "org.splitmem.vm.v1.sub-host-lost");
     }
 
+    @Test
+    void aSubHostThatIsEmptiedSinceItIsDrainedIsToldToBe() throws Exception {
+        EventHistory history = history();
+        try (EventFeed feed = new EventFeed(history, null, INTERVAL, cloud)) {
+            cloud.hosts.runsSplit("h1", VM, 512, Map.of("h3", 256L));
+            feed.sample(bridge.daemons);
+            cloud.pass(INTERVAL);
+            cloud.hosts.empties("h1", VM, 512, "h3", 256);
+            cloud.hosts.metrics("h3", "# TYPE splitmem_draining gauge\nsplitmem_draining 1.0\n");
+            feed.sample(bridge.daemons);
+            history.write();
+        }
+
+        List<JsonNode> events = new EventStore(cloud.database)
+                .list(new EventStore.Filter(VM, null, 0), EventStore.Position.START, 100).stream()
+                        .map(json -> Json.read(json, JsonNode.class))
+                        .filter(event -> event.path("type").asText().endsWith(".sub-host-emptying"))
+                        .toList();
+        assertThat(events)
+                .singleElement()
+                .satisfies(event ->
+                        assertThat(event.at("/data/draining").asBoolean()).isTrue());
+    }
+
     private EventHistory history() {
         return new EventHistory(cloud.database, null, Duration.ofDays(1), INTERVAL, cloud);
     }
