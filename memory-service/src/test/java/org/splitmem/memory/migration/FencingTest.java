@@ -126,7 +126,7 @@ class FencingTest {
     /** Its migration died with the host. */
     @Test
     void whatAVmHadThatMayHaveMigratedIsFreedIfItHasNot() throws Exception {
-        peers.refuse("h2");
+        peers.silence("h2");
         peers.keepFor("h3", "h4");
 
         FenceResult result = fencing.fence(new FenceRequest("h2", null));
@@ -138,7 +138,7 @@ class FencingTest {
 
     @Test
     void whatAVmHadThatHasMigratedStays() throws Exception {
-        peers.refuse("h2");
+        peers.silence("h2");
         peers.keepFor("h3", "h4");
         peers.run("h4");
 
@@ -152,7 +152,8 @@ class FencingTest {
     /** It is for the operator to say then. */
     @Test
     void whatAVmHadStaysAndIsNamedIfNobodyKnowsWhetherItHasMigrated() throws Exception {
-        peers.refuse("h2", "h4");
+        peers.silence("h2");
+        peers.refuse("h4");
         peers.keepFor("h3", "h4");
 
         FenceResult result = fencing.fence(new FenceRequest("h2", null));
@@ -164,7 +165,7 @@ class FencingTest {
     /** This host has a reservation of it, or has it. */
     @Test
     void thisHostIsAskedAsAnyOther() throws Exception {
-        peers.refuse("h2");
+        peers.silence("h2");
         UUID onItsWay = new UUID(0, 7);
         server.reserve(new StoreRecord(onItsWay, "other", 1, 16, 4096, "h2", "h4", false));
         peers.run("h4");
