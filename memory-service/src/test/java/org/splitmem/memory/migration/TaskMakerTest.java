@@ -119,7 +119,7 @@ class TaskMakerTest {
         assertInvalid(to("h2", GIB, share("h1", null)), "source-as-sub-host", "h1");
         SubHostShare[] tooMany =
                 IntStream.range(0, 17).mapToObj(i -> share("s" + i, GIB)).toArray(SubHostShare[]::new);
-        assertInvalid(to("h2", GIB, tooMany), "too-many-sub-hosts", "17 were named");
+        assertInvalid(to("h2", GIB, tooMany), "too-many-sub-hosts", "these would be 17");
     }
 
     @Test

@@ -330,7 +330,6 @@ record Scenario(
 
     private void livesOn(Simulation sim, SimQemu qemu) throws Exception {
         SimHost destination = sim.host(Role.DESTINATION);
-        SimHost source = sim.host(Role.SOURCE);
         if (paused) {
             resumeThere(sim, qemu);
         }
