@@ -9,8 +9,7 @@ final class BandwidthOption {
     @Option(
             names = "--bandwidth",
             paramLabel = "RATE",
-            description =
-                    "Limit of all connections together, as in 10Gbit or 500MiB/s. Default: none.")
+            description = "Limit of all connections together, as in 10Gbit or 500MiB/s. Default: none.")
     private @Nullable Rate bandwidth;
 
     @Nullable

@@ -25,7 +25,8 @@ class OperationsTest {
 
     @BeforeEach
     void start() throws Exception {
-        h1 = new TestControl("h1", directory, Ports.free().getPort(), "h2", Ports.free().getPort());
+        h1 = new TestControl(
+                "h1", directory, Ports.free().getPort(), "h2", Ports.free().getPort());
     }
 
     @AfterEach

@@ -187,24 +187,14 @@ class TaskMakerTest {
     void aSplitVmDoesNotMoveToOneOfItsSubHosts() throws Exception {
         Vm split = split(lent("h3", 6 * GIB));
 
-        assertRefused(
-                split,
-                to("h3", null),
-                400,
-                "destination-is-sub-host",
-                "splitmem move-pages db4 --from h3");
+        assertRefused(split, to("h3", null), 400, "destination-is-sub-host", "splitmem move-pages db4 --from h3");
     }
 
     /** What is about to go elsewhere is a third one's by the time that the destination asks for it. */
     @Test
     void aSplitVmDoesNotMoveWhileOneOfItsSubHostsIsEmptied() throws Exception {
         Vm leaving = split(lent("h3", 6 * GIB), lent("h4", 6 * GIB).leaving(null));
-        assertRefused(
-                leaving,
-                to("h2", null),
-                409,
-                "being-emptied",
-                "splitmem move-pages db4 --from h4 --cancel");
+        assertRefused(leaving, to("h2", null), 409, "being-emptied", "splitmem move-pages db4 --from h4 --cancel");
 
         Vm coming = split(lent("h3", 6 * GIB), lent("h4", 6 * GIB).coming());
         assertRefused(coming, to("h2", null), 409, "being-emptied", "h4");
