@@ -2,6 +2,7 @@ package org.splitmem.cli;
 
 import java.util.List;
 import org.jspecify.annotations.Nullable;
+import org.splitmem.cli.migration.ProgressText;
 import org.splitmem.model.OperationInfo;
 import org.splitmem.model.Rate;
 import picocli.CommandLine.Command;
