@@ -14,4 +14,9 @@ public final class ControlException extends RuntimeException {
     public Refusal refusal() {
         return refusal;
     }
+
+    /** As splitmemd answered it, like {@code vm-not-found}. */
+    public String code() {
+        return refusal.code();
+    }
 }
