@@ -146,6 +146,7 @@ class PendingReleasesTest {
         releases.attempt(System.nanoTime());
 
         Await.until("h1 is told", () -> peers.asked().contains("arrived h1"));
+        Await.until("h3 is asked", () -> peers.asked().contains("release h3"));
         releases.attempt(System.nanoTime());
         assertThat(peers.asked()).containsOnlyOnce("release h3");
         peers.answer();
