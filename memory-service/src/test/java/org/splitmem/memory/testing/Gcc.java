@@ -5,17 +5,33 @@ import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.stream.Stream;
 import org.opentest4j.TestAbortedException;
 
-/** Compiles the C programs that tests need. */
+/** Compiles the C programs that tests need, each once in a JVM. */
 public final class Gcc {
+    private static final Map<String, Path> compiled = new HashMap<>(); // guarded by the class
+
     private Gcc() {}
 
     /** Compiles src/test/c/{@code source}. @throws TestAbortedException if there is no gcc */
-    public static Path compile(String source, Path program) throws IOException, InterruptedException {
+    public static synchronized Path compile(String source, Path program) throws IOException, InterruptedException {
+        Path made = compiled.get(source);
+        if (made == null) {
+            made = Files.createTempFile("splitmem-test-", "");
+            made.toFile().deleteOnExit();
+            compileAnew(source, made);
+            compiled.put(source, made);
+        }
+        return Files.copy(made, program, StandardCopyOption.COPY_ATTRIBUTES);
+    }
+
+    private static void compileAnew(String source, Path program) throws IOException, InterruptedException {
         if (Stream.of(System.getenv("PATH").split(File.pathSeparator, -1))
                 .noneMatch(directory -> Files.isExecutable(Path.of(directory, "gcc")))) {
             throw new TestAbortedException("gcc is not installed");
@@ -29,6 +45,5 @@ public final class Gcc {
         if (gcc.waitFor() != 0) {
             throw new AssertionError("gcc refused " + source + ":\n" + said);
         }
-        return program;
     }
 }
