@@ -23,7 +23,7 @@ import org.splitmem.model.VmState;
 final class ManyOperationsTest {
     private static final Duration LIMIT = Duration.ofMinutes(3);
     private static final List<String> HOSTS = List.of("h1", "h2", "h3", "h4");
-    private static final int BY_DAY = 6, BY_NIGHT = 60;
+    private static final int BY_DAY = 3, BY_NIGHT = 60;
 
     private final Testbed bed;
     private final long seed =
