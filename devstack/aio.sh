@@ -25,10 +25,11 @@
 #       split                 a server with a network card, a config drive and a volume migrates split
 #       next                  a destination without sub-hosts is refused, the conductor takes the next
 #       resize                resizes, hard reboot, stop, shelve of a server that fits no host whole
-#       undone, lost, outage  aborts; services and whole hosts' daemons killed in mid-copy
+#       undone, lost          aborts; services and whole hosts' daemons killed in mid-copy
 #       plain                 an ordinary server
 #       events                what Kafka has of all that
 #                             --all: before the events also
+#       outage                Keystone, Placement and Kafka are away for a minute in mid-copy
 #       soft-reboot           a split server that is rebooted softly comes up split
 #       evacuate              a split server's host dies, and comes back
 #       groups, zones         sub-hosts respect server groups, availability zones and disabled services

@@ -5,8 +5,8 @@
 PROOF_BANDWIDTH=${SPLITMEM_AIO_PROOF_BANDWIDTH:-400mbit}
 SLOW=20mbit # for what is to happen in mid-copy
 SERVER="" BESIDE="" SHORT_TOKENS=""
-PROOFS=(split next resize undone lost outage plain events)
-FURTHER_PROOFS=(soft-reboot evacuate groups zones) # not among those by default; before the events, which are of all proofs
+PROOFS=(split next resize undone lost plain events)
+FURTHER_PROOFS=(outage soft-reboot evacuate groups zones) # not among those by default; before the events, which are of all proofs
 
 # What a proof leaves when it fails, too: each step whatever came of those before, so that the next proof finds the cloud whole.
 clear_up() {
