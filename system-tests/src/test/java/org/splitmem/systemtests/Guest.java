@@ -338,7 +338,7 @@ final class Guest {
         try {
             cluster.control(where).forget(uuid);
         } catch (ControlException e) {
-            assertThat(e.code()).as(e.getMessage()).isEqualTo("not-expected");
+            assertThat(e.refusal().code()).as(e.getMessage()).isEqualTo("not-expected");
         }
     }
 }
