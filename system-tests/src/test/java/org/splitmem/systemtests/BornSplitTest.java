@@ -84,7 +84,8 @@ final class BornSplitTest {
             bed.requireNothingElse();
             assertThatThrownBy(() -> bed.cluster().control("h1").forget(unborn.uuid()))
                     .isInstanceOfSatisfying(
-                            ControlException.class, e -> assertThat(e.refusal().code()).isEqualTo("not-expected"));
+                            ControlException.class,
+                            e -> assertThat(e.refusal().code()).isEqualTo("not-expected"));
         });
 
         guest.awaitReady();

@@ -86,7 +86,8 @@ final class SplitAgainTest {
         assertThat(guest.info().state()).isEqualTo(VmState.LOCAL);
         assertThatThrownBy(() -> bed.cluster().control("h1").forget(guest.uuid()))
                 .isInstanceOfSatisfying(
-                        ControlException.class, e -> assertThat(e.refusal().code()).isEqualTo("not-expected"));
+                        ControlException.class,
+                        e -> assertThat(e.refusal().code()).isEqualTo("not-expected"));
     }
 
     @Test
