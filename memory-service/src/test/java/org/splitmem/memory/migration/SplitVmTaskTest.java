@@ -16,6 +16,7 @@ import org.splitmem.memory.vm.Vm;
 import org.splitmem.memory.vm.VmRecord;
 import org.splitmem.memory.vm.VmRecord.Lender;
 import org.splitmem.memory.vm.VmRecord.Lender.Stage;
+import org.splitmem.model.MigrationKind;
 import org.splitmem.model.MigrationRequest;
 import org.splitmem.model.RefusedException;
 import org.splitmem.model.SubHostShare;
@@ -109,6 +110,19 @@ class SplitVmTaskTest {
 
         assertThat(task.subHosts()).isEmpty();
         assertThat(task.lenders()).extracting(Lender::stage).containsExactly(Stage.SHARED, Stage.SHARED_LEAVING);
+    }
+
+    @Test
+    void itSaysWhatItChanges() throws Exception {
+        MigrationRequest all = new MigrationRequest("h2", RAM, List.of(), null, 500L, null);
+
+        assertThat(maker.make(vm, to("h2")).splitKind()).isEqualTo(MigrationKind.PARTIAL);
+        assertThat(maker.make(vm, to("h2", on("h3"), on("h5"))).splitKind()).isEqualTo(MigrationKind.N_TO_M);
+        assertThat(maker.make(vm, all).splitKind()).isEqualTo(MigrationKind.GATHER);
+        vm = split(lender("h3", 7 * GIB), ON_H4);
+        assertThat(maker.make(vm, to("h2", on("h3"))).splitKind())
+                .as("h4 is emptied")
+                .isEqualTo(MigrationKind.N_TO_M);
     }
 
     @Test
