@@ -3,7 +3,7 @@
 
 prove_split() {
   local started bridge_before processed plan
-  say "== a split server with a network card, a config drive and a volume migrates to a host that has only its main share free, and moves on and back"
+  say "== a split server with a network card, a config drive and a volume migrates to a host that has only its main share free, moves on and back, and is gathered"
   boot split.small host1 "${WITH_DEVICES[@]}"
   await_devices host1
   check "splitmemd has its RAM" test "$(daemon_vm host1 .state)" == LOCAL
@@ -32,6 +32,8 @@ prove_split() {
   check_split host2 host3
   check "every byte is right" verified_from host2
   moves_on
+  gathers
+  check "every byte is right" verified_from host2
   delete_server
   vacate
   check_nothing_left
@@ -72,6 +74,16 @@ moves_to() { # HOST
   arrived "$started" "$1"
   check_split "$1" host3
   check "every byte is right" verified_from "$1"
+}
+
+is_gathered() { [[ $(daemon_vm "$1" .state) == LOCAL ]]; } # HOST
+
+gathers() {
+  say "-- and is gathered"
+  (in_host host2 curl -sS -f -X POST -H 'Content-Type: application/json' -d '{}' \
+    --unix-socket /run/splitmem/splitmemd.sock "http://splitmemd/v1/vms/$SERVER/gather") >/dev/null
+  check "all of it comes to its host" wait_for 60 "the server to be gathered" is_gathered host2
+  check_books_soon "after it was gathered" "host1=6144 host2=5632 host3=6144" "host2=256"
 }
 
 # arrived STARTED HOST

@@ -258,7 +258,7 @@ public final class Follower {
             if (!store.end(migration.id(), Status.RUNNING, Status.COMPLETED, reason, now)) {
                 return false;
             }
-            vms.put(new PlacedVm(vm, migration.targetSide(), now));
+            vms.put(PlacedVm.running(vm, migration.targetSide(), now));
             return ended(migration.id());
         });
         if (ended) {

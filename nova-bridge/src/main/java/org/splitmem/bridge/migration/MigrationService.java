@@ -167,8 +167,7 @@ public final class MigrationService {
             return now;
         }
         Optional<PlacedVm> starting = vms.find(vm.instance())
-                .filter(placed -> placed.vm().host().equals(vm.host())
-                        && clock.millis() - placed.updatedMs() < Reconciler.STARTING_LASTS.toMillis());
+                .filter(placed -> placed.vm().host().equals(vm.host()) && Reconciler.isStarting(placed, clock));
         Map<String, Long> truth = starting.map(PlacedVm::booking).orElse(vm.wholeBooking());
         if (truth.equals(now)) {
             return now;
@@ -206,7 +205,7 @@ public final class MigrationService {
         }
         try {
             if (vms.find(planning.instance()).isEmpty()) {
-                vms.put(new PlacedVm(planning.vm(), sourceSide, planning.createdMs()));
+                vms.put(PlacedVm.running(planning.vm(), sourceSide, planning.createdMs()));
             }
             Booker.Booked booked = how.book(planning);
             Deadline.check(); // who asked does not wait any more

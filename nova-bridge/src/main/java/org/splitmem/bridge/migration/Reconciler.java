@@ -26,6 +26,7 @@ import org.splitmem.bridge.store.PlacedVm;
 import org.splitmem.bridge.store.Status;
 import org.splitmem.bridge.store.Vm;
 import org.splitmem.bridge.store.VmStore;
+import org.splitmem.model.VmState;
 
 /**
  * Compares what is booked with what the daemons say, and sets the books right.
@@ -178,8 +179,9 @@ public final class Reconciler {
         Optional<Sightings.Running> running = sightings.running(instance);
         if (running.isPresent()) {
             roundsNowhere.remove(instance);
-            Map<String, Long> wanted = Truth.booking(running.get(), placed, now, isFresh(placed));
-            note(placed, wanted);
+            PlacedVm known = noteStart(placed, running.get());
+            Map<String, Long> wanted = Truth.booking(running.get(), known, now, isStarting(known, clock));
+            note(known, wanted);
             return wanted;
         }
         if (sightings.isExpected(instance)) {
@@ -237,14 +239,31 @@ public final class Reconciler {
     private void note(@Nullable PlacedVm placed, @Nullable Map<String, Long> truth) {
         if (placed != null
                 && truth != null
-                && !isFresh(placed)
+                && !isStarting(placed, clock)
                 && !placed.booking().equals(truth)) {
             vms.rebook(placed, truth);
         }
     }
 
-    private boolean isFresh(@Nullable PlacedVm placed) {
-        return placed != null && clock.millis() - placed.updatedMs() < STARTING_LASTS.toMillis();
+    /** Once it has been seen split as it was placed, what its host says of it later is true, too: it may be gathered a moment after its start. */
+    private @Nullable PlacedVm noteStart(@Nullable PlacedVm placed, Sightings.Running running) {
+        boolean isAsPlaced = placed != null
+                && placed.startAwaited()
+                && placed.vm().host().equals(running.host())
+                && running.vm().state() == VmState.SPLIT
+                && placed.booking().keySet().equals(running.vm().reservedBytes().keySet());
+        if (placed == null || !isAsPlaced) {
+            return placed;
+        }
+        vms.started(placed);
+        return placed.started();
+    }
+
+    /** Whether it was placed a short while ago to be started, and may not run yet, or not yet as it was placed. */
+    static boolean isStarting(@Nullable PlacedVm placed, Clock clock) {
+        return placed != null
+                && placed.startAwaited()
+                && clock.millis() - placed.updatedMs() < STARTING_LASTS.toMillis();
     }
 
     private boolean isNowhereForLong(UUID id) {
@@ -305,7 +324,7 @@ public final class Reconciler {
     }
 
     private void forget(@Nullable Migration migration, @Nullable PlacedVm placed) {
-        if (migration == null && placed != null && !isFresh(placed)) {
+        if (migration == null && placed != null && !isStarting(placed, clock)) {
             vms.forget(placed);
         }
     }
@@ -324,7 +343,7 @@ public final class Reconciler {
             UUID instance = UUID.fromString(once.vm().uuid());
             PlacedVm now = placed.get(instance);
             if (now == null
-                    || isFresh(now)
+                    || isStarting(now, clock)
                     || migrating.contains(instance)
                     || now.vm().host().equals(once.host())) {
                 continue;

@@ -21,10 +21,10 @@ final class Truth {
      *
      * @param placed what was booked when the VM was placed; absent if nobody remembers
      * @param now what is booked
-     * @param fresh whether it was placed a short while ago, and may not have been split yet
+     * @param starting whether it was placed a short while ago to be started, and may not have been split yet
      */
     static @Nullable Map<String, Long> booking(
-            Sightings.Running running, @Nullable PlacedVm placed, Map<String, Long> now, boolean fresh) {
+            Sightings.Running running, @Nullable PlacedVm placed, Map<String, Long> now, boolean starting) {
         long remainder = placed == null ? sum(now) : placed.vm().remainderMb();
         if (remainder == 0) {
             return placed == null ? null : Map.of();
@@ -33,7 +33,7 @@ final class Truth {
         Set<String> holders = reserved.keySet();
         boolean local = running.vm().state() == VmState.LOCAL || holders.isEmpty();
         if (local) {
-            if (fresh && placed != null && placed.vm().host().equals(running.host())) {
+            if (starting && placed != null && placed.vm().host().equals(running.host())) {
                 return placed.booking();
             }
             return Map.of(running.host(), remainder);

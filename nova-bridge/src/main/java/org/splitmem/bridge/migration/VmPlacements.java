@@ -111,7 +111,7 @@ public final class VmPlacements {
                 throw e;
             }
             telemetry.together(() -> {
-                vms.put(new PlacedVm(vm, booked.booking(), clock.millis()));
+                vms.put(PlacedVm.starting(vm, booked.booking(), clock.millis()));
                 telemetry.planned(vm, null, booked.plan(), booked.booking());
                 telemetry.placementChanged(vm, null, booked.step(), "placed");
                 return true;
@@ -233,8 +233,7 @@ public final class VmPlacements {
 
     /** If it was to start elsewhere a short while ago, what it was to have of sub-hosts there may still be reserved. */
     private void forgetStart(PlacedVm former, String host) {
-        boolean isRecent = clock.millis() - former.updatedMs() < Reconciler.STARTING_LASTS.toMillis();
-        if (isRecent && !former.vm().host().equals(host)) {
+        if (Reconciler.isStarting(former, clock) && !former.vm().host().equals(host)) {
             takeBack(former.vm().host(), former.vm().instance());
         }
     }

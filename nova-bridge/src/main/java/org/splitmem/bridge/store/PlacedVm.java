@@ -6,11 +6,28 @@ import org.jspecify.annotations.Nullable;
 /**
  * A VM that was placed, and what is to be booked for it: as it was placed, or as it was seen running since.
  *
- * @param updatedMs when it was placed
+ * @param updatedMs when it was placed, or came by a migration
+ * @param startAwaited whether it was placed to be started, and has not been seen to run as it was placed: until then what its host says of it may be of
+ *     its former life. False of one that has come by a migration: its host tells the truth at once
  */
-public record PlacedVm(Vm vm, Map<String, Long> booking, long updatedMs) {
+public record PlacedVm(Vm vm, Map<String, Long> booking, long updatedMs, boolean startAwaited) {
     public PlacedVm {
         booking = Map.copyOf(booking);
+    }
+
+    /** One that is about to be started. */
+    public static PlacedVm starting(Vm vm, Map<String, Long> booking, long nowMs) {
+        return new PlacedVm(vm, booking, nowMs, true);
+    }
+
+    /** One that runs where it is: it has just come there, or nobody has placed it. */
+    public static PlacedVm running(Vm vm, Map<String, Long> booking, long nowMs) {
+        return new PlacedVm(vm, booking, nowMs, false);
+    }
+
+    /** The same, seen running as it was placed. */
+    public PlacedVm started() {
+        return new PlacedVm(vm, booking, updatedMs, false);
     }
 
     /** Whether nobody has placed the VM between two readings. */

@@ -31,7 +31,7 @@ public final class VmStore {
         return 1
                 == database.update(
                         "UPDATE vms SET name = ?, host = ?, ram_mb = ?, main_mb = ?, project_id = ?, user_id = ?,"
-                                + " booking = ?, updated_ms = ? WHERE instance_uuid = ?",
+                                + " booking = ?, updated_ms = ?, start_awaited = ? WHERE instance_uuid = ?",
                         vm.name(),
                         vm.host(),
                         vm.ramMb(),
@@ -40,6 +40,7 @@ public final class VmStore {
                         vm.userId(),
                         Json.write(placed.booking()),
                         placed.updatedMs(),
+                        placed.startAwaited() ? 1 : 0,
                         vm.instance().toString());
     }
 
@@ -53,11 +54,20 @@ public final class VmStore {
                 read.vm().host());
     }
 
+    /** A VM that was not placed anew since it was read has been seen to run as it was placed. */
+    public void started(PlacedVm read) {
+        database.update(
+                "UPDATE vms SET start_awaited = 0 WHERE instance_uuid = ? AND updated_ms = ? AND host = ?",
+                read.vm().instance().toString(),
+                read.updatedMs(),
+                read.vm().host());
+    }
+
     private boolean insert(PlacedVm placed) {
         Vm vm = placed.vm();
         return database.insert(
-                "INSERT INTO vms (instance_uuid, name, host, ram_mb, main_mb, project_id, user_id, booking, updated_ms)"
-                        + " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                "INSERT INTO vms (instance_uuid, name, host, ram_mb, main_mb, project_id, user_id, booking, updated_ms,"
+                        + " start_awaited) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 vm.instance().toString(),
                 vm.name(),
                 vm.host(),
@@ -66,7 +76,8 @@ public final class VmStore {
                 vm.projectId(),
                 vm.userId(),
                 Json.write(placed.booking()),
-                placed.updatedMs());
+                placed.updatedMs(),
+                placed.startAwaited() ? 1 : 0);
     }
 
     /** Forgets a VM that was not placed anew since it was read; otherwise nothing. */
@@ -100,6 +111,10 @@ public final class VmStore {
                 row.getLong("main_mb"),
                 row.getString("project_id"),
                 row.getString("user_id"));
-        return new PlacedVm(vm, MigrationStore.json(row.getString("booking"), AMOUNTS), row.getLong("updated_ms"));
+        return new PlacedVm(
+                vm,
+                MigrationStore.json(row.getString("booking"), AMOUNTS),
+                row.getLong("updated_ms"),
+                row.getInt("start_awaited") == 1);
     }
 }

@@ -250,9 +250,14 @@ public final class FakeHosts implements AutoCloseable {
                         hypervisorMayStart,
                         m.splitKind()));
         if (phase == MigrationPhase.DONE || phase == MigrationPhase.FAILED_AFTER_HANDOVER) {
+            VmInfo before = host(m.source()).vms.get(m.vm());
+            stops(m.source(), UUID.fromString(m.vm()));
+            if (before != null && before.state() == VmState.SPLIT) { // its sub-hosts stay
+                host(m.destination()).vms.put(m.vm(), before);
+                return;
+            }
             Map<String, Long> remote = new TreeMap<>();
             m.subHosts().forEach(share -> remote.put(share.host(), share.bytes() / MIB));
-            stops(m.source(), UUID.fromString(m.vm()));
             put(
                     m.destination(),
                     UUID.fromString(m.vm()),

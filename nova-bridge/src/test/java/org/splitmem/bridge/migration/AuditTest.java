@@ -24,7 +24,8 @@ class AuditTest {
         cloud.placement.unclaim(Consumers.of(Cloud.VM));
         SPLIT.forEach((host, mb) -> cloud.placement.claim(Consumers.of(Cloud.VM), "SPLITMEM", host, mb));
         cloud.hosts.runsSplit("h1", Cloud.VM, 512, SPLIT);
-        bridge.vms.put(new org.splitmem.bridge.store.PlacedVm(Cloud.onHost("h1").vm(), SPLIT, 0));
+        bridge.vms.put(
+                org.splitmem.bridge.store.PlacedVm.starting(Cloud.onHost("h1").vm(), SPLIT, 0));
         assertThat(bridge.reconciler.round()).isEqualTo(new Reconciler.Result(0, 0, 0));
     }
 

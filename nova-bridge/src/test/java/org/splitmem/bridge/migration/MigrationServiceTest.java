@@ -306,6 +306,21 @@ class MigrationServiceTest {
     }
 
     @Test
+    void aVmThatWasGatheredSinceItCameIsBookedAtItsSourceWhenItMovesOn() throws Exception {
+        cloud.hosts.runsSplit("h1", VM, 512, Map.of("h3", 256L));
+        cloud.bookOn("h3");
+        started();
+        cloud.hosts.phase("h1", MigrationPhase.DONE, "done");
+        bridge.follower.step();
+        cloud.placement.host("h2", 300, true);
+        cloud.hosts.runs("h2", VM, 512);
+
+        Migration migration = bridge.migrations.plan(onHost("h2"), "h1");
+
+        assertThat(migration.sourceSide()).isEqualTo(Map.of("h2", 256L));
+    }
+
+    @Test
     void theEndOfAPlanLeavesTheBookingOfAStartAlone() throws Exception {
         Cloud.Bridge other = cloud.bridge("bridge-2");
         bridge.migrations.plan(onHost("h1"), "h2");

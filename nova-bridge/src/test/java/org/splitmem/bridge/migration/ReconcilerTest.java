@@ -14,6 +14,7 @@ import org.splitmem.bridge.booking.Consumers;
 import org.splitmem.bridge.daemon.FakeHosts.Mood;
 import org.splitmem.bridge.store.PlacedVm;
 import org.splitmem.bridge.store.Vm;
+import org.splitmem.model.MigrationPhase;
 
 class ReconcilerTest {
     private Cloud cloud;
@@ -23,7 +24,7 @@ class ReconcilerTest {
     void begin() throws Exception {
         cloud = new Cloud();
         bridge = cloud.bridge("bridge-1");
-        bridge.vms.put(new PlacedVm(onHost("h1").vm(), Map.of("h1", 256L), cloud.millis()));
+        bridge.vms.put(PlacedVm.starting(onHost("h1").vm(), Map.of("h1", 256L), cloud.millis()));
     }
 
     @AfterEach
@@ -37,7 +38,7 @@ class ReconcilerTest {
         UUID other = new UUID(0x4000, 7);
         cloud.placement.host("h1", 1000, true);
         cloud.hosts.runs("h1", other, 512);
-        bridge.vms.put(new PlacedVm(
+        bridge.vms.put(PlacedVm.starting(
                 new Vm(other, "db2", "h1", 512, 256, "project", "user"), Map.of("h1", 256L), cloud.millis()));
         cloud.placement.claim(Consumers.of(VM), "SPLITMEM", "h3", 99);
         cloud.placement.claim(Consumers.of(other), "SPLITMEM", "h3", 99);
@@ -87,6 +88,43 @@ class ReconcilerTest {
         bridge.reconciler.round();
 
         assertThat(cloud.booked()).isEqualTo(Map.of("h2", 96L, "h3", 160L));
+    }
+
+    /** It has not to be started: what its host says of it is true at once. */
+    @Test
+    void aVmThatIsGatheredRightAfterAMigrationIsBookedOnItsHost() throws Exception {
+        cloud.hosts.runsSplit("h1", VM, 512, Map.of("h3", 256L));
+        cloud.bookOn("h3");
+        bridge.migrations.start(bridge.migrations.plan(onHost("h1"), "h2").id());
+        cloud.hosts.phase("h1", MigrationPhase.DONE, "done");
+        bridge.follower.step();
+        assertThat(cloud.booked()).isEqualTo(Map.of("h3", 256L));
+
+        isGatheredOnH2();
+        rounds(1);
+
+        assertThat(cloud.booked()).isEqualTo(Map.of("h2", 256L));
+    }
+
+    private void isGatheredOnH2() {
+        cloud.placement.host("h2", 300, true);
+        cloud.hosts.runs("h2", VM, 512);
+    }
+
+    @Test
+    void aVmThatIsGatheredRightAfterItsStartIsBookedOnItsHost() throws Exception {
+        bridge.placements.place(onHost("h2")); // to be split, with h1
+        cloud.hosts.stops("h1", VM);
+        cloud.hosts.runs("h2", VM, 512);
+        rounds(1);
+        assertThat(cloud.booked()).as("not split yet").isEqualTo(Map.of("h1", 256L));
+        cloud.hosts.runsSplit("h2", VM, 512, Map.of("h1", 256L));
+        rounds(1);
+
+        isGatheredOnH2();
+        rounds(1);
+
+        assertThat(cloud.booked()).isEqualTo(Map.of("h2", 256L));
     }
 
     @Test
@@ -192,7 +230,7 @@ class ReconcilerTest {
     @Test
     void aVmThatIsShutOffKeepsWhatItHadWhenItRanLast() throws Exception {
         shutOff();
-        bridge.vms.put(new PlacedVm(onHost("h1").vm(), Map.of("h3", 256L), cloud.millis() - 3_600_000));
+        bridge.vms.put(PlacedVm.starting(onHost("h1").vm(), Map.of("h3", 256L), cloud.millis() - 3_600_000));
         cloud.hosts.runs("h1", VM, 512); // was split when it was placed, and gathered since
         rounds(1);
 
@@ -274,7 +312,7 @@ class ReconcilerTest {
     void aVmThatIsExpectedToStartKeepsItsBooking() throws Exception {
         cloud.pass(Duration.ofMinutes(11));
         cloud.hosts.stops("h1", VM);
-        bridge.vms.put(new PlacedVm(onHost("h1").vm(), Map.of("h3", 256L), cloud.millis() - 3_600_000));
+        bridge.vms.put(PlacedVm.starting(onHost("h1").vm(), Map.of("h3", 256L), cloud.millis() - 3_600_000));
         cloud.hosts.expects("h1", VM, "h3");
 
         rounds(3);
@@ -301,7 +339,7 @@ class ReconcilerTest {
     /** It holds nothing there; and only where it is placed it may start so again. */
     @Test
     void aVmThatWasSplitWhereItIsNotPlacedAnyMoreIsForgottenThere() throws Exception {
-        bridge.vms.put(new PlacedVm(onHost("h1").vm(), Map.of("h1", 256L), cloud.millis() - 3_600_000));
+        bridge.vms.put(PlacedVm.starting(onHost("h1").vm(), Map.of("h1", 256L), cloud.millis() - 3_600_000));
         cloud.hosts.defines("h2", VM, "h3");
 
         rounds(1);

@@ -209,10 +209,10 @@ class StoreTest {
     void aVmIsKeptOnce() {
         VmStore vms = new VmStore(database);
 
-        vms.put(new PlacedVm(VM, Map.of("h1", 256L), 5));
-        vms.put(new PlacedVm(VM.on("h2"), Map.of("h3", 256L), 6));
+        vms.put(PlacedVm.starting(VM, Map.of("h1", 256L), 5));
+        vms.put(PlacedVm.starting(VM.on("h2"), Map.of("h3", 256L), 6));
 
-        assertThat(vms.all()).containsExactly(new PlacedVm(VM.on("h2"), Map.of("h3", 256L), 6));
+        assertThat(vms.all()).containsExactly(PlacedVm.starting(VM.on("h2"), Map.of("h3", 256L), 6));
         vms.delete(INSTANCE);
         assertThat(vms.find(INSTANCE)).isEmpty();
     }
@@ -220,23 +220,40 @@ class StoreTest {
     @Test
     void aBookingIsSetUnlessTheVmWasPlacedAnew() {
         VmStore vms = new VmStore(database);
-        PlacedVm read = new PlacedVm(VM, Map.of("h1", 256L), 5);
+        PlacedVm read = PlacedVm.starting(VM, Map.of("h1", 256L), 5);
         vms.put(read);
 
         vms.rebook(read, Map.of("h3", 256L));
-        assertThat(vms.all()).containsExactly(new PlacedVm(VM, Map.of("h3", 256L), 5));
+        assertThat(vms.all()).containsExactly(PlacedVm.starting(VM, Map.of("h3", 256L), 5));
 
-        PlacedVm anew = new PlacedVm(VM.on("h2"), Map.of("h2", 256L), 6);
+        PlacedVm anew = PlacedVm.starting(VM.on("h2"), Map.of("h2", 256L), 6);
         vms.put(anew);
         vms.rebook(read, Map.of("h4", 256L));
         assertThat(vms.all()).containsExactly(anew);
     }
 
     @Test
+    void aStartIsAwaitedUntilItWasSeenUnlessTheVmWasPlacedAnew() {
+        VmStore vms = new VmStore(database);
+        PlacedVm read = PlacedVm.starting(VM, Map.of("h3", 256L), 5);
+        vms.put(read);
+        vms.started(read);
+        assertThat(vms.all()).containsExactly(read.started());
+
+        vms.put(PlacedVm.running(VM.on("h2"), Map.of("h3", 256L), 6));
+        assertThat(vms.all()).noneMatch(PlacedVm::startAwaited);
+
+        PlacedVm anew = PlacedVm.starting(VM.on("h2"), Map.of("h2", 256L), 7);
+        vms.put(anew);
+        vms.started(read);
+        assertThat(vms.all()).containsExactly(anew);
+    }
+
+    @Test
     void aVmIsForgottenUnlessItWasPlacedAnew() {
         VmStore vms = new VmStore(database);
-        PlacedVm read = new PlacedVm(VM, Map.of("h1", 256L), 5);
-        PlacedVm anew = new PlacedVm(VM.on("h2"), Map.of("h2", 256L), 6);
+        PlacedVm read = PlacedVm.starting(VM, Map.of("h1", 256L), 5);
+        PlacedVm anew = PlacedVm.starting(VM.on("h2"), Map.of("h2", 256L), 6);
         vms.put(anew);
 
         vms.forget(read);
