@@ -7,6 +7,7 @@ import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.UUID;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 import org.splitmem.bridge.daemon.Daemons;
 import org.splitmem.bridge.daemon.HostReport;
@@ -14,12 +15,14 @@ import org.splitmem.bridge.http.ServiceException;
 import org.splitmem.bridge.placement.PlacementClient;
 import org.splitmem.bridge.placement.Provider;
 import org.splitmem.bridge.plan.Candidate;
+import org.splitmem.bridge.plan.CloudRules;
 import org.splitmem.bridge.plan.ExtraSpecs;
 import org.splitmem.bridge.plan.GroupPolicy;
 import org.splitmem.bridge.plan.Plan;
 import org.splitmem.bridge.plan.Plan.Share;
 import org.splitmem.bridge.plan.PlanRequest;
 import org.splitmem.bridge.plan.Planner;
+import org.splitmem.bridge.plan.SplitPlanner;
 import org.splitmem.bridge.rules.RulesReader;
 import org.splitmem.bridge.store.Migration;
 import org.splitmem.bridge.store.MigrationStore;
@@ -34,6 +37,8 @@ public final class Chooser {
 
     /** What splitmemd asks a sub-host for beyond the share. */
     private static final long DAEMONS_EXTRA_MB = 16;
+
+    private static final String DRAINED = "it is being drained";
 
     /** Of a host that was deleted while it was being booked. */
     private static final UUID NO_PROVIDER = new UUID(0, 0);
@@ -85,12 +90,63 @@ public final class Chooser {
         return choose(vm, provider, source, specs, givenUp, holders, provider.freeMb());
     }
 
-    /** @throws RefusedException if a host's splitmemd does not answer, or Placement does not know it: it cannot become a main host */
-    void requireWell(String main) throws ServiceException, RefusedException {
-        provider(main);
+    /**
+     * How a VM migrates that is split, once Nova has claimed the main share on {@code main}.
+     *
+     * @param shares what its sub-hosts keep
+     */
+    Plan chooseSplit(Vm vm, String main, ExtraSpecs specs, Map<String, Long> shares)
+            throws ServiceException, RefusedException {
+        Provider provider = provider(main);
+        return chooseSplit(vm, provider, specs, shares, provider.freeMb());
+    }
+
+    /** As {@link #chooseSplit}, before Nova has claimed anything there. */
+    Plan foreseeSplit(Vm vm, String main, ExtraSpecs specs, Map<String, Long> shares)
+            throws ServiceException, RefusedException {
+        Provider provider = provider(main);
+        boolean claimed = placement.claimsOn(provider.uuid()).containsKey(vm.instance());
+        long freeMb = provider.freeMb() - (claimed ? 0 : vm.mainMb());
+        return freeMb < 0 && !claimed ? noRoom(vm, provider) : chooseSplit(vm, provider, specs, shares, freeMb);
+    }
+
+    private Plan chooseSplit(Vm vm, Provider main, ExtraSpecs specs, Map<String, Long> shares, long freeMb)
+            throws ServiceException, RefusedException {
+        Map<String, HostReport> reports = reports();
+        mainInfo(main.name(), reports); // it has to answer
+        RulesReader.Reading reading = rules.read(vm.instance(), vm.projectId(), main, specs);
+        PlanRequest request = new PlanRequest(
+                main.name(), vm.host(), vm.ramMb(), vm.mainMb(), freeMb, specs, reading.rules(), shares.keySet());
+        return SplitPlanner.plan(request, shares, leaving(shares.keySet(), reports));
+    }
+
+    /** Those of a VM's sub-hosts that should not keep anything any more, and why. */
+    private Map<String, String> leaving(Set<String> subHosts, Map<String, HostReport> reports) throws ServiceException {
+        Set<String> lenders =
+                placement.lenders(null).stream().map(Provider::name).collect(Collectors.toSet());
+        Set<String> disabled = placement.withTrait(CloudRules.DISABLED);
+        Map<String, String> leaving = new TreeMap<>();
+        for (String host : subHosts) {
+            HostReport report = reports.get(host);
+            if (report != null && report.info() != null && isDrained(report.info())) {
+                leaving.put(host, DRAINED);
+            } else if (!lenders.contains(host)) {
+                leaving.put(host, "its resource provider has no trait " + PlacementClient.LENDER);
+            } else if (disabled.contains(host)) {
+                leaving.put(host, "its compute service is disabled");
+            }
+        }
+        return leaving;
+    }
+
+    private static boolean isDrained(HostInfo info) {
+        return Boolean.TRUE.equals(info.draining());
+    }
+
+    private Map<String, HostReport> reports() {
         Map<String, HostReport> reports = new TreeMap<>();
         daemons.quickReports().forEach(report -> reports.put(report.host().name(), report));
-        mainInfo(main, reports);
+        return reports;
     }
 
     /** As {@link #choose}, before Nova has claimed anything there, unless the VM is there already. */
@@ -106,10 +162,14 @@ public final class Chooser {
         boolean claimed = placement.claimsOn(provider.uuid()).containsKey(vm.instance());
         long freeMb = provider.freeMb() - (claimed ? 0 : vm.mainMb());
         if (freeMb < 0 && !claimed) {
-            String why = main + " has " + provider.freeMb() + " MB free, and the main share is " + vm.mainMb() + " MB";
-            return new Plan(Plan.Outcome.REFUSED, List.of(), Planner.NO_ROOM, why, List.of());
+            return noRoom(vm, provider);
         }
         return choose(vm, provider, source, specs, givenUp, holders, freeMb).plan();
+    }
+
+    private static Plan noRoom(Vm vm, Provider main) {
+        String why = main.name() + " has " + main.freeMb() + " MB free, and the main share is " + vm.mainMb() + " MB";
+        return new Plan(Plan.Outcome.REFUSED, List.of(), Planner.NO_ROOM, why, List.of());
     }
 
     private Provider provider(String host) throws ServiceException, RefusedException {
@@ -129,8 +189,7 @@ public final class Chooser {
             long freeMb)
             throws ServiceException, RefusedException {
         String main = mainProvider.name();
-        Map<String, HostReport> reports = new TreeMap<>();
-        daemons.quickReports().forEach(report -> reports.put(report.host().name(), report));
+        Map<String, HostReport> reports = reports();
         HostInfo mainInfo = mainInfo(main, reports);
         RulesReader.Reading reading = rules.read(vm.instance(), vm.projectId(), mainProvider, specs);
         PlanRequest request = new PlanRequest(
@@ -226,6 +285,9 @@ public final class Chooser {
         if (info == null) {
             return report.error();
         }
+        if (isDrained(info)) {
+            return DRAINED;
+        }
         return info.protocol() == main.protocol()
                 ? null
                 : "speaks page protocol " + info.protocol() + ", the main host " + main.protocol();
@@ -235,7 +297,7 @@ public final class Chooser {
     private Map<String, Long> promised() {
         Map<String, Long> promised = new HashMap<>();
         for (Migration migration : migrations.active()) {
-            if (migration.daemonId() == null && !migration.keepsSubHosts()) {
+            if (migration.daemonId() == null && !migration.split()) {
                 migration.subHosts().forEach((host, mb) -> promised.merge(host, mb + DAEMONS_EXTRA_MB, Long::sum));
             }
         }

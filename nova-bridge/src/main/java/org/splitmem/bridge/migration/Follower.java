@@ -261,7 +261,8 @@ public final class Follower {
             vms.put(PlacedVm.running(vm, migration.targetSide(), now));
             return ended(migration.id());
         });
-        if (ended) {
+        boolean isGathered = migration.split() && migration.whole();
+        if (ended && !isGathered) { // else its sub-hosts still have pages: the reconciler books them as long as that is so
             settle(migration, vm, migration.targetSide(), "completed");
         }
     }
@@ -277,17 +278,10 @@ public final class Follower {
 
     /** Only from both sides, and while there is no other: it is over, so the VM's next migration may be planned and booked by now. */
     private void settle(Migration migration, Vm vm, Map<String, Long> side, String cause) {
-        Map<String, Long> both = bothSides(migration);
+        Map<String, Long> both = migration.bothSides();
         Predicate<Map<String, Long>> still =
                 now -> now.equals(both) && store.active(migration.instance()).isEmpty();
         books.settle(vm, migration.id(), still, side, cause);
-    }
-
-    /** What is booked while it is not over. Sub-hosts that stay are on both sides, and booked once. */
-    static Map<String, Long> bothSides(Migration migration) {
-        return migration.keepsSubHosts()
-                ? migration.sourceSide()
-                : Bookings.union(migration.sourceSide(), migration.targetSide());
     }
 
     /** Within the transaction that ended it. @return true */

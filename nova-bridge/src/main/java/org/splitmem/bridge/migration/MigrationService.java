@@ -57,7 +57,7 @@ public final class MigrationService {
     private final Chooser chooser;
     private final Bookings bookings;
     private final Booker booker;
-    private final KeptSubHosts kept;
+    private final SplitMoves splitMoves;
     private final Books books;
     private final Daemons daemons;
     private final Follower follower;
@@ -78,7 +78,7 @@ public final class MigrationService {
         this.chooser = chooser;
         this.bookings = bookings;
         this.booker = new Booker(chooser, bookings);
-        this.kept = new KeptSubHosts(chooser, bookings);
+        this.splitMoves = new SplitMoves(chooser, bookings);
         this.books = new Books(bookings, telemetry);
         this.daemons = daemons;
         this.follower = follower;
@@ -93,7 +93,7 @@ public final class MigrationService {
         try {
             Optional<VmInfo> vm = daemons.vm(input.vm().host(), input.vm().instance());
             if (isSplit(vm)) {
-                return kept.plan(input.vm(), vm.get(), destination);
+                return splitMoves.foresee(splitMoves.look(input.vm(), vm.get(), destination), destination, specs);
             }
             return chooser.foresee(input.vm(), destination, input.vm().host(), specs, Map.of(), holders(input));
         } catch (ServiceException e) {
@@ -126,15 +126,14 @@ public final class MigrationService {
         try {
             Optional<VmInfo> vm = daemons.vm(input.vm().host(), instance);
             if (isSplit(vm)) {
-                Plan plan = kept.plan(input.vm(), vm.get(), destination);
-                Map<String, Long> shares = Chooser.booking(plan, input.vm(), destination);
-                return plan(input, destination, shares, planning -> kept.book(input.vm(), plan));
+                SplitMoves.Now split = splitMoves.look(input.vm(), vm.get(), destination);
+                return plan(
+                        planning(input, destination, split.sourceSide(), true),
+                        planning -> splitMoves.book(split, destination, specs));
             }
             Map<String, Long> sourceSide = sourceSide(input, vm);
             return plan(
-                    input,
-                    destination,
-                    sourceSide,
+                    planning(input, destination, sourceSide, false),
                     planning -> booker.book(
                             planning.vm(),
                             destination,
@@ -195,9 +194,7 @@ public final class MigrationService {
     }
 
     @SuppressWarnings("try") // a scope
-    private Migration plan(PlanInput input, String destination, Map<String, Long> sourceSide, Planning how)
-            throws RefusedException, ServiceException {
-        Migration planning = planning(input, destination, sourceSide);
+    private Migration plan(Migration planning, Planning how) throws RefusedException, ServiceException {
         if (!store.begin(planning)) {
             throw Refusals.of(
                     RefusalCode.MIGRATION_RUNNING,
@@ -205,7 +202,7 @@ public final class MigrationService {
         }
         try {
             if (vms.find(planning.instance()).isEmpty()) {
-                vms.put(PlacedVm.running(planning.vm(), sourceSide, planning.createdMs()));
+                vms.put(PlacedVm.running(planning.vm(), planning.sourceSide(), planning.createdMs()));
             }
             Booker.Booked booked = how.book(planning);
             Deadline.check(); // who asked does not wait any more
@@ -217,7 +214,12 @@ public final class MigrationService {
         } catch (RefusedException | ServiceException | RuntimeException e) {
             // How far it came may not be known; nobody else books for the VM until this one is over.
             try (Deadline.Scope unused = Deadline.lifted()) {
-                books.settle(planning.vm(), planning.id(), now -> isPlanning(planning.id()), sourceSide, "undone");
+                books.settle(
+                        planning.vm(),
+                        planning.id(),
+                        now -> isPlanning(planning.id()),
+                        planning.sourceSide(),
+                        "undone");
             }
             telemetry.together(() -> notPlanned(planning, e));
             throw e;
@@ -249,7 +251,7 @@ public final class MigrationService {
         return store.find(id).filter(now -> now.status() == Status.PLANNING).isPresent();
     }
 
-    private Migration planning(PlanInput input, String destination, Map<String, Long> sourceSide) {
+    private Migration planning(PlanInput input, String destination, Map<String, Long> sourceSide, boolean split) {
         long now = clock.millis();
         return new Migration(
                 UUID.randomUUID().toString(),
@@ -260,6 +262,7 @@ public final class MigrationService {
                 sourceSide,
                 Map.of(),
                 false,
+                split,
                 Progress.NONE,
                 input.novaMigration(),
                 Caller.requestId(),
@@ -310,14 +313,13 @@ public final class MigrationService {
 
     private static MigrationRequest request(Migration migration) {
         List<SubHostShare> subHosts = new ArrayList<>();
-        boolean keeps = migration.keepsSubHosts();
-        if (!keeps) {
+        if (!migration.split()) { // else its sub-hosts stay, or all of it comes to the destination
             migration.subHosts().forEach((host, mb) -> subHosts.add(new SubHostShare(host, mb * MIB)));
         }
         boolean complete = ExtraSpecs.of(migration.extraSpecs()).completeHandover();
         return new MigrationRequest(
                 migration.destination(),
-                migration.whole() || keeps ? null : migration.budgetMb() * MIB,
+                migration.whole() && !migration.split() ? null : migration.budgetMb() * MIB,
                 subHosts,
                 null,
                 null,

@@ -171,7 +171,7 @@ public final class Reconciler {
             throws ServiceException {
         if (migration != null) {
             boolean planning = migration.status() == Status.PLANNING;
-            return planning ? null : Follower.bothSides(migration);
+            return planning ? null : migration.bothSides();
         }
         if (sightings.isMoving(instance)) {
             return null; // by splitmem's own command line, say: when it has arrived somewhere it counts
@@ -181,7 +181,7 @@ public final class Reconciler {
             roundsNowhere.remove(instance);
             PlacedVm known = noteStart(placed, running.get());
             Map<String, Long> wanted = Truth.booking(running.get(), known, now, isStarting(known, clock));
-            note(known, wanted);
+            note(known, Truth.isInMotion(running.get().vm()) ? null : wanted);
             return wanted;
         }
         if (sightings.isExpected(instance)) {
@@ -293,9 +293,14 @@ public final class Reconciler {
             if (!step.isChange()) {
                 return Correction.NOT_NEEDED;
             }
-            log.warn("instance={} booking corrected: was {}, is {}", instance, now, wanted);
             boolean gone = wanted.isEmpty() && hasAnswered(placed, sightings);
-            telemetry.together(() -> corrected(vm, gone ? placed : null, migration, step));
+            if (isOverAsPlanned(placed, now, wanted)) {
+                log.info("instance={} all pages are there: {} was booked, {} is", instance, now, wanted);
+                telemetry.together(() -> corrected(vm, null, migration, step, "moved"));
+                return Correction.NOT_NEEDED;
+            }
+            log.warn("instance={} booking corrected: was {}, is {}", instance, now, wanted);
+            telemetry.together(() -> corrected(vm, gone ? placed : null, migration, step, "reconciled"));
             return Correction.DONE;
         } catch (ServiceException e) {
             log.error("instance={} booking is {}, expected {}: {}", instance, now, wanted, e.getMessage());
@@ -305,12 +310,21 @@ public final class Reconciler {
         }
     }
 
+    /** Nothing was wrong: where it has come by a migration its pages have come too by now, and who had them is booked no more. */
+    private static boolean isOverAsPlanned(@Nullable PlacedVm placed, Map<String, Long> now, Map<String, Long> wanted) {
+        return placed != null
+                && !placed.startAwaited()
+                && wanted.equals(placed.booking())
+                && !wanted.isEmpty()
+                && now.entrySet().containsAll(wanted.entrySet());
+    }
+
     /** @param gone absent: it stays on record */
     private boolean corrected(
-            @Nullable Vm vm, @Nullable PlacedVm gone, @Nullable Migration migration, Bookings.Step step) {
+            @Nullable Vm vm, @Nullable PlacedVm gone, @Nullable Migration migration, Bookings.Step step, String cause) {
         forget(migration, gone);
         if (vm != null) {
-            telemetry.placementChanged(vm, migration == null ? null : migration.id(), step, "reconciled");
+            telemetry.placementChanged(vm, migration == null ? null : migration.id(), step, cause);
         }
         return true;
     }

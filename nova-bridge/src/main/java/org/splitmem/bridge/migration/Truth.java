@@ -3,21 +3,23 @@ package org.splitmem.bridge.migration;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
+import java.util.TreeSet;
 import org.jspecify.annotations.Nullable;
 import org.splitmem.bridge.store.PlacedVm;
+import org.splitmem.model.MoveInfo;
+import org.splitmem.model.VmInfo;
 import org.splitmem.model.VmState;
 
 /** What should be booked for a VM that a daemon runs. Pure. */
 final class Truth {
     private static final int MIB_SHIFT = 20;
+    /** What a sub-host reserves beyond its share. */
+    private static final long SLACK_MB = 16;
 
     private Truth() {}
 
     /**
      * The booking that the daemon's word asks for; null if the VM is none of ours.
-     *
-     * <p>Shares that were booked for the same hosts stay as they are. If those are not known, the hosts' reservations tell them: each is
-     * a share and a slack that is the same on all hosts.
      *
      * @param placed what was booked when the VM was placed; absent if nobody remembers
      * @param now what is booked
@@ -25,26 +27,109 @@ final class Truth {
      */
     static @Nullable Map<String, Long> booking(
             Sightings.Running running, @Nullable PlacedVm placed, Map<String, Long> now, boolean starting) {
-        long remainder = placed == null ? sum(now) : placed.vm().remainderMb();
+        long remainder = placed == null ? remainder(running, now) : placed.vm().remainderMb();
         if (remainder == 0) {
             return placed == null ? null : Map.of();
         }
-        Map<String, Long> reserved = running.vm().reservedBytes();
-        Set<String> holders = reserved.keySet();
-        boolean local = running.vm().state() == VmState.LOCAL || holders.isEmpty();
-        if (local) {
+        if (isWhole(running.vm())) {
             if (starting && placed != null && placed.vm().host().equals(running.host())) {
                 return placed.booking();
             }
             return Map.of(running.host(), remainder);
         }
-        if (now.keySet().equals(holders) && sum(now) == remainder) {
-            return now;
+        return ofSplit(running, placed, now, remainder);
+    }
+
+    /** What is booked now; while pages are on their way, without what is booked twice for that. */
+    private static long remainder(Sightings.Running running, Map<String, Long> now) {
+        VmInfo vm = running.vm();
+        if (isWhole(vm)) {
+            return now.getOrDefault(running.host(), sum(now));
         }
-        if (placed != null && placed.booking().keySet().equals(holders) && sum(placed.booking()) == remainder) {
+        if (!isInMotion(vm)) {
+            return sum(now);
+        }
+        long ofMain = now.getOrDefault(running.host(), 0L);
+        return isGathered(vm) && ofMain > 0 ? ofMain : sum(only(now, staying(vm)));
+    }
+
+    private static boolean isWhole(VmInfo vm) {
+        return vm.state() == VmState.LOCAL || vm.reservedBytes().isEmpty();
+    }
+
+    /** Whether all of it comes to its main host. */
+    private static boolean isGathered(VmInfo vm) {
+        return vm.budgetBytes() >= vm.ramBytes();
+    }
+
+    /** Whether pages of a split VM are on their way from one host to another: both are booked until the former one has nothing. */
+    static boolean isInMotion(VmInfo vm) {
+        return vm.state() == VmState.SPLIT && (isGathered(vm) || !vm.moves().isEmpty());
+    }
+
+    /** Of a VM that is split: what its sub-hosts keep, what those are to keep that take pages of others, and its main host if it is gathered. */
+    static Map<String, Long> ofSplit(
+            Sightings.Running running, @Nullable PlacedVm placed, Map<String, Long> now, long remainder) {
+        VmInfo vm = running.vm();
+        Map<String, Long> booking = new TreeMap<>(onSubHosts(vm, placed, now, remainder));
+        if (isGathered(vm)) {
+            booking.put(running.host(), remainder);
+        }
+        for (MoveInfo move : vm.moves()) {
+            Long reserved = vm.reservedBytes().get(move.from());
+            if (reserved != null && !booking.containsKey(move.from())) {
+                booking.put(move.from(), left(move.from(), reserved, placed, now, remainder));
+            }
+        }
+        return booking;
+    }
+
+    /** What a sub-host that is being emptied had. */
+    private static long left(
+            String host, long reserved, @Nullable PlacedVm placed, Map<String, Long> now, long remainder) {
+        Long placedMb = placed == null ? null : placed.booking().get(host);
+        long otherwise = placedMb != null ? placedMb : Math.max(1, (reserved >> MIB_SHIFT) - SLACK_MB);
+        return Math.min(remainder, now.getOrDefault(host, otherwise));
+    }
+
+    /** The sub-hosts that are not being emptied. */
+    private static Set<String> staying(VmInfo vm) {
+        Set<String> staying = new TreeSet<>(vm.reservedBytes().keySet());
+        vm.moves().forEach(move -> staying.remove(move.from()));
+        return staying.isEmpty() ? vm.reservedBytes().keySet() : staying;
+    }
+
+    /**
+     * How a split VM's remainder is shared by its sub-hosts, without those that are being emptied.
+     *
+     * <p>Shares that are booked for these hosts stay as they are. What is not known the hosts' reservations tell: each is a share and a slack
+     * that is the same on all hosts.
+     */
+    static Map<String, Long> onSubHosts(VmInfo vm, @Nullable PlacedVm placed, Map<String, Long> now, long remainder) {
+        Map<String, Long> reserved = only(vm.reservedBytes(), staying(vm));
+        Map<String, Long> known = only(now, reserved.keySet());
+        if (known.size() == reserved.size() && sum(known) == remainder) {
+            return known;
+        }
+        if (placed != null
+                && placed.booking().keySet().equals(reserved.keySet())
+                && sum(placed.booking()) == remainder) {
             return placed.booking();
         }
-        return shares(reserved, remainder);
+        Map<String, Long> others = new TreeMap<>(reserved);
+        others.keySet().removeAll(known.keySet());
+        long rest = remainder - sum(known);
+        if (known.isEmpty() || others.isEmpty() || rest <= 0) {
+            return shares(reserved, remainder);
+        }
+        known.putAll(shares(others, rest));
+        return known;
+    }
+
+    private static Map<String, Long> only(Map<String, Long> amounts, Set<String> hosts) {
+        Map<String, Long> some = new TreeMap<>(amounts);
+        some.keySet().retainAll(hosts);
+        return some;
     }
 
     private static long sum(Map<String, Long> booking) {

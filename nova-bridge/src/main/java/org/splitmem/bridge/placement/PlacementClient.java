@@ -105,6 +105,12 @@ public final class PlacementClient {
         return List.copyOf(lenders.values());
     }
 
+    /** The hosts that have a trait of Placement's own, full ones, too. */
+    public Set<String> withTrait(String trait) throws ServiceException {
+        return byHost(send("GET", "/resource_providers?required=" + trait, null).orThrow())
+                .keySet();
+    }
+
     /** Every provider's uuid, by its host's name. */
     public Map<String, UUID> providers() throws ServiceException {
         return byHost(send("GET", "/resource_providers", null).orThrow());

@@ -11,6 +11,7 @@ import org.jspecify.annotations.Nullable;
  * @param sourceSide what was booked for the VM before, by host
  * @param targetSide what is booked for its destination, by host: sub-hosts, or the destination itself if it is whole there
  * @param whole whether all of its RAM goes to the destination
+ * @param split whether the VM is split already: its main host changes, and its sub-hosts keep what they have or, if it is to be whole, send it there
  * @param novaMigration uuid of Nova's own record of it; absent if Nova did not say
  * @param requestId of the request that planned it, as OpenStack joins logs by; absent if it is of an older bridge
  * @param daemonId the migration's id at the source's splitmemd; absent until that has taken it
@@ -26,6 +27,7 @@ public record Migration(
         Map<String, Long> sourceSide,
         Map<String, Long> targetSide,
         boolean whole,
+        boolean split,
         Progress progress,
         @Nullable UUID novaMigration,
         @Nullable String requestId,
@@ -54,9 +56,16 @@ public record Migration(
         return whole ? Map.of() : new TreeMap<>(targetSide);
     }
 
-    /** Whether only the main host changes: the VM is split already, and its sub-hosts keep what they have. */
-    public boolean keepsSubHosts() {
-        return !whole && !targetSide.isEmpty() && targetSide.equals(sourceSide);
+    /** What is booked while it is not over. */
+    public Map<String, Long> bothSides() {
+        return bothSides(split, sourceSide, targetSide);
+    }
+
+    /** @param split then a host that is on both sides is a sub-host that stays, and booked once */
+    public static Map<String, Long> bothSides(boolean split, Map<String, Long> source, Map<String, Long> target) {
+        Map<String, Long> both = new TreeMap<>(source);
+        target.forEach((host, mb) -> both.merge(host, mb, split ? Math::max : Long::sum));
+        return both;
     }
 
     /** What may be resident on the destination. */

@@ -43,9 +43,9 @@ public final class MigrationStore {
     public boolean begin(Migration m) {
         return database.insert(
                 "INSERT INTO migrations (id, instance_uuid, active_instance, name, source, destination, status, ram_mb,"
-                        + " main_mb, project_id, user_id, extra_specs, source_side, target_side, progress, whole,"
+                        + " main_mb, project_id, user_id, extra_specs, source_side, target_side, progress, whole, was_split,"
                         + " abort_asked, created_ms, updated_ms, lease_owner, lease_until_ms, nova_migration_uuid, request_id)"
-                        + " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?, ?, ?, ?)",
+                        + " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?, ?, ?, ?)",
                 m.id(),
                 m.instance().toString(),
                 m.instance().toString(),
@@ -62,6 +62,7 @@ public final class MigrationStore {
                 Json.write(m.targetSide()),
                 Json.write(m.progress()),
                 m.whole() ? 1 : 0,
+                m.split() ? 1 : 0,
                 m.createdMs(),
                 m.createdMs(),
                 bridge,
@@ -275,6 +276,7 @@ public final class MigrationStore {
                 json(row.getString("source_side"), AMOUNTS),
                 json(row.getString("target_side"), AMOUNTS),
                 row.getInt("whole") == 1,
+                row.getInt("was_split") == 1,
                 Json.read(row.getString("progress"), Progress.class),
                 novaMigration == null ? null : UUID.fromString(novaMigration),
                 row.getString("request_id"),

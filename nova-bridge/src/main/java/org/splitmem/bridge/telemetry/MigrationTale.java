@@ -86,7 +86,10 @@ final class MigrationTale {
         if (seen != null) {
             return seen.splitKind();
         }
-        return migration.keepsSubHosts() ? MigrationKind.PARTIAL : null;
+        if (!migration.split()) {
+            return null;
+        }
+        return migration.whole() ? MigrationKind.GATHER : MigrationKind.PARTIAL;
     }
 
     /** As the daemon would tell it, had it not forgotten it. */

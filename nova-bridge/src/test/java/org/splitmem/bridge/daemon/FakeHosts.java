@@ -61,6 +61,7 @@ public final class FakeHosts implements AutoCloseable {
         private int tellings;
         private boolean knowsNoTelling;
         private String metrics = "";
+        private boolean draining;
         private final Map<String, @Nullable String> requestIds = new TreeMap<>();
     }
 
@@ -116,6 +117,11 @@ public final class FakeHosts implements AutoCloseable {
         host(host).freeMb = mb;
     }
 
+    /** @param draining then it lends nothing new */
+    public synchronized void drains(String host, boolean draining) {
+        host(host).draining = draining;
+    }
+
     public synchronized void runs(String host, UUID vm, long ramMb) {
         put(host, vm, VmState.LOCAL, ramMb, Map.of(), Map.of());
     }
@@ -133,28 +139,11 @@ public final class FakeHosts implements AutoCloseable {
     /** A split VM of which a sub-host is emptied, which keeps so much. */
     public synchronized void empties(String host, UUID vm, long ramMb, String subHost, long mb) {
         runsSplit(host, vm, ramMb, Map.of(subHost, mb));
-        host(host).vms.computeIfPresent(vm.toString(), (uuid, info) -> emptying(info, subHost, mb));
-    }
-
-    private static VmInfo emptying(VmInfo vm, String subHost, long mb) {
-        return new VmInfo(
-                vm.uuid(),
-                vm.name(),
-                vm.state(),
-                vm.ramBytes(),
-                vm.budgetBytes(),
-                vm.residentBytes(),
-                vm.zeroBytes(),
-                vm.workingSetBytes(),
-                vm.remoteBytes(),
-                vm.reservedBytes(),
-                vm.faults(),
-                vm.pageInUs(),
-                vm.pageInHistogram(),
-                vm.epoch(),
-                vm.obstacle(),
-                vm.gather(),
-                List.of(new MoveInfo(subHost, mb * MIB, 0, null, null, null)));
+        List<MoveInfo> moves = List.of(new MoveInfo(subHost, mb * MIB, 0, null, null, null));
+        host(host)
+                .vms
+                .computeIfPresent(
+                        vm.toString(), (uuid, info) -> as(info, info.budgetBytes(), info.reservedBytes(), moves));
     }
 
     /** What it answers Prometheus. */
@@ -179,7 +168,7 @@ public final class FakeHosts implements AutoCloseable {
                                 "db1",
                                 state,
                                 ramMb * MIB,
-                                ramMb * MIB,
+                                state == VmState.LOCAL ? ramMb * MIB : Math.max(1, ramMb - sum(reservedMb)) * MIB,
                                 ramMb * MIB,
                                 0,
                                 null,
@@ -192,6 +181,58 @@ public final class FakeHosts implements AutoCloseable {
                                 null,
                                 null,
                                 List.of()));
+    }
+
+    private static long sum(Map<String, Long> amounts) {
+        return amounts.values().stream().mapToLong(Long::longValue).sum();
+    }
+
+    private static VmInfo as(VmInfo vm, long budgetBytes, Map<String, Long> reserved, List<MoveInfo> moves) {
+        Map<String, Long> remote = new TreeMap<>(reserved);
+        return new VmInfo(
+                vm.uuid(),
+                vm.name(),
+                vm.state(),
+                vm.ramBytes(),
+                budgetBytes,
+                vm.residentBytes(),
+                vm.zeroBytes(),
+                vm.workingSetBytes(),
+                remote,
+                reserved,
+                vm.faults(),
+                vm.pageInUs(),
+                vm.pageInHistogram(),
+                vm.epoch(),
+                vm.obstacle(),
+                vm.gather(),
+                moves);
+    }
+
+    /** A split VM is gathered: its sub-hosts have pages still. */
+    public synchronized void gathers(String host, UUID vm) {
+        VmInfo now = host(host).vms.get(vm.toString());
+        host(host).vms.put(vm.toString(), as(now, now.ramBytes(), now.reservedBytes(), now.moves()));
+    }
+
+    /** A split VM's sub-host is emptied, and this one takes its pages. */
+    public synchronized void moves(String host, UUID vm, String from, String to, long mb) {
+        VmInfo now = host(host).vms.get(vm.toString());
+        Map<String, Long> reserved = new TreeMap<>(now.reservedBytes());
+        reserved.put(to, mb * MIB);
+        host(host)
+                .vms
+                .put(
+                        vm.toString(),
+                        as(now, now.budgetBytes(), reserved, List.of(new MoveInfo(from, MIB, 0, null, null, null))));
+    }
+
+    /** What was to be emptied is. */
+    public synchronized void moved(String host, UUID vm) {
+        VmInfo now = host(host).vms.get(vm.toString());
+        Map<String, Long> reserved = new TreeMap<>(now.reservedBytes());
+        now.moves().forEach(move -> reserved.remove(move.from()));
+        host(host).vms.put(vm.toString(), as(now, now.budgetBytes(), reserved, List.of()));
     }
 
     /** Has had these sub-hosts reserve for a VM that has not started. */
@@ -253,7 +294,9 @@ public final class FakeHosts implements AutoCloseable {
             VmInfo before = host(m.source()).vms.get(m.vm());
             stops(m.source(), UUID.fromString(m.vm()));
             if (before != null && before.state() == VmState.SPLIT) { // its sub-hosts stay
-                host(m.destination()).vms.put(m.vm(), before);
+                host(m.destination())
+                        .vms
+                        .put(m.vm(), as(before, m.budgetBytes(), before.reservedBytes(), before.moves()));
                 return;
             }
             Map<String, Long> remote = new TreeMap<>();
@@ -381,7 +424,20 @@ public final class FakeHosts implements AutoCloseable {
         String what = method + " " + parts[1] + (parts.length > 3 ? " " + parts[3] : parts.length > 2 ? " *" : "");
         return switch (what) {
             case "GET host" ->
-                new HostInfo(name, "1", 1, "6.7", 4096 * MIB, 0, 0, host.freeMb * MIB, 0, null, null, null, null);
+                new HostInfo(
+                        name,
+                        "1",
+                        1,
+                        "6.7",
+                        4096 * MIB,
+                        0,
+                        0,
+                        host.draining ? 0 : host.freeMb * MIB,
+                        0,
+                        null,
+                        null,
+                        null,
+                        host.draining ? true : null);
             case "GET peers" -> orNotFound(host.knowsNoTelling ? null : host.peers);
             case "PUT peers" -> {
                 if (host.knowsNoTelling) {

@@ -60,47 +60,6 @@ class MigrationServiceTest {
         return bridge.migrations.find(migration.id()).status();
     }
 
-    /** Its main host moves. What is booked on its sub-hosts is booked once, before, during and after. */
-    @Test
-    void aSplitVmKeepsItsSubHostsAndTheirBookings() throws Exception {
-        cloud.hosts.runsSplit("h1", VM, 512, Map.of("h3", 256L));
-        cloud.bookOn("h3");
-
-        Migration migration = started();
-
-        bridge.reconciler.round();
-        assertThat(cloud.booked()).isEqualTo(TARGET);
-        assertThat(migration.subHosts()).isEqualTo(TARGET);
-        MigrationInfo asked = cloud.hosts.migrationsFrom("h1").get(0);
-        assertThat(asked.subHosts()).isEmpty();
-        cloud.hosts.phase("h1", MigrationPhase.DONE, "all pages are in their places");
-        bridge.follower.step();
-        assertThat(cloud.booked()).isEqualTo(TARGET);
-        assertThat(status(migration)).isEqualTo(Status.COMPLETED);
-    }
-
-    @Test
-    void whatASplitVmsSubHostsHaveStaysBookedIfItsMigrationFails() throws Exception {
-        cloud.hosts.runsSplit("h1", VM, 512, Map.of("h3", 256L));
-        cloud.bookOn("h3");
-        Migration migration = started();
-
-        cloud.hosts.phase("h1", MigrationPhase.ABORTED, "h2 is gone");
-        bridge.follower.step();
-
-        assertThat(cloud.booked()).isEqualTo(TARGET);
-        assertThat(status(migration)).isEqualTo(Status.FAILED);
-    }
-
-    @Test
-    void aSubHostOfASplitVmDoesNotBecomeItsMainHost() throws Exception {
-        cloud.hosts.runsSplit("h1", VM, 512, Map.of("h2", 256L));
-
-        assertRefused(() -> bridge.migrations.plan(onHost("h1"), "h2"), "destination-is-sub-host");
-        assertRefused(() -> bridge.migrations.dryRun(onHost("h1"), "h2"), "destination-is-sub-host");
-        assertThat(bridge.listed(null)).isEmpty();
-    }
-
     @Test
     void aDryRunLeavesRoomForWhatNovaHasNotClaimedYet() throws Exception {
         cloud.placement.host("h2", 511, true);
@@ -303,21 +262,6 @@ class MigrationServiceTest {
 
         assertThat(migration.sourceSide()).isEqualTo(SOURCE);
         assertThat(cloud.booked()).isEqualTo(BOTH);
-    }
-
-    @Test
-    void aVmThatWasGatheredSinceItCameIsBookedAtItsSourceWhenItMovesOn() throws Exception {
-        cloud.hosts.runsSplit("h1", VM, 512, Map.of("h3", 256L));
-        cloud.bookOn("h3");
-        started();
-        cloud.hosts.phase("h1", MigrationPhase.DONE, "done");
-        bridge.follower.step();
-        cloud.placement.host("h2", 300, true);
-        cloud.hosts.runs("h2", VM, 512);
-
-        Migration migration = bridge.migrations.plan(onHost("h2"), "h1");
-
-        assertThat(migration.sourceSide()).isEqualTo(Map.of("h2", 256L));
     }
 
     @Test

@@ -106,6 +106,44 @@ class ReconcilerTest {
         assertThat(cloud.booked()).isEqualTo(Map.of("h2", 256L));
     }
 
+    /** Who takes the pages has reserved, and who has them keeps them until they are there. */
+    @Test
+    void whilePagesMoveToAnotherSubHostBothAreBooked() throws Exception {
+        cloud.placement.host("h4", 1000, true);
+        cloud.hosts.runsSplit("h1", VM, 512, Map.of("h2", 72L, "h3", 216L), Map.of("h2", 72L, "h3", 216L));
+        bridge.vms.put(PlacedVm.running(onHost("h1").vm(), Map.of("h2", 56L, "h3", 200L), cloud.millis()));
+        rounds(1);
+        assertThat(cloud.booked()).isEqualTo(Map.of("h2", 56L, "h3", 200L));
+
+        cloud.hosts.moves("h1", VM, "h3", "h4", 230);
+        rounds(1);
+        assertThat(cloud.booked()).isEqualTo(Map.of("h2", 56L, "h3", 200L, "h4", 200L));
+        assertThat(rounds(1).corrected()).isZero();
+
+        cloud.hosts.moved("h1", VM);
+        rounds(1);
+        assertThat(cloud.booked()).isEqualTo(Map.of("h2", 56L, "h4", 200L));
+        assertThat(bridge.vms.find(VM)).map(PlacedVm::booking).contains(Map.of("h2", 56L, "h4", 200L));
+    }
+
+    @Test
+    void whileItIsGatheredItsHostAndItsSubHostsAreBooked() throws Exception {
+        cloud.hosts.runsSplit("h1", VM, 512, Map.of("h3", 272L));
+        bridge.vms.put(PlacedVm.running(onHost("h1").vm(), Map.of("h3", 256L), cloud.millis()));
+        rounds(1);
+
+        cloud.hosts.gathers("h1", VM);
+        rounds(2);
+        assertThat(cloud.booked()).isEqualTo(Map.of("h1", 256L, "h3", 256L));
+        bridge.vms.delete(VM);
+        rounds(1);
+        assertThat(cloud.booked()).as("of a lost database").isEqualTo(Map.of("h1", 256L, "h3", 256L));
+
+        cloud.hosts.runs("h1", VM, 512);
+        rounds(1);
+        assertThat(cloud.booked()).isEqualTo(Map.of("h1", 256L));
+    }
+
     private void isGatheredOnH2() {
         cloud.placement.host("h2", 300, true);
         cloud.hosts.runs("h2", VM, 512);

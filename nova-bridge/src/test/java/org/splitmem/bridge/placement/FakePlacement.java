@@ -253,9 +253,10 @@ public final class FakePlacement implements AutoCloseable {
         List<Map.Entry<String, Host>> matching = new ArrayList<>();
         String aggregate = request.getParameter("member_of");
         String name = request.getParameter("name");
+        String trait = request.getParameter("required");
         for (Map.Entry<String, Host> entry : hosts.entrySet()) {
             Host host = entry.getValue();
-            if ((request.getParameter("required") == null || host.lends)
+            if ((trait == null || (trait.equals(PlacementClient.LENDER) ? host.lends : host.traits.contains(trait)))
                     && (aggregate == null || host.aggregates.contains(aggregate))
                     && (name == null || name.equals(entry.getKey()))) {
                 matching.add(entry);
