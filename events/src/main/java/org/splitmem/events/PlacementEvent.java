@@ -19,7 +19,7 @@ import org.jspecify.annotations.Nullable;
  * @param allocations all that the consumer holds; of a plan, what it is to hold; none after a release
  * @param projectId the instance's
  * @param userId the instance's
- * @param reason why: placed, planned, completed, undone, released, reconciled; of a refusal its code; of a failure reconciliation
+ * @param reason why: placed, planned, completed, undone, released, moving, moved, reconciled; of a refusal its code; of a failure reconciliation
  * @param explanation how the plan was chosen, a sentence each, or why there is none; of a failure, and of a booking that is short, why
  * @param requestId of the request that it was done for, Nova's if it sent one; it is in all logs. Absent outside of any
  */

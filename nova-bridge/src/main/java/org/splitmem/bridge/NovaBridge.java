@@ -7,6 +7,7 @@ import io.micrometer.prometheusmetrics.PrometheusMeterRegistry;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Clock;
+import java.time.Duration;
 import java.util.Map;
 import java.util.Optional;
 import java.util.UUID;
@@ -28,6 +29,7 @@ import org.splitmem.bridge.http.ServiceException;
 import org.splitmem.bridge.keystone.OwnToken;
 import org.splitmem.bridge.keystone.TokenValidator;
 import org.splitmem.bridge.migration.Chooser;
+import org.splitmem.bridge.migration.Drains;
 import org.splitmem.bridge.migration.Follower;
 import org.splitmem.bridge.migration.MigrationService;
 import org.splitmem.bridge.migration.Reconciler;
@@ -140,11 +142,7 @@ public final class NovaBridge implements Callable<Integer> {
         OwnToken token = new OwnToken(config.keystoneWithPassword(), config.endpoints(), clock);
         HostRegistry hosts = new HostRegistry(config.hosts(), config.hostNetworks(), new HostStore(database), clock);
         PlacementClient placement = new PlacementClient(token, config.placementTimeout(), hosts);
-        RulesReader rules = new RulesReader(
-                new NovaClient(token, config.nova().limit()),
-                placement,
-                config.nova().limitTenants(),
-                config.nova().defaultZone());
+        RulesReader rules = rules(config.nova(), token, placement);
         Bookings bookings = new Bookings(placement);
         PrometheusMeterRegistry registry = new PrometheusMeterRegistry(PrometheusConfig.DEFAULT);
         boolean toKafka = !config.events().brokers().isEmpty();
@@ -169,31 +167,55 @@ public final class NovaBridge implements Callable<Integer> {
             VmPlacements placements =
                     new VmPlacements(store, vms, chooser, bookings, daemons, follower, metrics, clock);
             Reconciler reconciler = new Reconciler(placement, bookings, daemons, store, vms, metrics, clock);
-            TokenValidator tokens = tokens(config, token, clock);
+            Duration round = config.rhythm().reconcile();
+            Drains drains = new Drains(store, vms, chooser, bookings, daemons, metrics, clock, round);
             ApiServer.Parts parts = new ApiServer.Parts(
-                    migrations, placements, daemons, hosts, vms, new EventStore(database), placement, metrics, () -> {
-                        database.check();
-                        placement.check();
-                        rules.check();
-                    });
-            repeat(loops, "following migrations", config.rhythm().follow().toMillis(), follower::step);
-            repeat(
-                    loops,
-                    "reconciliation",
-                    config.rhythm().reconcile().toMillis(),
-                    () -> metrics.reconciled(reconciler.round(), clock.millis()));
+                    migrations,
+                    placements,
+                    daemons,
+                    hosts,
+                    vms,
+                    new EventStore(database),
+                    placement,
+                    drains,
+                    metrics,
+                    () -> checkAll(database, placement, rules));
+            long followMs = config.rhythm().follow().toMillis();
+            repeat(loops, "following migrations", followMs, follower::step);
+            repeat(loops, "draining hosts", followMs, drains::step);
+            repeat(loops, "reconciliation", round.toMillis(), () -> reconcile(reconciler, metrics, clock));
             tell(loops, history, events, daemons, migrations, config.events());
-            Policy policy = policy(config, loops);
-            try (ApiServer server = new ApiServer(
-                    config.http(), policy, tokens, config.keystone().url(), parts)) {
-                CountDownLatch asked = shutdownSignal();
-                server.start();
-                log.info("nova-bridge answers on {}:{}", config.http().address(), server.port());
-                asked.await();
-                log.info("nova-bridge ends");
-            }
+            answer(config, policy(config, loops), tokens(config, token, clock), parts);
             end(loops);
         }
+    }
+
+    /** Until the process is asked to end. */
+    private static void answer(BridgeConfig config, Policy policy, TokenValidator tokens, ApiServer.Parts parts)
+            throws IOException, InterruptedException {
+        try (ApiServer server =
+                new ApiServer(config.http(), policy, tokens, config.keystone().url(), parts)) {
+            CountDownLatch asked = shutdownSignal();
+            server.start();
+            log.info("nova-bridge answers on {}:{}", config.http().address(), server.port());
+            asked.await();
+            log.info("nova-bridge ends");
+        }
+    }
+
+    private static RulesReader rules(BridgeConfig.Nova nova, OwnToken token, PlacementClient placement) {
+        return new RulesReader(new NovaClient(token, nova.limit()), placement, nova.limitTenants(), nova.defaultZone());
+    }
+
+    private static void reconcile(Reconciler reconciler, BridgeMetrics metrics, Clock clock) throws ServiceException {
+        metrics.reconciled(reconciler.round(), clock.millis());
+    }
+
+    private static void checkAll(Database database, PlacementClient placement, RulesReader rules)
+            throws ServiceException {
+        database.check();
+        placement.check();
+        rules.check();
     }
 
     private static Database database(BridgeConfig config) throws ConfigException {

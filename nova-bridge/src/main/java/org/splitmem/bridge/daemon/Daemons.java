@@ -23,13 +23,16 @@ import org.splitmem.bridge.http.Deadline;
 import org.splitmem.bridge.http.ServiceException;
 import org.splitmem.bridge.http.ServiceException.Kind;
 import org.splitmem.model.AbortReason;
+import org.splitmem.model.DrainRequest;
 import org.splitmem.model.FenceRequest;
 import org.splitmem.model.FenceResult;
 import org.splitmem.model.HostInfo;
 import org.splitmem.model.Json;
 import org.splitmem.model.JsonFaults;
+import org.splitmem.model.LendingInfo;
 import org.splitmem.model.MigrationInfo;
 import org.splitmem.model.MigrationRequest;
+import org.splitmem.model.MovePagesRequest;
 import org.splitmem.model.PeerList;
 import org.splitmem.model.SubHostShare;
 import org.splitmem.model.UrlText;
@@ -66,6 +69,7 @@ public final class Daemons implements AutoCloseable {
     private static final TypeReference<MigrationInfo> MIGRATION = new TypeReference<>() {};
     private static final TypeReference<FenceResult> FENCED = new TypeReference<>() {};
     private static final TypeReference<HostInfo> HOST = new TypeReference<>() {};
+    private static final TypeReference<LendingInfo> LENDING = new TypeReference<>() {};
     private static final TypeReference<PeerList> PEERS = new TypeReference<>() {};
 
     private static final Map<Kind, String> REMEDIES = Map.of(
@@ -193,6 +197,37 @@ public final class Daemons implements AutoCloseable {
             throw answer.malformed("that is VM " + vm.uuid());
         }
         return Optional.of(vm);
+    }
+
+    /** Has pages of a split VM move from one of its sub-hosts to others. */
+    public void movePages(String host, UUID instance, MovePagesRequest request) throws ServiceException {
+        call(host, "POST", "/v1/vms/" + instance + "/move-pages", request)
+                .orThrow()
+                .json();
+    }
+
+    /** Ends that: what has not moved stays. */
+    public void keepPages(String host, UUID instance, String from) throws ServiceException {
+        call(host, "DELETE", "/v1/vms/" + instance + "/move-pages/" + UrlText.segment(from), null)
+                .orThrow();
+    }
+
+    /** What a host lends, and what is to leave it. */
+    public LendingInfo lending(String host) throws ServiceException {
+        return read(call(host, "GET", "/v1/lending", null).orThrow(), LENDING);
+    }
+
+    /** From now on a host lends nothing new, and what it keeps for VMs of other hosts is to leave. */
+    public LendingInfo drain(String host) throws ServiceException {
+        return read(
+                call(host, "POST", "/v1/lending/drain", new DrainRequest(List.of()))
+                        .orThrow(),
+                LENDING);
+    }
+
+    /** It lends again. @throws ServiceException of kind CONFLICT if it was not drained */
+    public LendingInfo cancelDrain(String host) throws ServiceException {
+        return read(call(host, "DELETE", "/v1/lending/drain", null).orThrow(), LENDING);
     }
 
     /** Begins a migration of a VM that runs on {@code source}. */

@@ -37,6 +37,9 @@ public enum Operation {
     LIST_HOSTS("GET", "/v1/hosts", "splitmem:hosts:list"),
     REGISTER_HOST("PUT", "/v1/hosts/{name}", "splitmem:hosts:register"),
     FORGET_HOST("DELETE", "/v1/hosts/{name}", "splitmem:hosts:delete"),
+    SHOW_DRAIN("GET", "/v1/hosts/{name}/drain", "splitmem:drains:show"),
+    BEGIN_DRAIN("POST", "/v1/hosts/{name}/drain", "splitmem:drains:begin"),
+    CANCEL_DRAIN("DELETE", "/v1/hosts/{name}/drain", "splitmem:drains:cancel"),
     CREATE_PLAN("POST", "/v1/plans", "splitmem:plans:create");
 
     private static final Set<Operation> WITH_BODY =

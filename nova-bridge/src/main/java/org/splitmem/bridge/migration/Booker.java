@@ -47,9 +47,30 @@ final class Booker {
             Map<String, Long> givenUp,
             Set<String> holders)
             throws ServiceException, RefusedException {
+        return book(vm, main, specs, kept, () -> chooser.choose(vm, main, source, specs, givenUp, holders));
+    }
+
+    /**
+     * Chooses and books others for what a sub-host keeps that is to be emptied.
+     *
+     * @param main where the VM runs
+     * @param mb what is to move
+     * @param kept what stays booked beside: all that the VM has now
+     */
+    Booked bookOthers(Vm vm, String main, ExtraSpecs specs, long mb, Set<String> subHosts, Map<String, Long> kept)
+            throws ServiceException, RefusedException {
+        return book(vm, main, specs, kept, () -> chooser.chooseOthers(vm, main, specs, mb, subHosts));
+    }
+
+    private interface Choosing {
+        Chooser.Choice choose() throws ServiceException, RefusedException;
+    }
+
+    private Booked book(Vm vm, String main, ExtraSpecs specs, Map<String, Long> kept, Choosing how)
+            throws ServiceException, RefusedException {
         String last = "";
         for (int i = 0; i < TRIES; i++) {
-            Chooser.Choice choice = chooser.choose(vm, main, source, specs, givenUp, holders);
+            Chooser.Choice choice = how.choose();
             Plan plan = choice.plan();
             Map<String, Long> booking = Chooser.booking(plan, vm, main);
             try {

@@ -120,6 +120,34 @@ public final class Chooser {
         return SplitPlanner.plan(request, shares, leaving(shares.keySet(), reports));
     }
 
+    /**
+     * Chooses others for what a sub-host of a VM keeps that is to be emptied.
+     *
+     * @param main where the VM runs
+     * @param mb what is to move
+     * @param subHosts all that it has now, that one too
+     */
+    Choice chooseOthers(Vm vm, String main, ExtraSpecs specs, long mb, Set<String> subHosts)
+            throws ServiceException, RefusedException {
+        Provider provider = provider(main);
+        Map<String, HostReport> reports = reports();
+        HostInfo mainInfo = mainInfo(main, reports);
+        RulesReader.Reading reading = rules.read(vm.instance(), vm.projectId(), provider, specs);
+        List<Candidate> candidates = candidates(specs, reading, reports, mainInfo, Map.of()).stream()
+                .filter(candidate -> !subHosts.contains(candidate.name()))
+                .toList();
+        PlanRequest request = new PlanRequest(
+                main,
+                null,
+                vm.mainMb() + mb,
+                vm.mainMb(),
+                0,
+                specs.further(subHosts.size() - 1),
+                reading.rules().whereItRuns(),
+                Set.of());
+        return new Choice(Planner.plan(request, candidates), reading.rules().group() == GroupPolicy.ANTI_AFFINITY);
+    }
+
     /** Those of a VM's sub-hosts that should not keep anything any more, and why. */
     private Map<String, String> leaving(Set<String> subHosts, Map<String, HostReport> reports) throws ServiceException {
         Set<String> lenders =

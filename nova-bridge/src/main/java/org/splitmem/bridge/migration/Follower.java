@@ -258,11 +258,12 @@ public final class Follower {
             if (!store.end(migration.id(), Status.RUNNING, Status.COMPLETED, reason, now)) {
                 return false;
             }
-            vms.put(PlacedVm.running(vm, migration.targetSide(), now));
+            vms.put(PlacedVm.running(vm, migration.targetSide(), now).with(migration.extraSpecs()));
             return ended(migration.id());
         });
         boolean isGathered = migration.split() && migration.whole();
-        if (ended && !isGathered) { // else its sub-hosts still have pages: the reconciler books them as long as that is so
+        if (ended && !isGathered) { // else its sub-hosts still have pages: the reconciler books them as long as that is
+            // so
             settle(migration, vm, migration.targetSide(), "completed");
         }
     }

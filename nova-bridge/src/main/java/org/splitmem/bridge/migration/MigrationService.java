@@ -202,7 +202,8 @@ public final class MigrationService {
         }
         try {
             if (vms.find(planning.instance()).isEmpty()) {
-                vms.put(PlacedVm.running(planning.vm(), planning.sourceSide(), planning.createdMs()));
+                vms.put(PlacedVm.running(planning.vm(), planning.sourceSide(), planning.createdMs())
+                        .with(planning.extraSpecs()));
             }
             Booker.Booked booked = how.book(planning);
             Deadline.check(); // who asked does not wait any more

@@ -58,7 +58,7 @@ public interface Telemetry {
      *
      * @param migration id of the bridge's migration that it was set for; absent outside of one
      * @param step may be no change
-     * @param cause placed, planned, completed, undone, released or reconciled
+     * @param cause placed, planned, completed, undone, released, moving, moved or reconciled
      */
     void placementChanged(Vm vm, @Nullable String migration, Bookings.Step step, String cause);
 

@@ -58,7 +58,7 @@ final class Truth {
     }
 
     /** Whether all of it comes to its main host. */
-    private static boolean isGathered(VmInfo vm) {
+    static boolean isGathered(VmInfo vm) {
         return vm.budgetBytes() >= vm.ramBytes();
     }
 

@@ -111,7 +111,7 @@ public final class VmPlacements {
                 throw e;
             }
             telemetry.together(() -> {
-                vms.put(PlacedVm.starting(vm, booked.booking(), clock.millis()));
+                vms.put(PlacedVm.starting(vm, booked.booking(), clock.millis()).with(input.extraSpecs()));
                 telemetry.planned(vm, null, booked.plan(), booked.booking());
                 telemetry.placementChanged(vm, null, booked.step(), "placed");
                 return true;

@@ -148,6 +148,12 @@ public record CloudRules(
         return objection == null ? null : objection.detail() + " has memory there";
     }
 
+    /** Of a VM that runs on its main host, and stays there. */
+    public CloudRules whereItRuns() {
+        return new CloudRules(
+                zone, project, ownAggregatesOnly, requiredTraits, forbiddenTraits, group, maxPerHost, Set.of());
+    }
+
     /** The less, the sooner a host is chosen for the group's sake. */
     int groupRank(Membership host) {
         return switch (group) {

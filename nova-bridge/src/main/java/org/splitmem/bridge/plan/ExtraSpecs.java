@@ -84,6 +84,20 @@ public record ExtraSpecs(
         forbiddenTraits = Set.copyOf(forbiddenTraits);
     }
 
+    /** Of further sub-hosts for a VM that is split, and has so many that stay. */
+    public ExtraSpecs further(int staying) {
+        return new ExtraSpecs(
+                enabled,
+                Mode.ALWAYS,
+                1,
+                Math.max(1, maxSubHosts - staying),
+                replicas,
+                aggregate,
+                completeHandover,
+                requiredTraits,
+                forbiddenTraits);
+    }
+
     /** Nova takes no other values, and leaves traits alone that have one. */
     private static Set<String> traits(Map<String, String> specs, String wanted) {
         Set<String> traits = new TreeSet<>();

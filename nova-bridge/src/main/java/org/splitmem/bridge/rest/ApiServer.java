@@ -8,6 +8,7 @@ import org.glassfish.jersey.server.ServerProperties;
 import org.splitmem.bridge.daemon.Daemons;
 import org.splitmem.bridge.gate.GateServer;
 import org.splitmem.bridge.keystone.TokenValidator;
+import org.splitmem.bridge.migration.Drains;
 import org.splitmem.bridge.migration.MigrationService;
 import org.splitmem.bridge.migration.VmPlacements;
 import org.splitmem.bridge.placement.PlacementClient;
@@ -37,6 +38,7 @@ public final class ApiServer implements AutoCloseable {
             VmStore vms,
             EventStore events,
             PlacementClient placement,
+            Drains drains,
             BridgeMetrics metrics,
             RootResource.Readiness readiness) {}
 
@@ -66,8 +68,8 @@ public final class ApiServer implements AutoCloseable {
         config.register(new MigrationsResource(p.migrations(), access));
         config.register(new VmsResource(p.daemons(), p.vms(), p.placements(), access));
         config.register(new EventsResource(p.events(), access));
-        config.register(
-                new HostsResource(p.hosts(), new PeerTeller(p.hosts(), p.daemons()), p.daemons(), p.placement()));
+        config.register(new HostsResource(
+                p.hosts(), new PeerTeller(p.hosts(), p.daemons()), p.daemons(), p.placement(), p.drains()));
         config.register(new PlansResource(p.migrations(), p.placements(), access));
         config.property(ServerProperties.WADL_FEATURE_DISABLE, true);
         config.property(ServerProperties.RESPONSE_SET_STATUS_OVER_SEND_ERROR, true);

@@ -19,6 +19,8 @@ import org.splitmem.bridge.store.Migration;
 import org.splitmem.bridge.store.RegisteredHost;
 import org.splitmem.bridge.store.Vm;
 import org.splitmem.model.HostInfo;
+import org.splitmem.model.LeavingVm;
+import org.splitmem.model.LendingInfo;
 import org.splitmem.model.VmInfo;
 
 /** What goes over the wire, in snake_case; openapi.json describes each under the same name. */
@@ -390,6 +392,48 @@ final class Bodies {
     }
 
     record Hosts(List<HostBody> hosts) {}
+
+    /** A host whose lending is to end, or has not. */
+    record DrainBody(
+            String host,
+            String state,
+            long lendLimitBytes,
+            long lentBytes,
+            long heldBytes,
+            long leavingBytes,
+            long rateBytesPerSecond,
+            @Nullable Long etaSeconds,
+            List<LeavingBody> leaving) {
+        static DrainBody of(LendingInfo info) {
+            return new DrainBody(
+                    info.host(),
+                    info.state().name(),
+                    info.limitBytes(),
+                    info.lentBytes(),
+                    info.heldBytes(),
+                    info.leavingBytes(),
+                    info.rateBytesPerSecond(),
+                    info.etaSeconds(),
+                    info.leaving().stream().map(LeavingBody::of).toList());
+        }
+    }
+
+    /** A VM whose pages are to leave a host. */
+    record LeavingBody(
+            String instanceUuid,
+            @Nullable String name,
+            @Nullable String mainHost,
+            long reservedBytes,
+            long heldBytes,
+            boolean moving,
+            @Nullable String trouble) {
+        static LeavingBody of(LeavingVm vm) {
+            return new LeavingBody(
+                    vm.vm(), vm.name(), vm.mainHost(), vm.reservedBytes(), vm.heldBytes(), vm.moving(), vm.trouble());
+        }
+    }
+
+    record OneDrain(DrainBody drain) {}
 
     /** Events as CloudEvents, which go as they are. */
     record Events(List<JsonNode> events, @Nullable List<Link> eventsLinks) {}

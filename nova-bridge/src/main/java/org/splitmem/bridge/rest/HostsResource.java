@@ -3,6 +3,7 @@ package org.splitmem.bridge.rest;
 import jakarta.ws.rs.Consumes;
 import jakarta.ws.rs.DELETE;
 import jakarta.ws.rs.GET;
+import jakarta.ws.rs.POST;
 import jakarta.ws.rs.PUT;
 import jakarta.ws.rs.Path;
 import jakarta.ws.rs.PathParam;
@@ -19,12 +20,14 @@ import org.jspecify.annotations.Nullable;
 import org.splitmem.bridge.daemon.Daemons;
 import org.splitmem.bridge.daemon.HostReport;
 import org.splitmem.bridge.http.ServiceException;
+import org.splitmem.bridge.migration.Drains;
 import org.splitmem.bridge.placement.PlacementClient;
 import org.splitmem.bridge.placement.Provider;
 import org.splitmem.bridge.registry.HostRegistry;
 import org.splitmem.bridge.registry.PeerTeller;
 import org.splitmem.bridge.store.HostStore;
 import org.splitmem.model.RefusalCode;
+import org.splitmem.model.RefusedException;
 
 /** The hosts: how they are, and where their splitmemd is. */
 @Path("v1/hosts")
@@ -35,12 +38,14 @@ public final class HostsResource {
     private final PeerTeller peers;
     private final Daemons daemons;
     private final PlacementClient placement;
+    private final Drains drains;
 
-    HostsResource(HostRegistry registry, PeerTeller peers, Daemons daemons, PlacementClient placement) {
+    HostsResource(HostRegistry registry, PeerTeller peers, Daemons daemons, PlacementClient placement, Drains drains) {
         this.registry = registry;
         this.peers = peers;
         this.daemons = daemons;
         this.placement = placement;
+        this.drains = drains;
     }
 
     /** Those that are known, and those that lend by Placement's word and have not registered. */
@@ -83,6 +88,40 @@ public final class HostsResource {
             throw new ApiError(RefusalCode.ADDRESS_NOT_ALLOWED, "control_address: " + e.getMessage());
         }
         return Response.noContent().build();
+    }
+
+    @GET
+    @Path("{name}/drain")
+    public Bodies.OneDrain showDrain(@PathParam("name") String name) throws RefusedException {
+        requireKnown(name);
+        return new Bodies.OneDrain(Bodies.DrainBody.of(drains.show(name)));
+    }
+
+    /** The host lends nothing new, and what it keeps for VMs of other hosts moves elsewhere. */
+    @POST
+    @Path("{name}/drain")
+    public Response drain(@PathParam("name") String name, @Context ContainerRequestContext context)
+            throws RefusedException {
+        context.setProperty(Access.OBJECT, "host " + name);
+        requireKnown(name);
+        return Response.status(202)
+                .entity(new Bodies.OneDrain(Bodies.DrainBody.of(drains.begin(name))))
+                .build();
+    }
+
+    @DELETE
+    @Path("{name}/drain")
+    public Bodies.OneDrain cancelDrain(@PathParam("name") String name, @Context ContainerRequestContext context)
+            throws RefusedException {
+        context.setProperty(Access.OBJECT, "host " + name);
+        requireKnown(name);
+        return new Bodies.OneDrain(Bodies.DrainBody.of(drains.cancel(name)));
+    }
+
+    private void requireKnown(String name) {
+        if (registry.find(name).isEmpty()) {
+            throw new ApiError(RefusalCode.HOST_NOT_FOUND, "no host is registered as " + name);
+        }
     }
 
     /** Of a host that is gone for good; one that is not registers again. */

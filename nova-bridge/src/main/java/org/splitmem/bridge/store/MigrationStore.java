@@ -20,7 +20,7 @@ import org.splitmem.model.Json;
  * agree to some seconds. Any thread.
  */
 public final class MigrationStore {
-    private static final TypeReference<Map<String, String>> TEXTS = new TypeReference<>() {};
+    static final TypeReference<Map<String, String>> TEXTS = new TypeReference<>() {};
     private static final TypeReference<Map<String, Long>> AMOUNTS = new TypeReference<>() {};
 
     private final Database database;

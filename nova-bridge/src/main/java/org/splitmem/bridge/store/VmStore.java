@@ -31,7 +31,7 @@ public final class VmStore {
         return 1
                 == database.update(
                         "UPDATE vms SET name = ?, host = ?, ram_mb = ?, main_mb = ?, project_id = ?, user_id = ?,"
-                                + " booking = ?, updated_ms = ?, start_awaited = ? WHERE instance_uuid = ?",
+                                + " booking = ?, updated_ms = ?, start_awaited = ?, extra_specs = ? WHERE instance_uuid = ?",
                         vm.name(),
                         vm.host(),
                         vm.ramMb(),
@@ -41,6 +41,7 @@ public final class VmStore {
                         Json.write(placed.booking()),
                         placed.updatedMs(),
                         placed.startAwaited() ? 1 : 0,
+                        Json.write(placed.extraSpecs()),
                         vm.instance().toString());
     }
 
@@ -67,7 +68,7 @@ public final class VmStore {
         Vm vm = placed.vm();
         return database.insert(
                 "INSERT INTO vms (instance_uuid, name, host, ram_mb, main_mb, project_id, user_id, booking, updated_ms,"
-                        + " start_awaited) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                        + " start_awaited, extra_specs) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 vm.instance().toString(),
                 vm.name(),
                 vm.host(),
@@ -77,7 +78,8 @@ public final class VmStore {
                 vm.userId(),
                 Json.write(placed.booking()),
                 placed.updatedMs(),
-                placed.startAwaited() ? 1 : 0);
+                placed.startAwaited() ? 1 : 0,
+                Json.write(placed.extraSpecs()));
     }
 
     /** Forgets a VM that was not placed anew since it was read; otherwise nothing. */
@@ -111,10 +113,12 @@ public final class VmStore {
                 row.getLong("main_mb"),
                 row.getString("project_id"),
                 row.getString("user_id"));
+        String specs = row.getString("extra_specs");
         return new PlacedVm(
                 vm,
                 MigrationStore.json(row.getString("booking"), AMOUNTS),
                 row.getLong("updated_ms"),
-                row.getInt("start_awaited") == 1);
+                row.getInt("start_awaited") == 1,
+                specs == null ? Map.of() : MigrationStore.json(specs, MigrationStore.TEXTS));
     }
 }

@@ -24,10 +24,14 @@ import org.splitmem.model.HostInfo;
 import org.splitmem.model.Json;
 import org.splitmem.model.LatencyHistogram;
 import org.splitmem.model.LatencyUs;
+import org.splitmem.model.LeavingVm;
+import org.splitmem.model.LendingInfo;
+import org.splitmem.model.LendingState;
 import org.splitmem.model.MigrationInfo;
 import org.splitmem.model.MigrationPhase;
 import org.splitmem.model.MigrationRequest;
 import org.splitmem.model.MoveInfo;
+import org.splitmem.model.MovePagesRequest;
 import org.splitmem.model.PagePlacement;
 import org.splitmem.model.PeerList;
 import org.splitmem.model.SubHostShare;
@@ -62,11 +66,13 @@ public final class FakeHosts implements AutoCloseable {
         private boolean knowsNoTelling;
         private String metrics = "";
         private boolean draining;
+        private boolean movesNothing;
         private final Map<String, @Nullable String> requestIds = new TreeMap<>();
     }
 
     private final Map<String, Host> hosts = new TreeMap<>();
     private final List<String> fences = new ArrayList<>();
+    private Runnable beforeMoving = () -> {};
     private final Map<String, Integer> completed = new HashMap<>();
 
     /** What is said of the hypervisor's migration from the next phase on; absent as of earlier daemons. */
@@ -213,6 +219,59 @@ public final class FakeHosts implements AutoCloseable {
     public synchronized void gathers(String host, UUID vm) {
         VmInfo now = host(host).vms.get(vm.toString());
         host(host).vms.put(vm.toString(), as(now, now.ramBytes(), now.reservedBytes(), now.moves()));
+    }
+
+    /** Just when a main host is asked to move pages, this happens first. */
+    public synchronized void beforeMoving(Runnable what) {
+        beforeMoving = what;
+    }
+
+    /** As one without room for what is to be moved, or that has other reasons. */
+    public synchronized void movesNothing(String host, boolean nothing) {
+        host(host).movesNothing = nothing;
+    }
+
+    private Object movePages(String host, String vm, MovePagesRequest request) {
+        VmInfo now = host(host).vms.get(vm);
+        beforeMoving.run();
+        if (now == null || host(host).movesNothing) {
+            return ErrorBody.of("no-room", "no room for it");
+        }
+        if (!now.moves().isEmpty()) {
+            return ErrorBody.of("being-emptied", "it is being emptied already");
+        }
+        for (SubHostShare share : request.to()) {
+            Long bytes = share.bytes();
+            moves(host, UUID.fromString(vm), request.from(), share.host(), bytes == null ? 0 : bytes / MIB + 16);
+        }
+        return Map.of();
+    }
+
+    private static Object keepPages(Host host, String uuid) {
+        VmInfo vm = host.vms.get(uuid);
+        host.vms.put(uuid, as(vm, vm.budgetBytes(), vm.reservedBytes(), List.of()));
+        return Map.of();
+    }
+
+    private LendingInfo lending(String name) {
+        Host host = host(name);
+        List<LeavingVm> leaving = new ArrayList<>();
+        hosts.forEach((main, its) -> its.vms.values().forEach(vm -> {
+            Long reserved = vm.reservedBytes().get(name);
+            if (host.draining && reserved != null) {
+                boolean moving = !vm.moves().isEmpty();
+                String trouble = moving ? null : "give hosts that take them, with --to";
+                leaving.add(new LeavingVm(vm.uuid(), vm.name(), main, reserved, reserved, moving, trouble));
+            }
+        }));
+        LendingState state =
+                !host.draining ? LendingState.LENDING : leaving.isEmpty() ? LendingState.EMPTY : LendingState.DRAINING;
+        return new LendingInfo(name, state, 0, 0, null, 0, 0, 0, 0, null, leaving);
+    }
+
+    private LendingInfo draining(String name, boolean draining) {
+        host(name).draining = draining;
+        return lending(name);
     }
 
     /** A split VM's sub-host is emptied, and this one takes its pages. */
@@ -413,7 +472,8 @@ public final class FakeHosts implements AutoCloseable {
 
     private static int status(ErrorBody error) {
         return switch (error.error().code()) {
-            case "handed-over", "vm-split", "host-not-fenced" -> 409;
+            case "handed-over", "vm-split", "host-not-fenced", "being-emptied", "not-being-drained" -> 409;
+            case "no-room" -> 507;
             case "unauthorized" -> 401;
             default -> 404;
         };
@@ -461,6 +521,12 @@ public final class FakeHosts implements AutoCloseable {
                 completed.merge(name, 1, Integer::sum);
                 yield Map.of();
             }
+            case "POST vms move-pages" -> movePages(name, parts[2], Json.read(body, MovePagesRequest.class));
+            case "DELETE vms move-pages" -> keepPages(host, parts[2]);
+            case "GET lending" -> lending(name);
+            case "POST lending *" -> draining(name, true);
+            case "DELETE lending *" ->
+                host.draining ? draining(name, false) : ErrorBody.of("not-being-drained", "it is not");
             case "POST fences" -> fence(Json.read(body, FenceRequest.class));
             case "POST vms split" -> {
                 host.expected.put(parts[2], Json.read(body, SplitRequest.class));

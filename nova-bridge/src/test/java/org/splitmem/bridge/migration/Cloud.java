@@ -142,6 +142,7 @@ public final class Cloud extends Clock implements AutoCloseable {
         public final MigrationService migrations;
         public final VmPlacements placements;
         public final Reconciler reconciler;
+        public final Drains drains;
         public final HostRegistry registry;
         public final Daemons daemons;
         public final PlacementClient client;
@@ -161,6 +162,7 @@ public final class Cloud extends Clock implements AutoCloseable {
             migrations = new MigrationService(store, vms, chooser, bookings, daemons, follower, telemetry, c);
             placements = new VmPlacements(store, vms, chooser, bookings, daemons, follower, telemetry, c);
             reconciler = new Reconciler(client, bookings, daemons, store, vms, telemetry, c);
+            drains = new Drains(store, vms, chooser, bookings, daemons, telemetry, c, Duration.ofSeconds(30));
         }
 
         private RulesReader rules(boolean limitTenants) {

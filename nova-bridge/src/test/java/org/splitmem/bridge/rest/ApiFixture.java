@@ -104,6 +104,7 @@ abstract class ApiFixture {
                         bridge.vms,
                         events,
                         bridge.client,
+                        bridge.drains,
                         metrics,
                         this::checkReadiness));
         server.start();

@@ -184,6 +184,29 @@ class HostsTest extends ApiFixture {
     }
 
     @Test
+    void aHostIsDrainedAndSaysWhatDoesNotMove() throws Exception {
+        register("h1", "h2", "h3");
+        cloud.hosts.runsSplit("h1", Cloud.VM, 512, Map.of("h3", 272L));
+
+        assertError(call("member", "POST", "/v1/hosts/h3/drain", ""), 403, "forbidden");
+        assertError(call("nova", "POST", "/v1/hosts/h9/drain", ""), 404, "host-not-found");
+        HttpResponse<String> begun = call("nova", "POST", "/v1/hosts/h3/drain", "");
+        assertThat(begun.statusCode()).as(begun.body()).isEqualTo(202);
+        JsonNode drain = json(call("nova", "GET", "/v1/hosts/h3/drain", "")).path("drain");
+
+        assertThat(drain.path("state").asText()).isEqualTo("DRAINING");
+        JsonNode vm = drain.path("leaving").path(0);
+        assertThat(vm.path("instance_uuid").asText()).isEqualTo(Cloud.VM.toString());
+        assertThat(vm.path("main_host").asText()).isEqualTo("h1");
+        assertThat(vm.path("moving").asBoolean()).isFalse();
+        assertThat(vm.path("trouble").asText()).contains("extra specs");
+
+        HttpResponse<String> ended = call("nova", "DELETE", "/v1/hosts/h3/drain", "");
+        assertThat(json(ended).path("drain").path("state").asText()).isEqualTo("LENDING");
+        assertError(call("nova", "DELETE", "/v1/hosts/h3/drain", ""), 409, "not-being-drained");
+    }
+
+    @Test
     void aHostThatIsGoneForGoodIsForgotten() throws Exception {
         register("h1", "h2", "h3");
 

@@ -45,7 +45,7 @@ class OpenApiTest {
             path.getValue().fieldNames().forEachRemaining(method -> described.add(method + " " + path.getKey()));
         }
 
-        assertThat(described).isEqualTo(served).hasSize(20);
+        assertThat(described).isEqualTo(served).hasSize(23);
     }
 
     @Test
