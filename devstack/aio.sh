@@ -22,7 +22,8 @@
 #   prove [--junit FILE] [--all | NAME...]
 #                             boot servers, migrate and resize them through Nova's API, make services fail meanwhile, and check
 #                             every byte, Placement's books and Kafka's events. By default, in this order
-#       split                 a server with a network card, a config drive and a volume migrates split
+#       split                 a server with a network card, a config drive and a volume migrates split, moves on and back, its lender is
+#                             drained, and it is gathered
 #       next                  a destination without sub-hosts is refused, the conductor takes the next
 #       resize                resizes, hard reboot, stop, shelve of a server that fits no host whole
 #       undone, lost          aborts; services and whole hosts' daemons killed in mid-copy

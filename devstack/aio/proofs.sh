@@ -3,7 +3,7 @@
 
 prove_split() {
   local started bridge_before processed plan
-  say "== a split server with a network card, a config drive and a volume migrates to a host that has only its main share free, moves on and back, and is gathered"
+  say "== a split server with a network card, a config drive and a volume migrates to a host that has only its main share free; it moves on and back, its lender is drained, it is gathered, split again and gathered"
   boot split.small host1 "${WITH_DEVICES[@]}"
   await_devices host1
   check "splitmemd has its RAM" test "$(daemon_vm host1 .state)" == LOCAL
@@ -32,8 +32,9 @@ prove_split() {
   check_split host2 host3
   check "every byte is right" verified_from host2
   moves_on
-  gathers
-  check "every byte is right" verified_from host2
+  lender_is_drained
+  is_gathered_by_nova
+  is_split_again_and_gathered_where_it_is
   delete_server
   vacate
   check_nothing_left
@@ -53,37 +54,99 @@ bridge_seconds() {
     awk '/^splitmem_bridge_requests_seconds_sum{method="POST",status="20/ { sum += $2 } END { printf "%.3f", sum }'
 }
 
-# Its main host moves, its sub-host keeps what it has: on, and back to a former host.
+# Its main host moves, its sub-host keeps what it has: on, and back to a former host. Both have room for its main share only.
 moves_on() {
   vacate
-  moves_to host1
-  check_books_soon "after it has moved on" "host1=5888 host2=6144 host3=5888" "host3=256"
-  moves_to host2
-  check_books_soon "after it has moved back" "host1=6144 host2=5888 host3=5888" "host3=256"
+  occupy host1 256
+  moves_to host1 host3
+  check_books_soon "after it has moved on" "host1=0 host2=6144 host3=5888" "host3=256"
+  vacate
+  occupy host2 256
+  moves_to host2 host3
+  check_books_soon "after it has moved back" "host1=6144 host2=0 host3=5888" "host3=256"
+  check "the plan says why it is not gathered: $(plan_summary)" grep -q 'not gathered: host2 has 0 MB free' <<<"$(plan_summary)"
+  vacate
   live_migrate host3
   wait_for 60 "Nova to refuse" refused || die "Nova has not refused that it moves to its own sub-host"
   check "it runs at host2" test "$(server_host)" == host2
 }
 
-moves_to() { # HOST
+moves_to() { # HOST SUB-HOST
   local started
   say "-- the split server moves to $1"
   started=$(now)
   live_migrate "$1"
   watch_migration "$started"
   arrived "$started" "$1"
-  check_split "$1" host3
+  check_split "$1" "$2"
   check "every byte is right" verified_from "$1"
+}
+
+# Of the server's last plan, as its event has it.
+plan_summary() {
+  bridge GET "/v1/events?instance_uuid=$SERVER" |
+    jq -r '[.events[] | select(.type == "org.splitmem.placement.v1.planned")][-1].data.explanation[0]'
+}
+
+# What host3 keeps of the server goes to host1, once its compute service is enabled.
+lender_is_drained() {
+  say "-- host3 is drained: nova-bridge finds another host for what it keeps"
+  api PUT "/os-services/$(compute_service host1)" '{"status":"disabled","disabled_reason":"proof"}' >/dev/null
+  check "Placement shows that host1 is disabled" wait_for 60 "the trait" is_disabled host1
+  check "the bridge drains host3" test "$(bridge POST /v1/hosts/host3/drain | jq -r .drain.state)" == DRAINING
+  check "a disabled host takes nothing" wait_for 30 "the reason" cannot_leave host3 'disabled in Nova (host1'
+  say "  $(drain_of host3 '.leaving[0].trouble')"
+  check_books "while there is no host for it" "host1=6144 host2=5888 host3=5888" "host3=256"
+  set_bandwidth "$SLOW" # until the books were looked at
+  api PUT "/os-services/$(compute_service host1)" '{"status":"enabled"}' >/dev/null
+  check "Placement shows that host1 is enabled" wait_for 60 "the trait to go" is_enabled host1
+  check "its pages leave host3" wait_for 60 "the move" is_leaving host3
+  check_books "while they move" "host1=5888 host2=5888 host3=5888" "host1=256 host3=256"
+  set_bandwidth off
+  check "host3 is empty" wait_for 120 "the last page to leave" is_drained host3
+  check_books_soon "after host3 was drained" "host1=5888 host2=5888 host3=6144" "host1=256"
+  check_split host2 host1
+  check "every byte is right" verified_from host2
+  check "host3 lends again" test "$(bridge DELETE /v1/hosts/host3/drain | jq -r .drain.state)" == LENDING
+}
+
+drain_of() { bridge GET "/v1/hosts/$1/drain" | jq -r ".drain | $2"; } # HOST JQ
+cannot_leave() { drain_of "$1" '.leaving[0].trouble' | grep -qF "$2"; } # HOST REASON
+is_leaving() { [[ $(drain_of "$1" '.leaving[0].moving') == true ]]; }   # HOST
+is_drained() { [[ $(drain_of "$1" .state) == EMPTY ]]; }                # HOST
+
+cancel_drains() {
+  local host
+  for host in $(known_hosts); do bridge DELETE "/v1/hosts/$host/drain" >/dev/null; done
 }
 
 is_gathered() { [[ $(daemon_vm "$1" .state) == LOCAL ]]; } # HOST
 
-gathers() {
-  say "-- and is gathered"
-  (in_host host2 curl -sS -f -X POST -H 'Content-Type: application/json' -d '{}' \
+# host3, which was its sub-host, has room for all of it.
+is_gathered_by_nova() {
+  local started
+  say "-- it migrates to host3, which has room for all of it"
+  started=$(now)
+  live_migrate host3
+  watch_migration "$started"
+  arrived "$started" host3
+  check "the plan says that it is gathered: $(plan_summary)" grep -q '^512 MB whole on host3' <<<"$(plan_summary)"
+  check "all of it comes to its host" wait_for 120 "the server to be gathered" is_gathered host3
+  check_books_soon "after it was gathered" "host1=6144 host2=6144 host3=5632" "host3=256"
+  check "every byte is right" verified_from host3
+}
+
+is_split_again_and_gathered_where_it_is() {
+  occupy host1 256
+  moves_to host1 host2
+  check_books_soon "split once more" "host1=0 host2=5888 host3=6144" "host2=256"
+  vacate
+  say "-- it is gathered on host1, where it is"
+  (in_host host1 curl -sS -f -X POST -H 'Content-Type: application/json' -d '{}' \
     --unix-socket /run/splitmem/splitmemd.sock "http://splitmemd/v1/vms/$SERVER/gather") >/dev/null
-  check "all of it comes to its host" wait_for 60 "the server to be gathered" is_gathered host2
-  check_books_soon "after it was gathered" "host1=6144 host2=5632 host3=6144" "host2=256"
+  check "all of it comes to its host" wait_for 120 "the server to be gathered" is_gathered host1
+  check_books_soon "after it was gathered" "host1=5632 host2=6144 host3=6144" "host1=256"
+  check "every byte is right" verified_from host1
 }
 
 # arrived STARTED HOST

@@ -18,6 +18,7 @@ clear_up() {
   enable_services || true
   wait_for 120 "nova-compute on all hosts" computes_are_up || true
   delete_zones || true
+  cancel_drains || true
   vacate || true
   delete_beside || true
   delete_server || true
