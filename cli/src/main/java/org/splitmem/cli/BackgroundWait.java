@@ -2,6 +2,7 @@ package org.splitmem.cli;
 
 import java.time.Duration;
 import java.util.List;
+import org.splitmem.cli.bridge.BridgeException;
 import org.splitmem.cli.control.ControlException;
 import org.splitmem.cli.control.DaemonUnreachableException;
 import org.splitmem.cli.migration.MigrationRun;
@@ -71,7 +72,7 @@ final class BackgroundWait {
         }
     }
 
-    /** Of a splitmemd that may just be restarted. */
+    /** Of a splitmemd, or nova-bridge, that may just be restarted. */
     private <T> T ask(Work<T> work, String interrupted) {
         long endNs = System.nanoTime() + pace.patience().toNanos();
         while (true) {
@@ -82,7 +83,7 @@ final class BackgroundWait {
                 if (!e.refusal().is(RefusalCode.FAILED) || System.nanoTime() - endNs > 0) {
                     throw e;
                 }
-            } catch (DaemonUnreachableException e) {
+            } catch (DaemonUnreachableException | BridgeException e) {
                 if (System.nanoTime() - endNs > 0) {
                     throw e;
                 }

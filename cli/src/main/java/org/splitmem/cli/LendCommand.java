@@ -60,7 +60,8 @@ final class LendCommand implements Runnable {
             info = configured ? control.lendAsConfigured(host) : control.lending(host);
         }
         if (wait.isGiven()) {
-            info = new BackgroundWait(splitmem).until(info, new LendingWork(splitmem, control, info, any -> true));
+            info = new BackgroundWait(splitmem)
+                    .until(info, new LendingWork(splitmem, () -> control.lending(host), info, any -> true));
         }
         print(splitmem, info);
     }

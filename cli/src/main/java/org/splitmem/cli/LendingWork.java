@@ -4,14 +4,14 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.Predicate;
-import org.splitmem.cli.control.ControlClient;
+import java.util.function.Supplier;
 import org.splitmem.model.Json;
 import org.splitmem.model.LendingInfo;
 
 /** That what is to leave a host leaves it. */
 final class LendingWork implements BackgroundWait.Work<LendingInfo> {
     private final Splitmem splitmem;
-    private final ControlClient control;
+    private final Supplier<LendingInfo> question;
     private final String host;
     private final Predicate<LendingInfo> isWanted;
     private final Duration patience;
@@ -22,12 +22,13 @@ final class LendingWork implements BackgroundWait.Work<LendingInfo> {
     /**
      * Of one host.
      *
+     * @param question how it is, of splitmemd or nova-bridge
      * @param begun how it is now
      * @param isWanted false if another has ended it
      */
-    LendingWork(Splitmem splitmem, ControlClient control, LendingInfo begun, Predicate<LendingInfo> isWanted) {
+    LendingWork(Splitmem splitmem, Supplier<LendingInfo> question, LendingInfo begun, Predicate<LendingInfo> isWanted) {
         this.splitmem = splitmem;
-        this.control = control;
+        this.question = question;
         this.host = begun.host();
         this.isWanted = isWanted;
         this.patience = splitmem.surroundings().pace().patience();
@@ -36,7 +37,7 @@ final class LendingWork implements BackgroundWait.Work<LendingInfo> {
 
     @Override
     public LendingInfo ask() {
-        return control.lending(host);
+        return question.get();
     }
 
     @Override

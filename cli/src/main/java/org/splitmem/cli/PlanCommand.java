@@ -73,12 +73,10 @@ final class PlanCommand implements Runnable {
 
     @Override
     public void run() {
-        Map<String, String> environment = splitmem.surroundings().environment();
-        String url = bridge == null ? environment.get("SPLITMEM_BRIDGE") : bridge;
         Map<String, String> specs = new LinkedHashMap<>(extraSpecs);
         specs.putIfAbsent(ENABLED, "true");
-        JsonNode plan = BridgeClient.find(url, environment)
-                .plan(new PlanRequest(instance, source, destination, ramMb, mainMb, specs));
+        JsonNode plan =
+                bridge(splitmem, bridge).plan(new PlanRequest(instance, source, destination, ramMb, mainMb, specs));
         boolean refused = plan.path("mode").asText().equals("refused");
         if (splitmem.json()) {
             splitmem.out().println(Json.write(plan));
@@ -89,6 +87,12 @@ final class PlanCommand implements Runnable {
             throw new CommandFailedException("refused, " + plan.path("reason").asText() + ": "
                     + plan.path("message").asText());
         }
+    }
+
+    /** @param url null: as in the environment, or Keystone's catalog */
+    static BridgeClient bridge(Splitmem splitmem, @Nullable String url) {
+        Map<String, String> environment = splitmem.surroundings().environment();
+        return BridgeClient.find(url == null ? environment.get("SPLITMEM_BRIDGE") : url, environment);
     }
 
     private void print(JsonNode plan, boolean refused) {

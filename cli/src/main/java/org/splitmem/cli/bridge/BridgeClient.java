@@ -7,6 +7,8 @@ import java.util.List;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 import org.splitmem.model.Json;
+import org.splitmem.model.LendingInfo;
+import org.splitmem.model.UrlText;
 
 /** Asks nova-bridge. Each method throws {@link BridgeException} if it refuses, or cannot be asked. */
 public final class BridgeClient {
@@ -65,16 +67,7 @@ public final class BridgeClient {
      * @return mode, sub_hosts, message, explanation and, of a refusal, reason
      */
     public JsonNode plan(PlanRequest request) {
-        HttpResponse<String> answer = bridge.post(
-                "/v1/plans",
-                Json.writeSnake(request),
-                Map.of(
-                        "X-Auth-Token",
-                        token,
-                        "OpenStack-API-Version",
-                        TYPE + " 1.0",
-                        "X-Splitmem-Timeout",
-                        Long.toString(LIMIT_OF_BRIDGE.toSeconds())));
+        HttpResponse<String> answer = bridge.post("/v1/plans", Json.writeSnake(request), headers());
         if (answer.statusCode() != 200) {
             throw bridge.refusal(
                     switch (answer.statusCode()) {
@@ -89,5 +82,49 @@ public final class BridgeClient {
             throw new BridgeException(bridge + " answered without a plan: is the URL right?");
         }
         return plan;
+    }
+
+    private Map<String, String> headers() {
+        return Map.of(
+                "X-Auth-Token",
+                token,
+                "OpenStack-API-Version",
+                TYPE + " 1.0",
+                "X-Splitmem-Timeout",
+                Long.toString(LIMIT_OF_BRIDGE.toSeconds()));
+    }
+
+    /** From now on a host lends nothing new, and what it keeps moves to others that the bridge chooses and books. */
+    public LendingInfo drain(String host) {
+        return lending("POST", host);
+    }
+
+    /** The host lends again, and keeps what it still has. */
+    public LendingInfo cancelDrain(String host) {
+        return lending("DELETE", host);
+    }
+
+    /** What a host lends, and what is to leave it. */
+    public LendingInfo lending(String host) {
+        return lending("GET", host);
+    }
+
+    private LendingInfo lending(String method, String host) {
+        HttpResponse<String> answer =
+                bridge.send(method, "/v1/hosts/" + UrlText.segment(host) + "/drain", new byte[0], headers());
+        if (answer.statusCode() / 100 != 2) {
+            throw bridge.refusal(
+                    switch (answer.statusCode()) {
+                        case 401 -> "does not accept the token";
+                        case 403 -> "does not let you drain hosts";
+                        default -> "refuses";
+                    },
+                    answer);
+        }
+        try {
+            return Drain.read(bridge.json(answer).path("drain"));
+        } catch (IllegalArgumentException e) {
+            throw new BridgeException(bridge + " answered without what the host lends: is the URL right?", e);
+        }
     }
 }

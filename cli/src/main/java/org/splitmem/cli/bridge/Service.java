@@ -50,12 +50,23 @@ record Service(String name, String url, Duration limit) {
         return name + " at " + url;
     }
 
-    /** Sends and waits. @throws BridgeException if no whole answer came; any status is an answer */
+    /** Sends JSON and waits. @throws BridgeException if no whole answer came; any status is an answer */
     HttpResponse<String> post(String path, byte[] json, Map<String, String> headers) {
+        return send("POST", path, json, headers);
+    }
+
+    /** As {@link #post}; without a body if {@code json} is empty. */
+    HttpResponse<String> send(String method, String path, byte[] json, Map<String, String> headers) {
         HttpRequest.Builder request = HttpRequest.newBuilder(URI.create(url + path))
-                .header("Content-Type", "application/json")
                 .header("Accept", "application/json")
-                .POST(HttpRequest.BodyPublishers.ofByteArray(json));
+                .method(
+                        method,
+                        json.length == 0
+                                ? HttpRequest.BodyPublishers.noBody()
+                                : HttpRequest.BodyPublishers.ofByteArray(json));
+        if (json.length > 0) {
+            request.header("Content-Type", "application/json");
+        }
         headers.forEach(request::setHeader);
         HttpClient client = HttpClient.newBuilder()
                 .version(HttpClient.Version.HTTP_1_1)
