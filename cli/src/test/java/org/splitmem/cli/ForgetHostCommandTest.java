@@ -85,7 +85,7 @@ class ForgetHostCommandTest {
         assertThat(run("forget-host", "h2")).isZero();
 
         assertThat(cli.out())
-                .contains("nothing is freed of h2\n", "h3 keeps 256 MiB of VM " + OTHER, "migrated to h4")
+                .contains("nothing is freed of h2\n", "h3 keeps 256.0 MiB of VM " + OTHER, "migrated to h4")
                 .contains("splitmem forget-host h2 --vm " + OTHER + "\n");
     }
 

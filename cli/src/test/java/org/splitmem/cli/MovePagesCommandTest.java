@@ -121,7 +121,7 @@ class MovePagesCommandTest {
 
     @Test
     void showHasALineForEachHostThatIsEmptied() {
-        daemon.on("GET /v1/vms/vm1", Reply.ok(STUCK));
+        daemon.on("GET /v1/vms/vm1", Reply.ok(STUCK)).on("GET /v1/migrations", Reply.ok(List.of()));
 
         assertThat(run("show", "vm1")).isZero();
 

@@ -1,5 +1,6 @@
 package org.splitmem.model;
 
+import com.fasterxml.jackson.annotation.JsonInclude;
 import java.util.List;
 
 /**
@@ -7,13 +8,16 @@ import java.util.List;
  *
  * @param freed one for each VM and host
  * @param unreachable hosts that did not answer: what they keep they keep, until they are asked again
- * @param kept what is not freed, since its VM may have left the fenced host just before
+ * @param kept what is not freed, since its VM may have left the fenced host just before; absent, as of a host of an earlier version: nothing
  */
-public record FenceResult(List<Freed> freed, List<String> unreachable, List<Kept> kept) {
+public record FenceResult(
+        List<Freed> freed,
+        List<String> unreachable,
+        @JsonInclude(JsonInclude.Include.NON_EMPTY) List<Kept> kept) {
     public FenceResult {
         freed = List.copyOf(Require.present("freed", freed));
         unreachable = List.copyOf(Require.present("unreachable", unreachable));
-        kept = List.copyOf(Require.present("kept", kept));
+        kept = kept == null ? List.of() : List.copyOf(kept);
     }
 
     /**

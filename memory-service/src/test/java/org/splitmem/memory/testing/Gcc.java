@@ -28,6 +28,7 @@ public final class Gcc {
             compileAnew(source, made);
             compiled.put(source, made);
         }
+        Files.deleteIfExists(program); // one that runs cannot be written
         return Files.copy(made, program, StandardCopyOption.COPY_ATTRIBUTES);
     }
 

@@ -55,7 +55,8 @@ class HostNamesTest extends ApiFixture {
     private List<String> getPaths(String id) {
         List<String> paths = new ArrayList<>();
         for (Operation operation : Operation.values()) {
-            if (operation.signature().startsWith("get ") && operation != Operation.LIST_HOSTS) {
+            boolean isAboutHosts = operation.signature().startsWith("get /v1/hosts"); // who may ask knows them by name
+            if (operation.signature().startsWith("get ") && !isAboutHosts) {
                 String path = operation.signature().substring("get ".length());
                 paths.add(path.replace("{id}", id).replace("{uuid}", Cloud.VM.toString()));
             }
