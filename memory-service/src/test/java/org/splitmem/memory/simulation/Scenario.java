@@ -228,10 +228,17 @@ record Scenario(
     /** @return true once the hypervisor may be asked */
     private boolean migrate(Simulation sim) throws Exception {
         SimHost source = sim.host(Role.SOURCE);
-        Vm vm = vm(source).orElseThrow();
+        sim.await("the source's daemon can be asked", () -> canBeAsked(source));
         String destination = sim.host(Role.DESTINATION).name();
         MigrationRequest request = request(sim, destination);
-        SimDaemon daemon = source.daemon();
+        SimDaemon daemon;
+        Vm vm;
+        try {
+            daemon = source.daemon();
+            vm = vm(source).orElseThrow();
+        } catch (IOException e) { // of a VM that is split it may be killed before
+            return false;
+        }
         try {
             daemon.call(() -> daemon.migrations().start(vm, request));
         } catch (IOException e) {
@@ -239,6 +246,19 @@ record Scenario(
         }
         sim.await("it is ready, or will never be", () -> daemon.isDead() || isAt(daemon, MigrationPhase.READY));
         return !daemon.isDead() && daemon.migrations().list().get(0).phase() == MigrationPhase.READY;
+    }
+
+    /** Of a VM that is split it may just have been killed, and started again. */
+    private boolean canBeAsked(SimHost source) {
+        try {
+            return source.isUp() && vm(source).map(this::isAttached).orElse(false);
+        } catch (IOException e) {
+            return false;
+        }
+    }
+
+    private boolean isAttached(Vm vm) {
+        return vm.session() != null && (!split() || vm.paging() != null);
     }
 
     private MigrationRequest request(Simulation sim, String destination) {
