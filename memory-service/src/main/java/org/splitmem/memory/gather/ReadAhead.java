@@ -37,7 +37,7 @@ public final class ReadAhead implements AutoCloseable {
     private final RateLimiter limiter;
     private final long most;
     private final LongAdder came = new LongAdder();
-    private final long beganNs = System.nanoTime();
+    private volatile long beganNs = System.nanoTime();
     private volatile boolean closed;
 
     // Guarded by this.
@@ -68,6 +68,7 @@ public final class ReadAhead implements AutoCloseable {
 
     /** @param threads runs each server's task on a thread of its own, as long as which the RAM and the table stay mapped */
     public void start(Executor threads) {
+        beganNs = System.nanoTime();
         hosts.forEach(threads::execute);
     }
 
