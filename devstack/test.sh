@@ -21,7 +21,7 @@
 # Installs Debian packages that are missing. Complete output goes to target/test/*.log; of system tests that fail, the daemons'
 # logs and the guests' consoles are kept in system-tests/target/system-tests/, the OpenStack's logs in its directory. The virtual
 # hosts and the OpenStack are taken down at the end, also after Ctrl-C; their directories are /var/lib/splitmem-test, or
-# $SPLITMEM_DEVSTACK_STATE, and the same with -openstack.
+# $SPLITMEM_DEVSTACK_STATE, and the same with -2 (system tests run in two JVMs, each with hosts of its own) and with -openstack.
 
 set -euo pipefail
 
@@ -33,6 +33,7 @@ export SPLITMEM_AIO_STATE=$SPLITMEM_DEVSTACK_STATE-openstack
 
 OUTPUT=$REPOSITORY/target/test
 HOSTS=5 # as in the system tests' Cluster
+SECOND=$SPLITMEM_DEVSTACK_STATE-2 # of the tests' second JVM, which makes it
 PASSED=0 FAILED=0 SKIPPED=0
 declare -A PREPARING=() # pids of what is prepared beside the build
 
@@ -154,6 +155,11 @@ set_up_hosts() {
   say "== virtual hosts took $(elapsed "$started") s"
 }
 
+take_hosts_down() {
+  "$HERE/cluster.sh" down
+  "$HERE/cluster.sh" --state "$SECOND" down
+}
+
 # The verdict is the last line, whatever happened.
 take_down() {
   local status=$? job
@@ -162,7 +168,7 @@ take_down() {
     kill "$job" 2>/dev/null || true
     wait "$job" || true
   done
-  "$HERE/cluster.sh" down || true
+  take_hosts_down || true
   "$HERE/aio.sh" down || true
   if ((status != 0 && FAILED == 0)); then FAILED=1; fi
   say "$PASSED passed, $FAILED failed"
@@ -179,7 +185,7 @@ main() {
   trap take_down EXIT
   trap 'exit 130' INT TERM
   install_tools
-  "$HERE/cluster.sh" down # what a crash left
+  take_hosts_down # what a crash left
   "$HERE/aio.sh" down
   if [[ $NIGHTLY == yes ]]; then options+=(-Dsplitmem.nightly=true); fi
   if [[ -n $ONLY ]]; then
@@ -200,7 +206,7 @@ main() {
     if [[ -x $DISTRIBUTION/bin/splitmemd ]]; then
       set_up_hosts
       step root-and-system-tests -Psystem "${checks[@]}" "${options[@]}" '-Dtests.groups=root | system' package
-      "$HERE/cluster.sh" down # what follows needs the memory
+      take_hosts_down # what follows needs the memory
       await_prepared roots
       await_prepared novas
       if [[ $ROOTS == yes ]]; then

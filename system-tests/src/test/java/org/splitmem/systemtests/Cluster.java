@@ -31,10 +31,17 @@ final class Cluster {
         this.state = state;
     }
 
-    /** The cluster that $SPLITMEM_DEVSTACK_STATE names, as devstack/test.sh sets it; not up yet. */
+    /**
+     * The cluster that $SPLITMEM_DEVSTACK_STATE names, as devstack/test.sh sets it; not up yet. A second JVM of the same tests has one
+     * beside it, with "-2" at the end of its directory: their hosts are alike, and see nothing of each other.
+     */
     static Cluster configured() {
         String repository = System.getProperty("splitmem.repository", "..");
         String state = System.getenv().getOrDefault("SPLITMEM_DEVSTACK_STATE", DEFAULT_STATE);
+        String fork = System.getProperty("splitmem.fork", "1");
+        if (!fork.equals("1")) {
+            state += "-" + fork;
+        }
         return new Cluster(Path.of(repository, "devstack").toAbsolutePath().normalize(), Path.of(state));
     }
 
