@@ -319,7 +319,15 @@ class PagingTest extends MachineTest {
         machine.guest().run("block");
         machine.guest().begin("verify 0 8");
 
+        Await.until(
+                "the pager gives it up, and does not look at it without end",
+                () -> !isThread("pager-" + machine.vm().uuid()));
         assertTimeoutPreemptively(Duration.ofSeconds(4), () -> machine.vm().stop());
         assertThat(machine.guest().hasAnswered()).isFalse();
+    }
+
+    private static boolean isThread(String name) {
+        return Thread.getAllStackTraces().keySet().stream()
+                .anyMatch(thread -> thread.getName().equals(name));
     }
 }
