@@ -38,9 +38,9 @@ final class Cluster {
     static Cluster configured() {
         String repository = System.getProperty("splitmem.repository", "..");
         String state = System.getenv().getOrDefault("SPLITMEM_DEVSTACK_STATE", DEFAULT_STATE);
-        String fork = System.getProperty("splitmem.fork", "1");
-        if (!fork.equals("1")) {
-            state += "-" + fork;
+        String fork = System.getProperty("splitmem.fork", "-1");
+        if (!fork.equals("-1")) {
+            state += fork;
         }
         return new Cluster(Path.of(repository, "devstack").toAbsolutePath().normalize(), Path.of(state));
     }

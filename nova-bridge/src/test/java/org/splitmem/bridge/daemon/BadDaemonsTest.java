@@ -8,8 +8,8 @@ import static com.github.tomakehurst.wiremock.core.WireMockConfiguration.wireMoc
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.catchThrowableOfType;
 
-import com.github.tomakehurst.wiremock.client.WireMock;
 import com.github.tomakehurst.wiremock.junit5.WireMockExtension;
+import com.github.tomakehurst.wiremock.stubbing.StubMapping;
 import com.github.tomakehurst.wiremock.verification.LoggedRequest;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -97,11 +97,11 @@ class BadDaemonsTest {
     @ParameterizedTest
     @MethodSource("everything")
     void anAnswerThatIsBadIsAnErrorThatSaysWhatToDo(Asked asked, Bad bad) {
-        WIRE.stubFor(any(anyUrl()).willReturn(bad.answer()));
+        StubMapping answered = WIRE.stubFor(any(anyUrl()).willReturn(bad.answer()));
         try (Daemons daemons = daemons(bad.limit())) {
             bad.check(failure(daemons, asked.question), asked.request);
         }
-        WIRE.verify(WireMock.lessThanOrExactly(bad.requests()), anyRequestedFor(anyUrl()));
+        bad.checkRequests(WIRE, answered);
     }
 
     @Nullable

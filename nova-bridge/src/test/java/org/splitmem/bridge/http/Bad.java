@@ -6,6 +6,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import com.github.tomakehurst.wiremock.client.ResponseDefinitionBuilder;
 import com.github.tomakehurst.wiremock.http.Fault;
+import com.github.tomakehurst.wiremock.junit5.WireMockExtension;
+import com.github.tomakehurst.wiremock.stubbing.StubMapping;
 import java.time.Duration;
 import org.splitmem.bridge.http.ServiceException.Kind;
 
@@ -69,9 +71,14 @@ public enum Bad {
         return kind == Kind.TIMEOUT ? Duration.ofMillis(300) : Duration.ofSeconds(20);
     }
 
-    /** How often it may be asked: a token that is refused is renewed once, and the JDK's client repeats a GET that was cut off. */
-    public int requests() {
-        return kind == Kind.UNAUTHORIZED || kind == Kind.TRUNCATED ? 2 : 1;
+    /** Checks that it was not asked too often: a token that is refused is renewed once, and the JDK's client repeats a GET that was cut off. */
+    public void checkRequests(WireMockExtension service, StubMapping answered) {
+        int most = kind == Kind.UNAUTHORIZED || kind == Kind.TRUNCATED ? 2 : 1;
+        // Those of an earlier test are noted when their answer has been given up, which may be now.
+        assertThat(service.getAllServeEvents().stream()
+                        .filter(event ->
+                                answered.getId().equals(event.getStubMapping().getId())))
+                .hasSizeLessThanOrEqualTo(most);
     }
 
     /** With a body that is none of any service's, and a status that says nothing of it. */

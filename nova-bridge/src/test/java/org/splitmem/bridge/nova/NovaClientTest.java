@@ -2,7 +2,6 @@ package org.splitmem.bridge.nova;
 
 import static com.github.tomakehurst.wiremock.client.WireMock.aResponse;
 import static com.github.tomakehurst.wiremock.client.WireMock.any;
-import static com.github.tomakehurst.wiremock.client.WireMock.anyRequestedFor;
 import static com.github.tomakehurst.wiremock.client.WireMock.anyUrl;
 import static com.github.tomakehurst.wiremock.client.WireMock.equalTo;
 import static com.github.tomakehurst.wiremock.client.WireMock.get;
@@ -13,8 +12,8 @@ import static com.github.tomakehurst.wiremock.core.WireMockConfiguration.wireMoc
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import com.github.tomakehurst.wiremock.client.WireMock;
 import com.github.tomakehurst.wiremock.junit5.WireMockExtension;
+import com.github.tomakehurst.wiremock.stubbing.StubMapping;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
@@ -134,12 +133,12 @@ class NovaClientTest {
     @ParameterizedTest
     @MethodSource("everything")
     void anAnswerThatIsBadIsAnErrorThatSaysWhatToDo(Asked asked, Bad bad) {
-        WIRE.stubFor(any(anyUrl()).willReturn(bad.answer()));
+        StubMapping answered = WIRE.stubFor(any(anyUrl()).willReturn(bad.answer()));
         NovaClient client = new NovaClient(new FixedCredentials(WIRE.baseUrl() + "/v2.1"), bad.limit());
 
         assertThatThrownBy(() -> asked.question.ask(client))
                 .isInstanceOfSatisfying(ServiceException.class, e -> bad.check(e, asked.request));
-        WIRE.verify(WireMock.lessThanOrExactly(bad.requests()), anyRequestedFor(anyUrl()));
+        bad.checkRequests(WIRE, answered);
     }
 
     @ParameterizedTest

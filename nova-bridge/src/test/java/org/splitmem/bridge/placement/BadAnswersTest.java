@@ -2,7 +2,6 @@ package org.splitmem.bridge.placement;
 
 import static com.github.tomakehurst.wiremock.client.WireMock.aResponse;
 import static com.github.tomakehurst.wiremock.client.WireMock.any;
-import static com.github.tomakehurst.wiremock.client.WireMock.anyRequestedFor;
 import static com.github.tomakehurst.wiremock.client.WireMock.anyUrl;
 import static com.github.tomakehurst.wiremock.client.WireMock.equalTo;
 import static com.github.tomakehurst.wiremock.client.WireMock.get;
@@ -19,6 +18,7 @@ import static org.junit.jupiter.api.Assertions.assertDoesNotThrow;
 import com.github.tomakehurst.wiremock.client.ResponseDefinitionBuilder;
 import com.github.tomakehurst.wiremock.client.WireMock;
 import com.github.tomakehurst.wiremock.junit5.WireMockExtension;
+import com.github.tomakehurst.wiremock.stubbing.StubMapping;
 import java.time.Duration;
 import java.util.Map;
 import java.util.UUID;
@@ -104,12 +104,12 @@ class BadAnswersTest {
     @ParameterizedTest
     @MethodSource("everything")
     void anAnswerThatIsBadIsAnErrorThatSaysWhatToDo(Asked asked, Bad bad) {
-        WIRE.stubFor(any(anyUrl()).willReturn(bad.answer()));
+        StubMapping answered = WIRE.stubFor(any(anyUrl()).willReturn(bad.answer()));
         PlacementClient client = new PlacementClient(new FixedCredentials(WIRE.baseUrl()), bad.limit(), Map::of);
 
         assertThatThrownBy(() -> asked.question.ask(client))
                 .isInstanceOfSatisfying(ServiceException.class, e -> bad.check(e, asked.request));
-        WIRE.verify(WireMock.lessThanOrExactly(bad.requests()), anyRequestedFor(anyUrl()));
+        bad.checkRequests(WIRE, answered);
     }
 
     @ParameterizedTest
