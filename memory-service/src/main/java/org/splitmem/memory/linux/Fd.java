@@ -24,6 +24,11 @@ public final class Fd implements AutoCloseable {
         return n;
     }
 
+    /** Negative if it was closed. */
+    int numberOrClosed() {
+        return number.get();
+    }
+
     public boolean isOpen() {
         return number.get() != CLOSED;
     }

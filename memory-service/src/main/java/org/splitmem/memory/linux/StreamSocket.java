@@ -97,15 +97,15 @@ public final class StreamSocket implements AutoCloseable {
     }
 
     /** A receive or send that makes no progress for this long fails with SocketTimeoutException; 0: waits for ever. */
-    public void setTimeouts(long receiveMs, long sendMs) throws LinuxException {
-        Sockets.setTimeout(fd.number(), Sockets.SO_RCVTIMEO, receiveMs);
-        Sockets.setTimeout(fd.number(), Sockets.SO_SNDTIMEO, sendMs);
+    public void setTimeouts(long receiveMs, long sendMs) throws IOException {
+        Sockets.setTimeout(number(), Sockets.SO_RCVTIMEO, receiveMs);
+        Sockets.setTimeout(number(), Sockets.SO_SNDTIMEO, sendMs);
     }
 
     /** Asks for kernel buffers of this many bytes in both directions. */
-    public void setBuffers(int bytes) throws LinuxException {
-        Sockets.setInt(fd.number(), Sockets.SOL_SOCKET, Sockets.SO_SNDBUF, bytes);
-        Sockets.setInt(fd.number(), Sockets.SOL_SOCKET, Sockets.SO_RCVBUF, bytes);
+    public void setBuffers(int bytes) throws IOException {
+        Sockets.setInt(number(), Sockets.SOL_SOCKET, Sockets.SO_SNDBUF, bytes);
+        Sockets.setInt(number(), Sockets.SOL_SOCKET, Sockets.SO_RCVBUF, bytes);
     }
 
     /** Sends all bytes; {@code more}: the kernel may wait for what follows before it sends a short packet. */
@@ -113,7 +113,7 @@ public final class StreamSocket implements AutoCloseable {
         int flags = Sockets.MSG_NOSIGNAL | (more ? Sockets.MSG_MORE : 0);
         long sent = 0;
         while (sent < length) {
-            long n = Sockets.send(fd.number(), address + sent, length - sent, flags);
+            long n = Sockets.send(number(), address + sent, length - sent, flags);
             if (n < 0) {
                 failUnlessInterrupted("send", Errno.last());
             } else {
@@ -133,7 +133,7 @@ public final class StreamSocket implements AutoCloseable {
     public boolean receiveOrEnd(long address, long length) throws IOException {
         long received = 0;
         while (received < length) {
-            long n = Sockets.recv(fd.number(), address + received, length - received, Sockets.MSG_WAITALL);
+            long n = Sockets.recv(number(), address + received, length - received, Sockets.MSG_WAITALL);
             if (n < 0) {
                 failUnlessInterrupted("receive", Errno.last());
             } else if (n == 0) {
@@ -152,7 +152,7 @@ public final class StreamSocket implements AutoCloseable {
     /** Waits for some bytes, as many as there are and have room. @return how many; 0: the peer has closed */
     public int receiveSome(NativeBlock room) throws IOException {
         while (true) {
-            long n = Sockets.recv(fd.number(), room.address(), room.size(), 0);
+            long n = Sockets.recv(number(), room.address(), room.size(), 0);
             if (n >= 0) {
                 return (int) n;
             }
@@ -169,7 +169,7 @@ public final class StreamSocket implements AutoCloseable {
     public void sendAll(IoVector vector, boolean more) throws IOException {
         int flags = Sockets.MSG_NOSIGNAL | (more ? Sockets.MSG_MORE : 0);
         while (!vector.isEmpty()) {
-            long n = Sockets.sendmsg(fd.number(), vector.header(), flags);
+            long n = Sockets.sendmsg(number(), vector.header(), flags);
             if (n < 0) {
                 failUnlessInterrupted("sendmsg", Errno.last());
             } else {
@@ -188,7 +188,7 @@ public final class StreamSocket implements AutoCloseable {
         position.putLong(0, offset);
         long left = length;
         while (left > 0) {
-            long n = Sockets.sendfile(fd.number(), file.number(), position.address(), left);
+            long n = Sockets.sendfile(number(), file.number(), position.address(), left);
             if (n < 0) {
                 failUnlessInterrupted("sendfile", Errno.last());
             } else if (n == 0) {
@@ -203,7 +203,7 @@ public final class StreamSocket implements AutoCloseable {
     /** Fills a scatter list, whole. The list is consumed. */
     public void receiveAll(IoVector vector) throws IOException {
         while (!vector.isEmpty()) {
-            long n = Sockets.recvmsg(fd.number(), vector.header(), Sockets.MSG_WAITALL);
+            long n = Sockets.recvmsg(number(), vector.header(), Sockets.MSG_WAITALL);
             if (n < 0) {
                 failUnlessInterrupted("recvmsg", Errno.last());
             } else if (n == 0) {
@@ -212,6 +212,15 @@ public final class StreamSocket implements AutoCloseable {
                 vector.consume(n);
             }
         }
+    }
+
+    /** @throws IOException if this side has closed it, on another thread perhaps */
+    private int number() throws IOException {
+        int number = fd.numberOrClosed();
+        if (number < 0) {
+            throw new IOException("the connection with " + peer + " was closed here");
+        }
+        return number;
     }
 
     private void failUnlessInterrupted(String call, int errno) throws IOException {
@@ -240,10 +249,10 @@ public final class StreamSocket implements AutoCloseable {
      */
     public void drainAfterRefusal() throws IOException {
         setTimeouts(DRAIN_MS, DRAIN_MS);
-        Sockets.shutdown(fd.number(), Sockets.SHUT_WR);
+        Sockets.shutdown(number(), Sockets.SHUT_WR);
         NativeBlock scrap = new NativeBlock(64 * 1024);
         for (long drained = 0; drained < DRAIN_BYTES; ) {
-            long n = Sockets.recv(fd.number(), scrap.address(), scrap.size(), 0);
+            long n = Sockets.recv(number(), scrap.address(), scrap.size(), 0);
             if (n <= 0) {
                 return;
             }

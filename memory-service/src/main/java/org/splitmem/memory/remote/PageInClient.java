@@ -127,7 +127,7 @@ public final class PageInClient implements AutoCloseable {
                     log.info("vm={} page-in connection to {} is up", endpoint.vm(), endpoint.host());
                     receiveAll(s);
                 } finally {
-                    forget(); // before it is closed: a request on a closed socket would end the pager
+                    forget(); // what is asked for from now on is for the next one
                 }
             } catch (IOException | RuntimeException e) { // a fault in what handles a page must not end all page-ins
                 if (e instanceof PeerException refusal && refusal.code() == ErrorCode.UNKNOWN_VM) {

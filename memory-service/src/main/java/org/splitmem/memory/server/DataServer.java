@@ -4,9 +4,11 @@ import java.io.EOFException;
 import java.io.IOException;
 import java.net.InetSocketAddress;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.concurrent.locks.LockSupport;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -28,10 +30,15 @@ public final class DataServer implements AutoCloseable {
     private static final int MAX_CONNECTIONS = 4_096;
     /** Of connections that have not sent their HELLO. */
     static final int MOST_SHAKING_OF_ADDRESS = 256;
+    /** How long those that are served may take to end. */
+    private static final long END_NS = 2_000_000_000L;
+
+    private static final long LOOK_NS = 1_000_000L;
 
     private final ListeningSocket listener;
     private final List<ConnectionResolver> resolvers;
-    private final Set<FrameSocket> open = ConcurrentHashMap.newKeySet();
+    /** With the thread that serves each; until that has begun, the one that accepted it. */
+    private final Map<FrameSocket, Thread> open = new ConcurrentHashMap<>();
     /** Those of them that have shown a token. */
     private final Set<FrameSocket> served = ConcurrentHashMap.newKeySet();
 
@@ -75,7 +82,7 @@ public final class DataServer implements AutoCloseable {
             socket.close();
             return;
         }
-        open.add(socket);
+        open.put(socket, Thread.currentThread());
         boolean serves = false;
         try {
             begun.start("data-" + serial.incrementAndGet(), () -> serve(socket, begun));
@@ -104,6 +111,7 @@ public final class DataServer implements AutoCloseable {
 
     private void serve(FrameSocket socket, Handshakes.Handshake begun) {
         String who = socket.peer();
+        open.put(socket, Thread.currentThread());
         try (socket) {
             try {
                 @Nullable Hello hello;
@@ -169,18 +177,30 @@ public final class DataServer implements AutoCloseable {
         socket.socket().drainAfterRefusal();
     }
 
+    /**
+     * Ends all connections, also those that are just being accepted. When it returns nobody is served any more, but for one whose answer
+     * takes longer than two seconds, and the caller's own.
+     */
     @Override
     public void close() {
         closed = true;
         acceptor.end();
         listener.shutdown();
-        handshakes.close();
-        open.forEach(socket -> socket.socket().shutdown());
         try {
             acceptor.join(0);
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
         }
         listener.close();
+        open.keySet().forEach(socket -> socket.socket().shutdown());
+        handshakes.close();
+        long endNs = System.nanoTime() + END_NS;
+        while (isServingOthers() && System.nanoTime() - endNs < 0) {
+            LockSupport.parkNanos(LOOK_NS);
+        }
+    }
+
+    private boolean isServingOthers() {
+        return open.values().stream().anyMatch(thread -> thread != Thread.currentThread());
     }
 }

@@ -173,6 +173,20 @@ class StreamSocketTest {
         assertThatThrownBy(() -> vector.add(block.address(), 1)).isInstanceOf(IndexOutOfBoundsException.class);
     }
 
+    /** Whoever still has it at hand, on another thread, is told so as of any connection that has ended. */
+    @Test
+    void oneThatWasClosedHereFailsLikeOneThatHasEnded() {
+        NativeBlock block = new NativeBlock(1);
+        pair.near().close();
+
+        assertThatThrownBy(() -> pair.near().send(block.address(), 1, false))
+                .isInstanceOf(IOException.class)
+                .hasMessageContaining("was closed here");
+        assertThatThrownBy(() -> pair.near().receive(block.address(), 1)).isInstanceOf(IOException.class);
+        assertThatThrownBy(() -> pair.near().setTimeouts(1, 1)).isInstanceOf(IOException.class);
+        pair.near().shutdown();
+    }
+
     @Test
     void aPeerReadsTheRefusalAlthoughItWasStillSending() throws Exception {
         NativeBlock much = new NativeBlock(8 << 20);

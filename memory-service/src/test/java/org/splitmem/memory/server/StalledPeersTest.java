@@ -5,10 +5,14 @@ import static org.assertj.core.api.Assertions.catchThrowableOfType;
 
 import java.io.IOException;
 import java.net.InetSocketAddress;
+import java.net.SocketTimeoutException;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.UUID;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.splitmem.memory.linux.StreamSocket;
@@ -31,6 +35,7 @@ class StalledPeersTest {
 
     private final InetSocketAddress address = Ports.free();
     private final List<FrameSocket> peers = new ArrayList<>();
+    private final AtomicInteger served = new AtomicInteger();
     private DataServer server;
 
     @AfterEach
@@ -119,5 +124,46 @@ class StalledPeersTest {
                 return false;
             }
         });
+    }
+
+    /** One that has just been accepted is not left to an old server, where a new one is about to begin. */
+    @Test
+    void aPortThatIsClosedServesNobodyAnyMore() throws Exception {
+        for (int round = 0; round < 200; round++) {
+            serve(60_000);
+            List<FrameSocket> connected = new ArrayList<>();
+            CompletableFuture<Void> connecting = CompletableFuture.runAsync(() -> connectUntilRefused(connected));
+            Await.until("some are connected", () -> served.get() > 2);
+            server.close();
+            connecting.get(10, TimeUnit.SECONDS);
+            served.set(0);
+
+            for (FrameSocket peer : connected) {
+                assertThat(ends(peer)).as("round " + round).isTrue();
+                peer.close();
+            }
+        }
+    }
+
+    private void connectUntilRefused(List<FrameSocket> connected) {
+        try {
+            while (true) {
+                connected.add(new FrameSocket(StreamSocket.connect(address, 5_000)));
+                served.incrementAndGet();
+            }
+        } catch (IOException e) {
+            // It is closed.
+        }
+    }
+
+    private static boolean ends(FrameSocket peer) {
+        try {
+            peer.socket().setTimeouts(2_000, 2_000);
+            return !peer.receive();
+        } catch (SocketTimeoutException e) {
+            return false;
+        } catch (IOException e) {
+            return true;
+        }
     }
 }
