@@ -4,6 +4,7 @@ import java.io.IOException;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Objects;
 import java.util.Set;
 import java.util.UUID;
 import java.util.concurrent.ExecutionException;
@@ -74,7 +75,9 @@ public final class Fencing {
 
         void add(String host, PeerHosts.Fenced said) {
             said.freed().forEach(one -> freed.add(new FenceResult.Freed(host, text(one), one.bytes())));
-            said.kept().forEach(one -> kept.add(new FenceResult.Kept(host, text(one), one.bytes(), one.heir())));
+            said.kept()
+                    .forEach(one -> kept.add(new FenceResult.Kept(
+                            host, text(one), one.bytes(), Objects.requireNonNullElse(one.heir(), "another host"))));
         }
 
         private static String text(PeerHosts.Store store) {

@@ -127,12 +127,12 @@ public interface PeerHosts {
     /**
      * What a host keeps, or has kept, for a VM of a host that is fenced.
      *
-     * @param heir the host that owns the VM, or may be about to
+     * @param heir the host that owns the VM, or may be about to; absent if it does not matter, or an earlier splitmemd answers
      */
     record Store(
             @JsonProperty(required = true) UUID vm,
             @JsonProperty(required = true) long bytes,
-            @JsonProperty(required = true) String heir) {
+            @Nullable String heir) {
         private static List<Store> of(List<StoreRecord> stores) {
             return stores.stream()
                     .map(store -> new Store(store.vm(), store.reservedBytes(), store.heir()))
@@ -140,13 +140,15 @@ public interface PeerHosts {
         }
     }
 
-    /** What a host has freed, and what it keeps because its VM may have migrated just before. */
-    record Fenced(
-            @JsonProperty(required = true) List<Store> freed,
-            @JsonProperty(required = true) List<Store> kept) {
+    /**
+     * What a host has freed, and what it keeps because its VM may have migrated just before.
+     *
+     * @param kept nothing if it is absent, as in the answer of an earlier splitmemd
+     */
+    record Fenced(@JsonProperty(required = true) List<Store> freed, List<Store> kept) {
         public Fenced {
             freed = List.copyOf(Objects.requireNonNull(freed, "what is freed is missing"));
-            kept = List.copyOf(Objects.requireNonNull(kept, "what is kept is missing"));
+            kept = Objects.requireNonNullElse(kept, List.of());
         }
 
         public static Fenced of(MemoryServer.Fenced stores) {

@@ -51,6 +51,18 @@ class HttpPeersTest {
                 .hasMessageContaining("nova-bridge");
     }
 
+    /** While hosts are updated one after the other. */
+    @Test
+    void whatAHostOfAnEarlierVersionHasFreedIsUnderstood() {
+        UUID vm = UUID.randomUUID();
+
+        PeerHosts.Fenced said =
+                Json.read("{\"freed\":[{\"vm\":\"" + vm + "\",\"bytes\":4096}]}", PeerHosts.Fenced.class);
+
+        assertThat(said.freed()).containsExactly(new PeerHosts.Store(vm, 4096, null));
+        assertThat(said.kept()).isEmpty();
+    }
+
     /** The id that joins the logs of all hosts that did something for one request. */
     @Test
     void anotherHostIsToldWhichRequestItIsAskedFor() throws Exception {
