@@ -35,6 +35,7 @@ import org.splitmem.memory.migration.PeerHosts;
 import org.splitmem.memory.migration.PendingReleases;
 import org.splitmem.memory.migration.SplitStarts;
 import org.splitmem.memory.migration.WholeAgain;
+import org.splitmem.memory.operation.Operations;
 import org.splitmem.memory.server.DataServer;
 import org.splitmem.memory.server.MemoryServer;
 import org.splitmem.memory.shim.LibvirtDomains;
@@ -132,8 +133,9 @@ public final class MemoryService implements Callable<Integer> {
         VmRegistry vms =
                 new VmRegistry(config.memoryDirectory().resolve("vms"), paging, config.qmpDirectory(), definitions);
         MemoryServer server = memoryServer(config, facts, peers);
-        Drainer drainer = drainer(config, peers, server);
-        MigrationService migrations = migrations(config, vms, peers);
+        Operations operations = new Operations(config.memoryDirectory().resolve("operations"), vms::reached);
+        Drainer drainer = drainer(config, peers, server, operations);
+        MigrationService migrations = migrations(config, vms, peers, operations);
         server.tellFences(migrations::fenced);
         ExpectedSplits expected = expected(config, definitions, vms, migrations);
         GuestRoom room = new GuestRoom(vms, () -> guestLimit(config, facts, server));
@@ -179,24 +181,26 @@ public final class MemoryService implements Callable<Integer> {
                 peers::dataPortOf);
     }
 
-    private static Drainer drainer(DaemonConfig config, HttpPeers peers, MemoryServer server) throws IOException {
+    private static Drainer drainer(DaemonConfig config, HttpPeers peers, MemoryServer server, Operations operations)
+            throws IOException {
         Lending lending = new Lending(
                 config.hostName(),
                 config.lendLimitBytes(),
                 config.stateDirectory().resolve("lending.json"),
                 peers,
                 server);
-        return new Drainer(lending, peers, new HostThreads("main-hosts"));
+        return new Drainer(lending, peers, new HostThreads("main-hosts"), operations);
     }
 
-    private static MigrationService migrations(DaemonConfig config, VmRegistry vms, HttpPeers peers)
-            throws IOException {
+    private static MigrationService migrations(
+            DaemonConfig config, VmRegistry vms, HttpPeers peers, Operations operations) throws IOException {
         return new MigrationService(
                 vms,
                 peers,
                 migrationConfig(config.tuning()),
                 new PeerHosts.Peer(config.hostName(), config.controlAddress(), config.dataPort()),
-                new PendingReleases(config.memoryDirectory().resolve("releases.json"), peers));
+                new PendingReleases(config.memoryDirectory().resolve("releases.json"), peers),
+                operations);
     }
 
     private static ExpectedSplits expected(
@@ -283,6 +287,7 @@ public final class MemoryService implements Callable<Integer> {
                         new Upkeep.Task("expected VMs", () -> expected.sweep(System.nanoTime())),
                         new Upkeep.Task("split starts", starts::sweep),
                         new Upkeep.Task("VMs that become whole", wholeAgain::sweep),
+                        new Upkeep.Task("operations", migrations.operations().all()::sweep),
                         new Upkeep.Task("what is lent", () -> drainer.sweep(System.nanoTime())),
                         new Upkeep.Task(
                                 "stores",

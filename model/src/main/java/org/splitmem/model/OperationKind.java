@@ -5,6 +5,8 @@ import java.util.Locale;
 
 /** What changes where pages of a VM are. */
 public enum OperationKind {
+    /** It is split on this host, where it runs. */
+    SPLIT,
     /** It migrates from this host. */
     MIGRATE,
     /** It migrates to this host. */

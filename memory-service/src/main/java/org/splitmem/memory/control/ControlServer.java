@@ -119,7 +119,7 @@ public final class ControlServer implements AutoCloseable {
                 new HostResource(config, vms, memoryServer, peers, facts),
                 new VmsResource(host, vms, views, migrations, expected, starts, room),
                 new MigrationsResource(migrations),
-                new OperationsResource(host, migrations, vms, drainer),
+                new OperationsResource(migrations.operations().all()),
                 new FenceResource(
                         new Fencing(
                                 peers,

@@ -47,15 +47,7 @@ public final class MigrationsResource {
     @Path("{id}")
     public MigrationInfo abort(@PathParam("id") String id, @QueryParam(AbortReason.PARAMETER) @Nullable String reason)
             throws RefusedException {
-        return migrations.abort(id, reason == null ? NO_REASON : checked(reason));
-    }
-
-    private static String checked(String reason) {
-        try {
-            return new AbortReason(reason).text();
-        } catch (IllegalArgumentException e) {
-            throw new ApiException(RefusalCode.INVALID_REASON, String.valueOf(e.getMessage()));
-        }
+        return migrations.abort(id, reason == null ? NO_REASON : Parameters.reason(reason));
     }
 
     @POST

@@ -2,6 +2,7 @@ package org.splitmem.memory.control;
 
 import java.util.UUID;
 import org.jspecify.annotations.Nullable;
+import org.splitmem.model.AbortReason;
 import org.splitmem.model.RefusalCode;
 
 /** What comes with a request. Each refusal is an {@link ApiException} with 400. Pure functions. */
@@ -21,6 +22,15 @@ final class Parameters {
             throw new ApiException(RefusalCode.PARAMETER_MISSING, "the query parameter " + name + " is missing");
         }
         return value;
+    }
+
+    /** Why something is to end. */
+    static String reason(String text) {
+        try {
+            return new AbortReason(text).text();
+        } catch (IllegalArgumentException e) {
+            throw new ApiException(RefusalCode.INVALID_REASON, String.valueOf(e.getMessage()));
+        }
     }
 
     static long number(String name, @Nullable String value, RefusalCode otherwise) {

@@ -109,7 +109,7 @@ public final class VmsResource {
         }
         requireSplit(vm, "it has no sub-host yet; split it first");
         room.checkGrowth(vm, bytes);
-        vm.setBudget(bytes);
+        migrations.operations().setBudget(vm, bytes, 0);
     }
 
     @POST
@@ -120,7 +120,7 @@ public final class VmsResource {
         requireSplit(vm, "nothing of it is elsewhere");
         long ram = vm.record().ramBytes();
         room.checkGrowth(vm, ram);
-        vm.setBudget(ram, rate == null ? 0 : rate);
+        migrations.operations().setBudget(vm, ram, rate == null ? 0 : rate);
         return Response.accepted(Views.of(vm)).build();
     }
 

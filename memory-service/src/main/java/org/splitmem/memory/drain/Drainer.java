@@ -13,6 +13,7 @@ import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import org.splitmem.memory.migration.UnreachableException;
+import org.splitmem.memory.operation.Operations;
 import org.splitmem.memory.server.MemoryServer.Kept;
 import org.splitmem.memory.server.StoreRecord;
 import org.splitmem.memory.thread.HostThreads;
@@ -44,12 +45,14 @@ public final class Drainer {
     private final Departure departure = new Departure();
     private LendingRecord seen; // by the sweeping thread
 
-    public Drainer(Lending lending, MainHosts hosts, HostThreads threads) {
+    /** @param operations of this host, of which it is to be one while anything leaves */
+    public Drainer(Lending lending, MainHosts hosts, HostThreads threads, Operations operations) {
         this.lending = lending;
         this.hosts = hosts;
         this.threads = threads;
         this.asking = new Asking(lending, hosts);
         this.seen = lending.record();
+        operations.follow(new DrainOperation(lending, this::view, operations));
     }
 
     /** What this host lends. */

@@ -164,5 +164,11 @@ public enum FaultPoint {
 
     // ---- a migration of which the source's QEMU has ended
     /** Only the destination can say whether the guest is there, and it has not. */
-    UNDECIDED
+    UNDECIDED,
+
+    // ---- the journal of operations
+    /** The journal says that an operation has begun; nothing of it was done. */
+    OPERATION_NOTED,
+    /** An operation is over; the journal says that it goes on. */
+    OPERATION_OVER
 }

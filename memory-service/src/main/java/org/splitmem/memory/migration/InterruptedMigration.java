@@ -17,10 +17,12 @@ final class InterruptedMigration {
 
     private final Vm vm;
     private final PeerHosts peers;
+    private final VmOperations operations;
 
-    InterruptedMigration(Vm vm, PeerHosts peers) {
+    InterruptedMigration(Vm vm, PeerHosts peers, VmOperations operations) {
         this.vm = vm;
         this.peers = peers;
+        this.operations = operations;
     }
 
     /**
@@ -59,6 +61,7 @@ final class InterruptedMigration {
             log.warn(
                     "vm={} runs nowhere any more: its QEMU has ended here, and there is none at its destination",
                     vm.uuid());
+            operations.runsNowhere(vm); // first: its record says the same as of one that has left
         } else if (isThere(arrival) && vm.record().phase() == VmRecord.Phase.LEAVING) {
             log.info("vm={} is handed over: its QEMU has ended after the switch-over", vm.uuid());
         }

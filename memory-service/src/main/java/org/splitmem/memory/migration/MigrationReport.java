@@ -4,6 +4,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
+import org.splitmem.memory.operation.Operation;
 import org.splitmem.memory.page.PageEntry;
 import org.splitmem.memory.page.PageState;
 import org.splitmem.memory.page.PageTable;
@@ -31,6 +32,7 @@ final class MigrationReport {
     private @Nullable String reason;
     private boolean vmEnded;
     private PagePlacement pages = PagePlacement.NONE;
+    private @Nullable Operation operation;
 
     MigrationReport(Vm vm, MigrationTask task, String source, Progress progress) {
         this.vm = vm.uuid().toString();
@@ -40,8 +42,33 @@ final class MigrationReport {
         this.progress = progress;
     }
 
+    /** The migration as an operation, which follows it from now on. */
+    synchronized void isDoneAs(Operation begun) {
+        operation = begun;
+    }
+
+    /** It is asked to give up. */
+    void cancelling() {
+        Operation asked = operation();
+        if (asked != null) {
+            asked.cancelling();
+        }
+    }
+
+    private synchronized @Nullable Operation operation() {
+        return operation;
+    }
+
     /** @throws IllegalStateException if a migration cannot enter that phase from the one it is in */
-    synchronized void entered(MigrationPhase next, String because) {
+    void entered(MigrationPhase next, String because) {
+        enter(next, because);
+        Operation same = operation();
+        if (same != null) {
+            MigrationWork.enter(same, next, because);
+        }
+    }
+
+    private synchronized void enter(MigrationPhase next, String because) {
         if (!phase.leadsTo(next)) {
             throw new IllegalStateException(
                     "migration " + task.id() + " of VM " + vm + ": " + phase + " -> " + next + " (" + because + ")");

@@ -10,9 +10,9 @@ import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import org.splitmem.memory.faultpoint.FaultPoint;
-import org.splitmem.memory.guest.GuestMemory;
 import org.splitmem.memory.migration.PendingReleases.Kept;
-import org.splitmem.memory.page.PageTable;
+import org.splitmem.memory.operation.Operation;
+import org.splitmem.memory.operation.Operations;
 import org.splitmem.memory.qmp.DeviceObstacles;
 import org.splitmem.memory.qmp.QmpMonitor;
 import org.splitmem.memory.server.ConnectionHandler;
@@ -22,13 +22,12 @@ import org.splitmem.memory.vm.PagingSwitch;
 import org.splitmem.memory.vm.Vm;
 import org.splitmem.memory.vm.VmRecord;
 import org.splitmem.memory.vm.VmRegistry;
-import org.splitmem.memory.wire.ErrorCode;
-import org.splitmem.memory.wire.FrameSocket;
 import org.splitmem.memory.wire.Hello;
 import org.splitmem.memory.wire.PeerException;
 import org.splitmem.model.MigrationInfo;
 import org.splitmem.model.MigrationPhase;
 import org.splitmem.model.MigrationRequest;
+import org.splitmem.model.OperationState;
 import org.splitmem.model.RefusalCode;
 import org.splitmem.model.RefusedException;
 
@@ -48,6 +47,8 @@ public final class MigrationService implements ConnectionResolver {
     private final Claims claims;
 
     private final LenderChanges lenderChanges;
+    private final VmOperations operations;
+    private final MigrationConnections connections;
     private final MigrationUpkeep upkeep;
     private final RecentMigrations recent = new RecentMigrations();
 
@@ -59,10 +60,16 @@ public final class MigrationService implements ConnectionResolver {
      *
      * @param self this host as its peers know it
      * @param releases of memory that was lent to this host
+     * @param operations of this host
      */
     public MigrationService(
-            VmRegistry vms, PeerHosts peers, MigrationConfig config, PeerHosts.Peer self, PendingReleases releases) {
-        this(vms, peers, config, self, releases, new Claims(Claims.WAIT_NS));
+            VmRegistry vms,
+            PeerHosts peers,
+            MigrationConfig config,
+            PeerHosts.Peer self,
+            PendingReleases releases,
+            Operations operations) {
+        this(vms, peers, config, self, releases, operations, new Claims(Claims.WAIT_NS));
     }
 
     MigrationService(
@@ -71,6 +78,7 @@ public final class MigrationService implements ConnectionResolver {
             MigrationConfig config,
             PeerHosts.Peer self,
             PendingReleases releases,
+            Operations operations,
             Claims claims) {
         this.claims = claims;
         this.releases = releases;
@@ -81,6 +89,8 @@ public final class MigrationService implements ConnectionResolver {
         this.tasks = new TaskMaker(self, peers, config);
         this.splits = new Splits(this, tasks, peers, self, releases);
         this.lenderChanges = new LenderChanges(claims, tasks, peers, self, releases);
+        this.operations = new VmOperations(operations, vms, self.name(), lenderChanges);
+        this.connections = new MigrationConnections(this, vms, claims);
         releases.tellSources(this::sourceReleased);
         this.upkeep = new MigrationUpkeep(this, peers, claims, releases, lenderChanges);
     }
@@ -92,6 +102,11 @@ public final class MigrationService implements ConnectionResolver {
 
     public LenderChanges lenderChanges() {
         return lenderChanges;
+    }
+
+    /** What changes where pages of the VMs here are. */
+    public VmOperations operations() {
+        return operations;
     }
 
     // ---- from here
@@ -123,9 +138,21 @@ public final class MigrationService implements ConnectionResolver {
 
     private MigrationInfo begin(Vm vm, MigrationTask task, Claims.Claim claim) throws RefusedException {
         requireMovable(vm);
+        Operation operation = operations.migrating(vm, task); // before anything is reserved
+        try {
+            return begin(vm, task, claim, operation);
+        } catch (RuntimeException | OutOfMemoryError e) {
+            operation.end(OperationState.FAILED, "it could not be begun: " + e);
+            throw e;
+        }
+    }
+
+    private MigrationInfo begin(Vm vm, MigrationTask task, Claims.Claim claim, Operation operation) {
         Reservations reservations = new Reservations(vm, task, peers, self.name(), releases);
         OutgoingMigration migration =
                 new OutgoingMigration(vm, task, config, reservations, peers, self.name(), claim::close);
+        migration.report().isDoneAs(operation);
+        operation.isDoneBy(new MigrationWork(migration.report(), this));
         recent.add(migration.report());
         claim.become(migration);
         migration.start();
@@ -200,6 +227,7 @@ public final class MigrationService implements ConnectionResolver {
             return known;
         }
         log.info("vm={} migration={} is to end: {}", known.vm(), id, reason);
+        running.report().cancelling();
         if (!running.abort(reason) && !running.phase().isOver()) { // it may have ended just now
             throw handedOver(known);
         }
@@ -254,6 +282,7 @@ public final class MigrationService implements ConnectionResolver {
                 null,
                 0,
                 wanted.gatherRate() == null ? 0 : wanted.gatherRate());
+        operations.expecting(wanted.vm(), wanted.migration());
         try {
             Vm vm = vms.prepare(record);
             requireTable(vm);
@@ -268,6 +297,8 @@ public final class MigrationService implements ConnectionResolver {
                     wanted.source().host());
         } catch (IOException e) {
             throw new RefusedException(RefusalCode.VM_NOT_WELCOME, String.valueOf(e.getMessage()));
+        } finally {
+            operations.expected(wanted.vm());
         }
     }
 
@@ -288,7 +319,8 @@ public final class MigrationService implements ConnectionResolver {
         }
     }
 
-    private void discard(IncomingMigration migration, String because) {
+    /** Frees what was prepared, unless the VM runs here. */
+    void discard(IncomingMigration migration, String because) {
         if (migration.vm().record().phase() == VmRecord.Phase.INCOMING) {
             synchronized (this) {
                 incoming.remove(migration.vm().uuid(), migration);
@@ -297,7 +329,7 @@ public final class MigrationService implements ConnectionResolver {
         }
     }
 
-    private synchronized @Nullable IncomingMigration incoming(UUID uuid) {
+    synchronized @Nullable IncomingMigration incoming(UUID uuid) {
         return incoming.get(uuid);
     }
 
@@ -326,66 +358,13 @@ public final class MigrationService implements ConnectionResolver {
         return migration != null && migration.readyGate().await(nearly, timeoutNs);
     }
 
-    // ---- connections
-
     @Override
     public @Nullable ConnectionHandler resolve(Hello hello) throws PeerException {
-        return switch (hello.role()) {
-            case CONTROL, STREAM -> resolveIncoming(hello);
-            case PAGE_IN -> resolveOutgoing(hello);
-            case PAGE_OUT, FETCH, PULL -> null;
-        };
-    }
-
-    private @Nullable ConnectionHandler resolveIncoming(Hello hello) throws PeerException {
-        IncomingMigration migration = incoming(hello.vm());
-        if (migration == null || !hello.shows(migration.token())) {
-            return null;
-        }
-        memoryOf(hello, migration.vm());
-        if (hello.role() == Hello.Role.STREAM) {
-            return socket -> migration.vm().using(() -> migration.serveStream(socket));
-        }
-        return socket -> {
-            boolean over = true;
-            try {
-                over = serveControl(migration, socket);
-            } finally {
-                if (over) {
-                    discard(migration, "its migration ended before the guest ran here");
-                }
-            }
-        };
-    }
-
-    private static boolean serveControl(IncomingMigration migration, FrameSocket socket) throws IOException {
-        boolean[] over = {true};
-        migration.vm().using(() -> over[0] = migration.serveControl(socket));
-        return over[0];
-    }
-
-    private @Nullable ConnectionHandler resolveOutgoing(Hello hello) throws PeerException {
-        OutgoingMigration migration = claims.outgoing(hello.vm());
-        Vm vm = migration == null ? vms.find(hello.vm()) : migration.vm();
-        VmRecord.Lender how = migration == null ? keptFor(vm) : migration.task().source();
-        if (vm == null || how == null || !hello.shows(how.token())) {
-            return null;
-        }
-        OutgoingPages pages = new OutgoingPages(
-                memoryOf(hello, vm), tableOf(vm), migration == null ? () -> {} : migration.report()::fetched);
-        return socket -> vm.using(() -> pages.serve(socket));
-    }
-
-    private static @Nullable PageTable tableOf(Vm vm) throws PeerException {
-        try {
-            return vm.record().leavesSplit() ? vm.requireTable() : null;
-        } catch (IOException e) { // all pages have been fetched
-            throw new PeerException(ErrorCode.UNKNOWN_VM, String.valueOf(e.getMessage()));
-        }
+        return connections.resolve(hello);
     }
 
     /** How the new owner of a VM that left before a restart of this daemon reaches its pages; null for any other. */
-    private static VmRecord.@Nullable Lender keptFor(@Nullable Vm vm) {
+    static VmRecord.@Nullable Lender keptFor(@Nullable Vm vm) {
         VmRecord record = vm == null ? null : vm.record();
         return record == null || !record.mayBeFetchedFrom() ? null : record.source();
     }
@@ -490,22 +469,6 @@ public final class MigrationService implements ConnectionResolver {
         return claims.isBorrowing(uuid)
                 || keptFor(vms.find(uuid)) != null
                 || vms.damaged().contains(uuid); // which may be any of them
-    }
-
-    /** The RAM that a peer wants to talk of. @throws PeerException if it is of another size than the peer thinks */
-    private static GuestMemory memoryOf(Hello hello, Vm vm) throws PeerException {
-        GuestMemory memory;
-        try {
-            memory = vm.requireMemory();
-        } catch (IOException e) {
-            throw new PeerException(ErrorCode.INTERNAL, String.valueOf(e.getMessage()));
-        }
-        if (hello.pages() != memory.pages()) {
-            throw new PeerException(
-                    ErrorCode.BAD_FRAME,
-                    "VM " + hello.vm() + " has " + memory.pages() + " pages, " + hello.pages() + " were named");
-        }
-        return memory;
     }
 
     // ---- upkeep

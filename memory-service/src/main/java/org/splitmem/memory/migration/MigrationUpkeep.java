@@ -38,7 +38,11 @@ final class MigrationUpkeep {
             return;
         }
         if (isUnsettled(vm)) {
-            unsettled.settle(vm, claim, "interrupted-", () -> new InterruptedMigration(vm, peers).decide());
+            unsettled.settle(
+                    vm,
+                    claim,
+                    "interrupted-",
+                    () -> new InterruptedMigration(vm, peers, migrations.operations()).decide());
             return;
         }
         try {

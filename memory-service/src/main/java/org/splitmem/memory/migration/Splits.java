@@ -7,12 +7,14 @@ import java.util.UUID;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import org.splitmem.memory.faultpoint.FaultPoint;
+import org.splitmem.memory.operation.Operation;
 import org.splitmem.memory.page.Pages;
 import org.splitmem.memory.qmp.DeviceObstacles;
 import org.splitmem.memory.qmp.QmpMonitor;
 import org.splitmem.memory.vm.PagingSwitch;
 import org.splitmem.memory.vm.Vm;
 import org.splitmem.memory.vm.VmRecord;
+import org.splitmem.model.OperationState;
 import org.splitmem.model.RefusedException;
 import org.splitmem.model.SplitRequest;
 
@@ -56,7 +58,7 @@ public final class Splits {
         Claims.Claim claim = migrations.claims().claim(vm.uuid(), vm.name(), Claims.Purpose.SPLIT);
         try {
             requireSplittable(vm);
-            split(vm, wanted);
+            splitOrFail(vm, wanted);
         } catch (DeviceObstacles.ObstacleException e) {
             throw MigrationService.notSplittable(e);
         } catch (IOException e) {
@@ -73,12 +75,24 @@ public final class Splits {
         }
     }
 
-    private void split(Vm vm, TaskMaker.Split wanted) throws IOException {
+    private void splitOrFail(Vm vm, TaskMaker.Split wanted) throws IOException {
+        Operation operation = migrations.operations().splitting(vm);
+        try {
+            split(vm, wanted, operation);
+        } catch (IOException | RuntimeException | OutOfMemoryError e) {
+            operation.end(OperationState.FAILED, String.valueOf(e.getMessage()));
+            throw e;
+        }
+        operation.end(OperationState.DONE, null);
+    }
+
+    private void split(Vm vm, TaskMaker.Split wanted, Operation operation) throws IOException {
         PagingSwitch paging = new PagingSwitch(vm);
         VmRecord next = paging.begin(wanted.lenders(), wanted.budgetBytes());
         try {
             reserve(vm.uuid(), vm.record().epoch(), wanted);
             vm.reached(FaultPoint.SPLIT_RESERVED);
+            operation.enter(OperationState.RUNNING);
             paging.on(next);
         } catch (IOException | RuntimeException e) {
             giveUp(vm, paging, wanted.lenders());

@@ -113,11 +113,17 @@ public final class RecordFile {
         try {
             return List.of(load(file, type));
         } catch (IOException e) {
-            Path aside = freeName(file);
-            Files.move(file, aside);
+            Path aside = setAside(file);
             log.error("{}; it was renamed to {}. {}", e.getMessage(), aside.getFileName(), lost);
             return List.of();
         }
+    }
+
+    /** Renames a file that is damaged. @return its new name */
+    public static Path setAside(Path file) throws IOException {
+        Path aside = freeName(file);
+        Files.move(file, aside);
+        return aside;
     }
 
     /** Earlier ones are kept. */

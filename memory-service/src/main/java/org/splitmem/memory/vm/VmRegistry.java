@@ -10,6 +10,7 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.UUID;
+import java.util.function.BiConsumer;
 import java.util.function.Consumer;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
@@ -36,6 +37,7 @@ public final class VmRegistry implements ShimHandler {
     private final Map<UUID, Vm> vms = new HashMap<>(); // guarded by this
     private final Damaged damaged = new Damaged("VM");
     private volatile Starts starts = new WholeStarts();
+    private volatile BiConsumer<Vm, String> ends = (vm, because) -> {};
 
     /**
      * Knows no VM yet, see {@link #recover}.
@@ -211,6 +213,11 @@ public final class VmRegistry implements ShimHandler {
         return vm;
     }
 
+    /** @param told of each VM that is on this host no more, and why; to be set before any is removed */
+    public void tellEnds(BiConsumer<Vm, String> told) {
+        ends = told;
+    }
+
     /** Frees everything of a VM on this host. */
     public void remove(Vm vm, String because) {
         context.points().reached(FaultPoint.FREEING);
@@ -220,6 +227,7 @@ public final class VmRegistry implements ShimHandler {
             }
         }
         log.info("vm={} freed: {}", vm.uuid(), because);
+        ends.accept(vm, because);
         try {
             vm.destroy();
         } catch (IOException e) {

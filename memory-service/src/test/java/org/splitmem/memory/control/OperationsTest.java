@@ -15,6 +15,7 @@ import org.splitmem.memory.vm.VmRecord;
 import org.splitmem.model.Json;
 import org.splitmem.model.OperationInfo;
 import org.splitmem.model.OperationKind;
+import org.splitmem.model.OperationState;
 
 /** Everything that is under way, in one list. */
 class OperationsTest {
@@ -80,5 +81,61 @@ class OperationsTest {
         assertThat(drain.kind()).isEqualTo(OperationKind.DRAIN);
         assertThat(drain.from()).isEqualTo("h1");
         assertThat(drain.end()).isEqualTo("splitmem drain h1 --cancel");
+    }
+
+    @Test
+    void aDrainIsCancelledByItsIdAndListedAsEnded() throws Exception {
+        h1.ask(
+                "POST",
+                "/v1/reservations",
+                "{\"vm\":\"%s\",\"token\":\"%s\",\"epoch\":1,\"pages\":1000,\"bytes\":%d,\"owner\":\"h2\"}"
+                        .formatted("6d1f0000-0000-4000-8000-000000000009", "t".repeat(64), 32 << 20));
+        h1.ask("POST", "/v1/lending/drain", "{}");
+        String id = list().get(0).id();
+        assertThat(show("/v1/operations/" + id).state()).isEqualTo(OperationState.RUNNING);
+
+        OperationInfo ended = Json.read(
+                h1.ask("DELETE", "/v1/operations/" + id + "?reason=kept%20after%20all", "")
+                        .body(),
+                OperationInfo.class);
+
+        assertThat(ended.state()).isEqualTo(OperationState.CANCELLED);
+        assertThat(ended.reason()).isEqualTo("kept after all");
+        assertThat(ended.finishedAtMs()).isNotNull();
+        assertThat(h1.ask("GET", "/v1/lending", "").body()).contains("\"state\":\"LENDING\"");
+        assertThat(list()).isEmpty();
+        assertThat(Json.read(h1.ask("GET", "/v1/operations?ended=true", "").body(), OperationInfo[].class))
+                .containsExactly(ended);
+        assertThat(show("/v1/operations/" + id)).isEqualTo(ended);
+    }
+
+    /** More is reserved than the limit that was set. */
+    @Test
+    void whatALimitHasBegunOnlyAnotherLimitEnds() throws Exception {
+        h1.ask(
+                "POST",
+                "/v1/reservations",
+                "{\"vm\":\"%s\",\"token\":\"%s\",\"epoch\":1,\"pages\":1000,\"bytes\":%d,\"owner\":\"h2\"}"
+                        .formatted("6d1f0000-0000-4000-8000-000000000009", "t".repeat(64), 32 << 20));
+        h1.ask("PUT", "/v1/lending/limit", "{\"bytes\":0}");
+        String id = list().get(0).id();
+
+        var refused = h1.ask("DELETE", "/v1/operations/" + id, "");
+        assertThat(refused.statusCode()).isEqualTo(409);
+        assertThat(refused.body()).contains("not-cancellable").contains("splitmem lend h1 SIZE");
+
+        h1.ask("DELETE", "/v1/lending/limit", "");
+        assertThat(show("/v1/operations/" + id).state()).isEqualTo(OperationState.DONE);
+    }
+
+    @Test
+    void oneThatIsUnknownIsNotFound() throws Exception {
+        assertThat(h1.ask("GET", "/v1/operations/x", "").statusCode()).isEqualTo(404);
+        assertThat(h1.ask("DELETE", "/v1/operations/x", "").body()).contains("operation-not-found");
+        assertThat(h1.ask("DELETE", "/v1/operations/x?reason=%0A", "").body()).contains("invalid-reason");
+    }
+
+    private OperationInfo show(String path) throws Exception {
+        return Json.read(h1.ask("GET", path, "").body(), OperationInfo.class);
     }
 }

@@ -20,6 +20,7 @@ import java.util.List;
 import org.splitmem.memory.config.DaemonConfig;
 import org.splitmem.memory.drain.Drainer;
 import org.splitmem.memory.drain.Lending;
+import org.splitmem.memory.faultpoint.FaultPoints;
 import org.splitmem.memory.migration.ExpectationFile;
 import org.splitmem.memory.migration.ExpectedSplits;
 import org.splitmem.memory.migration.GuestRoom;
@@ -29,6 +30,7 @@ import org.splitmem.memory.migration.PeerDirectory;
 import org.splitmem.memory.migration.PeerHosts;
 import org.splitmem.memory.migration.PendingReleases;
 import org.splitmem.memory.migration.SplitStarts;
+import org.splitmem.memory.operation.Operations;
 import org.splitmem.memory.server.MemoryServer;
 import org.splitmem.memory.testing.Lender;
 import org.splitmem.memory.testing.MemoryDirectory;
@@ -88,19 +90,21 @@ final class TestControl implements AutoCloseable {
         MemoryServer memoryServer = new MemoryServer(
                 directory.resolve("stores"), config.lendLimitBytes(), facts::availableBytes, Lender.NO_NEIGHBOUR);
         memoryServer.recover();
+        Operations operations = new Operations(directory.resolve("operations"), FaultPoints.NONE);
         MigrationService migrations = new MigrationService(
                 vms,
                 peers,
                 new MigrationConfig(4, 0, 3, 100, 4096, 8),
                 new PeerHosts.Peer(name, "127.0.0.1", 7780),
-                new PendingReleases(directory.resolve("releases.json"), peers));
+                new PendingReleases(directory.resolve("releases.json"), peers),
+                operations);
         ExpectedSplits expected = new ExpectedSplits(
                 new ExpectationFile(directory.resolve("expected.json")), definitions, 600_000, vms, migrations);
         SplitStarts starts =
                 new SplitStarts(vms, definitions, expected, migrations, new GuestRoom(vms, () -> guestLimit));
         Lending lending =
                 new Lending(name, config.lendLimitBytes(), directory.resolve("lending.json"), peers, memoryServer);
-        drainer = new Drainer(lending, peers, new HostThreads("main-hosts"));
+        drainer = new Drainer(lending, peers, new HostThreads("main-hosts"), operations);
         server = new ControlServer(config, KEY, vms, migrations, drainer, peers, facts, expected, starts, idleMs);
         server.setTroubles(() -> troubles);
         server.start();

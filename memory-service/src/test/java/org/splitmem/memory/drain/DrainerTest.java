@@ -14,6 +14,8 @@ import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.RegisterExtension;
+import org.splitmem.memory.faultpoint.FaultPoints;
+import org.splitmem.memory.operation.Operations;
 import org.splitmem.memory.server.MemoryServer;
 import org.splitmem.memory.server.StoreRecord;
 import org.splitmem.memory.testing.Lender;
@@ -25,6 +27,7 @@ import org.splitmem.model.LendRequest;
 import org.splitmem.model.LendingInfo;
 import org.splitmem.model.LendingState;
 import org.splitmem.model.MoveInfo;
+import org.splitmem.model.OperationState;
 import org.splitmem.model.RefusedException;
 import org.splitmem.model.SubHostShare;
 import org.splitmem.model.VmState;
@@ -44,6 +47,7 @@ class DrainerTest {
     private MemoryServer server;
     private Lending lending;
     private Drainer drainer;
+    private Operations operations;
 
     @BeforeEach
     void start() throws Exception {
@@ -59,9 +63,10 @@ class DrainerTest {
 
     /** As splitmemd begins, with what an earlier one left. */
     private void restart() throws IOException {
+        operations = new Operations(directory.resolve("operations"), FaultPoints.NONE);
         server = new MemoryServer(directory.resolve("stores"), LIMIT, () -> LIMIT, Lender.NO_NEIGHBOUR);
         lending = new Lending("h3", LIMIT, directory.resolve("lending.json"), hosts, server);
-        drainer = new Drainer(lending, hosts, new HostThreads(Runnable::run));
+        drainer = new Drainer(lending, hosts, new HostThreads(Runnable::run), operations);
         server.recover();
     }
 
@@ -341,5 +346,28 @@ class DrainerTest {
             assertThat(vm.vm()).isEqualTo(DB1.toString());
             assertThat(vm.trouble()).contains("is frozen");
         });
+    }
+
+    @Test
+    void aDrainIsOneOperationUntilTheHostIsEmptyAlsoWithTheNextDaemon() throws Exception {
+        lending.drain(new DrainRequest(List.of(new SubHostShare("h4", null))));
+        operations.sweep();
+        String id = operations.list(false).get(0).id();
+
+        restart();
+        operations.sweep();
+        assertThat(operations.list(false)).singleElement().satisfies(info -> {
+            assertThat(info.id()).isEqualTo(id);
+            assertThat(info.phase()).isEqualTo("DRAINING");
+            assertThat(info.end()).isEqualTo("splitmem drain h3 --cancel");
+        });
+
+        for (UUID vm : List.of(DB1, DB2, WEB)) {
+            server.release(vm, "token");
+        }
+        operations.sweep();
+        assertThat(operations.list(true))
+                .singleElement()
+                .satisfies(info -> assertThat(info.state()).isEqualTo(OperationState.DONE));
     }
 }

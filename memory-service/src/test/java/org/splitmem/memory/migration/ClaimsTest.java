@@ -13,6 +13,8 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.RegisterExtension;
+import org.splitmem.memory.faultpoint.FaultPoints;
+import org.splitmem.memory.operation.Operations;
 import org.splitmem.memory.shim.FakeShim;
 import org.splitmem.memory.simulation.FakeMonitor;
 import org.splitmem.memory.testing.Await;
@@ -71,6 +73,7 @@ class ClaimsTest {
                 new MigrationConfig(4, 0, 3, 100, 4096, 8),
                 new PeerHosts.Peer("h1", "127.0.0.1", 7780),
                 new PendingReleases(directory.resolve("releases.json"), peers, new HostThreads(Runnable::run)),
+                new Operations(directory.resolve("operations"), FaultPoints.NONE),
                 new Claims(ns));
     }
 

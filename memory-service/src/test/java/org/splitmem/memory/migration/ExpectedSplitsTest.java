@@ -11,7 +11,9 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.RegisterExtension;
+import org.splitmem.memory.faultpoint.FaultPoints;
 import org.splitmem.memory.migration.ExpectationFile.Expected;
+import org.splitmem.memory.operation.Operations;
 import org.splitmem.memory.testing.Await;
 import org.splitmem.memory.testing.MemoryDirectory;
 import org.splitmem.memory.thread.HostThreads;
@@ -50,7 +52,8 @@ class ExpectedSplitsTest {
                 peers,
                 new MigrationConfig(4, 0, 3, 100, 4096, 8),
                 new PeerHosts.Peer("h1", "127.0.0.1", 7780),
-                new PendingReleases(directory.resolve("releases.json"), peers, new HostThreads(Runnable::run)));
+                new PendingReleases(directory.resolve("releases.json"), peers, new HostThreads(Runnable::run)),
+                new Operations(directory.resolve("operations"), FaultPoints.NONE));
         expected = load();
         starts = new SplitStarts(vms, definitions, expected, migrations, new GuestRoom(vms, () -> Long.MAX_VALUE));
     }

@@ -11,6 +11,8 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.RegisterExtension;
+import org.splitmem.memory.faultpoint.FaultPoints;
+import org.splitmem.memory.operation.Operations;
 import org.splitmem.memory.qmp.QemuDevice;
 import org.splitmem.memory.shim.FakeShim;
 import org.splitmem.memory.simulation.FakeMonitor;
@@ -26,6 +28,9 @@ import org.splitmem.memory.vm.VmRegistry;
 import org.splitmem.model.MigrationInfo;
 import org.splitmem.model.MigrationPhase;
 import org.splitmem.model.MigrationRequest;
+import org.splitmem.model.OperationInfo;
+import org.splitmem.model.OperationKind;
+import org.splitmem.model.OperationState;
 import org.splitmem.model.RefusedException;
 import org.splitmem.model.SubHostShare;
 
@@ -59,7 +64,8 @@ class MigrationServiceTest {
                 peers,
                 new MigrationConfig(4, 0, 3, 100, 4096, 8),
                 new PeerHosts.Peer("h1", "127.0.0.1", 7780),
-                new PendingReleases(directory.resolve("releases.json"), peers, new HostThreads(Runnable::run)));
+                new PendingReleases(directory.resolve("releases.json"), peers, new HostThreads(Runnable::run)),
+                new Operations(directory.resolve("operations"), FaultPoints.NONE));
     }
 
     @AfterEach
@@ -259,5 +265,36 @@ class MigrationServiceTest {
         assertThat(isExpectedAfter(31)).isFalse();
         assertThat(vms.all()).isEmpty();
         assertThat(directory.resolve("vms/" + TestVms.UUID_OF_VM)).doesNotExist();
+    }
+
+    private OperationInfo operation(String id) throws Exception {
+        return migrations.operations().all().show(id);
+    }
+
+    @Test
+    void aMigrationIsAnOperationThatIsCancelledByItsId() throws Exception {
+        peers.waitAt("h3");
+        String id = migrations.start(vm, SPLIT).id();
+        assertThat(operation(id).kind()).isEqualTo(OperationKind.MIGRATE);
+        assertThat(operation(id).state()).isEqualTo(OperationState.PREPARING);
+        assertThat(operation(id).end()).isEqualTo("splitmem abort " + id);
+
+        migrations.operations().all().cancel(id, "not today");
+        peers.answer();
+
+        awaitAborted(id);
+        Await.until("it is over", () -> operation(id).finishedAtMs() != null);
+        assertThat(operation(id).state()).isEqualTo(OperationState.CANCELLED);
+        assertThat(operation(id).reason()).isEqualTo("not today");
+    }
+
+    @Test
+    void aMigrationThatFailsIsAnOperationThatSaysWhy() throws Exception {
+        peers.refuse("h3");
+        String id = migrations.start(vm, SPLIT).id();
+
+        Await.until("it is over", () -> operation(id).finishedAtMs() != null);
+        assertThat(operation(id).state()).isEqualTo(OperationState.FAILED);
+        assertThat(operation(id).reason()).contains("h3 refused");
     }
 }

@@ -13,6 +13,8 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.RegisterExtension;
+import org.splitmem.memory.faultpoint.FaultPoints;
+import org.splitmem.memory.operation.Operations;
 import org.splitmem.memory.shim.Qemu;
 import org.splitmem.memory.testing.MemoryDirectory;
 import org.splitmem.memory.thread.HostThreads;
@@ -53,7 +55,8 @@ class SplitStartsTest {
                 peers,
                 new MigrationConfig(4, 0, 3, 100, 4096, 8),
                 new PeerHosts.Peer("h1", "127.0.0.1", 7780),
-                new PendingReleases(directory.resolve("releases.json"), peers, new HostThreads(Runnable::run)));
+                new PendingReleases(directory.resolve("releases.json"), peers, new HostThreads(Runnable::run)),
+                new Operations(directory.resolve("operations"), FaultPoints.NONE));
         expected = new ExpectedSplits(
                 new ExpectationFile(directory.resolve("expected.json")), definitions, 600_000, vms, migrations);
         starts = new SplitStarts(vms, definitions, expected, migrations, new GuestRoom(vms, () -> limit));

@@ -10,6 +10,8 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.RegisterExtension;
+import org.splitmem.memory.faultpoint.FaultPoints;
+import org.splitmem.memory.operation.Operations;
 import org.splitmem.memory.qmp.QemuDevice;
 import org.splitmem.memory.shim.FakeShim;
 import org.splitmem.memory.simulation.FakeMonitor;
@@ -22,6 +24,8 @@ import org.splitmem.memory.vm.Vm;
 import org.splitmem.memory.vm.VmRecord;
 import org.splitmem.memory.vm.VmRegistry;
 import org.splitmem.model.MigrationRequest;
+import org.splitmem.model.OperationKind;
+import org.splitmem.model.OperationState;
 import org.splitmem.model.RefusedException;
 import org.splitmem.model.SplitRequest;
 import org.splitmem.model.SubHostShare;
@@ -55,7 +59,8 @@ class SplitsTest {
                 peers,
                 new MigrationConfig(4, 0, 3, 100, 4096, 8),
                 new PeerHosts.Peer("h1", "127.0.0.1", 7780),
-                new PendingReleases(directory.resolve("releases.json"), peers, new HostThreads(Runnable::run)));
+                new PendingReleases(directory.resolve("releases.json"), peers, new HostThreads(Runnable::run)),
+                new Operations(directory.resolve("operations"), FaultPoints.NONE));
     }
 
     @AfterEach
@@ -223,5 +228,19 @@ class SplitsTest {
 
         assertWhole(vm);
         assertThat(peers.asked()).containsExactly("release h3", "release h4");
+    }
+
+    @Test
+    void aSplitThatFailsIsAnOperationThatSaysWhy() throws Exception {
+        Vm vm = vm(VmRecord.Phase.LOCAL);
+        peers.refuse("h4");
+
+        refusal(vm, HALF);
+
+        assertThat(migrations.operations().all().list(true)).singleElement().satisfies(info -> {
+            assertThat(info.kind()).isEqualTo(OperationKind.SPLIT);
+            assertThat(info.state()).isEqualTo(OperationState.FAILED);
+            assertThat(info.reason()).contains("h4 refused");
+        });
     }
 }

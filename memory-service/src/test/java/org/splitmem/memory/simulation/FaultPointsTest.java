@@ -33,7 +33,7 @@ class FaultPointsTest extends SimulationTest {
             FaultPoint.WHOLE);
 
     static {
-        ONLY_AFTERWARDS.remove(FaultPoint.NEXT_OWNER_NAMED);
+        ONLY_AFTERWARDS.removeAll(EnumSet.of(FaultPoint.NEXT_OWNER_NAMED, FaultPoint.OPERATION_NOTED));
         ONLY_AFTERWARDS.removeAll(EnumSet.range(FaultPoint.AHEAD_CLAIMED, FaultPoint.AHEAD_ENDED));
         ONLY_AFTERWARDS.addAll(EnumSet.of(FaultPoint.LEFT, FaultPoint.ARRIVED));
         ONLY_AFTERWARDS.removeAll(EnumSet.of(FaultPoint.PAGE_ARRIVED, FaultPoint.PAGE_LOCAL));
@@ -46,6 +46,7 @@ class FaultPointsTest extends SimulationTest {
         Map<String, Callable<Boolean>> all = new LinkedHashMap<>();
         Set<FaultPoint> points = EnumSet.range(FaultPoint.RESERVED, FaultPoint.UNPAGED);
         points.removeAll(EnumSet.of(FaultPoint.MOVE_STORED, FaultPoint.MOVE_STEPPED)); // see SplitFaultPointsTest
+        points.addAll(EnumSet.of(FaultPoint.OPERATION_NOTED, FaultPoint.OPERATION_OVER));
         for (FaultPoint point : points) {
             if (only == null || only.equals(point.name())) {
                 all.put(point + " with " + role + " killed", () -> dies(role, point));
@@ -74,6 +75,7 @@ class FaultPointsTest extends SimulationTest {
         Set<FaultPoint> points = EnumSet.range(FaultPoint.RESERVED, FaultPoint.UNPAGED);
         points.removeAll(EnumSet.of(FaultPoint.MOVE_STORED, FaultPoint.MOVE_STEPPED));
         points.addAll(EnumSet.range(FaultPoint.NEXT_OWNER_NAMED, FaultPoint.TAKEN_OVER));
+        points.addAll(EnumSet.of(FaultPoint.OPERATION_NOTED, FaultPoint.OPERATION_OVER));
         Map<String, Callable<Boolean>> all = new LinkedHashMap<>();
         for (FaultPoint point : points) {
             if (only == null || only.equals(point.name())) {

@@ -15,6 +15,9 @@ import org.splitmem.model.Handover;
 import org.splitmem.model.MigrationInfo;
 import org.splitmem.model.MigrationPhase;
 import org.splitmem.model.MigrationRequest;
+import org.splitmem.model.OperationInfo;
+import org.splitmem.model.OperationKind;
+import org.splitmem.model.OperationState;
 import org.splitmem.model.RefusedException;
 import org.splitmem.model.SplitRequest;
 import org.splitmem.model.SubHostShare;
@@ -124,8 +127,22 @@ record Scenario(
                 livesOn(sim, there);
             }
             sim.requireMigrationsOver();
-            return there != null && there != qemu;
+            sim.awaitOperationsOver();
+            boolean came = there != null && there != qemu;
+            assertThat(sim.operations(Role.SOURCE, OperationKind.MIGRATE))
+                    .as("%s", sim)
+                    .allMatch(info -> (info.state() == OperationState.DONE || saysThatItCame(info)) == came);
+            assertThat(sim.operations(Role.DESTINATION, OperationKind.RECEIVE))
+                    .as("%s", sim)
+                    .allMatch(info -> (info.state() == OperationState.DONE) == came);
+            return came;
         }
+    }
+
+    /** What was to be done at the source afterwards failed. */
+    private static boolean saysThatItCame(OperationInfo migration) {
+        return String.valueOf(migration.reason())
+                .startsWith("the guest is on h2, but h1 could not complete the handover");
     }
 
     /** The guest is saved to a file, as {@code virsh save} does, when its migration is ready. */
@@ -143,6 +160,7 @@ record Scenario(
             qemu.close();
             runsNowhere(sim);
             sim.requireMigrationsOver();
+            sim.awaitOperationsOver();
         }
     }
 

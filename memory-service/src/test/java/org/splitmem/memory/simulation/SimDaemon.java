@@ -24,6 +24,7 @@ import org.splitmem.memory.migration.GuestRoom;
 import org.splitmem.memory.migration.MigrationService;
 import org.splitmem.memory.migration.PendingReleases;
 import org.splitmem.memory.migration.SplitStarts;
+import org.splitmem.memory.operation.Operations;
 import org.splitmem.memory.server.DataServer;
 import org.splitmem.memory.server.MemoryServer;
 import org.splitmem.memory.shim.ShimServer;
@@ -61,6 +62,7 @@ final class SimDaemon {
     private final VmRegistry vms;
     private final MemoryServer server;
     private final Lending lending;
+    private final Operations operations;
     private final Drainer drainer;
     private final MigrationService migrations;
     private final ExpectedSplits expected;
@@ -127,13 +129,15 @@ final class SimDaemon {
         vms = new VmRegistry(directory.resolve("vms"), PAGING, host.monitorDirectory(), definitions, this::reached);
         server = new MemoryServer(directory.resolve("stores"), LENT_AT_MOST, () -> LENT_AT_MOST, peers::dataPortOf);
         lending = new Lending(host.name(), LENT_AT_MOST, directory.resolve("lending.json"), peers, server);
-        drainer = new Drainer(lending, peers, new HostThreads("main-hosts"));
+        operations = new Operations(directory.resolve("operations"), this::reached);
+        drainer = new Drainer(lending, peers, new HostThreads("main-hosts"), operations);
         migrations = new MigrationService(
                 vms,
                 peers,
                 simulation.migration(),
                 host.asPeer(),
-                new PendingReleases(directory.resolve("releases.json"), peers));
+                new PendingReleases(directory.resolve("releases.json"), peers),
+                operations);
         server.tellFences(migrations::fenced);
         expected = new ExpectedSplits(
                 new ExpectationFile(directory.resolve("expected.json")), definitions, EXPECTED_MS, vms, migrations);
@@ -190,6 +194,10 @@ final class SimDaemon {
         return lending;
     }
 
+    Operations operations() {
+        return operations;
+    }
+
     Drainer drainer() {
         return drainer;
     }
@@ -240,6 +248,7 @@ final class SimDaemon {
             migrations.sweep(nowNs);
             expected.sweep(nowNs);
             starts.sweep();
+            operations.sweep();
             drainer.sweep(nowNs);
             server.releaseForsaken(
                     nowNs, store -> peers.wantsStores(peers.find(store.owner()), store.vm()), askingOwners);

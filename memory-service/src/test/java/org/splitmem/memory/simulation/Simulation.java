@@ -27,6 +27,9 @@ import org.splitmem.memory.vm.Vm;
 import org.splitmem.memory.vm.VmRecord;
 import org.splitmem.model.MigrationInfo;
 import org.splitmem.model.MigrationPhase;
+import org.splitmem.model.OperationInfo;
+import org.splitmem.model.OperationKind;
+import org.splitmem.model.OperationState;
 import org.splitmem.model.RefusedException;
 
 /**
@@ -358,6 +361,32 @@ final class Simulation implements AutoCloseable {
         }
     }
 
+    /** Each operation has ended, on each host, also those that a daemon which was killed had begun. */
+    void awaitOperationsOver() throws Exception {
+        await("no operation is under way", () -> {
+            for (SimHost host : hosts) {
+                if (!host.daemon().operations().list(false).isEmpty()) {
+                    return false;
+                }
+            }
+            return true;
+        });
+        for (SimHost host : hosts) {
+            for (OperationInfo info : host.daemon().operations().list(true)) {
+                assertThat(info.state() == OperationState.DONE || info.reason() != null)
+                        .as("%s", info)
+                        .isTrue();
+            }
+        }
+    }
+
+    /** What became of operations of one kind on a host. */
+    List<OperationInfo> operations(Role role, OperationKind kind) throws IOException {
+        return host(role).daemon().operations().list(true).stream()
+                .filter(info -> info.kind() == kind)
+                .toList();
+    }
+
     /** Nothing of the VM is anywhere. */
     boolean isClean() throws IOException {
         return isCleanBut(null);
@@ -386,6 +415,9 @@ final class Simulation implements AutoCloseable {
                                 + d.server().heldBytes() + ", "
                                 + d.migrations().list().stream()
                                         .map(m -> m.phase() + ": " + m.reason())
+                                        .toList() + ", "
+                                + d.operations().list(true).stream()
+                                        .map(o -> o.kind() + " " + o.state() + ": " + o.reason())
                                         .toList());
             } catch (IOException e) {
                 all.put(host.name(), "dead");

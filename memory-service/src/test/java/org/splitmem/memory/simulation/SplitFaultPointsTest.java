@@ -34,6 +34,7 @@ class SplitFaultPointsTest {
         POINTS.addAll(EnumSet.range(FaultPoint.GATHER_CLAIMED, FaultPoint.GATHER_LOCAL));
         POINTS.addAll(EnumSet.range(FaultPoint.GIVEN_CLAIMED, FaultPoint.GIVEN_ZERO));
         POINTS.addAll(EnumSet.of(FaultPoint.ADOPTED, FaultPoint.UNPAGED));
+        POINTS.addAll(EnumSet.of(FaultPoint.OPERATION_NOTED, FaultPoint.OPERATION_OVER));
     }
 
     @RegisterExtension
@@ -105,7 +106,11 @@ class SplitFaultPointsTest {
     private void diesWhileMoving(String what, Role role, Life life) throws Exception {
         String only = System.getProperty("test.point");
         Set<FaultPoint> points = EnumSet.range(FaultPoint.MOVE_NOTED, FaultPoint.MOVE_RELEASED);
-        points.addAll(EnumSet.of(FaultPoint.MOVE_STORED, FaultPoint.MOVE_STEPPED));
+        points.addAll(EnumSet.of(
+                FaultPoint.MOVE_STORED,
+                FaultPoint.MOVE_STEPPED,
+                FaultPoint.OPERATION_NOTED,
+                FaultPoint.OPERATION_OVER));
         Map<String, Callable<Boolean>> all = new LinkedHashMap<>();
         for (FaultPoint point : points) {
             if (only == null || only.equals(point.name())) {

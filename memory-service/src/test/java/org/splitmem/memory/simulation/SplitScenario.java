@@ -517,6 +517,7 @@ final class SplitScenario {
         sim.await("it is whole again", () -> phase() == VmRecord.Phase.LOCAL);
         sim.awaitRestarts();
         nothingIsReserved();
+        sim.awaitOperationsOver();
         assertThat(qemu.monitor().isRunning()).isTrue();
         qemu.process().run("verify 0 " + pages());
     }

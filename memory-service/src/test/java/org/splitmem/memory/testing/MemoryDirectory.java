@@ -1,6 +1,7 @@
 package org.splitmem.memory.testing;
 
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.file.FileStore;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -14,6 +15,8 @@ import org.opentest4j.TestAbortedException;
 /** A directory on a tmpfs for each test, like the daemon's memory.directory; to be registered as an extension. */
 public final class MemoryDirectory implements BeforeEachCallback, AfterEachCallback {
     private static final Path TMPFS = Path.of("/dev/shm");
+    private static final int ATTEMPTS = 10;
+    private static final long PAUSE_MS = 50;
 
     private Path path = TMPFS;
 
@@ -26,8 +29,23 @@ public final class MemoryDirectory implements BeforeEachCallback, AfterEachCallb
         path = Files.createTempDirectory(TMPFS, "splitmem-test-");
     }
 
+    /** Threads that the test has left may still write. */
     @Override
-    public void afterEach(ExtensionContext context) throws IOException {
+    public void afterEach(ExtensionContext context) throws Exception {
+        for (int attempt = 1; ; attempt++) {
+            try {
+                delete();
+                return;
+            } catch (IOException | UncheckedIOException e) {
+                if (attempt == ATTEMPTS) {
+                    throw e;
+                }
+                Thread.sleep(PAUSE_MS);
+            }
+        }
+    }
+
+    private void delete() throws IOException {
         try (Stream<Path> all = Files.walk(path)) {
             for (Path file : (Iterable<Path>) all.sorted(Comparator.reverseOrder())::iterator) {
                 Files.deleteIfExists(file);

@@ -1,0 +1,48 @@
+package org.splitmem.memory.migration;
+
+import org.jspecify.annotations.Nullable;
+import org.splitmem.memory.operation.Work;
+import org.splitmem.memory.vm.Vm;
+import org.splitmem.model.MoveInfo;
+import org.splitmem.model.RefusedException;
+
+/** A memory server of a VM is emptied onto others; housekeeping moves the pages. */
+final class MoveWork implements Work {
+    private final Vm vm;
+    private final String from;
+    private final LenderChanges lenders;
+
+    /** @param from the memory server's host */
+    MoveWork(Vm vm, String from, LenderChanges lenders) {
+        this.vm = vm;
+        this.from = from;
+        this.lenders = lenders;
+    }
+
+    @Override
+    public Progress progress() {
+        String phase = vm.record().phase().name();
+        MoveInfo move = info();
+        return move == null
+                ? Progress.of(phase)
+                : new Progress(
+                        phase, move.bytesRemaining(), move.rateBytesPerSecond(), move.etaSeconds(), move.trouble());
+    }
+
+    private @Nullable MoveInfo info() {
+        return vm.moves().stream()
+                .filter(move -> move.from().equals(from))
+                .findFirst()
+                .orElse(null);
+    }
+
+    @Override
+    public String end() {
+        return "splitmem move-pages " + vm.name() + " --from " + from + " --cancel";
+    }
+
+    @Override
+    public void cancel(String reason) throws RefusedException {
+        lenders.keep(vm, from);
+    }
+}
