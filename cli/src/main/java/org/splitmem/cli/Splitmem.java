@@ -30,6 +30,7 @@ import picocli.CommandLine.Spec;
             CompleteCommand.class,
             MigrationsCommand.class,
             OperationsCommand.class,
+            CancelCommand.class,
             VmsCommand.class,
             ShowCommand.class,
             HostsCommand.class,

@@ -18,6 +18,7 @@ class CommandLineTest {
                 "abort",
                 "migrations",
                 "operations",
+                "cancel",
                 "vms",
                 "show",
                 "hosts",

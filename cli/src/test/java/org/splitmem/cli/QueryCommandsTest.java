@@ -18,6 +18,7 @@ import org.splitmem.model.MigrationKind;
 import org.splitmem.model.MigrationPhase;
 import org.splitmem.model.OperationInfo;
 import org.splitmem.model.OperationKind;
+import org.splitmem.model.OperationState;
 import org.splitmem.model.VmInfo;
 
 @Timeout(30)
@@ -156,7 +157,32 @@ class QueryCommandsTest {
                 100L << 20,
                 3L,
                 "h5 has no room",
-                "splitmem move-pages vm1 --from h3 --cancel");
+                "splitmem move-pages vm1 --from h3 --cancel",
+                "o1",
+                OperationState.RUNNING,
+                1_790_000_000_000L,
+                null,
+                null);
+    }
+
+    private static OperationInfo failed() {
+        return new OperationInfo(
+                OperationKind.SPLIT,
+                Infos.UUID,
+                "vm1",
+                "h1",
+                null,
+                "FAILED",
+                null,
+                0,
+                null,
+                null,
+                null,
+                "o2",
+                OperationState.FAILED,
+                1_790_000_000_000L,
+                1_790_000_001_999L,
+                "h4 refused");
     }
 
     @Test
@@ -164,8 +190,44 @@ class QueryCommandsTest {
         assertThat(run("operations")).isZero();
 
         assertThat(cli.out())
-                .containsPattern("move-pages +vm1 +h3 +- +PAGED +300.0 MiB +100.0 MiB/s +0:03 +"
+                .containsPattern("o1 +move-pages +vm1 +h3 +- +PAGED +300.0 MiB +100.0 MiB/s +0:03 +"
                         + "splitmem move-pages vm1 --from h3 --cancel +h5 has no room");
+    }
+
+    @Test
+    void operationsThatAreOverSayWhatBecameOfThem() {
+        daemon.on("GET /v1/operations", Reply.ok(List.of(emptied(), failed())));
+
+        assertThat(run("operations", "--ended")).isZero();
+
+        assertThat(cli.out().lines())
+                .hasSize(2)
+                .last()
+                .asString()
+                .matches("o2 +split +vm1 +h1 +- +2026-09-21T14:13:20Z +2026-09-21T14:13:21Z +FAILED +h4 refused");
+    }
+
+    /** It has no ids and no states. */
+    @Test
+    void operationsOfAnEarlierDaemonAreListed() {
+        daemon.on(
+                "GET /v1/operations",
+                new Reply(200, "[{\"kind\":\"drain\",\"phase\":\"DRAINING\",\"rateBytesPerSecond\":0}]"));
+
+        assertThat(run("operations")).isZero();
+
+        assertThat(cli.out()).containsPattern("- +drain +- +- +- +DRAINING");
+    }
+
+    @Test
+    void cancelSaysWhatBecomesOfIt() {
+        daemon.on("DELETE /v1/operations/o1", Reply.ok(emptied())).on("DELETE /v1/operations/o2", Reply.ok(failed()));
+
+        assertThat(run("cancel", "o1", "--reason", "enough")).isZero();
+        assertThat(run("cancel", "o2")).isZero();
+
+        assertThat(cli.out().lines())
+                .containsExactly("move-pages o1 of vm1 is about to end", "split o2 of vm1 is over, failed: h4 refused");
     }
 
     @Test

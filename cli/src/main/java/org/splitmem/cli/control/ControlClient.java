@@ -162,9 +162,27 @@ public final class ControlClient {
         return List.of(ask("GET", "/v1/migrations", null, MigrationInfo[].class));
     }
 
-    /** What is under way on this host. */
-    public List<OperationInfo> operations() {
-        return List.of(ask("GET", "/v1/operations", null, OperationInfo[].class));
+    /**
+     * What is under way on this host.
+     *
+     * @param ended whether those that are over are wanted, too
+     */
+    public List<OperationInfo> operations(boolean ended) {
+        return List.of(ask("GET", "/v1/operations" + (ended ? "?ended=true" : ""), null, OperationInfo[].class));
+    }
+
+    /**
+     * Has an operation ended before its time, which may take a moment. One that is over is answered as it ended.
+     *
+     * @param reason who wants it and why
+     */
+    public OperationInfo cancel(String id, String reason) {
+        return ask(
+                "DELETE",
+                "/v1/operations/" + UrlText.segment(id)
+                        + AbortReason.because(reason).query(),
+                null,
+                OperationInfo.class);
     }
 
     public MigrationInfo migration(String id) {
