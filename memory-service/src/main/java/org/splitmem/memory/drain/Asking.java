@@ -11,6 +11,7 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import org.splitmem.memory.migration.PeerRefusalException;
 import org.splitmem.memory.migration.RoomWithout;
+import org.splitmem.memory.thread.Pauses;
 import org.splitmem.model.MovePagesRequest;
 import org.splitmem.model.RefusalCode;
 import org.splitmem.model.RefusedException;
@@ -67,7 +68,7 @@ final class Asking {
                 }
                 String trouble = ask(uuid, vm, mainHost);
                 if (trouble == null) {
-                    pauses.succeeded(uuid, nowNs);
+                    pauses.answered(uuid, nowNs);
                 } else {
                     pauses.failed(uuid, nowNs);
                 }

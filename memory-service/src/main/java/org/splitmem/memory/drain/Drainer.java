@@ -17,6 +17,7 @@ import org.splitmem.memory.operation.Operations;
 import org.splitmem.memory.server.MemoryServer.Kept;
 import org.splitmem.memory.server.StoreRecord;
 import org.splitmem.memory.thread.HostThreads;
+import org.splitmem.memory.thread.Pauses;
 import org.splitmem.model.LendingInfo;
 import org.splitmem.model.VmInfo;
 import org.splitmem.model.VmState;
@@ -114,7 +115,7 @@ public final class Drainer {
                     store -> found.put(store.vm(), new Status(host, nameOf(store.vm()), false, silent(host, e))));
             return;
         }
-        pauses.succeeded(host, System.nanoTime() + skewNs);
+        pauses.answered(host, System.nanoTime() + skewNs);
         List<UUID> missing = new ArrayList<>();
         Set<UUID> leaving = lending.leaving();
         for (StoreRecord store : stores) {

@@ -3,15 +3,14 @@ package org.splitmem.memory.migration;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.List;
-import java.util.Map;
 import java.util.UUID;
-import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import org.splitmem.memory.faultpoint.FaultPoint;
 import org.splitmem.memory.migration.ExpectationFile.Expected;
+import org.splitmem.memory.thread.Pauses;
 import org.splitmem.memory.vm.SplitDefinition;
 import org.splitmem.memory.vm.SplitDefinitions;
 import org.splitmem.memory.vm.Vm;
@@ -30,7 +29,7 @@ import org.splitmem.model.SplitRequest;
  */
 public final class ExpectedSplits {
     private static final Logger log = LoggerFactory.getLogger(ExpectedSplits.class);
-    private static final long RETRY_NS = TimeUnit.SECONDS.toNanos(5);
+    private static final long RENEW_NS = TimeUnit.SECONDS.toNanos(5);
     private static final Duration PATIENCE = Duration.ofSeconds(20);
 
     private final ExpectationFile expected;
@@ -44,7 +43,7 @@ public final class ExpectedSplits {
     private final Claims claims = new Claims(PATIENCE.toNanos());
 
     /** After a failure. */
-    private final Map<UUID, Long> notBeforeNs = new ConcurrentHashMap<>();
+    private final Pauses<UUID> pauses = new Pauses<>();
 
     private long renewAtNs = System.nanoTime(); // the upkeep's
 
@@ -171,7 +170,7 @@ public final class ExpectedSplits {
     }
 
     private void drop(Expected one, String because) throws IOException {
-        notBeforeNs.remove(one.vm());
+        pauses.end(one.vm());
         log.info("vm={} is not expected any more: {}", one.vm(), because);
         splits.giveBack(one.vm(), one.lenders());
         vms.reached(FaultPoint.EXPECTED_DROPPED);
@@ -203,7 +202,7 @@ public final class ExpectedSplits {
                         task.run();
                     } catch (IOException | RefusedException | RuntimeException e) {
                         log.warn("vm={} is still expected: {}", one.vm(), e.getMessage());
-                        pause(one.vm());
+                        pauses.failed(one.vm(), System.nanoTime());
                     } finally {
                         claim.close();
                     }
@@ -228,11 +227,11 @@ public final class ExpectedSplits {
         long nowMs = System.currentTimeMillis() + TimeUnit.NANOSECONDS.toMillis(nowNs - System.nanoTime());
         boolean renews = nowNs - renewAtNs >= 0;
         if (renews) {
-            renewAtNs = nowNs + RETRY_NS;
+            renewAtNs = nowNs + RENEW_NS;
         }
         for (Expected one : expected.all()) {
             Vm vm = vms.find(one.vm());
-            if (one.untilMs() <= nowMs && !isPausing(one.vm(), nowNs)) {
+            if (one.untilMs() <= nowMs && pauses.isOver(one.vm(), nowNs)) {
                 inBackground(one, () -> expire(one));
             } else if (vm == null && renews) {
                 inBackground(one, () -> leases.renew(one));
@@ -255,13 +254,5 @@ public final class ExpectedSplits {
     /** Holds a VM's next start; waits a while for a holder, which may just be renewing a reservation. */
     Claims.Claim claim(UUID vm) throws RefusedException {
         return claims.claim(vm, vm.toString(), Claims.Purpose.START);
-    }
-
-    private void pause(UUID vm) {
-        notBeforeNs.put(vm, System.nanoTime() + RETRY_NS);
-    }
-
-    private boolean isPausing(UUID vm, long nowNs) {
-        return nowNs - notBeforeNs.getOrDefault(vm, nowNs) < 0;
     }
 }

@@ -3,10 +3,8 @@ package org.splitmem.memory.migration;
 import com.fasterxml.jackson.annotation.JsonProperty;
 import java.io.IOException;
 import java.nio.file.Path;
-import java.util.HashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
-import java.util.Map;
 import java.util.Objects;
 import java.util.Set;
 import java.util.UUID;
@@ -15,6 +13,7 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import org.splitmem.memory.record.RecordFile;
 import org.splitmem.memory.thread.HostThreads;
+import org.splitmem.memory.thread.Pauses;
 import org.splitmem.memory.vm.VmRecord;
 import org.splitmem.model.RefusalCode;
 
@@ -27,9 +26,6 @@ public final class PendingReleases {
     private static final String LOST =
             "Other hosts may keep memory of VMs that have ended, were gathered or have migrated here: see"
                     + " \"A store that nobody releases\" in OPERATIONS.md";
-    private static final long RETRY_NS = 5_000_000_000L;
-    /** Of a host that does not answer: the pause doubles up to eight times the shortest. */
-    private static final int MOST_DOUBLINGS = 3;
 
     /** What is kept there. */
     public enum Kept {
@@ -66,14 +62,7 @@ public final class PendingReleases {
     private final HostThreads threads;
     private volatile SourceListener listener = told -> {};
     private final Set<Release> pending = new LinkedHashSet<>(); // guarded by this
-    private final Map<String, Pause> pauses = new HashMap<>(); // by host; guarded by this
-
-    /**
-     * After a failure.
-     *
-     * @param unanswered how many attempts in a row the host has not answered
-     */
-    private record Pause(long untilNs, int unanswered) {}
+    private final Pauses<String> pauses = new Pauses<>(); // by host
 
     /** Reads what an earlier daemon left undone. Without it no page is lost: other hosts keep memory for nothing. */
     public PendingReleases(Path file, PeerHosts peers) throws IOException {
@@ -89,10 +78,7 @@ public final class PendingReleases {
 
     synchronized void add(Release release) {
         if (pending.add(release)) {
-            Pause pause = pauses.get(release.host());
-            if (pause != null && pause.unanswered() == 0) { // what it refused was another release
-                pauses.remove(release.host());
-            }
+            pauses.endIfAnswered(release.host()); // what it refused was another release
             save();
         }
     }
@@ -177,8 +163,7 @@ public final class PendingReleases {
     private synchronized Set<String> hostsToTell(long nowNs) {
         Set<String> hosts = new LinkedHashSet<>();
         for (Release release : pending) {
-            Pause pause = pauses.get(release.host());
-            if (pause == null || nowNs - pause.untilNs() >= 0) {
+            if (pauses.isOver(release.host(), nowNs)) {
                 hosts.add(release.host());
             }
         }
@@ -202,15 +187,11 @@ public final class PendingReleases {
         pause(host, worst, nowNs + System.nanoTime() - beganNs);
     }
 
-    private synchronized void pause(String host, Outcome worst, long nowNs) {
-        Pause before = pauses.remove(host);
+    private void pause(String host, Outcome worst, long nowNs) {
         switch (worst) {
-            case DONE -> {}
-            case REFUSED -> pauses.put(host, new Pause(nowNs + RETRY_NS, 0));
-            case UNANSWERED -> {
-                int times = before == null ? 0 : Math.min(before.unanswered(), MOST_DOUBLINGS);
-                pauses.put(host, new Pause(nowNs + (RETRY_NS << times), times + 1));
-            }
+            case DONE -> pauses.end(host);
+            case REFUSED -> pauses.answered(host, nowNs);
+            case UNANSWERED -> pauses.failed(host, nowNs);
         }
     }
 

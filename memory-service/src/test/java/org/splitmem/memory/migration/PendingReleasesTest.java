@@ -196,7 +196,7 @@ class PendingReleasesTest {
         }
 
         assertThat(peers.asked())
-                .as("after 0, 5, 15, 35, 75 and 115 s, or a little later")
-                .hasSize(6);
+                .as("after 0, 2, 6, 14, 30, 62 and 94 s, or a little later")
+                .hasSize(7);
     }
 }

@@ -1,4 +1,4 @@
-package org.splitmem.memory.drain;
+package org.splitmem.memory.thread;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
@@ -23,7 +23,7 @@ class PausesTest {
             pausesFor(seconds, nowNs);
             nowNs += seconds * S;
         }
-        pauses.succeeded("h1", nowNs);
+        pauses.answered("h1", nowNs);
         pausesFor(2, nowNs);
         assertThat(pauses.isOver("h2", nowNs)).isTrue();
     }
@@ -34,5 +34,29 @@ class PausesTest {
         pauses.end();
 
         assertThat(pauses.isOver("h1", 0)).isTrue();
+    }
+
+    /** What it refused may have been something else; one that does not answer does not answer that either. */
+    @Test
+    void whatIsNewIsAskedForAtOnceOfOneThatAnswers() {
+        pauses.answered("h1", 0);
+        pauses.failed("h2", 0);
+        pauses.endIfAnswered("h1");
+        pauses.endIfAnswered("h2");
+        pauses.endIfAnswered("h3");
+
+        assertThat(pauses.isOver("h1", 0)).isTrue();
+        assertThat(pauses.isOver("h2", 0)).isFalse();
+        assertThat(pauses.isOver("h3", 0)).isTrue();
+    }
+
+    @Test
+    void oneWhosePauseHasEndedHasNeverFailed() {
+        pauses.failed("h1", 0);
+        pauses.failed("h1", 2 * S);
+        pauses.end("h1");
+        pauses.failed("h1", 9 * S);
+
+        pausesFor(2, 9 * S);
     }
 }
