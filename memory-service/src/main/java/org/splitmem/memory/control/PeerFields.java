@@ -48,7 +48,7 @@ final class PeerFields {
         fields.backends(wanted.backendBytes());
         fields.range("epoch", wanted.epoch(), 0, LAST_EPOCH);
         fields.range("budgetBytes", wanted.budgetBytes(), 1, DataSize.MOST_BYTES);
-        fields.items("lenders", wanted.lenders(), 0, PageEntry.MAX_HOSTS);
+        fields.items("lenders", wanted.lenders(), 0, PageEntry.MAX_HOMES);
         for (int i = 0; i < wanted.lenders().size(); i++) {
             fields.lender("lenders[" + i + "]", wanted.lenders().get(i));
         }

@@ -170,7 +170,7 @@ public final class Arrivals {
         @Override
         public boolean isElsewhere(long page, int host, long askedNs) {
             int asked = PageEntry.of(INCOMING) | PageEntry.FROM_SOURCE;
-            if (host < 0 || host >= PageEntry.MAX_HOSTS || table.get(page) != asked) {
+            if (host < 0 || host >= PageEntry.MAX_HOMES || table.get(page) != asked) {
                 return false;
             }
             table.put(page, PageEntry.of(INCOMING, host)); // first: the answer may come at once

@@ -14,6 +14,7 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import org.splitmem.memory.guest.GuestMemory;
 import org.splitmem.memory.guest.QemuMemory;
+import org.splitmem.memory.home.Homes;
 import org.splitmem.memory.linux.Errno;
 import org.splitmem.memory.linux.Fd;
 import org.splitmem.memory.linux.LinuxException;
@@ -41,7 +42,7 @@ public final class Pager implements AutoCloseable {
     private final GuestMemory memory;
     private final QemuMemory qemu;
     private final PageTable table;
-    private final PageInSources sources;
+    private final Homes homes;
     private final FaultStats stats;
     private final Arrivals arrivals;
     private final ReadAhead readAhead;
@@ -99,7 +100,7 @@ public final class Pager implements AutoCloseable {
             String vm,
             QemuMemory qemu,
             Arrivals arrivals,
-            PageInSources sources,
+            Homes homes,
             Tuning tuning,
             @Nullable ChunkSeal seal,
             ChunkWanter wanter)
@@ -108,7 +109,7 @@ public final class Pager implements AutoCloseable {
         this.memory = arrivals.memory();
         this.qemu = qemu;
         this.table = arrivals.table();
-        this.sources = sources;
+        this.homes = homes;
         this.stats = arrivals.stats();
         this.arrivals = arrivals;
         this.readAhead = new ReadAhead(tuning.readAheadPages());
@@ -230,7 +231,7 @@ public final class Pager implements AutoCloseable {
         return switch (PageEntry.state(entry)) {
             case LOCAL, OUTGOING -> mapPresent(page);
             case ZERO -> fill(page);
-            case REMOTE -> pageIn(page, entry, PageEntry.of(INCOMING, PageEntry.host(entry)), nowNs);
+            case REMOTE -> pageIn(page, entry, PageEntry.of(INCOMING, PageEntry.home(entry)), nowNs);
             case AT_SOURCE -> pageIn(page, entry, PageEntry.of(INCOMING) | PageEntry.FROM_SOURCE, nowNs);
             case INCOMING -> isAskedFor(page, entry, nowNs);
             // Whoever finishes these wakes the waiters.
@@ -291,7 +292,7 @@ public final class Pager implements AutoCloseable {
         if (!table.step(page, entry, incoming)) {
             return false;
         }
-        sources.of(incoming).request(page, nowNs);
+        homes.of(incoming).request(page, nowNs);
         if (PageEntry.state(entry) == PageState.REMOTE) {
             if (PageEntry.wasPagedOut(entry)) {
                 stats.refaults.increment();
@@ -303,13 +304,13 @@ public final class Pager implements AutoCloseable {
 
     /** The thread that receives the page wakes the waiters. A page asked for in bulk is asked for again, on the connection for faults. */
     private boolean isAskedFor(long page, int entry, long nowNs) {
-        if (!PageEntry.isInBulk(entry, PageEntry.host(entry))) {
+        if (!PageEntry.isInBulk(entry, PageEntry.home(entry))) {
             return true;
         }
-        if (!table.step(page, entry, PageEntry.of(INCOMING, PageEntry.host(entry)))) {
+        if (!table.step(page, entry, PageEntry.of(INCOMING, PageEntry.home(entry)))) {
             return false;
         }
-        sources.of(entry).request(page, nowNs); // what comes in bulk is thrown away from now on
+        homes.of(entry).request(page, nowNs); // what comes in bulk is thrown away from now on
         return true;
     }
 
@@ -317,11 +318,11 @@ public final class Pager implements AutoCloseable {
         long end = memory.endOfPart(page, page + 1 + readAhead.onFault(page));
         for (long next = page + 1; next < end; next++) {
             int e = table.get(next);
-            boolean sameHost = PageEntry.state(e) == PageState.REMOTE && PageEntry.host(e) == PageEntry.host(entry);
-            if (sameHost
-                    && sources.of(e).hasRoomToSpare()
-                    && table.step(next, e, PageEntry.of(INCOMING, PageEntry.host(e)))) {
-                sources.of(e).request(next, Arrivals.NOBODY_WAITS);
+            boolean isSameHome = PageEntry.state(e) == PageState.REMOTE && PageEntry.home(e) == PageEntry.home(entry);
+            if (isSameHome
+                    && homes.of(e).hasRoomToSpare()
+                    && table.step(next, e, PageEntry.of(INCOMING, PageEntry.home(e)))) {
+                homes.of(e).request(next, Arrivals.NOBODY_WAITS);
                 stats.readAheadPages.increment();
             }
         }

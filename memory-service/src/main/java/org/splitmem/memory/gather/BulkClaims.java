@@ -47,7 +47,7 @@ final class BulkClaims {
             cursor = Math.min(page + 1, table.pages());
             if (page < table.pages()) {
                 int entry = table.get(page);
-                boolean isStill = PageEntry.state(entry) == REMOTE && PageEntry.host(entry) == host;
+                boolean isStill = PageEntry.state(entry) == REMOTE && PageEntry.home(entry) == host;
                 if (isStill && table.step(page, entry, PageEntry.inBulk(entry))) {
                     pages.add(page); // else another thread has claimed it, or the next pass finds it
                 }

@@ -12,11 +12,10 @@ import org.splitmem.memory.faultpoint.FaultPoint;
 import org.splitmem.memory.faultpoint.FaultPoints;
 import org.splitmem.memory.guest.GuestMemory;
 import org.splitmem.memory.guest.QemuMemory;
+import org.splitmem.memory.home.Home;
 import org.splitmem.memory.page.PageEntry;
 import org.splitmem.memory.page.PageTable;
 import org.splitmem.memory.page.Pages;
-import org.splitmem.memory.remote.PageInClient;
-import org.splitmem.memory.remote.PageOutClient;
 import org.splitmem.memory.stream.RateLimiter;
 import org.splitmem.memory.wire.RunList;
 
@@ -66,9 +65,7 @@ public final class Gathering implements AutoCloseable {
         /** Whether there is a memory server of that index. */
         boolean isLender(int host);
 
-        PageInClient pageIns(int host);
-
-        PageOutClient pageOuts(int host);
+        Home home(int index);
 
         /** Pages for which there is room on its main host at present; none if it is not to be gathered now. */
         long room();
@@ -79,7 +76,7 @@ public final class Gathering implements AutoCloseable {
 
     public Gathering(Vm vm) {
         this.vm = vm;
-        for (int host = 0; host < PageEntry.MAX_HOSTS; host++) {
+        for (int host = 0; host < PageEntry.MAX_HOMES; host++) {
             if (vm.isLender(host)) {
                 hosts.add(new HostGathering(this, vm, host));
             }

@@ -9,11 +9,10 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import org.splitmem.memory.fault.Arrivals;
 import org.splitmem.memory.faultpoint.FaultPoint;
+import org.splitmem.memory.home.Home;
 import org.splitmem.memory.page.PageEntry;
 import org.splitmem.memory.page.PageTable;
 import org.splitmem.memory.remote.FetchClient;
-import org.splitmem.memory.remote.PageInClient;
-import org.splitmem.memory.remote.PageOutClient;
 import org.splitmem.memory.wire.RunList;
 
 /**
@@ -32,8 +31,7 @@ final class HostGathering implements FetchClient.Fetch {
     private final Gathering all;
     private final int host;
     private final PageTable table;
-    private final PageInClient faults;
-    private final PageOutClient drops;
+    private final Home home;
     private final FetchClient client;
     private final BulkArrivals arrivals;
 
@@ -54,10 +52,9 @@ final class HostGathering implements FetchClient.Fetch {
         this.host = host;
         this.table = vm.table();
         this.claims = new BulkClaims(table, host);
-        this.faults = vm.pageIns(host);
-        this.drops = vm.pageOuts(host);
-        this.client = new FetchClient(drops.endpoint());
-        this.arrivals = new GatheredArrivals(vm, host, drops::drop);
+        this.home = vm.home(host);
+        this.client = new FetchClient(home.endpoint());
+        this.arrivals = new GatheredArrivals(vm, host, home::drop);
     }
 
     /** Goes on, if the server has pages and has not just failed. */
@@ -65,7 +62,7 @@ final class HostGathering implements FetchClient.Fetch {
         if (closed || thread != null || table.countRemote(host) == 0 || nowNs - dueNs < 0) {
             return;
         }
-        Thread begun = new Thread(this::run, "gather-" + drops.endpoint().host());
+        Thread begun = new Thread(this::run, "gather-" + home.name());
         begun.setDaemon(true);
         thread = begun;
         boolean started = false;
@@ -95,11 +92,7 @@ final class HostGathering implements FetchClient.Fetch {
         } catch (IOException e) {
             failed = e;
         } catch (RuntimeException | OutOfMemoryError e) {
-            log.error(
-                    "vm={} gathering from {} failed",
-                    all.name(),
-                    drops.endpoint().host(),
-                    e);
+            log.error("vm={} gathering from {} failed", all.name(), home.name(), e);
             failed = new IOException(e.toString(), e);
         } finally {
             ended(failed);
@@ -125,7 +118,7 @@ final class HostGathering implements FetchClient.Fetch {
         }
         dueNs = System.nanoTime() + pauseNs;
         pauseNs = Math.min(pauseNs * 2, LAST_PAUSE_NS);
-        String now = drops.endpoint().host() + ": " + failed.getMessage();
+        String now = home.name() + ": " + failed.getMessage();
         if (!closed && !now.equals(trouble)) {
             log.warn("vm={} is gathered on, but not from {} now", all.name(), now);
         }
@@ -173,10 +166,10 @@ final class HostGathering implements FetchClient.Fetch {
         if (!PageEntry.isInBulk(entry, host)) {
             return;
         }
-        if (!faults.hasRoomToSpare()) {
+        if (!home.hasRoomToSpare()) {
             claims.giveBack(page);
         } else if (table.step(page, entry, PageEntry.of(INCOMING, host))) {
-            faults.request(page, Arrivals.NOBODY_WAITS);
+            home.request(page, Arrivals.NOBODY_WAITS);
         }
     }
 
@@ -186,7 +179,7 @@ final class HostGathering implements FetchClient.Fetch {
             return;
         }
         try {
-            drops.flushDrops();
+            home.flushDrops();
         } catch (IOException e) {
             dropsDueNs =
                     System.nanoTime() + DROP_PAUSE_NS; // housekeeping tries again, or finds them by a reconciliation
@@ -211,7 +204,7 @@ final class HostGathering implements FetchClient.Fetch {
             last = thread;
         }
         while (last != null && last.isAlive()) {
-            drops.interrupt();
+            home.interrupt();
             last.join(END_MS);
         }
     }

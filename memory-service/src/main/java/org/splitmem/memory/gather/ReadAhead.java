@@ -101,7 +101,7 @@ public final class ReadAhead implements AutoCloseable {
     /** @return false if another thread was first, or the page is just being written */
     private boolean beat(long page, int entry) {
         boolean isClaimed =
-                PageEntry.state(entry) == PageState.INCOMING && !PageEntry.isInBulk(entry, PageEntry.host(entry));
+                PageEntry.state(entry) == PageState.INCOMING && !PageEntry.isInBulk(entry, PageEntry.home(entry));
         return !isClaimed && vm.table().step(page, entry, PageEntry.of(PageState.LOCAL));
     }
 

@@ -73,7 +73,7 @@ final class DirtyPages {
                     placements.send(control);
                     placements.clear();
                 }
-                placements.add(page, PageState.REMOTE, PageEntry.host(entry));
+                placements.add(page, PageState.REMOTE, PageEntry.home(entry));
             }
         }
         placements.send(control);

@@ -259,7 +259,7 @@ final class IncomingMigration {
     static void markAtSource(Paging paging, PageTable table, long page) {
         int before = table.put(page, PageEntry.of(PageState.AT_SOURCE));
         if (PageEntry.state(before) == PageState.REMOTE) {
-            paging.dropRemote(PageEntry.host(before), page); // the copy there is stale
+            paging.homes().get(PageEntry.home(before)).drop(page); // the copy there is stale
         }
     }
 

@@ -106,7 +106,7 @@ final class MigrationReport {
     void placed(PageTable table, TransferLog transfers) {
         long main = 0;
         long zero = 0;
-        long[] subHosts = new long[PageEntry.MAX_HOSTS];
+        long[] subHosts = new long[PageEntry.MAX_HOMES];
         for (long page = 0; page < table.pages(); page++) {
             if (PageEntry.state(table.get(page)) == PageState.ZERO) {
                 zero++;

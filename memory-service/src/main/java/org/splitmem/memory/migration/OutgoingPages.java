@@ -81,6 +81,6 @@ final class OutgoingPages implements ConnectionHandler {
             return -1;
         }
         int entry = table.get(page);
-        return PageEntry.isOnServer(entry) ? PageEntry.host(entry) : -1;
+        return PageEntry.isOnServer(entry) ? PageEntry.home(entry) : -1;
     }
 }

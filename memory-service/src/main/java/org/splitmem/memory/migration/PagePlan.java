@@ -22,7 +22,7 @@ final class PagePlan {
 
     private final PageSet forSubHosts;
     /** First page of each sub-host's range, up to that of {@code last}. */
-    private final long[] firsts = new long[PageEntry.MAX_HOSTS];
+    private final long[] firsts = new long[PageEntry.MAX_HOMES];
 
     private int last;
     /** For each block: one more than its sub-host, or BY_RANGE. */

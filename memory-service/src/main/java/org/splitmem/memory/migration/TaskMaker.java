@@ -86,7 +86,7 @@ final class TaskMaker {
             requireRoom(record, budget, staying);
             return make(record, request, budget, true, kept, new TreeMap<>());
         }
-        if (record.lent().size() + others.size() > PageEntry.MAX_HOSTS) {
+        if (record.lent().size() + others.size() > PageEntry.MAX_HOMES) {
             throw tooMany(record.lent().size() + others.size());
         }
         List<PeerHosts.Peer> peers = new ArrayList<>();
@@ -103,7 +103,7 @@ final class TaskMaker {
     private static RefusedException tooMany(int subHosts) {
         return new RefusedException(
                 RefusalCode.TOO_MANY_SUB_HOSTS,
-                "a VM has at most " + PageEntry.MAX_HOSTS + " sub-hosts at a time, these would be " + subHosts);
+                "a VM has at most " + PageEntry.MAX_HOMES + " sub-hosts at a time, these would be " + subHosts);
     }
 
     private MigrationTask make(
@@ -293,7 +293,7 @@ final class TaskMaker {
                     "a budget of " + text(budget) + " leaves " + text(rest) + " of the VM's " + text(ram)
                             + " RAM for sub-hosts, but none was named");
         }
-        if (shares.size() > PageEntry.MAX_HOSTS) {
+        if (shares.size() > PageEntry.MAX_HOMES) {
             throw tooMany(shares.size());
         }
         return rest == 0 ? List.of() : lend(shares, rest, MigrationTask.headroomBytes(budget), found);
@@ -359,7 +359,7 @@ final class TaskMaker {
             }
             return List.of();
         }
-        if (record.lent().size() + shares.size() > PageEntry.MAX_HOSTS) {
+        if (record.lent().size() + shares.size() > PageEntry.MAX_HOMES) {
             throw tooMany(record.lent().size() + shares.size());
         }
         long headroom = MigrationTask.headroomBytes(record.budgetBytes());

@@ -6,10 +6,10 @@ import java.io.IOException;
 import java.util.concurrent.atomic.LongAdder;
 import java.util.concurrent.locks.LockSupport;
 import org.splitmem.memory.faultpoint.FaultPoint;
+import org.splitmem.memory.home.Home;
 import org.splitmem.memory.page.PageEntry;
 import org.splitmem.memory.page.PageTable;
 import org.splitmem.memory.page.Pages;
-import org.splitmem.memory.remote.PageOutClient;
 import org.splitmem.memory.remote.PullClient;
 import org.splitmem.memory.stream.RateLimiter;
 import org.splitmem.memory.wire.RunList;
@@ -31,8 +31,8 @@ final class HostMove implements PullClient.Pull, AutoCloseable {
     private final PageTable table;
     private final int from;
     private final int to;
-    private final PageOutClient old;
-    private final PageOutClient taker;
+    private final Home old;
+    private final Home taker;
     private final PullClient client;
     private final RateLimiter limiter;
     private final long most;
@@ -50,8 +50,8 @@ final class HostMove implements PullClient.Pull, AutoCloseable {
         this.from = from;
         this.to = to;
         this.moved = moved;
-        this.old = vm.pageOuts(from);
-        this.taker = vm.pageOuts(to);
+        this.old = vm.home(from);
+        this.taker = vm.home(to);
         this.client = new PullClient(taker.endpoint(), old.endpoint());
         long limit = vm.bytesPerSecond(from);
         this.limiter = new RateLimiter(limit);
@@ -76,8 +76,7 @@ final class HostMove implements PullClient.Pull, AutoCloseable {
             }
         }
         if (hasNone()) {
-            throw new IOException(
-                    asked + " pages are missing or damaged at " + old.endpoint().host());
+            throw new IOException(asked + " pages are missing or damaged at " + old.name());
         }
     }
 
@@ -149,8 +148,8 @@ final class HostMove implements PullClient.Pull, AutoCloseable {
         long ticket = vm.arrivals().gate().enter(); // a page-out of this page cannot store before a drop is noted
         try {
             int entry = table.get(page);
-            boolean isThere = PageEntry.state(entry) == REMOTE && PageEntry.host(entry) == from;
-            if (isThere && table.step(page, entry, PageEntry.withHost(entry, to))) {
+            boolean isThere = PageEntry.state(entry) == REMOTE && PageEntry.home(entry) == from;
+            if (isThere && table.step(page, entry, PageEntry.withHome(entry, to))) {
                 old.drop(page);
                 return true;
             }
@@ -188,7 +187,7 @@ final class HostMove implements PullClient.Pull, AutoCloseable {
         long ticket = vm.arrivals().gate().enter();
         try {
             int entry = table.get(page);
-            boolean isThere = PageEntry.state(entry) == REMOTE && PageEntry.host(entry) == from;
+            boolean isThere = PageEntry.state(entry) == REMOTE && PageEntry.home(entry) == from;
             if (isThere) {
                 taker.drop(page);
             }

@@ -10,8 +10,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import org.splitmem.memory.fault.Arrivals;
 import org.splitmem.memory.faultpoint.FaultPoints;
+import org.splitmem.memory.home.Home;
 import org.splitmem.memory.page.PageTable;
-import org.splitmem.memory.remote.PageOutClient;
 
 /**
  * Has the pages of memory servers that are to be emptied fetched by the others, on a thread of its own that ends when there is nothing to move,
@@ -54,7 +54,7 @@ public final class Moving implements AutoCloseable {
         /** How many more pages a memory server can take; not positive: none. */
         long room(int host);
 
-        PageOutClient pageOuts(int host);
+        Home home(int index);
 
         /** The most that is to be moved from a server that is emptied; 0: no limit. */
         long bytesPerSecond(int host);
@@ -130,7 +130,7 @@ public final class Moving implements AutoCloseable {
                     && table.countRemote(from) > 0
                     && takersByRoom().isEmpty()) {
                 failed = "no other sub-host has room for " + table.countRemote(from) + " pages of "
-                        + vm.pageOuts(from).endpoint().host();
+                        + vm.home(from).name();
             }
         }
         return failed;
@@ -151,8 +151,7 @@ public final class Moving implements AutoCloseable {
             }
             current = move;
         }
-        String way = vm.pageOuts(from).endpoint().host() + " to "
-                + vm.pageOuts(to).endpoint().host();
+        String way = vm.home(from).name() + " to " + vm.home(to).name();
         long before = moved.sum();
         long startNs = System.nanoTime();
         try {

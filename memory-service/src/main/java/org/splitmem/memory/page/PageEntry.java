@@ -5,7 +5,7 @@ package org.splitmem.memory.page;
  *
  * <pre>
  *   bit   0-2  state, see {@link PageState}
- *   bit   3-6  host: index of a memory server of this VM, 0-15 (state REMOTE, OUTGOING, PUNCHING, INCOMING)
+ *   bit   3-6  home: index of a home of this VM, 0-15, see {@code home.Home} (state REMOTE, OUTGOING, PUNCHING, INCOMING)
  *   bit   7    SAMPLED: its entry in QEMU's page table was dropped; the next touch faults and clears the bit;
  *              with INCOMING, IN_BULK: asked for together with many others, and no thread waits for it
  *   bit   8-10 age: with SAMPLED, visits of the clock hand in a row without a touch; without, visits that the hand shall
@@ -18,7 +18,7 @@ package org.splitmem.memory.page;
  * Entries are handled as int with the upper 16 bits zero, so that the fault path allocates nothing.
  */
 public final class PageEntry {
-    public static final int MAX_HOSTS = 16;
+    public static final int MAX_HOMES = 16;
     public static final int MAX_AGE = 7;
 
     public static final int SAMPLED = 1 << 7;
@@ -27,10 +27,10 @@ public final class PageEntry {
     private static final int WRITTEN_ZERO = 1 << 14;
 
     private static final int STATE_MASK = 7;
-    private static final int HOST_SHIFT = 3;
-    private static final int HOST_MASK = 15 << HOST_SHIFT;
+    private static final int HOME_SHIFT = 3;
+    private static final int HOME_MASK = 15 << HOME_SHIFT;
     /** The bits that tell whether a page is REMOTE, and where. */
-    static final int REMOTE_MASK = STATE_MASK | HOST_MASK;
+    static final int REMOTE_MASK = STATE_MASK | HOME_MASK;
 
     private static final int AGE_SHIFT = 8;
     private static final int AGE_MASK = 7 << AGE_SHIFT;
@@ -41,8 +41,8 @@ public final class PageEntry {
         return PageState.of(entry & STATE_MASK);
     }
 
-    public static int host(int entry) {
-        return (entry & HOST_MASK) >>> HOST_SHIFT;
+    public static int home(int entry) {
+        return (entry & HOME_MASK) >>> HOME_SHIFT;
     }
 
     public static int age(int entry) {
@@ -53,27 +53,27 @@ public final class PageEntry {
         return (entry & flag) != 0;
     }
 
-    /** A fresh entry: this state, no host, no age, no flag. */
+    /** A fresh entry: this state, no home, no age, no flag. */
     public static int of(PageState state) {
         return state == PageState.ZERO ? WRITTEN_ZERO : state.code();
     }
 
-    /** A fresh entry for a page on, or on its way from or to, memory server {@code host}. */
-    public static int of(PageState state, int host) {
-        if (host < 0 || host >= MAX_HOSTS) {
-            throw new IllegalArgumentException("memory server index out of range 0-15: " + host);
+    /** A fresh entry for a page on, or on its way from or to, home {@code home}. */
+    public static int of(PageState state, int home) {
+        if (home < 0 || home >= MAX_HOMES) {
+            throw new IllegalArgumentException("index of a home out of range 0-15: " + home);
         }
-        return of(state) | host << HOST_SHIFT;
+        return of(state) | home << HOME_SHIFT;
     }
 
-    /** Those of {@link #REMOTE_MASK} that a page on memory server {@code host} has. */
-    static int remoteBits(int host) {
-        return of(PageState.REMOTE, host);
+    /** Those of {@link #REMOTE_MASK} that a page on home {@code home} has. */
+    static int remoteBits(int home) {
+        return of(PageState.REMOTE, home);
     }
 
-    /** A fresh entry for a page that page-out took for cold and sent to memory server {@code host}. */
-    public static int pagedOut(int host) {
-        return withAge(of(PageState.REMOTE, host), 1);
+    /** A fresh entry for a page that page-out took for cold and sent to home {@code home}. */
+    public static int pagedOut(int home) {
+        return withAge(of(PageState.REMOTE, home), 1);
     }
 
     /** Whether a page that is REMOTE got there by a page-out, so that its next touch shows that it was not cold. */
@@ -86,10 +86,10 @@ public final class PageEntry {
         return withState(entry, PageState.INCOMING) | IN_BULK;
     }
 
-    /** Whether a page was asked for in bulk from memory server {@code host}, and is neither here nor asked for in another way since. */
-    public static boolean isInBulk(int entry, int host) {
-        return (entry & (STATE_MASK | HOST_MASK | IN_BULK | FROM_SOURCE))
-                == (PageState.INCOMING.code() | host << HOST_SHIFT | IN_BULK);
+    /** Whether a page was asked for in bulk from home {@code home}, and is neither here nor asked for in another way since. */
+    public static boolean isInBulk(int entry, int home) {
+        return (entry & (STATE_MASK | HOME_MASK | IN_BULK | FROM_SOURCE))
+                == (PageState.INCOMING.code() | home << HOME_SHIFT | IN_BULK);
     }
 
     /** The entry of a page that was asked for in bulk, once it is not any more. */
@@ -97,19 +97,19 @@ public final class PageEntry {
         return withState(entry, PageState.REMOTE) & ~IN_BULK;
     }
 
-    /** The same entry with memory server {@code host}. */
-    public static int withHost(int entry, int host) {
-        if (host < 0 || host >= MAX_HOSTS) {
-            throw new IllegalArgumentException("memory server index out of range 0-15: " + host);
+    /** The same entry with home {@code home}. */
+    public static int withHome(int entry, int home) {
+        if (home < 0 || home >= MAX_HOMES) {
+            throw new IllegalArgumentException("index of a home out of range 0-15: " + home);
         }
-        return (entry & ~HOST_MASK) | host << HOST_SHIFT;
+        return (entry & ~HOME_MASK) | home << HOME_SHIFT;
     }
 
-    /** Whether an entry names memory server {@code host}: the page is there, or on its way from or to it. */
-    public static boolean names(int entry, int host) {
+    /** Whether an entry names home {@code home}: the page is there, or on its way from or to it. */
+    public static boolean names(int entry, int home) {
         return switch (state(entry)) {
-            case REMOTE, OUTGOING, PUNCHING -> host(entry) == host;
-            case INCOMING -> !has(entry, FROM_SOURCE) && host(entry) == host;
+            case REMOTE, OUTGOING, PUNCHING -> home(entry) == home;
+            case INCOMING -> !has(entry, FROM_SOURCE) && home(entry) == home;
             case ZERO, LOCAL, AT_SOURCE, FILLING -> false;
         };
     }

@@ -35,7 +35,7 @@ public final class PageTable {
     private final AtomicLong awaited = new AtomicLong();
     private final AtomicLong elsewhere = new AtomicLong();
     private long unwritten;
-    private final AtomicLongArray remoteByHost = new AtomicLongArray(PageEntry.MAX_HOSTS);
+    private final AtomicLongArray remoteByHost = new AtomicLongArray(PageEntry.MAX_HOMES);
 
     /**
      * @param entries at least {@link #bytesFor} bytes of page-aligned memory; kept, and counted now
@@ -67,7 +67,7 @@ public final class PageTable {
 
     private void recount() {
         long[] states = new long[STATES];
-        long[] hosts = new long[PageEntry.MAX_HOSTS];
+        long[] hosts = new long[PageEntry.MAX_HOMES];
         long fromSource = 0;
         long notHere = 0;
         for (long page = 0; page < pages; page++) {
@@ -75,7 +75,7 @@ public final class PageTable {
             unwritten += entry == 0 ? 1 : 0;
             states[PageEntry.state(entry).code()]++;
             if (PageEntry.state(entry) == PageState.REMOTE) {
-                hosts[PageEntry.host(entry)]++;
+                hosts[PageEntry.home(entry)]++;
             }
             fromSource += isAwaited(entry) ? 1 : 0;
             notHere += isElsewhere(entry) ? 1 : 0;
@@ -231,7 +231,7 @@ public final class PageTable {
 
     private void countRemote(int entry, int delta) {
         if (PageEntry.state(entry) == PageState.REMOTE) {
-            remoteByHost.addAndGet(PageEntry.host(entry), delta);
+            remoteByHost.addAndGet(PageEntry.home(entry), delta);
         }
     }
 

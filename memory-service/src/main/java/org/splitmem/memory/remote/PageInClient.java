@@ -21,7 +21,7 @@ import org.splitmem.memory.wire.PeerException;
  * again: the faults of a peer that is away simply wait. A page that was damaged on its way is asked for again. Any thread may
  * {@link #request}, and none ever waits for the peer; pages arrive on the client's own thread.
  */
-public final class PageInClient implements AutoCloseable {
+public final class PageInClient implements PageSource, AutoCloseable {
     private static final Logger log = LoggerFactory.getLogger(PageInClient.class);
     /** Requests on their way; further ones are sent as answers come. Those find room in the kernel, whatever the peer does. */
     static final int WINDOW = 1024;
@@ -78,7 +78,8 @@ public final class PageInClient implements AutoCloseable {
         receiver.start();
     }
 
-    /** Asks for a page. Never waits, and allocates nothing unless very many requests are unanswered. */
+    /** Allocates nothing unless very many requests are unanswered. */
+    @Override
     public synchronized void request(long page, long nowNs) {
         ask(page, nowNs, 1);
     }
@@ -104,7 +105,7 @@ public final class PageInClient implements AutoCloseable {
         }
     }
 
-    /** Whether a page may be asked for that nobody waits for: the guest's requests come first. */
+    @Override
     public synchronized boolean hasRoomToSpare() {
         return unanswered.size() < WINDOW / 2;
     }

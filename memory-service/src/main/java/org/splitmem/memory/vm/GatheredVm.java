@@ -6,9 +6,8 @@ import org.splitmem.memory.faultpoint.FaultPoints;
 import org.splitmem.memory.gather.Gathering;
 import org.splitmem.memory.guest.GuestMemory;
 import org.splitmem.memory.guest.QemuMemory;
+import org.splitmem.memory.home.Home;
 import org.splitmem.memory.page.PageTable;
-import org.splitmem.memory.remote.PageInClient;
-import org.splitmem.memory.remote.PageOutClient;
 
 /** A paged VM as what gathers it sees it. Any thread. */
 final class GatheredVm implements Gathering.Vm {
@@ -66,13 +65,8 @@ final class GatheredVm implements Gathering.Vm {
     }
 
     @Override
-    public PageInClient pageIns(int host) {
-        return paging.pageIns(host);
-    }
-
-    @Override
-    public PageOutClient pageOuts(int host) {
-        return paging.outs().get(host);
+    public Home home(int index) {
+        return paging.homes().get(index);
     }
 
     @Override

@@ -153,7 +153,7 @@ final class GivenBack {
         private static int claimed(int entry) {
             return PageEntry.state(entry) == LOCAL
                     ? PageEntry.of(FILLING)
-                    : PageEntry.of(PUNCHING, PageEntry.host(entry));
+                    : PageEntry.of(PUNCHING, PageEntry.home(entry));
         }
 
         private void addLocal(long offset, ShimSession.RangeConsumer free) {
@@ -206,14 +206,14 @@ final class GivenBack {
                 move(p, first + i, before[i], before[i]);
                 return;
             }
-            int host = PageEntry.host(before[i]);
+            int host = PageEntry.home(before[i]);
             // A page-out of this page waits for the gate: it cannot store before the drop of the old copy is noted.
             // And the table comes first: else the next daemon might take for the server's what that has dropped.
             long ticket = p.arrivals().gate().enter();
             try {
                 move(p, first + i, before[i], PageEntry.of(ZERO));
                 vm.reached(FaultPoint.GIVEN_ZERO);
-                p.dropRemote(host, first + i);
+                p.homes().get(host).drop(first + i);
             } finally {
                 p.arrivals().gate().leave(ticket);
             }

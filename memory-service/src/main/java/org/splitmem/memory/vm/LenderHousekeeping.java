@@ -7,7 +7,7 @@ import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import org.splitmem.memory.faultpoint.FaultPoint;
-import org.splitmem.memory.remote.PageOutClient;
+import org.splitmem.memory.home.Home;
 import org.splitmem.memory.shim.ShimSession;
 import org.splitmem.memory.workingset.PageOuter;
 
@@ -38,7 +38,7 @@ final class LenderHousekeeping {
     private final VmRecord wired;
     private final int host;
     private final Paging paging;
-    private final PageOutClient server;
+    private final Home home;
     private final PageOuter batch;
     private final Runnable whenFree;
     private final Thread thread;
@@ -57,7 +57,7 @@ final class LenderHousekeeping {
         this.wired = wired;
         this.host = host;
         this.paging = paging;
-        this.server = paging.outs().get(host);
+        this.home = paging.homes().get(host);
         this.whenFree = whenFree;
         this.batch = new PageOuter(
                 paging.memory(),
@@ -79,11 +79,11 @@ final class LenderHousekeeping {
     }
 
     private String name() {
-        return server.endpoint().host();
+        return home.name();
     }
 
-    PageOutClient server() {
-        return server;
+    Home home() {
+        return home;
     }
 
     /** Whether the batch may be filled: the server knows its owner, has had the last one, and has not just failed. */
@@ -173,20 +173,20 @@ final class LenderHousekeeping {
             shim = sending;
         }
         if (shim != null) {
-            batch.finish(host, server, shim);
+            batch.finish(host, home, shim);
             free();
         }
         for (Duty duty : todo) {
             switch (duty) {
                 case ADOPT -> adopt();
-                case DROP -> server.flushDrops();
+                case DROP -> home.flushDrops();
                 case RECONCILE -> paging.reconcile(host, wired::isEmptied);
             }
         }
     }
 
     private void adopt() throws IOException {
-        server.adopt(vm.record().epoch());
+        home.adopt(vm.record().epoch());
         synchronized (this) {
             adopted = true;
         }
@@ -238,13 +238,13 @@ final class LenderHousekeeping {
     synchronized void end() {
         closed = true;
         notifyAll();
-        server.interrupt();
+        home.interrupt();
     }
 
     /** Returns when its thread has ended, after {@link #end}. */
     void join() throws InterruptedException {
         while (thread.isAlive()) {
-            server.interrupt();
+            home.interrupt();
             thread.join(END_MS);
         }
     }

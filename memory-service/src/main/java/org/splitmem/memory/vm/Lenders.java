@@ -45,7 +45,7 @@ final class Lenders {
 
     void flushDrops() {
         for (LenderHousekeeping lender : all) {
-            if (lender.server().hasDrops()) {
+            if (lender.home().hasDrops()) {
                 lender.ask(Duty.DROP);
             }
         }
@@ -53,7 +53,7 @@ final class Lenders {
 
     void reconcile() {
         for (LenderHousekeeping lender : all) {
-            if (lender.server().mayHoldStale()) {
+            if (lender.home().mayHoldStale()) {
                 lender.ask(Duty.RECONCILE);
             }
         }

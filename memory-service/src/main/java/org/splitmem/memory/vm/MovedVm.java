@@ -5,9 +5,9 @@ import java.util.function.IntPredicate;
 import java.util.stream.IntStream;
 import org.splitmem.memory.fault.Arrivals;
 import org.splitmem.memory.faultpoint.FaultPoints;
+import org.splitmem.memory.home.Home;
 import org.splitmem.memory.move.Moving;
 import org.splitmem.memory.page.PageTable;
-import org.splitmem.memory.remote.PageOutClient;
 
 /** A paged VM as what moves its pages between memory servers sees it. Any thread. */
 final class MovedVm implements Moving.Vm {
@@ -64,8 +64,8 @@ final class MovedVm implements Moving.Vm {
     }
 
     @Override
-    public PageOutClient pageOuts(int host) {
-        return paging.outs().get(host);
+    public Home home(int index) {
+        return paging.homes().get(index);
     }
 
     @Override

@@ -7,10 +7,7 @@ import static org.splitmem.memory.page.PageState.REMOTE;
 import static org.splitmem.memory.page.PageState.ZERO;
 
 import java.io.IOException;
-import java.util.List;
-import java.util.Objects;
 import java.util.UUID;
-import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.function.IntPredicate;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -18,19 +15,20 @@ import org.slf4j.LoggerFactory;
 import org.splitmem.memory.fault.Arrivals;
 import org.splitmem.memory.fault.ChunkSeal;
 import org.splitmem.memory.fault.FaultStats;
-import org.splitmem.memory.fault.PageInSources;
 import org.splitmem.memory.fault.Pager;
 import org.splitmem.memory.faultpoint.FaultPoints;
 import org.splitmem.memory.guest.GuestMemory;
 import org.splitmem.memory.guest.QemuMemory;
+import org.splitmem.memory.home.Home;
+import org.splitmem.memory.home.Homes;
+import org.splitmem.memory.home.OneServer;
 import org.splitmem.memory.linux.LinuxException;
 import org.splitmem.memory.linux.Userfaultfd;
 import org.splitmem.memory.page.PageEntry;
 import org.splitmem.memory.page.PageTable;
 import org.splitmem.memory.remote.PageInClient;
-import org.splitmem.memory.remote.PageOutClient;
 
-/** The machinery that pages one VM: its pager, and its connections to the memory servers and to a migration's source. */
+/** The machinery that pages one VM: its pager, its homes, and its connection to a migration's source. */
 public final class Paging implements AutoCloseable {
     private static final Logger log = LoggerFactory.getLogger(Paging.class);
     /** What the userfaultfds of a paged VM watch for. */
@@ -42,10 +40,7 @@ public final class Paging implements AutoCloseable {
     private final PageTable table;
     private final FaultStats stats = new FaultStats();
     private final Arrivals arrivals;
-    private final PageInSources sources = new PageInSources();
-    /** By index; also of one that is no memory server, which connects to nothing. */
-    private final List<PageOutClient> outs = new CopyOnWriteArrayList<>();
-
+    private final Homes homes = new Homes();
     private final Pager pager;
     private final @Nullable ChunkSeal seal;
 
@@ -73,42 +68,30 @@ public final class Paging implements AutoCloseable {
         this.seal = seal;
         this.arrivals = new Arrivals(vm.toString(), memory, qemu, table, stats, points);
         for (int i = 0; i < record.lenders().size(); i++) {
-            outs.add(new PageOutClient(record.endpoint(record.lenders().get(i)), memory));
             if (record.keepsPages(i)) {
-                setPageIns(i);
+                homes.set(i, home(record, i));
             }
         }
         VmRecord.Lender source = record.comesFrom();
         if (source != null) {
-            sources.setSource(new PageInClient(record.endpoint(source), arrivals.sinkForSource(this::ask)));
+            homes.setSource(new PageInClient(record.endpoint(source), arrivals.sinkForSource(this::ask)));
         }
-        this.pager = new Pager(vm.toString(), qemu, arrivals, sources, config.pager(), seal, wanter);
+        this.pager = new Pager(vm.toString(), qemu, arrivals, homes, config.pager(), seal, wanter);
     }
 
-    private PageInClient setPageIns(int host) {
-        PageOutClient out = outs.get(host);
-        PageInClient ins = new PageInClient(out.endpoint(), arrivals.sinkFor(out::drop));
-        sources.setHost(host, ins);
-        return ins;
+    private Home home(VmRecord record, int index) {
+        return new OneServer(
+                record.endpoint(record.lenders().get(index)), memory, stale -> arrivals.sinkFor(stale::accept));
     }
 
     /** Connects to memory servers that the VM is about to have. */
     void connectNew(VmRecord before, VmRecord after) {
-        for (int host = 0; host < after.lenders().size(); host++) {
-            boolean isNew = host >= outs.size();
-            if (isNew) {
-                outs.add(new PageOutClient(after.endpoint(after.lenders().get(host)), memory));
-            }
-            if (after.keepsPages(host) && !before.keepsPages(host)) {
-                if (!isNew) {
-                    outs.set(
-                                    host,
-                                    new PageOutClient(
-                                            after.endpoint(after.lenders().get(host)), memory))
-                            .close();
-                }
-                close(sources.takeHost(host)); // of an attempt that could not be recorded
-                setPageIns(host).start();
+        for (int index = 0; index < after.lenders().size(); index++) {
+            if (after.keepsPages(index) && !before.keepsPages(index)) {
+                close(homes.take(index)); // of an attempt that could not be recorded
+                Home home = home(after, index);
+                homes.set(index, home);
+                home.start();
             }
         }
     }
@@ -117,29 +100,19 @@ public final class Paging implements AutoCloseable {
     void disconnectGone(VmRecord before, VmRecord after) {
         for (int host = 0; host < before.lenders().size(); host++) {
             if (before.keepsPages(host) && !after.keepsPages(host)) {
-                outs.get(host).close();
-                close(sources.takeHost(host));
+                close(homes.take(host));
             }
         }
     }
 
-    private static void close(@Nullable PageInClient client) {
-        if (client != null) {
-            client.close();
+    private static void close(@Nullable Home home) {
+        if (home != null) {
+            home.close();
         }
     }
 
     void start() {
-        for (int host = 0; host < outs.size(); host++) {
-            PageInClient client = sources.host(host);
-            if (client != null) {
-                client.start();
-            }
-        }
-        PageInClient source = sources.source();
-        if (source != null) {
-            source.start();
-        }
+        homes.start();
         pager.start();
     }
 
@@ -154,41 +127,38 @@ public final class Paging implements AutoCloseable {
                 repaired++;
             }
         }
-        for (int host = 0; host < outs.size(); host++) {
-            if (sources.host(host) != null) {
-                outs.get(host).suspectStale();
-            }
-        }
+        homes.forEach(Home::suspectStale);
         log.info("vm={} page table taken up again, {} steps that were under way settled", vm, repaired);
     }
 
     private int recovered(long page, int entry) throws LinuxException {
         return switch (PageEntry.state(entry)) {
-            case ZERO, AT_SOURCE -> PageEntry.of(PageEntry.state(entry), PageEntry.host(entry));
+            case ZERO, AT_SOURCE -> PageEntry.of(PageEntry.state(entry), PageEntry.home(entry));
             case REMOTE ->
                 PageEntry.wasPagedOut(entry)
-                        ? PageEntry.pagedOut(PageEntry.host(entry))
-                        : PageEntry.of(REMOTE, PageEntry.host(entry));
+                        ? PageEntry.pagedOut(PageEntry.home(entry))
+                        : PageEntry.of(REMOTE, PageEntry.home(entry));
             case LOCAL, OUTGOING -> PageEntry.of(LOCAL);
             case FILLING -> PageEntry.of(memory.hasData(page) ? LOCAL : ZERO);
             case PUNCHING -> {
                 memory.punch(page, 1);
-                yield PageEntry.of(REMOTE, PageEntry.host(entry));
+                yield PageEntry.of(REMOTE, PageEntry.home(entry));
             }
             case INCOMING -> {
                 memory.punch(page, 1); // perhaps half written; its origin still has it
                 yield PageEntry.has(entry, PageEntry.FROM_SOURCE)
                         ? PageEntry.of(AT_SOURCE)
-                        : PageEntry.of(REMOTE, PageEntry.host(entry));
+                        : PageEntry.of(REMOTE, PageEntry.home(entry));
             }
         };
     }
 
     /** Of servers that are shared with a migration's source nobody here knows which copies it did not need any more. */
     void suspectStale(VmRecord shared) {
-        for (int host = 0; host < outs.size(); host++) {
-            if (shared.keepsPages(host) && !shared.ownsPages(host)) {
-                outs.get(host).suspectStale();
+        for (int index = 0; index < shared.lenders().size(); index++) {
+            Home home = homes.find(index);
+            if (home != null && shared.keepsPages(index) && !shared.ownsPages(index)) {
+                home.suspectStale();
             }
         }
     }
@@ -208,10 +178,10 @@ public final class Paging implements AutoCloseable {
         }
     }
 
-    /** Tells every memory server that this owner is the only valid one. @throws IOException if one does not say yes */
-    void adoptStores(long epoch) throws IOException {
-        for (PageOutClient out : outs) { // each: a split begins with no others
-            out.adopt(epoch);
+    /** Has this owner be the only valid one, in all homes of a split that begins. @throws IOException if one does not say yes */
+    void adoptHomes(VmRecord split) throws IOException {
+        for (int index = 0; index < split.lenders().size(); index++) {
+            homes.get(index).adopt(split.epoch());
         }
     }
 
@@ -226,14 +196,10 @@ public final class Paging implements AutoCloseable {
      * @param leaving memory servers whose pages may just be fetched by others
      */
     void reconcile(int host, IntPredicate leaving) throws IOException {
-        PageOutClient out = outs.get(host);
-        if (out.mayHoldStale()) {
-            long dropped = out.reconcile(page -> !mayBelongTo(page, host, leaving));
-            log.info(
-                    "vm={} dropped {} stale pages on {}",
-                    vm,
-                    dropped,
-                    out.endpoint().host());
+        Home home = homes.get(host);
+        if (home.mayHoldStale()) {
+            long dropped = home.reconcile(page -> !mayBelongTo(page, host, leaving));
+            log.info("vm={} dropped {} stale pages on {}", vm, dropped, home.name());
         }
     }
 
@@ -245,7 +211,7 @@ public final class Paging implements AutoCloseable {
         // What another server has fetched from one that is leaving is the only copy as soon as the table names it
         // there. That may also come of a
         // page which has been asked for meanwhile: if it does not come, it is remote again.
-        int named = PageEntry.host(entry);
+        int named = PageEntry.home(entry);
         return PageEntry.names(entry, named) && (named == host || leaving.test(named));
     }
 
@@ -256,21 +222,24 @@ public final class Paging implements AutoCloseable {
 
     /** Ends the connection to the source, once nothing more comes from it. */
     void forgetSource() {
-        close(sources.takeSource());
+        PageInClient source = homes.takeSource();
+        if (source != null) {
+            source.close();
+        }
     }
 
     private boolean ask(int host, long page, long askedNs) {
-        PageInClient server = sources.host(host);
-        if (server == null) {
+        Home home = homes.find(host);
+        if (home == null) {
             return false;
         }
-        server.request(page, askedNs);
+        home.request(page, askedNs);
         return true;
     }
 
     /** Asks the migration's source for pages that nobody waits for. */
     void fetchFromSource(long most) {
-        PageInClient source = sources.source();
+        PageInClient source = homes.source();
         long asked = 0;
         for (long page = 0; source != null && page < memory.pages() && asked < most; page++) {
             int entry = table.get(page);
@@ -283,9 +252,8 @@ public final class Paging implements AutoCloseable {
         }
     }
 
-    /** The connection for faults on pages of a memory server. */
-    PageInClient pageIns(int host) {
-        return Objects.requireNonNull(sources.host(host), "a memory server");
+    public Homes homes() {
+        return homes;
     }
 
     public GuestMemory memory() {
@@ -312,27 +280,17 @@ public final class Paging implements AutoCloseable {
     @Nullable
     String trouble() {
         String answering = pager.trouble();
-        return answering != null ? answering : sources.trouble();
+        return answering != null ? answering : homes.trouble();
     }
 
     public @Nullable ChunkSeal seal() {
         return seal;
     }
 
-    /** Notes that a memory server's copy is stale. */
-    public void dropRemote(int host, long page) {
-        outs.get(host).drop(page);
-    }
-
-    public List<PageOutClient> outs() {
-        return outs;
-    }
-
     /** Ends the machinery; faults wait from then on. The memory stays open. */
     @Override
     public void close() {
         pager.close();
-        sources.closeAll();
-        outs.forEach(PageOutClient::close);
+        homes.close();
     }
 }

@@ -53,7 +53,7 @@ public final class PagingSwitch {
 
     private void watchAndRecord(VmRecord next) throws IOException {
         Paging paging = vm.watch(next);
-        paging.adoptStores(next.epoch()); // before it is recorded: a store without an owner would be freed some day
+        paging.adoptHomes(next); // before it is recorded: a store without an owner would be freed some day
         vm.reached(FaultPoint.SPLIT_ADOPTED);
         setModes(vm, vm.requireSession(), Paging.MODES);
         vm.reached(FaultPoint.SPLIT_WATCHED);

@@ -82,7 +82,7 @@ final class TableFile implements AutoCloseable {
             if (table.unwrittenEntries() > 0) {
                 throw new IOException(path + " has " + table.unwrittenEntries() + " empty entries of " + pages);
             }
-            for (int host = 0; host < PageEntry.MAX_HOSTS; host++) {
+            for (int host = 0; host < PageEntry.MAX_HOMES; host++) {
                 if (table.countRemote(host) > 0 && !record.keepsPages(host)) {
                     throw new IOException(path + " has " + table.countRemote(host) + " pages on memory server " + host
                             + ", which is none of the VM's");

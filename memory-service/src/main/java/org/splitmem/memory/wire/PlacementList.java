@@ -104,7 +104,7 @@ public final class PlacementList {
         boolean plain = (code == PageState.ZERO.code() || code == PageState.LOCAL.code()) && host(entry) == 0;
         boolean remote = code == PageState.REMOTE.code()
                 && host(entry) >= 0
-                && host(entry) < Math.min(hosts, PageEntry.MAX_HOSTS);
+                && host(entry) < Math.min(hosts, PageEntry.MAX_HOMES);
         if (!plain && !remote) {
             throw socket.bad("state " + code + " on memory server " + host(entry) + " of " + hosts);
         }

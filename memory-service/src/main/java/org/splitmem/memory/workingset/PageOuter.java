@@ -13,20 +13,20 @@ import org.splitmem.memory.faultpoint.FaultPoints;
 import org.splitmem.memory.guest.GuestMemory;
 import org.splitmem.memory.guest.MappingGate;
 import org.splitmem.memory.guest.QemuMemory;
+import org.splitmem.memory.home.Home;
 import org.splitmem.memory.linux.LinuxException;
 import org.splitmem.memory.linux.NativeBlock;
 import org.splitmem.memory.page.PageEntry;
 import org.splitmem.memory.page.PageState;
 import org.splitmem.memory.page.PageTable;
 import org.splitmem.memory.page.Pages;
-import org.splitmem.memory.remote.PageOutClient;
 import org.splitmem.memory.shim.ShimSession;
 import org.splitmem.memory.stream.Flushes;
 import org.splitmem.memory.stream.ZeroPages;
 import org.splitmem.memory.wire.RunList;
 
 /**
- * Moves cold pages to a memory server without ever losing a write: mark, wait for mappings under way, zap, read and send,
+ * Moves cold pages to a home without ever losing a write: mark, wait for mappings under way, zap, read and send,
  * wait for the acknowledgement, and only then free. A touch after the mark is a MINOR fault, by which the pager takes the
  * page back.
  *
@@ -46,7 +46,7 @@ public final class PageOuter {
     private final RunList punched = new RunList();
     private final NativeBlock argument = QemuMemory.newArgument();
     private final Flushes.Damaged keep = this::keep;
-    private int batchHost;
+    private int batchHome;
 
     public PageOuter(
             GuestMemory memory,
@@ -64,7 +64,7 @@ public final class PageOuter {
         this.zeroPages = new ZeroPages(memory);
     }
 
-    /** Begins a batch for one server. */
+    /** Begins a batch for one home. */
     public void begin() {
         marked.clear();
     }
@@ -87,8 +87,8 @@ public final class PageOuter {
      *
      * @param entry as just read, of a local page
      */
-    public void offer(long page, int entry, int host) {
-        if (table.step(page, entry, PageEntry.of(OUTGOING, host))) {
+    public void offer(long page, int entry, int index) {
+        if (table.step(page, entry, PageEntry.of(OUTGOING, index))) {
             marked.add(page);
         }
     }
@@ -97,32 +97,32 @@ public final class PageOuter {
      * Sends the batch and frees what the guest did not touch meanwhile.
      *
      * @return pages freed
-     * @throws IOException if the shim or the server did not do its part: all pages are local again then
+     * @throws IOException if the shim or the home did not do its part: all pages are local again then
      */
-    public long finish(int host, PageOutClient server, ShimSession shim) throws IOException {
+    public long finish(int index, Home home, ShimSession shim) throws IOException {
         try {
             gate.awaitMappers(); // a mapper that comes later sees OUTGOING, and cancels
             zap(shim);
-            sortOutZeroes(host);
+            sortOutZeroes(index);
             points.reached(FaultPoint.PAGES_MARKED);
             if (!data.isEmpty()) {
-                batchHost = host;
-                server.store(data, keep);
+                batchHome = index;
+                home.store(data, keep);
             }
         } catch (IOException | RuntimeException e) {
-            cancel(host);
+            cancel(index);
             throw e;
         }
         points.reached(FaultPoint.PAGES_STORED);
-        long freed = free(data, host, PageEntry.of(PUNCHING, host), PageEntry.pagedOut(host), server);
+        long freed = free(data, index, PageEntry.of(PUNCHING, index), PageEntry.pagedOut(index), home);
         stats.pageOuts.add(freed);
-        // Not PUNCHING: the next daemon would take a page for the server's that no server has.
-        return freed + free(zeroes, host, PageEntry.of(FILLING), PageEntry.of(ZERO), server);
+        // Not PUNCHING: the next daemon would take a page for the home's that no home has.
+        return freed + free(zeroes, index, PageEntry.of(FILLING), PageEntry.of(ZERO), home);
     }
 
-    /** The server does not have it. One that the guest wrote while it was sent is local again already. */
+    /** The home does not have it. One that the guest wrote while it was sent is local again already. */
     private void keep(long page) {
-        if (table.step(page, PageEntry.of(OUTGOING, batchHost), PageEntry.of(LOCAL))) {
+        if (table.step(page, PageEntry.of(OUTGOING, batchHome), PageEntry.of(LOCAL))) {
             stats.damaged.increment();
         }
     }
@@ -150,13 +150,13 @@ public final class PageOuter {
                 || consumer.add(Pages.toBytes(first - memory.firstPage(backend)), Pages.toBytes(end - first));
     }
 
-    /** Pages that are all zero need no server. Only now: until the zap the guest could write. */
-    private void sortOutZeroes(int host) throws IOException {
+    /** Pages that are all zero need no home. Only now: until the zap the guest could write. */
+    private void sortOutZeroes(int index) throws IOException {
         data.clear();
         zeroes.clear();
         for (int run = 0; run < marked.runs(); run++) {
             for (long page = marked.first(run); page < marked.first(run) + marked.count(run); page++) {
-                if (table.get(page) != PageEntry.of(OUTGOING, host)) {
+                if (table.get(page) != PageEntry.of(OUTGOING, index)) {
                     continue; // touched: the pager took it back
                 }
                 if (!zeroPages.isZero(page)) {
@@ -169,27 +169,27 @@ public final class PageOuter {
     }
 
     /** Nothing of the batch is sent: its pages stay here. */
-    public void cancel(int host) {
+    public void cancel(int index) {
         for (int run = 0; run < marked.runs(); run++) {
             for (long page = marked.first(run); page < marked.first(run) + marked.count(run); page++) {
-                table.step(page, PageEntry.of(OUTGOING, host), PageEntry.of(LOCAL));
+                table.step(page, PageEntry.of(OUTGOING, index), PageEntry.of(LOCAL));
             }
         }
     }
 
-    private long free(RunList runs, int host, int claimed, int after, PageOutClient server) throws LinuxException {
+    private long free(RunList runs, int index, int claimed, int after, Home home) throws LinuxException {
         boolean stored = PageEntry.state(after) == PageState.REMOTE;
         long freed = 0;
         punched.clear();
         for (int run = 0; run < runs.runs(); run++) {
             for (long page = runs.first(run); page < runs.first(run) + runs.count(run); page++) {
-                if (table.step(page, PageEntry.of(OUTGOING, host), claimed)) {
+                if (table.step(page, PageEntry.of(OUTGOING, index), claimed)) {
                     if (punched.isFull()) {
                         freed += punch(after);
                     }
                     punched.add(page);
                 } else if (stored) {
-                    server.drop(page); // touched: the copy there is stale
+                    home.drop(page); // touched: the copy there is stale
                 }
             }
         }

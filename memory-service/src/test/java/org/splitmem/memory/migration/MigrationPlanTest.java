@@ -180,7 +180,7 @@ class MigrationPlanTest {
         PagePlan plan = planOf(pages);
         PageTable table = tableOf(pages, page -> random.nextInt(PageEntry.MAX_AGE + 1));
         long mainPages = random.nextInt((int) pages + 1);
-        long[] shares = new long[1 + random.nextInt(PageEntry.MAX_HOSTS)];
+        long[] shares = new long[1 + random.nextInt(PageEntry.MAX_HOMES)];
         for (int i = 0; i < shares.length; i++) {
             shares[i] = (pages - mainPages) / shares.length + 1 + random.nextInt(50);
         }

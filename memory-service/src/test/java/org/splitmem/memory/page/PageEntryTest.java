@@ -26,14 +26,14 @@ class PageEntryTest {
     @Test
     void everyStateHostAgeAndFlagFitsBesideTheOthers() {
         for (PageState state : PageState.values()) {
-            for (int host = 0; host < PageEntry.MAX_HOSTS; host++) {
+            for (int host = 0; host < PageEntry.MAX_HOMES; host++) {
                 for (int age = 0; age <= PageEntry.MAX_AGE; age++) {
                     for (int flag : FLAGS) {
                         int entry = PageEntry.withAge(PageEntry.of(state, host) | flag, age);
 
                         assertThat(entry).isBetween(0, 0xFFFF);
                         assertThat(PageEntry.state(entry)).isEqualTo(state);
-                        assertThat(PageEntry.host(entry)).isEqualTo(host);
+                        assertThat(PageEntry.home(entry)).isEqualTo(host);
                         assertThat(PageEntry.age(entry)).isEqualTo(age);
                         for (int other : FLAGS) {
                             boolean always = state == PageState.ZERO && other == PageEntry.FROM_SOURCE;

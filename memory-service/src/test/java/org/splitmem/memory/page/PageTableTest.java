@@ -57,7 +57,7 @@ class PageTableTest {
             int entry = state == PageState.ZERO ? PageEntry.of(state) : PageEntry.of(state, random.nextInt(16));
             int aged = PageEntry.withAge(entry, random.nextInt(8));
             table.put(page, aged);
-            if (state == PageState.REMOTE && PageEntry.host(aged) == 9) {
+            if (state == PageState.REMOTE && PageEntry.home(aged) == 9) {
                 expected.add(page);
             }
         }
@@ -109,13 +109,13 @@ class PageTableTest {
     /** The counts, looked at page by page. */
     private static void assertCountsMatch(PageTable table) {
         long[] states = new long[8];
-        long[] remote = new long[PageEntry.MAX_HOSTS];
+        long[] remote = new long[PageEntry.MAX_HOMES];
         long fromSource = 0;
         for (long page = 0; page < table.pages(); page++) {
             int entry = table.get(page);
             states[PageEntry.state(entry).code()]++;
             if (PageEntry.state(entry) == PageState.REMOTE) {
-                remote[PageEntry.host(entry)]++;
+                remote[PageEntry.home(entry)]++;
             }
             boolean incoming = PageEntry.state(entry) == PageState.INCOMING;
             if (incoming && PageEntry.has(entry, PageEntry.FROM_SOURCE)) {

@@ -255,8 +255,8 @@ class GatherTest extends MachineTest {
     void pagesThatAServerDoesNotHoldAreCountedAsLost() throws Exception {
         machine("h2").start();
         split(1);
-        machine.paging().dropRemote(0, 5);
-        machine.paging().outs().get(0).flushDrops();
+        machine.paging().homes().get(0).drop(5);
+        machine.paging().homes().get(0).flushDrops();
         Await.until("it is dropped", () -> machine.lender(0).server().heldBytes() == Pages.toBytes(PAGES - 1));
 
         gather();

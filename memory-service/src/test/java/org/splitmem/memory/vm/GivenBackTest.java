@@ -108,7 +108,7 @@ class GivenBackTest extends MachineTest {
         machine.guest().run("fill 0 256 77");
         machine.pageOut(0, 256, 0);
         Await.until("drops are sent", () -> {
-            machine.paging().outs().get(0).flushDrops();
+            machine.paging().homes().get(0).flushDrops();
             return true;
         });
 

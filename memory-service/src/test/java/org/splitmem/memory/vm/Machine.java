@@ -232,7 +232,7 @@ final class Machine implements AutoCloseable {
                 }
             }
             if (!outer.isEmpty()) {
-                freed += outer.finish(host, p.outs().get(host), vm().requireSession());
+                freed += outer.finish(host, p.homes().get(host), vm().requireSession());
             }
         }
         return freed;
@@ -243,11 +243,11 @@ final class Machine implements AutoCloseable {
         Paging p = paging();
         for (long page = from; page < Math.min(pages, from + most); page++) {
             int entry = p.table().get(page);
-            int host = PageEntry.host(entry);
+            int host = PageEntry.home(entry);
             if (PageEntry.state(entry) == PageState.REMOTE
-                    && p.pageIns(host).hasRoomToSpare()
+                    && p.homes().get(host).hasRoomToSpare()
                     && p.table().step(page, entry, PageEntry.of(PageState.INCOMING, host))) {
-                p.pageIns(host).request(page, Arrivals.NOBODY_WAITS);
+                p.homes().get(host).request(page, Arrivals.NOBODY_WAITS);
             }
         }
     }

@@ -104,7 +104,7 @@ class MovePagesTest extends MachineTest {
         machine.guest().run("fill 0 " + PAGES + " 5");
         RunList some = new RunList();
         some.add(16, 64);
-        machine.paging().outs().get(1).store(some, page -> {});
+        machine.paging().homes().get(1).store(some, page -> {});
         split();
 
         empty(null);
@@ -158,7 +158,7 @@ class MovePagesTest extends MachineTest {
 
     private void lookForStaleCopies() {
         try {
-            machine.paging().outs().get(1).suspectStale();
+            machine.paging().homes().get(1).suspectStale();
             machine.paging().reconcile(1, machine.vm().record()::isEmptied);
         } catch (IOException e) {
             throw new UncheckedIOException(e);

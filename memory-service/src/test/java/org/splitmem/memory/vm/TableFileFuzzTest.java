@@ -81,7 +81,7 @@ class TableFileFuzzTest {
         private static void isKnown(int entry) {
             holds(entry != 0, "each entry was written");
             if (PageEntry.state(entry) == PageState.REMOTE) {
-                holds(PageEntry.host(entry) < RECORD.lenders().size(), "a page is on a memory server that is known");
+                holds(PageEntry.home(entry) < RECORD.lenders().size(), "a page is on a memory server that is known");
             }
         }
     }
