@@ -3,6 +3,7 @@ package org.splitmem.memory.fault;
 import static org.splitmem.memory.page.PageState.INCOMING;
 import static org.splitmem.memory.page.PageState.LOCAL;
 
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import org.splitmem.memory.faultpoint.FaultPoint;
@@ -11,6 +12,7 @@ import org.splitmem.memory.guest.GuestMemory;
 import org.splitmem.memory.guest.MappingGate;
 import org.splitmem.memory.guest.PageCopies;
 import org.splitmem.memory.guest.QemuMemory;
+import org.splitmem.memory.guest.WriteMarks;
 import org.splitmem.memory.linux.Errno;
 import org.splitmem.memory.linux.LinuxException;
 import org.splitmem.memory.linux.NativeBlock;
@@ -39,6 +41,7 @@ public final class Arrivals {
     private final FaultStats stats;
     private final FaultPoints points;
     private final MappingGate gate = new MappingGate();
+    private volatile @Nullable WriteMarks marks;
 
     public Arrivals(
             String vm, GuestMemory memory, QemuMemory qemu, PageTable table, FaultStats stats, FaultPoints points) {
@@ -65,6 +68,23 @@ public final class Arrivals {
     /** To be entered by whoever maps pages. */
     public MappingGate gate() {
         return gate;
+    }
+
+    /**
+     * While it is set, writes are tracked: what a memory server has of a page that arrives stays there, and neither an arrival nor a fault on a page
+     * that is here makes it count as written. To be set only once the kernel tracks writes.
+     *
+     * @param notes what the kernel knows; null: the former way. It may be closed when this returns
+     */
+    public void track(@Nullable WriteMarks notes) {
+        marks = notes;
+        gate.awaitMappers();
+    }
+
+    /** Null unless writes are tracked. To be asked for within the gate. */
+    @Nullable
+    WriteMarks marks() {
+        return marks;
     }
 
     /** Told of each page that arrived, so that the peer's copy, now stale, can be dropped. */
@@ -94,7 +114,15 @@ public final class Arrivals {
      * @param argument the calling thread's own
      */
     public void map(NativeBlock argument, long page, long count) throws LinuxException {
-        int errno = qemu.continuePages(argument, page, count);
+        mapped(argument, page, count, qemu.continuePages(argument, page, count));
+    }
+
+    /** The same for pages that do not count as written by it: nobody has mapped them since it was known that they were not. */
+    void mapUnwritten(NativeBlock argument, long page, long count) throws LinuxException {
+        mapped(argument, page, count, qemu.continueArmed(argument, page, count));
+    }
+
+    private void mapped(NativeBlock argument, long page, long count, int errno) throws LinuxException {
         if (errno == 0) {
             return;
         }
@@ -146,13 +174,19 @@ public final class Arrivals {
             points.reached(FaultPoint.PAGE_ARRIVED);
             long ticket = gate.enter();
             try {
-                if (PageEntry.state(entry) != INCOMING || !table.step(page, entry, PageEntry.of(LOCAL))) {
+                boolean isKept = marks != null && !PageEntry.has(entry, PageEntry.FROM_SOURCE);
+                int here = isKept ? PageEntry.copied(PageEntry.home(entry)) : PageEntry.of(LOCAL);
+                if (PageEntry.state(entry) != INCOMING || !table.step(page, entry, here)) {
                     failed(page, "it arrived but was not asked for (state " + PageEntry.state(entry) + ")");
                     return true;
                 }
                 points.reached(FaultPoint.PAGE_LOCAL);
-                stale.copyOf(page); // a page-out of this page waits for the gate: it cannot store before this is noted
-                map(argument, page, 1);
+                if (isKept) {
+                    mapUnwritten(argument, page, 1); // it was a hole: if it is mapped by now, it counts as written
+                } else {
+                    stale.copyOf(page); // a page-out of this page waits for the gate: it cannot store before that
+                    map(argument, page, 1);
+                }
             } catch (LinuxException e) {
                 log.warn("vm={} page {} arrived, its fault has to be tried again: {}", vm, page, e.getMessage());
                 qemu.wake(argument, page, 1); // its threads fault again, and the pager tries for as long as it takes

@@ -14,6 +14,7 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import org.splitmem.memory.guest.GuestMemory;
 import org.splitmem.memory.guest.QemuMemory;
+import org.splitmem.memory.guest.WriteMarks;
 import org.splitmem.memory.home.Homes;
 import org.splitmem.memory.linux.Errno;
 import org.splitmem.memory.linux.Fd;
@@ -52,6 +53,7 @@ public final class Pager implements AutoCloseable {
 
     private final NativeBlock messages = new NativeBlock(MESSAGES * UffdMsg.SIZE);
     private final NativeBlock argument = QemuMemory.newArgument();
+    private final NativeBlock entries = WriteMarks.newEntries();
     /** It ends within microseconds, or never. */
     private static final long END_MS = 5_000;
 
@@ -260,8 +262,23 @@ public final class Pager implements AutoCloseable {
             return false;
         }
         stats.minor.increment();
-        arrivals.map(argument, page, around(page));
+        mapHere(page, around(page));
         return true;
+    }
+
+    /** As much of it as can be mapped in one way: what is left faults by itself. */
+    private void mapHere(long page, long count) throws LinuxException {
+        WriteMarks marks = arrivals.marks();
+        if (marks == null) {
+            arrivals.map(argument, page, count);
+            return;
+        }
+        long unwritten = marks.countUnwritten(entries, page, count);
+        if (unwritten > 0) {
+            arrivals.mapUnwritten(argument, page, unwritten);
+        } else {
+            arrivals.map(argument, page, 1);
+        }
     }
 
     /** Pages from this one on that nobody samples: mapped along, they need no fault of their own. */
@@ -280,11 +297,12 @@ public final class Pager implements AutoCloseable {
     }
 
     private boolean cancelPageOut(long page, int entry) throws LinuxException {
-        if (!table.step(page, entry, PageEntry.of(LOCAL))) {
+        boolean isCopied = PageEntry.isCopied(entry);
+        if (!table.step(page, entry, isCopied ? PageEntry.staying(entry) : PageEntry.of(LOCAL))) {
             return false;
         }
         stats.pageOutsCancelled.increment();
-        arrivals.map(argument, page, 1);
+        mapHere(page, 1);
         return true;
     }
 

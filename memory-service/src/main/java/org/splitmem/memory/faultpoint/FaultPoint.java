@@ -162,6 +162,15 @@ public enum FaultPoint {
     /** Nothing more is read ahead. */
     AHEAD_ENDED,
 
+    /** Pages that were paged in during the migration are about to be given back; they are here. */
+    RETURN_MARKED,
+    /** A memory server has stored such pages as they are now; they are not claimed for freeing. */
+    RETURN_STORED,
+    /** Such pages are claimed for freeing, and still in the file. */
+    RETURN_PUNCHING,
+    /** They are freed; the table does not say so. */
+    RETURN_PUNCHED,
+
     // ---- a migration of which the source's QEMU has ended
     /** Only the destination can say whether the guest is there, and it has not. */
     UNDECIDED,

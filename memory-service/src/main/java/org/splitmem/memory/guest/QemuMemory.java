@@ -65,7 +65,7 @@ public final class QemuMemory {
         return memory.firstPage(backend) + Pages.fromBytes(offset);
     }
 
-    private long hvaOf(int backend, long page) {
+    long hvaOf(int backend, long page) {
         return mappings[backend].hva() + Pages.toBytes(page - memory.firstPage(backend));
     }
 
@@ -73,6 +73,13 @@ public final class QemuMemory {
     public int continuePages(NativeBlock argument, long page, long count) {
         int backend = memory.backendOf(page);
         return Userfaultfd.continueRange(
+                mappings[backend].uffd(), argument, hvaOf(backend, page), Pages.toBytes(count));
+    }
+
+    /** The same for pages that are not to count as written by that. */
+    public int continueArmed(NativeBlock argument, long page, long count) {
+        int backend = memory.backendOf(page);
+        return Userfaultfd.continueArmed(
                 mappings[backend].uffd(), argument, hvaOf(backend, page), Pages.toBytes(count));
     }
 

@@ -95,6 +95,44 @@ public final class Pagemap {
         }
     }
 
+    /** Bits of an entry of the file. */
+    private static final long PRESENT = 1L << 63;
+
+    private static final long UFFD_WP = 1L << 57;
+
+    /** @return a block for {@link #read} of so many entries */
+    public static NativeBlock newEntries(int count) {
+        return new NativeBlock(count * ENTRY_BYTES);
+    }
+
+    /**
+     * Reads the entries of neighbouring pages.
+     *
+     * @param address of the first one, in the process
+     * @throws LinuxException ESRCH if its memory map is gone
+     */
+    public static void read(Fd pagemap, NativeBlock entries, long address, int count) throws LinuxException {
+        long bytes = (long) count * ENTRY_BYTES;
+        if (Unistd.readAt(pagemap, entries.address(), bytes, (address >>> PAGE_SHIFT) * ENTRY_BYTES) != bytes) {
+            throw new LinuxException("the process has ended", Errno.ESRCH);
+        }
+    }
+
+    /** Whether the page is not mapped, and the kernel knows that nobody has written it since it was last armed. */
+    public static boolean isUnmappedAndUnwritten(NativeBlock entries, int index) {
+        return (entries.getLong(index * ENTRY_BYTES) & (PRESENT | UFFD_WP)) == UFFD_WP;
+    }
+
+    /** Whether nobody has written the page since it was last armed. */
+    public static boolean isUnwritten(NativeBlock entries, int index) {
+        return (entries.getLong(index * ENTRY_BYTES) & UFFD_WP) != 0;
+    }
+
+    /** Whether the page is mapped, and nobody has written it since it was last armed. */
+    public static boolean isMappedAndUnwritten(NativeBlock entries, int index) {
+        return (entries.getLong(index * ENTRY_BYTES) & (PRESENT | UFFD_WP)) == (PRESENT | UFFD_WP);
+    }
+
     /** True if this kernel has the call: an empty range of this very process is scanned. */
     static boolean supported() throws LinuxException {
         try (Fd self = Unistd.open("/proc/self/pagemap", Unistd.O_RDONLY)) {

@@ -59,6 +59,7 @@ public final class Userfaultfd {
     static final long UFFDIO_API = Ioctl.readWrite(UFFDIO, 0x3F, UffdioApi.SIZE);
     static final long USERFAULTFD_IOC_NEW = Ioctl.none(UFFDIO, 0x00);
     private static final long UFFD_API = 0xAA;
+    private static final long UFFDIO_CONTINUE_MODE_WP = 2; // since Linux 6.4
 
     static {
         Native.register(Userfaultfd.class, "c");
@@ -70,9 +71,18 @@ public final class Userfaultfd {
 
     /** Maps pages that are in the file already, and wakes their waiters. @return 0 or the errno (EEXIST: mapped before) */
     public static int continueRange(Fd uffd, NativeBlock argument, long start, long length) {
+        return continueRange(uffd, argument, start, length, 0);
+    }
+
+    /** The same, but they do not count as written: only a write to them after this does. The range has to be registered for that. */
+    public static int continueArmed(Fd uffd, NativeBlock argument, long start, long length) {
+        return continueRange(uffd, argument, start, length, UFFDIO_CONTINUE_MODE_WP);
+    }
+
+    private static int continueRange(Fd uffd, NativeBlock argument, long start, long length, long mode) {
         argument.putLong(UffdioContinue.START, start)
                 .putLong(UffdioContinue.LEN, length)
-                .putLong(UffdioContinue.MODE, 0)
+                .putLong(UffdioContinue.MODE, mode)
                 .putLong(UffdioContinue.MAPPED, 0);
         return ioctl(uffd.number(), UFFDIO_CONTINUE, argument.address()) == 0 ? 0 : Errno.last();
     }

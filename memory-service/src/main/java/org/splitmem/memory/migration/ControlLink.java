@@ -23,14 +23,15 @@ final class ControlLink implements AutoCloseable {
     private final Runnable changed;
     private final Thread reader;
     private final Object sending = new Object();
-    private boolean allTold; // the migration's thread's
+    private long flushes; // the migration's thread's
+    private volatile long flushOfAll = Long.MAX_VALUE;
     private boolean closed; // likewise
 
     // Guarded by this.
     private final Queue<Integer> wanted = new ArrayDeque<>();
     private long resumedUs;
     private boolean arrived;
-    private boolean opened;
+    private long flushed;
     private boolean loaded;
     private boolean qemuEnded;
     private @Nullable IOException broken;
@@ -77,7 +78,7 @@ final class ControlLink implements AutoCloseable {
             }
             case RESUMED -> resumedUs = socket.rawPage();
             case ARRIVED -> arrived = true;
-            case FLUSHED -> opened = true;
+            case FLUSHED -> flushed++;
             case LOADED -> loaded = true;
             case QEMU_ENDED -> qemuEnded = true;
             default -> throw socket.bad("no business on a control connection");
@@ -138,20 +139,31 @@ final class ControlLink implements AutoCloseable {
 
     /** To follow the last chunk: answered once all of them are open. */
     void sendAllTold() throws IOException {
+        flush();
+        flushOfAll = flushes;
+    }
+
+    /** Asks the destination to say when it has done all it was told until now: see {@link #isFlushed}. */
+    void flush() throws IOException {
         socket.send(FrameType.FLUSH, 0, 0, 0);
-        allTold = true;
+        flushes++;
+    }
+
+    /** Whether it has answered every flush. The migration's thread's. */
+    synchronized boolean isFlushed() {
+        return flushed >= flushes;
     }
 
     /** The guest runs there although some chunks could not be told: the destination asks for its fate once this has ended. */
     void endUnlessAllTold() {
-        if (!allTold) {
+        if (flushOfAll == Long.MAX_VALUE) {
             socket.socket().shutdown();
         }
     }
 
     /** True once the destination has opened every chunk: only then it takes pushed pages by their state. */
     synchronized boolean hasOpened() {
-        return opened;
+        return flushed >= flushOfAll;
     }
 
     /** Opens a chunk without dirty pages. */

@@ -58,8 +58,7 @@ final class DirtyPages {
 
     /**
      * The same for a VM that is split here, whose table is true, and goes on changing by what is paged in: what is here is dirty, and of
-     * what is elsewhere the destination is told where. A page that is paged in later is mapped by that, and so counts as written; until it is
-     * sent, the destination has it where it was.
+     * what is elsewhere the destination is told where. A page that is paged in later stays there as well, and is sent once it is written.
      */
     void armSplit(FrameSocket control) throws IOException {
         writes.scan(0, memory.pages(), true, (page, count) -> {});
@@ -105,6 +104,7 @@ final class DirtyPages {
     /** @return false if it was dirty before, or is not here: a page table entry that is empty may count as written */
     private boolean mark(long page) {
         makeLocal(page);
+        table.written(page); // first: what is to be sent is not given back
         return isHere(table.get(page)) && transfers.dirty().add(page);
     }
 
@@ -131,7 +131,9 @@ final class DirtyPages {
         long marked = 0;
         for (int chunk = 0; chunk < ChunkSeal.chunksOf(memory.pages()) && !cut.getAsBoolean(); chunk++) {
             long beganNs = System.nanoTime();
-            marked += scan(chunk, true);
+            synchronized (transfers.scanning()) {
+                marked += scan(chunk, true);
+            }
             pace.scanned(System.nanoTime() - beganNs);
         }
         return marked;
@@ -206,8 +208,13 @@ final class DirtyPages {
         return end;
     }
 
-    /** Tells the destination where every page is that was sent since the last call. Only between rounds. */
-    void announce(FrameSocket control) throws IOException {
+    /**
+     * Tells the destination where every page is that was sent since the last call, or was given back to a memory server. Only between rounds.
+     *
+     * @return whether the destination is to free pages by that: until it has, none of them may be sent again
+     */
+    boolean announce(FrameSocket control) throws IOException {
+        boolean frees = false;
         PageSet unannounced = transfers.unannounced();
         placements.clear();
         for (long page = 0; (page = unannounced.next(page, table.pages())) < table.pages(); page++) {
@@ -215,20 +222,29 @@ final class DirtyPages {
                 placements.send(control);
                 placements.clear();
             }
-            add(page);
+            frees |= add(page);
             unannounced.remove(page);
         }
         placements.send(control);
+        return frees;
     }
 
-    private void add(long page) {
+    /** @return whether a memory server of the VM has it, as it is */
+    private boolean add(long page) {
         int target = transfers.plan().target(page);
-        if (PageEntry.state(table.get(page)) == PageState.ZERO) {
+        int entry = table.get(page);
+        boolean isKept = PageEntry.isCopied(entry) && !PageEntry.has(entry, PageEntry.OUTDATED);
+        if (isKept || PageEntry.isOnServer(entry)) {
+            placements.add(page, PageState.REMOTE, PageEntry.home(entry));
+            return true;
+        }
+        if (PageEntry.state(entry) == PageState.ZERO) {
             placements.add(page, PageState.ZERO, 0);
         } else if (target == PagePlan.MAIN) {
             placements.add(page, PageState.LOCAL, 0);
         } else {
             placements.add(page, PageState.REMOTE, target);
         }
+        return false;
     }
 }

@@ -86,6 +86,16 @@ final class HypervisorMigration implements AutoCloseable {
         DeviceObstacles.refuse(qmp, vm.name(), localHost);
     }
 
+    /** Which device QEMU has that reaches guest RAM past its mappings, and why that matters; null if there is none. Any thread. */
+    @Nullable
+    String deviceObstacle() throws IOException {
+        QmpMonitor qmp = monitor;
+        if (qmp == null) {
+            throw new IOException("QEMU's monitor is not connected");
+        }
+        return DeviceObstacles.of(qmp);
+    }
+
     /**
      * Has QEMU leave RAM out of its stream. To be called while a QEMU waits for that stream at the destination, and not before:
      * libvirt allows no other migration, and no save, of a domain for which it has had one started.

@@ -194,9 +194,17 @@ final class IncomingMigration {
                 if (ahead != null && placements.state(i) == PageState.REMOTE) {
                     ahead.placed(page, placements.host(i));
                 } else {
-                    table.put(page, entry);
+                    place(table, page, entry);
                 }
             }
+        }
+    }
+
+    /** One that the source has given back to a memory server need not take up memory here: the source waits, and then may send it again. */
+    private void place(PageTable table, long page, int entry) throws IOException {
+        int before = table.put(page, entry);
+        if (PageEntry.state(before) == PageState.LOCAL && PageEntry.state(entry) == PageState.REMOTE) {
+            vm.requireMemory().punch(page, 1);
         }
     }
 

@@ -191,6 +191,7 @@ final class OutgoingMigration implements PreCopy.Migration {
             checkAbort();
             throw new IOException(GAVE_UP);
         }
+        preCopy.endBudget();
         vm.reached(FaultPoint.LAST_SCAN);
         SwitchOver last = new SwitchOver(
                 dirty,

@@ -14,6 +14,7 @@ import org.splitmem.memory.guest.GuestMemory;
 import org.splitmem.memory.migration.Signals.Hypervisor;
 import org.splitmem.memory.page.PageTable;
 import org.splitmem.memory.vm.Outbound;
+import org.splitmem.memory.vm.OutboundBudget;
 import org.splitmem.memory.vm.Paging;
 import org.splitmem.memory.vm.PagingSwitch;
 import org.splitmem.memory.vm.Vm;
@@ -41,6 +42,7 @@ final class PreCopy implements AutoCloseable {
     private final Migration migration;
     private @Nullable DirtyTracker tracker;
     private @Nullable TransferLog transfers;
+    private @Nullable OutboundBudget budget;
     private boolean ready;
 
     /** What it is a part of. */
@@ -102,6 +104,7 @@ final class PreCopy implements AutoCloseable {
         new Outbound(vm).trackWrites();
         if (task.isSplit()) {
             dirty.armSplit(links.requireControl().socket());
+            budget = new Outbound(vm).keepBudget(transfers(), hypervisor::deviceObstacle);
         } else {
             dirty.arm(late);
         }
@@ -153,7 +156,12 @@ final class PreCopy implements AutoCloseable {
         rounds.send(rounds.groups(), this::isCut, sent -> progress.sent(sent, System.nanoTime()));
         migration.check();
         vm.reached(FaultPoint.ROUND_SENT);
-        dirty.announce(links.requireControl().socket());
+        ControlLink control = links.requireControl();
+        if (dirty.announce(control.socket())) {
+            control.flush();
+            signals.await(() -> control.isFlushed() || migration.mustStop(), Long.MAX_VALUE);
+            migration.check();
+        }
     }
 
     private boolean isCut() {
@@ -195,6 +203,14 @@ final class PreCopy implements AutoCloseable {
         return hypervisor.hasBegun() || migration.mustStop();
     }
 
+    /** Nothing is given back any more: from here on the page table changes only by what is paged in. Again does nothing. */
+    void endBudget() {
+        OutboundBudget its = budget;
+        if (its != null) {
+            its.close();
+        }
+    }
+
     /** What is to be sent, for another thread. */
     DirtyPages dirtyPages() throws IOException {
         return new DirtyPages(vm.requireMemory(), vm.requireTable(), transfers(), Objects.requireNonNull(tracker)::log);
@@ -207,6 +223,7 @@ final class PreCopy implements AutoCloseable {
     /** Only once all that looks at what this has noted has ended. Again does nothing. */
     @Override
     public void close() {
+        endBudget();
         TransferLog its = transfers;
         if (its != null) {
             transfers = null;

@@ -189,6 +189,9 @@ final class RoundSender implements AutoCloseable {
             if (data.isFull() || data.pages() == RunList.MAX_PAGES) {
                 sendData();
             }
+            if (isSplit) {
+                transfers.unannounced().add(page); // first, see TransferLog.isSent
+            }
             transfers.dirty().remove(page);
             data.add(page);
         }
@@ -220,8 +223,8 @@ final class RoundSender implements AutoCloseable {
         private void sendAgain(long page) {
             boolean mayBeThere = PageEntry.state(table.get(page)) == PageState.LOCAL;
             if (mayBeThere && transfers.plan().target(page) == group.index()) { // else it was not sent there
+                transfers.dirty().add(page); // first, see TransferLog.isSent
                 transfers.unannounced().remove(page);
-                transfers.dirty().add(page);
                 againPages.increment();
             }
         }

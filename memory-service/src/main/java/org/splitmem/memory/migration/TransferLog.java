@@ -5,6 +5,7 @@ import java.util.List;
 import org.splitmem.memory.linux.LinuxException;
 import org.splitmem.memory.linux.Mman;
 import org.splitmem.memory.page.PageSet;
+import org.splitmem.memory.workingset.PageReturner;
 
 /**
  * What a migration's source knows of each page while the migration runs: where it is to go, whether it is still to be sent, and whether the
@@ -13,13 +14,14 @@ import org.splitmem.memory.page.PageSet;
  *
  * <p>Any thread may use the sets until this is closed; after that an access would kill the daemon. Whoever closes it has ended all others.
  */
-final class TransferLog implements AutoCloseable {
+final class TransferLog implements AutoCloseable, PageReturner.Transfers {
     private record Mapping(long address, long bytes) {}
 
     private final List<Mapping> mappings = new ArrayList<>();
     private final PagePlan plan;
     private final PageSet dirty;
     private final PageSet unannounced;
+    private final Object scanning = new Object();
 
     /**
      * All pages go to the main host, none is to be sent yet.
@@ -49,6 +51,28 @@ final class TransferLog implements AutoCloseable {
 
     PagePlan plan() {
         return plan;
+    }
+
+    /** Held by who finds out, while the guest runs, which pages were written, until that is noted. */
+    @Override
+    public Object scanning() {
+        return scanning;
+    }
+
+    /** A page that is sent is in {@link #unannounced} before it leaves {@link #dirty}, and in that again, if need be, before it leaves the other. */
+    @Override
+    public boolean isSent(long page) {
+        return !dirty.contains(page) && !unannounced.contains(page) && !dirty.contains(page);
+    }
+
+    @Override
+    public void written(long page) {
+        dirty.add(page);
+    }
+
+    @Override
+    public void returned(long page) {
+        unannounced.add(page);
     }
 
     /** Still to be sent to where they are planned. */

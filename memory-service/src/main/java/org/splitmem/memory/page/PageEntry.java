@@ -5,12 +5,14 @@ package org.splitmem.memory.page;
  *
  * <pre>
  *   bit   0-2  state, see {@link PageState}
- *   bit   3-6  home: index of a home of this VM, 0-15, see {@code home.Home} (state REMOTE, OUTGOING, PUNCHING, INCOMING)
+ *   bit   3-6  home: index of a home of this VM, 0-15, see {@code home.Home} (state REMOTE, OUTGOING, PUNCHING, INCOMING; and with COPIED)
  *   bit   7    SAMPLED: its entry in QEMU's page table was dropped; the next touch faults and clears the bit;
  *              with INCOMING, IN_BULK: asked for together with many others, and no thread waits for it
  *   bit   8-10 age: with SAMPLED, visits of the clock hand in a row without a touch; without, visits that the hand shall
  *              skip the page; while a migration is planned: windows with a touch; state REMOTE: 1 if page-out sent it
- *   bit  11-13 unused, 0
+ *   bit  11    COPIED, with LOCAL and OUTGOING: it came from that memory server, which has kept it as it was then
+ *   bit  12    OUTDATED, with COPIED: it was written since
+ *   bit  13    unused, 0
  *   bit  14    FROM_SOURCE: with INCOMING, it comes from the migration's source; set with ZERO, so that no entry that was ever written is 0
  *   bit  15    unused, 0
  * </pre>
@@ -23,6 +25,10 @@ public final class PageEntry {
 
     public static final int SAMPLED = 1 << 7;
     private static final int IN_BULK = 1 << 7;
+    /** Only while a migration is under way, see {@link #copied}. */
+    static final int COPIED = 1 << 11;
+
+    public static final int OUTDATED = 1 << 12;
     public static final int FROM_SOURCE = 1 << 14;
     private static final int WRITTEN_ZERO = 1 << 14;
 
@@ -112,6 +118,28 @@ public final class PageEntry {
             case INCOMING -> !has(entry, FROM_SOURCE) && home(entry) == home;
             case ZERO, LOCAL, AT_SOURCE, FILLING -> false;
         };
+    }
+
+    /** The entry of a page that has come from home {@code home}, which keeps its copy. */
+    public static int copied(int home) {
+        return of(PageState.LOCAL, home) | COPIED;
+    }
+
+    /** Whether a page that is here is also on the memory server that its entry names, where it may be {@link #OUTDATED}. */
+    public static boolean isCopied(int entry) {
+        return has(entry, COPIED);
+    }
+
+    /** The entry of a page that is local, once it is about to leave for where its copy is, or else for home {@code home}. */
+    public static int leaving(int entry, int home) {
+        return isCopied(entry)
+                ? withAge(withState(entry & ~SAMPLED, PageState.OUTGOING), 0)
+                : of(PageState.OUTGOING, home);
+    }
+
+    /** The entry of a page that was about to leave, once it stays: the clock hand is to spare it at its next visit. */
+    public static int staying(int entry) {
+        return isCopied(entry) ? withAge(withState(entry, PageState.LOCAL), 1) : withAge(of(PageState.LOCAL), 1);
     }
 
     /** Whether a memory server has the page, and nothing here is newer: also one that is asked for stays there until it is here. */

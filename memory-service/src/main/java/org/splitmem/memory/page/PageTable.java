@@ -123,6 +123,31 @@ public final class PageTable {
         return end;
     }
 
+    /** The first page of [from, end) that is {@link PageEntry#isCopied copied}, or {@code end}; entries are looked at four at a time. */
+    public long nextCopied(long from, long end) {
+        Objects.checkFromToIndex(from, end, pages);
+        for (long page = from; page < end; page = (page | 3) + 1) {
+            long found = (long) FOUR.getVolatile(entries, (int) (page >>> 2 << 3)) & PageEntry.COPIED * IN_EACH;
+            found = found >>> ((page & 3) << 4);
+            if (found != 0) {
+                return Math.min(end, page + (Long.numberOfTrailingZeros(found) >>> 4));
+            }
+        }
+        return end;
+    }
+
+    /** The guest has written a page: what a memory server may have of it is outdated, and if it was about to leave it stays. */
+    public void written(long page) {
+        int entry = get(page);
+        while (PageEntry.isCopied(entry) || PageEntry.state(entry) == PageState.OUTGOING) {
+            int stays = PageEntry.state(entry) == PageState.OUTGOING ? PageEntry.staying(entry) : entry;
+            if (step(page, entry, PageEntry.isCopied(stays) ? stays | PageEntry.OUTDATED : stays)) {
+                return;
+            }
+            entry = get(page);
+        }
+    }
+
     /** Whether any entry names a memory server, see {@link PageEntry#names}. Looks at all of them. */
     public boolean names(int host) {
         for (long page = 0; page < pages; page++) {

@@ -1,18 +1,20 @@
 package org.splitmem.memory.vm;
 
 import java.io.IOException;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import org.splitmem.memory.linux.Userfaultfd;
 import org.splitmem.memory.shim.DiscardRule;
 import org.splitmem.memory.shim.ShimSession;
+import org.splitmem.memory.workingset.PageReturner;
 
 /**
  * A VM's way from this host to another one. Stateless; for one thread at a time, the caller sees to that.
  *
  * <p>One that is whole here is watched for as long as it migrates: it has a page table and a pager for that time. One that is split here goes on
- * being paged, but nothing that its memory servers keep is changed: a page that is paged in meanwhile stays there as it was. So the new
- * owner may read it there, and if the migration is given up nothing has to be undone.
+ * being paged, but its memory servers lose nothing: a page that is paged in meanwhile stays there as it was. So the new
+ * owner may read it there, and the VM stays within its budget by giving such pages back.
  */
 public final class Outbound {
     private static final Logger log = LoggerFactory.getLogger(Outbound.class);
@@ -59,10 +61,33 @@ public final class Outbound {
         PagingSwitch.setModes(vm, shim, Userfaultfd.REGISTER_MODE_WP);
     }
 
+    /**
+     * From now on what a split VM pages in stays on its memory servers as well, and the VM is kept within its budget by giving such pages back.
+     * Once writes are tracked, and all that is here is to be sent.
+     *
+     * @param transfers of the migration
+     * @param devices asked now and then
+     * @return to be closed before the last scan
+     */
+    public OutboundBudget keepBudget(PageReturner.Transfers transfers, Devices devices) throws IOException {
+        Paging paging = vm.paging();
+        if (paging == null) {
+            throw new IOException("VM " + vm.name() + " is not paged any more");
+        }
+        return new OutboundBudget(vm, paging, transfers, devices);
+    }
+
+    /** Asks QEMU whether it has a device that forbids to free what the guest uses. */
+    public interface Devices {
+        /** Which, and why; null if there is none. */
+        @Nullable
+        String obstacle() throws IOException;
+    }
+
     /** Ends {@link #watch}: the VM is served as before. One that is leaving comes back by {@link #stays}. */
     public void unwatch() throws IOException {
         if (vm.record().isPaged()) {
-            vm.allowPageOuts();
+            pageOutAgain();
             return;
         }
         if (vm.record().leavesSplit()) {
@@ -99,13 +124,21 @@ public final class Outbound {
         vm.change(left -> left.withoutSource().withPhase(split ? VmRecord.Phase.PAGED : VmRecord.Phase.LOCAL));
         ShimSession shim = vm.session();
         if (split) {
-            vm.allowPageOuts();
+            pageOutAgain();
         } else if (shim != null) { // an earlier daemon may have left them set
             PagingSwitch.leaveToKernel(vm, shim);
         }
         if (shim != null) {
             shim.holdExit(false);
         }
+    }
+
+    private void pageOutAgain() {
+        Paging paging = vm.paging();
+        if (paging != null) {
+            paging.dropCopies();
+        }
+        vm.allowPageOuts();
     }
 
     /** It was handed over: from here on this host only keeps its pages for the new owner to fetch. */

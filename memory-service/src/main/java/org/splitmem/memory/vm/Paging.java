@@ -19,6 +19,7 @@ import org.splitmem.memory.fault.Pager;
 import org.splitmem.memory.faultpoint.FaultPoints;
 import org.splitmem.memory.guest.GuestMemory;
 import org.splitmem.memory.guest.QemuMemory;
+import org.splitmem.memory.guest.WriteMarks;
 import org.splitmem.memory.home.Home;
 import org.splitmem.memory.home.Homes;
 import org.splitmem.memory.home.OneServer;
@@ -43,6 +44,7 @@ public final class Paging implements AutoCloseable {
     private final Homes homes = new Homes();
     private final Pager pager;
     private final @Nullable ChunkSeal seal;
+    private @Nullable WriteMarks marks; // guarded by this
 
     /**
      * Wires the machinery; {@link #start} sets it to work.
@@ -185,6 +187,44 @@ public final class Paging implements AutoCloseable {
         }
     }
 
+    /** From now on memory servers keep what is paged in from them, and what the guest only reads does not count as written. */
+    synchronized WriteMarks keepCopies() throws LinuxException {
+        WriteMarks made = marks == null ? new WriteMarks(memory, qemu) : marks;
+        marks = made;
+        arrivals.track(made);
+        return made;
+    }
+
+    /** Ends {@link #keepCopies}: what memory servers have kept is stale, and is dropped by and by. */
+    synchronized void dropCopies() {
+        if (marks == null) {
+            return;
+        }
+        endTracking();
+        for (long page = 0; (page = table.nextCopied(page, table.pages())) < table.pages(); page++) {
+            dropCopy(page);
+        }
+    }
+
+    private void dropCopy(long page) {
+        int entry = table.get(page);
+        while (PageEntry.isCopied(entry)) {
+            if (table.step(page, entry, PageEntry.of(LOCAL))) {
+                homes.get(PageEntry.home(entry)).drop(page); // before housekeeping can page it out
+                return;
+            }
+            entry = table.get(page);
+        }
+    }
+
+    private synchronized void endTracking() {
+        arrivals.track(null);
+        if (marks != null) {
+            marks.close();
+            marks = null;
+        }
+    }
+
     /** Lets every thread that waits fault again: an earlier daemon may have taken its message to the grave. */
     void wakeAll() {
         qemu.wake(QemuMemory.newArgument(), 0, memory.pages());
@@ -292,5 +332,6 @@ public final class Paging implements AutoCloseable {
     public void close() {
         pager.close();
         homes.close();
+        endTracking();
     }
 }

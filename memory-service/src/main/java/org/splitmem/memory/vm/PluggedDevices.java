@@ -3,6 +3,7 @@ package org.splitmem.memory.vm;
 import java.io.IOException;
 import java.util.Objects;
 import java.util.concurrent.locks.LockSupport;
+import java.util.function.BooleanSupplier;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -21,6 +22,8 @@ final class PluggedDevices implements AutoCloseable {
     private static final long QUIET_NS = 5_000_000_000L;
 
     private final Vm vm;
+    private final Outbound.Devices devices;
+    private final BooleanSupplier mayAsk;
     private final Thread thread;
     private volatile @Nullable String obstacle;
     private volatile boolean asked;
@@ -29,7 +32,14 @@ final class PluggedDevices implements AutoCloseable {
     private volatile boolean closed;
 
     PluggedDevices(Vm vm) {
+        this(vm, () -> ask(vm), vm::mayPageOut); // until then a migration to here has QEMU's only monitor
+    }
+
+    /** @param devices asks QEMU, when it {@code mayAsk} */
+    PluggedDevices(Vm vm, Outbound.Devices devices, BooleanSupplier mayAsk) {
         this.vm = vm;
+        this.devices = devices;
+        this.mayAsk = mayAsk;
         this.thread = new Thread(this::run, "devices-" + vm.uuid());
         thread.setDaemon(true);
     }
@@ -56,7 +66,7 @@ final class PluggedDevices implements AutoCloseable {
 
     private void run() {
         while (!closed) {
-            if (vm.mayPageOut()) { // until then a migration to here has QEMU's only monitor
+            if (mayAsk.getAsBoolean()) {
                 ask();
             }
             long endNs = System.nanoTime() + (busy ? BUSY_NS : QUIET_NS);
@@ -67,9 +77,15 @@ final class PluggedDevices implements AutoCloseable {
         }
     }
 
-    private void ask() {
+    private static @Nullable String ask(Vm vm) throws IOException {
         try (QmpMonitor qemu = vm.monitor()) {
-            String found = DeviceObstacles.of(qemu);
+            return DeviceObstacles.of(qemu);
+        }
+    }
+
+    private void ask() {
+        try {
+            String found = devices.obstacle();
             if (!Objects.equals(found, obstacle)) {
                 report(found);
             }

@@ -19,7 +19,6 @@ import org.splitmem.memory.linux.NativeBlock;
 import org.splitmem.memory.page.PageEntry;
 import org.splitmem.memory.page.PageState;
 import org.splitmem.memory.page.PageTable;
-import org.splitmem.memory.page.Pages;
 import org.splitmem.memory.shim.ShimSession;
 import org.splitmem.memory.stream.Flushes;
 import org.splitmem.memory.stream.ZeroPages;
@@ -40,6 +39,7 @@ public final class PageOuter {
     private final MappingGate gate;
     private final FaultPoints points;
     private final ZeroPages zeroPages;
+    private final Zapper zapper;
     private final RunList marked = new RunList();
     private final RunList data = new RunList();
     private final RunList zeroes = new RunList();
@@ -62,6 +62,7 @@ public final class PageOuter {
         this.stats = stats;
         this.gate = gate;
         this.zeroPages = new ZeroPages(memory);
+        this.zapper = new Zapper(memory, table);
     }
 
     /** Begins a batch for one home. */
@@ -102,7 +103,7 @@ public final class PageOuter {
     public long finish(int index, Home home, ShimSession shim) throws IOException {
         try {
             gate.awaitMappers(); // a mapper that comes later sees OUTGOING, and cancels
-            zap(shim);
+            zapper.zap(shim, marked);
             sortOutZeroes(index);
             points.reached(FaultPoint.PAGES_MARKED);
             if (!data.isEmpty()) {
@@ -125,29 +126,6 @@ public final class PageOuter {
         if (table.step(page, PageEntry.of(OUTGOING, batchHome), PageEntry.of(LOCAL))) {
             stats.damaged.increment();
         }
-    }
-
-    private void zap(ShimSession shim) throws IOException {
-        for (int backend = 0; backend < memory.backends(); backend++) {
-            int which = backend;
-            int[] next = {0};
-            shim.zap(backend, consumer -> {
-                for (; next[0] < marked.runs(); next[0]++) {
-                    if (!addPart(which, next[0], consumer)) {
-                        return true;
-                    }
-                }
-                return false;
-            });
-        }
-    }
-
-    /** Adds the part of a run that lies in a backend. @return false if it did not fit the request */
-    private boolean addPart(int backend, int run, ShimSession.RangeConsumer consumer) {
-        long first = Math.max(marked.first(run), memory.firstPage(backend));
-        long end = Math.min(marked.first(run) + marked.count(run), memory.endPage(backend));
-        return first >= end
-                || consumer.add(Pages.toBytes(first - memory.firstPage(backend)), Pages.toBytes(end - first));
     }
 
     /** Pages that are all zero need no home. Only now: until the zap the guest could write. */

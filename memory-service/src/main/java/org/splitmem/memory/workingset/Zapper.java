@@ -7,6 +7,7 @@ import org.splitmem.memory.page.PageState;
 import org.splitmem.memory.page.PageTable;
 import org.splitmem.memory.page.Pages;
 import org.splitmem.memory.shim.ShimSession;
+import org.splitmem.memory.wire.RunList;
 
 /**
  * Drops the entries of local pages from QEMU's page table, so that the next touch of each is seen.
@@ -42,6 +43,30 @@ public final class Zapper {
         Sweep sweep = new Sweep(memory.firstPage(backend), from, end, choice);
         shim.zap(backend, sweep);
         return sweep.zapped;
+    }
+
+    /** Zaps the pages of a list, as they are. */
+    void zap(ShimSession shim, RunList pages) throws IOException {
+        for (int backend = 0; backend < memory.backends(); backend++) {
+            int which = backend;
+            int[] next = {0};
+            shim.zap(backend, consumer -> {
+                for (; next[0] < pages.runs(); next[0]++) {
+                    if (!addPart(which, pages, next[0], consumer)) {
+                        return true;
+                    }
+                }
+                return false;
+            });
+        }
+    }
+
+    /** Adds the part of a run that lies in a backend. @return false if it did not fit the request */
+    private boolean addPart(int backend, RunList pages, int run, ShimSession.RangeConsumer consumer) {
+        long first = Math.max(pages.first(run), memory.firstPage(backend));
+        long end = Math.min(pages.first(run) + pages.count(run), memory.endPage(backend));
+        return first >= end
+                || consumer.add(Pages.toBytes(first - memory.firstPage(backend)), Pages.toBytes(end - first));
     }
 
     private final class Sweep implements ShimSession.Ranges {

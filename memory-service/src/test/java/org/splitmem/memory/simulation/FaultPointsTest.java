@@ -34,6 +34,7 @@ class FaultPointsTest extends SimulationTest {
 
     static {
         ONLY_AFTERWARDS.removeAll(EnumSet.of(FaultPoint.NEXT_OWNER_NAMED, FaultPoint.OPERATION_NOTED));
+        ONLY_AFTERWARDS.removeAll(EnumSet.range(FaultPoint.RETURN_MARKED, FaultPoint.RETURN_PUNCHED));
         ONLY_AFTERWARDS.removeAll(EnumSet.range(FaultPoint.AHEAD_CLAIMED, FaultPoint.AHEAD_ENDED));
         ONLY_AFTERWARDS.addAll(EnumSet.of(FaultPoint.LEFT, FaultPoint.ARRIVED));
         ONLY_AFTERWARDS.removeAll(EnumSet.of(FaultPoint.PAGE_ARRIVED, FaultPoint.PAGE_LOCAL));
@@ -76,6 +77,7 @@ class FaultPointsTest extends SimulationTest {
         points.removeAll(EnumSet.of(FaultPoint.MOVE_STORED, FaultPoint.MOVE_STEPPED));
         points.addAll(EnumSet.range(FaultPoint.NEXT_OWNER_NAMED, FaultPoint.TAKEN_OVER));
         points.addAll(EnumSet.of(FaultPoint.OPERATION_NOTED, FaultPoint.OPERATION_OVER));
+        points.addAll(EnumSet.range(FaultPoint.RETURN_MARKED, FaultPoint.RETURN_PUNCHED));
         Map<String, Callable<Boolean>> all = new LinkedHashMap<>();
         for (FaultPoint point : points) {
             if (only == null || only.equals(point.name())) {

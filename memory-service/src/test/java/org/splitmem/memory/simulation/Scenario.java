@@ -263,6 +263,11 @@ record Scenario(
             assertThat(daemon.isDead()).as(e.getMessage()).isTrue();
         }
         sim.await("it is ready, or will never be", () -> daemon.isDead() || isAt(daemon, MigrationPhase.READY));
+        if (split()) {
+            sim.await(
+                    "it is within its budget although it migrates, or does no more",
+                    () -> daemon.isDead() || isAt(daemon, MigrationPhase.SWITCHOVER) || isWithinBudget(vm));
+        }
         return !daemon.isDead() && daemon.migrations().list().get(0).phase() == MigrationPhase.READY;
     }
 
