@@ -35,6 +35,7 @@ OUTPUT=$REPOSITORY/target/test
 HOSTS=5 # as in the system tests' Cluster
 SECOND=$SPLITMEM_DEVSTACK_STATE-2 # of the tests' second JVM, which makes it
 PASSED=0 FAILED=0 SKIPPED=0
+CHILD="" # process group of what runs now
 declare -A PREPARING=() # pids of what is prepared beside the build
 
 parse() {
@@ -63,6 +64,18 @@ install_tools() {
   fi
 }
 
+# watched COMMAND...: in a process group of its own, so that a signal is handled at once, and whatever was begun ends with it.
+watched() {
+  local status=0
+  set -m
+  "$@" &
+  CHILD=$!
+  set +m
+  wait "$CHILD" || status=$?
+  CHILD=""
+  return "$status"
+}
+
 # step NAME MAVEN-ARGUMENTS...: one run of Maven. Failed tests do not end it; what they are is read from the reports.
 step() {
   local name=$1 log=$OUTPUT/$1.log started status=0
@@ -70,11 +83,18 @@ step() {
   started=$(now)
   say "== $name: mvn $* (whole output: $log)"
   find "$REPOSITORY" -path '*/target/surefire-reports/*' -delete
-  (cd "$REPOSITORY" && mvn -B -ntp -Dstyle.color=never -Dmaven.test.failure.ignore=true "$@") 2>&1 |
-    tee "$log" | grep --line-buffered -E '^\[ERROR\]|^[0-9:]{8} |Tests run:.*(Time|FAIL)' || status=${PIPESTATUS[0]}
+  watched maven "$log" "$@" || status=$?
   count "$name" "$status"
   awk '/^\[ERROR\] (Failures|Errors): *$/ { told = 1 } /^\[[A-Z]+\] Tests run:/ { told = 0 } told' "$log" # whole messages
   say "== $name took $(elapsed "$started") s"
+}
+
+maven() { # LOG ARGUMENTS...
+  local log=$1
+  shift
+  cd "$REPOSITORY"
+  mvn -B -ntp -Dstyle.color=never -Dmaven.test.failure.ignore=true "$@" 2>&1 |
+    tee "$log" | grep --line-buffered -E '^\[ERROR\]|^[0-9:]{8} |Tests run:.*(Time|FAIL)' || return "${PIPESTATUS[0]}"
 }
 
 # prepare NAME SCRIPT: beside the build, which leaves the machine half idle: packages and databases take minutes.
@@ -115,12 +135,18 @@ openstack_step() {
   say "== openstack: aio.sh up; aio.sh prove (whole output: $log; logs of the services: $SPLITMEM_AIO_STATE/log)"
   find "$REPOSITORY" -path '*/target/surefire-reports/*' -delete
   mkdir -p "$(dirname "$report")"
-  { "$HERE/aio.sh" up && timeout --foreground -k 60 3000 "$HERE/aio.sh" prove --junit "$report" "${proofs[@]}"; } 2>&1 |
-    tee "$log" | grep --line-buffered -E '^(==|--|OpenStack|aio.sh:|installing)' || status=${PIPESTATUS[0]}
+  watched prove "$log" "$report" "${proofs[@]}" || status=$?
   ((status == 0)) || grep -B 12 '^aio.sh:' "$log" || true
   count openstack "$status"
   "$HERE/aio.sh" down
   say "== openstack took $(elapsed "$started") s"
+}
+
+prove() { # LOG REPORT ARGUMENTS...
+  local log=$1 report=$2
+  shift 2
+  { "$HERE/aio.sh" up && timeout --foreground -k 60 3000 "$HERE/aio.sh" prove --junit "$report" "$@"; } 2>&1 |
+    tee "$log" | grep --line-buffered -E '^(==|--|OpenStack|aio.sh:|installing)' || return "${PIPESTATUS[0]}"
 }
 
 # matrix_step NAME SCRIPT ARGUMENTS...
@@ -130,9 +156,15 @@ matrix_step() {
   started=$(now)
   say "== $name: $script $* (whole output: $log)"
   find "$REPOSITORY" -path '*/target/surefire-reports/*' -delete
-  "$HERE/$script" "$@" 2>&1 | tee "$log" || status=${PIPESTATUS[0]}
+  watched logged "$log" "$HERE/$script" "$@" || status=$?
   count "$name" "$status"
   say "== $name took $(elapsed "$started") s"
+}
+
+logged() { # LOG COMMAND...
+  local log=$1
+  shift
+  "$@" 2>&1 | tee "$log" || return "${PIPESTATUS[0]}"
 }
 
 # count NAME STATUS: adds up the reports. A build that failed without a failed test is a failure, too.
@@ -163,7 +195,12 @@ take_hosts_down() {
 # The verdict is the last line, whatever happened.
 take_down() {
   local status=$? job
-  trap - EXIT INT TERM
+  trap '' INT TERM
+  trap - EXIT
+  if [[ -n $CHILD ]]; then
+    kill -TERM -- "-$CHILD" 2>/dev/null || true
+    wait "$CHILD" || true
+  fi
   for job in "${PREPARING[@]}"; do
     kill "$job" 2>/dev/null || true
     wait "$job" || true
