@@ -33,7 +33,7 @@ export SPLITMEM_AIO_STATE=$SPLITMEM_DEVSTACK_STATE-openstack
 
 OUTPUT=$REPOSITORY/target/test
 HOSTS=5 # as in the system tests' Cluster
-SECOND=$SPLITMEM_DEVSTACK_STATE-2 # of the tests' second JVM, which makes it
+SECOND=$SPLITMEM_DEVSTACK_STATE-2 # of the tests' second JVM
 PASSED=0 FAILED=0 SKIPPED=0
 CHILD="" # process group of what runs now
 declare -A PREPARING=() # pids of what is prepared beside the build
@@ -184,6 +184,10 @@ set_up_hosts() {
   started=$(now)
   "$HERE/guest/build-guest.sh" "$STATE/guest" >/dev/null
   "$HERE/cluster.sh" up "$HOSTS"
+  if [[ -z $ONLY ]]; then
+    "$HERE/guest/build-guest.sh" "$SECOND/guest" >/dev/null
+    "$HERE/cluster.sh" --state "$SECOND" up "$HOSTS"
+  fi
   say "== virtual hosts took $(elapsed "$started") s"
 }
 

@@ -42,6 +42,9 @@ class MovePagesTest extends MachineTest {
         machine.vm().setBudget(Pages.toBytes(PAGES / 4));
         machine.guest().run("fill 0 " + PAGES + " 6");
         machine.pageOut(0, PAGES, 0);
+        Await.until(
+                "what housekeeping was sending out is there, too",
+                () -> machine.count(PageState.OUTGOING) == 0 && machine.count(PageState.PUNCHING) == 0);
     }
 
     private void empty(@Nullable Long rate) throws Exception {
