@@ -17,7 +17,7 @@ public final class Main {
             Trace trace = (Trace) r[0];
             System.out.println("seed " + seed + " hash " + Long.toHexString(trace.hash()) + " steps " + r[2] + " virtual ms " + (long) r[3] / 1_000_000 + " real ms " + (System.nanoTime() - t) / 1_000_000 + (r[1] == null ? "" : " FAILED " + r[1]));
             if (r[1] != null || Boolean.getBoolean("story")) {
-                trace.lines().forEach(System.out::println);
+                trace.lines().forEach(l -> System.out.println(l.length() > 400 ? l.substring(0, 400) : l));
                 if (r[1] != null) { ((Throwable) r[1]).printStackTrace(System.out); return; }
             }
         }

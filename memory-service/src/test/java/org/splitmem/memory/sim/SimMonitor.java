@@ -150,6 +150,7 @@ final class SimMonitor {
         block.buffer().put(0, bytes);
         synchronized (client) {
             client.send(block.address(), bytes.length, false);
+            NativeBlock.keep(block);
         }
     }
 

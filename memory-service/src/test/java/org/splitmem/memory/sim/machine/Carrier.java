@@ -20,17 +20,19 @@ final class Carrier extends Thread {
         return Thread.currentThread() instanceof Carrier carrier ? carrier.thread : null;
     }
 
-    static Carrier begin(SimThread thread) {
+    /** One that does nothing. */
+    static Carrier idle() {
         Carrier carrier = IDLE.pollFirst();
         if (carrier == null) {
             carrier = new Carrier();
-            carrier.thread = thread;
             carrier.start();
-        } else {
-            carrier.thread = thread;
-            LockSupport.unpark(carrier);
         }
         return carrier;
+    }
+
+    void begin(SimThread of) {
+        thread = of;
+        LockSupport.unpark(this);
     }
 
     @Override

@@ -209,7 +209,9 @@ public final class SimThread {
         state = State.RUNNING;
         Carrier mine = carrier;
         if (mine == null) {
-            carrier = Carrier.begin(this);
+            Carrier found = Carrier.idle();
+            carrier = found; // before it runs: whoever resumes it next must find it
+            found.begin(this);
         } else {
             turn = true;
             LockSupport.unpark(mine);
