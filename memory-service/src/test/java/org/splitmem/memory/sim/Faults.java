@@ -1,8 +1,148 @@
 package org.splitmem.memory.sim;
 
-/** What goes wrong in a run, and when. */
+import java.util.ArrayList;
+import java.util.List;
+import java.util.SplittableRandom;
+import org.splitmem.memory.faultpoint.FaultPoint;
+import org.splitmem.memory.sim.machine.Kernel;
+import org.splitmem.memory.sim.machine.Scheduler;
+
+/** What goes wrong in a run, and when: a list that its seed makes, and of which only some may be wanted. */
 final class Faults {
+    private static final int LATEST_STEP = 8_000;
+    private static final long SHORTEST_NS = 50_000_000L, LONGEST_NS = 15_000_000_000L;
+    private static final long MOST_JUMP_MS = 86_400_000L;
+
+    /** What may go wrong. */
+    enum Kind {
+        /** A daemon is killed between two events. */
+        KILL,
+        /** A daemon is killed at a fault point. */
+        KILL_AT_POINT,
+        /** A connection is reset. */
+        RESET,
+        /** One end of a connection is gone, and the other one does not hear of it. */
+        HALF_OPEN,
+        /** A bit of a connection is wrong. */
+        CORRUPT,
+        /** Nothing gets through between two hosts for a while. */
+        CUT,
+        /** Records cannot be written for a while. */
+        DISK_FAILS,
+        /** The tmpfs is full for a while. */
+        DISK_FULL,
+        /** The wall clock is set. */
+        CLOCK
+    }
+
+    /** One fault. */
+    record Fault(Kind kind, int host, int other, long step, FaultPoint point, long ns) {
+        @Override
+        public String toString() {
+            return kind + " of h" + host
+                    + switch (kind) {
+                        case KILL_AT_POINT -> " at " + point;
+                        case CUT -> " and h" + other + " after " + step + " steps, for " + ns / 1_000_000 + " ms";
+                        case DISK_FAILS, DISK_FULL -> " after " + step + " steps, for " + ns / 1_000_000 + " ms";
+                        default -> " after " + step + " steps";
+                    };
+        }
+    }
+
+    private final World world;
+    private final List<Fault> all;
+    private int pending;
+    private int lasting;
+
+    private Faults(World world, List<Fault> all) {
+        this.world = world;
+        this.all = all;
+    }
+
+    /** Those of a seed. */
+    static List<Fault> of(long seed, int hosts) {
+        SplittableRandom random = new SplittableRandom(seed ^ 0x5EED);
+        List<Fault> all = new ArrayList<>();
+        for (int left = random.nextInt(5); left > 0; left--) {
+            Kind kind = Kind.values()[random.nextInt(Kind.values().length)];
+            int host = 1 + random.nextInt(hosts);
+            int other = 1 + (host + random.nextInt(hosts - 1)) % hosts;
+            FaultPoint point = FaultPoint.values()[random.nextInt(FaultPoint.values().length)];
+            long ns = SHORTEST_NS + (long) (Math.pow(random.nextDouble(), 3) * (LONGEST_NS - SHORTEST_NS));
+            all.add(new Fault(kind, host, other, 200 + random.nextInt(LATEST_STEP), point, ns));
+        }
+        return all;
+    }
+
+    /** Has them happen. */
+    static Faults begin(World world, List<Fault> wanted) {
+        Faults faults = new Faults(world, wanted);
+        wanted.forEach(faults::prepare);
+        world.suffers(faults);
+        return faults;
+    }
+
+    private void prepare(Fault fault) {
+        SimHost host = world.host(fault.host);
+        if (fault.kind == Kind.KILL_AT_POINT) {
+            world.at(fault.point, host::killAndRestart);
+            return;
+        }
+        pending++;
+        world.scheduler().atStep(fault.step, () -> {
+            world.scheduler().event("fault: " + fault);
+            happen(fault, host);
+        });
+    }
+
+    private void happen(Fault fault, SimHost host) {
+        Kernel kernel = world.kernel();
+        Scheduler scheduler = world.scheduler();
+        switch (fault.kind) {
+            case KILL -> host.killAndRestart();
+            case RESET -> kernel.reset(host.os());
+            case HALF_OPEN -> kernel.halfOpen(host.os());
+            case CORRUPT -> kernel.corrupt(host.os());
+            case CUT -> {
+                SimHost other = world.host(fault.other);
+                kernel.cut(host.os(), other.os());
+                lasts(fault, () -> kernel.heal(host.os(), other.os()));
+            }
+            case DISK_FAILS -> {
+                host.os().failDisk(true);
+                lasts(fault, () -> host.os().failDisk(false));
+            }
+            case DISK_FULL -> {
+                host.os().limitDisk(0);
+                lasts(fault, () -> host.os().limitDisk(-1));
+            }
+            case CLOCK -> scheduler.jumpWallClock(scheduler.random().nextLong(-MOST_JUMP_MS, MOST_JUMP_MS));
+            case KILL_AT_POINT -> throw new IllegalStateException();
+        }
+        pending--;
+    }
+
+    private void lasts(Fault fault, Runnable end) {
+        lasting++;
+        world.scheduler().after(fault.ns, () -> {
+            lasting--;
+            world.scheduler().event("over: " + fault);
+            end.run();
+        });
+    }
+
+    /** None that has not begun happens any more. */
+    void stop() {
+        world.scheduler().forgetSteps();
+        pending = 0;
+    }
+
     boolean areOver() {
-        return true;
+        return pending == 0 && lasting == 0;
+    }
+
+    @Override
+    public String toString() {
+        return all.toString();
     }
 }

@@ -93,7 +93,7 @@ final class Guest {
         while (!stopping) {
             int page = from + own.nextInt(count / VCPUS) * VCPUS + index;
             int dice = own.nextInt(100);
-            if (dice < 5) {
+            if (dice < 2) {
                 discard(page);
             } else {
                 check(page);
@@ -134,6 +134,22 @@ final class Guest {
         world.await("the guest has touched its pages", () -> !thread.isAlive());
     }
 
+    /** As devices do in a QEMU in which it does not run yet. */
+    SimThread looksAt(SimQemu there, int first, int number) {
+        return Scheduler.here().begin(there.process(), "load", () -> {
+            for (int page = first; page < first + number; page++) {
+                int version = versions[page];
+                boolean mayBeZero = givenBack[page];
+                int at = page;
+                long word = in(there, page, (ram, backend, index) -> ram.load(index));
+                if (word != GuestContent.word(at, version, 0) && !(mayBeZero && word == 0)) {
+                    throw new AssertionError("page " + page + " begins with " + Long.toHexString(word)
+                            + " where it is loaded, instead of version " + version);
+                }
+            }
+        });
+    }
+
     // ---- its pages
 
     private interface Use<T> {
@@ -141,9 +157,13 @@ final class Guest {
     }
 
     private <T> T in(int page, Use<T> use) {
+        return in(qemu, page, use);
+    }
+
+    private static <T> T in(SimQemu where, int page, Use<T> use) {
         int left = page;
         for (int backend = 0; ; backend++) {
-            GuestRam ram = qemu.ram().get(backend);
+            GuestRam ram = where.ram().get(backend);
             if (left < ram.pages()) {
                 try {
                     return use.of(ram, backend, left);
@@ -183,9 +203,9 @@ final class Guest {
 
     private void discard(int page) {
         in(page, (ram, backend, at) -> {
-            if (qemu.discard(backend, at, 1)) {
-                givenBack[page] = true;
-            }
+            boolean before = givenBack[page];
+            givenBack[page] = true; // from here on it may be gone at any moment
+            givenBack[page] = qemu.discard(backend, at, 1) || before;
             return true;
         });
     }

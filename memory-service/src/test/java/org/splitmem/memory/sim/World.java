@@ -23,7 +23,7 @@ final class World {
     static final UUID VM = UUID.fromString("6d1f0000-0000-4000-8000-000000000001");
     private static final long LOOK_NS = 20_000_000L;
     /** The most that whatever is awaited may take once nothing goes wrong any more. */
-    private static final long LIMIT_NS = 40_000_000_000L;
+    private static final long LIMIT_NS = 400_000_000_000L;
 
     private final Kernel kernel;
     private final Scheduler scheduler = Scheduler.here();
@@ -74,6 +74,11 @@ final class World {
         return hosts;
     }
 
+    /** All but the first two. */
+    List<SimHost> subHosts() {
+        return hosts.subList(2, hosts.size());
+    }
+
     // ---- QEMUs
 
     void started(SimQemu qemu) {
@@ -109,6 +114,15 @@ final class World {
     boolean isTroubled() {
         Faults now = faults;
         return now != null && !now.areOver();
+    }
+
+    /** What has not gone wrong yet does not any more; what lasts comes to its end. */
+    void endTroubles() {
+        atPoints.clear();
+        Faults now = faults;
+        if (now != null) {
+            now.stop();
+        }
     }
 
     /** Once, when a daemon first comes to the point. */

@@ -202,6 +202,12 @@ public final class Kernel {
         return null;
     }
 
+    /** For inspections: the first word of a page of a file, which is zero in a hole; null if there is no such file. */
+    public @Nullable Long wordIn(String path, int page) {
+        FileTree.Entry entry = files.find(path);
+        return entry == null || entry.file == null ? null : entry.file.bytes().getLong(page * Native.PAGE);
+    }
+
     // ---- faults of the network
 
     public void cut(SimHostOs a, SimHostOs b) {

@@ -4,6 +4,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.PriorityQueue;
 import java.util.SplittableRandom;
+import java.util.TreeMap;
 import java.util.concurrent.CountDownLatch;
 import org.jspecify.annotations.Nullable;
 
@@ -37,7 +38,9 @@ public final class Scheduler {
     private long steps;
     private int threads;
     private int quiet; // while it is above zero nothing that the running thread does is an event
-    private @Nullable Runnable everyStep;
+    private int looksEvery;
+    private Runnable look = () -> {};
+    private final TreeMap<Long, Runnable> atSteps = new TreeMap<>();
     private volatile @Nullable Throwable failure;
     private boolean ending;
 
@@ -106,9 +109,33 @@ public final class Scheduler {
         }
     }
 
-    /** @param action at each step, before the next thread runs; it must neither wait nor begin anything */
-    public void everyStep(Runnable action) {
-        everyStep = action;
+    /**
+     * Has something looked at, again and again, while no thread runs.
+     *
+     * @param action must neither wait nor change anything
+     */
+    public void look(int everySteps, Runnable action) {
+        looksEvery = everySteps;
+        look = action;
+    }
+
+    /** Has something happen between two steps: it must not wait. */
+    public void atStep(long step, Runnable action) {
+        long at = step;
+        while (atSteps.containsKey(at)) {
+            at++;
+        }
+        atSteps.put(at, action);
+    }
+
+    /** What was to happen between steps does not. */
+    public void forgetSteps() {
+        atSteps.clear();
+    }
+
+    /** Has something happen then: it must not wait. */
+    public void after(long ns, Runnable action) {
+        at(now + ns, () -> inspect(action));
     }
 
     int nextThreadId() {
@@ -132,7 +159,8 @@ public final class Scheduler {
         }
         if (thread == main) {
             ending = true;
-            everyStep = null;
+            looksEvery = 0;
+            atSteps.clear();
             for (SimThread other : List.copyOf(alive)) {
                 other.process().die().forEach(Runnable::run);
                 other.wake();
@@ -267,9 +295,14 @@ public final class Scheduler {
             fail(new AssertionError("no end after " + steps + " steps, at " + (now - START_NS) / 1_000_000 + " ms: "
                     + threadDump()));
         }
-        Runnable action = everyStep;
-        if (action != null) {
-            inspect(action);
+        while (!atSteps.isEmpty() && atSteps.firstKey() <= steps) {
+            inspect(atSteps.pollFirstEntry().getValue());
+            if (looksEvery > 0) {
+                inspect(look);
+            }
+        }
+        if (looksEvery > 0 && steps % looksEvery == 0) {
+            inspect(look);
         }
     }
 
@@ -357,7 +390,7 @@ public final class Scheduler {
     /** All its threads end, each when it would run next. */
     void killThreads(SimProcess process) {
         for (SimThread thread : List.copyOf(alive)) {
-            if (thread.process() == process && thread != running) {
+            if (thread.process() == process) {
                 thread.wake();
             }
         }

@@ -1,0 +1,215 @@
+package org.splitmem.memory.sim;
+
+import java.io.IOException;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.SplittableRandom;
+import org.splitmem.memory.vm.Vm;
+import org.splitmem.memory.vm.VmRecord;
+import org.splitmem.model.Handover;
+import org.splitmem.model.MigrationInfo;
+import org.splitmem.model.MigrationPhase;
+import org.splitmem.model.MigrationRequest;
+import org.splitmem.model.MovePagesRequest;
+import org.splitmem.model.RefusedException;
+import org.splitmem.model.SplitRequest;
+import org.splitmem.model.SubHostShare;
+
+/** Who asks for operations on the simulated VM, whatever goes wrong meanwhile. */
+final class Operator {
+    private final World world;
+    private final Guest guest;
+    private final List<Long> backends;
+    private final SplittableRandom random;
+    private long budget;
+
+    Operator(World world, Guest guest, List<Long> backends, long budget) {
+        this.world = world;
+        this.guest = guest;
+        this.backends = backends;
+        this.budget = budget;
+        this.random = world.scheduler().random().split();
+    }
+
+    private long ram() {
+        return guest.pages() * 4096L;
+    }
+
+    SimHost home() {
+        return guest.qemu().host();
+    }
+
+    private interface Request {
+        void ask(SimDaemon daemon, Vm vm) throws Exception;
+    }
+
+    /** @return whether it was granted; what is refused while things go wrong may be refused */
+    private boolean ask(String what, Request request) throws Exception {
+        try {
+            SimDaemon daemon = home().daemon();
+            Vm vm = daemon.vms().find(World.VM);
+            if (vm == null) {
+                throw new IOException("no VM yet");
+            }
+            daemon.call(() -> {
+                request.ask(daemon, vm);
+                return true;
+            });
+            world.scheduler().event("operator: " + what + " is granted");
+            return true;
+        } catch (IOException | RefusedException e) {
+            world.scheduler().event("operator: " + what + " is refused: " + e.getMessage());
+            return false;
+        }
+    }
+
+    private static List<SubHostShare> shares(List<SimHost> hosts) {
+        return hosts.stream().map(host -> new SubHostShare(host.name(), null)).toList();
+    }
+
+    private List<SimHost> someSubHosts() {
+        List<SimHost> all = new ArrayList<>(world.subHosts());
+        while (all.size() > 1 && random.nextInt(3) == 0) {
+            all.remove(random.nextInt(all.size()));
+        }
+        return all;
+    }
+
+    VmRecord.Phase phase() throws IOException {
+        return World.phaseOn(home());
+    }
+
+    // ---- operations
+
+    /** Splits it where it is. */
+    void split() throws Exception {
+        List<SubHostShare> shares = shares(someSubHosts());
+        if (phaseNow() == VmRecord.Phase.LOCAL) {
+            ask("split", (daemon, vm) -> daemon.migrations()
+                    .splits()
+                    .split(vm, new SplitRequest("guest", ram(), budget, shares)));
+        }
+        guest.uses(0, guest.pages() / 4);
+    }
+
+    private VmRecord.Phase phaseNow() {
+        try {
+            return phase();
+        } catch (IOException e) {
+            return VmRecord.Phase.LEFT;
+        }
+    }
+
+    /** Another budget: pages come back, or go out. */
+    void changeBudget() throws Exception {
+        long least = Math.min(ram(), 32 * 4096L);
+        long wanted = random.nextInt(4) == 0 ? ram() : least + random.nextLong((ram() - least) / 4096 + 1) * 4096;
+        if (ask("a budget of " + wanted / 4096 + " pages", (daemon, vm) -> {
+            if (vm.record().phase() == VmRecord.Phase.PAGED) {
+                vm.setBudget(wanted);
+            }
+        })) {
+            budget = wanted;
+        }
+    }
+
+    /** One of its sub-hosts is emptied in favour of another host. */
+    void movePages() throws Exception {
+        List<SimHost> subs = world.subHosts();
+        SimHost from = subs.get(random.nextInt(subs.size()));
+        SimHost to = subs.get(random.nextInt(subs.size()));
+        if (from != to) {
+            var request = new MovePagesRequest(from.name(), List.of(new SubHostShare(to.name(), null)), null);
+            ask("move-pages from " + from.name() + " to " + to.name(), (daemon, vm) -> daemon.migrations()
+                    .lenderChanges()
+                    .empty(vm, request));
+        }
+    }
+
+    /** To the other main host. */
+    void migrate() throws Exception {
+        SimHost source = home();
+        SimHost destination = world.host(source == world.host(1) ? 2 : 1);
+        Handover handover = random.nextBoolean() ? Handover.HYBRID : any(Handover.values());
+        MigrationRequest request = migrationRequest(destination, handover);
+        if (!ask("migration " + request, (daemon, vm) -> daemon.migrations().start(vm, request))) {
+            return;
+        }
+        SimDaemon daemon = source.daemonOrNull();
+        if (daemon != null) {
+            world.await("it is ready, or will never be", () -> daemon.process().isDead() || areAt(daemon, MigrationPhase.READY));
+        }
+        boolean isReady = daemon != null
+                && !daemon.process().isDead()
+                && daemon.migrations().list().stream().anyMatch(one -> one.phase() == MigrationPhase.READY);
+        if (isReady) {
+            Hypervisor.Failure failure =
+                    random.nextInt(4) > 0 ? Hypervisor.Failure.NONE : any(Hypervisor.Failure.values());
+            new Hypervisor(world, guest, destination, backends, failure).migrate();
+        }
+        isSettled(source);
+    }
+
+    private MigrationRequest migrationRequest(SimHost destination, Handover handover) {
+        List<SubHostShare> subs = shares(someSubHosts());
+        int streams = 1 + random.nextInt(3);
+        if (phaseNow() != VmRecord.Phase.PAGED) {
+            return random.nextInt(4) == 0
+                    ? new MigrationRequest(destination.name(), ram(), List.of(), streams, null, handover)
+                    : new MigrationRequest(destination.name(), budget, subs, streams, null, handover);
+        }
+        return switch (random.nextInt(3)) {
+            case 0 -> new MigrationRequest(destination.name(), null, List.of(), streams, null, handover);
+            case 1 -> new MigrationRequest(destination.name(), ram(), List.of(), streams, null, handover);
+            default -> new MigrationRequest(destination.name(), null, subs, streams, null, handover);
+        };
+    }
+
+    private <T> T any(T[] of) {
+        return of[random.nextInt(of.length)];
+    }
+
+    private static boolean areAt(SimDaemon daemon, MigrationPhase least) {
+        return daemon.migrations().list().stream().allMatch(one -> one.phase().compareTo(least) >= 0);
+    }
+
+    /** Whoever asked for the migration gives up once the hypervisor has failed. */
+    private void isSettled(SimHost source) {
+        boolean isAway = home() != source;
+        world.await("the migration is over", () -> {
+            SimDaemon daemon = source.daemon();
+            if (!isAway) {
+                giveUp(daemon);
+            }
+            VmRecord.Phase there = phase();
+            return areAt(daemon, MigrationPhase.DONE)
+                    && (there == VmRecord.Phase.LOCAL || there == VmRecord.Phase.PAGED);
+        });
+    }
+
+    private static void giveUp(SimDaemon daemon) throws Exception {
+        for (MigrationInfo info : daemon.migrations().list()) {
+            if (!info.phase().isOver()) {
+                try {
+                    daemon.call(() -> daemon.migrations().abort(info.id(), "the hypervisor failed"));
+                } catch (RefusedException e) { // it comes back by itself
+                    if (!e.code().equals("handed-over")) {
+                        throw e;
+                    }
+                }
+            }
+        }
+    }
+
+    /** All of it is at home again, and nothing anywhere else. */
+    void becomeWhole() {
+        guest.uses(0, guest.pages());
+        world.await("it is whole", () -> {
+            if (phase() == VmRecord.Phase.PAGED) {
+                World.vmOn(home()).setBudget(ram());
+            }
+            return phase() == VmRecord.Phase.LOCAL;
+        });
+        world.await("nothing is left elsewhere", () -> world.isCleanBut(home()));
+    }
+}

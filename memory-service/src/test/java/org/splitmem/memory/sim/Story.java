@@ -1,0 +1,65 @@
+package org.splitmem.memory.sim;
+
+import java.io.IOException;
+import java.util.List;
+import java.util.SplittableRandom;
+import java.util.concurrent.locks.LockSupport;
+
+/** A VM's life, of which the seed decides all: what is asked for, and how large it is. */
+final class Story {
+    private static final int PAGE = 4096;
+    private static final int MOST_ATTEMPTS = 20;
+
+    private Story() {}
+
+    static void tell(World world, int operations) throws Exception {
+        SplittableRandom random = world.scheduler().random().split();
+        int first = 48 + random.nextInt(48);
+        List<Long> backends = random.nextBoolean() ? List.of((long) first * PAGE) : List.of((long) first * PAGE, 16L * PAGE);
+        long budget = (32 + random.nextInt(16)) * (long) PAGE;
+        Guest guest = new Guest(world, start(world, backends));
+        world.runs(guest);
+        world.await("the shim is connected", () -> {
+            var vm = World.vmOn(world.host(1));
+            return vm != null && vm.session() != null;
+        });
+        guest.fill();
+        guest.qemu().monitor().resume();
+        guest.run();
+        Operator operator = new Operator(world, guest, backends, budget);
+        for (int i = 0; i < operations; i++) {
+            LockSupport.parkNanos(1 + random.nextLong(500_000_000L));
+            switch (random.nextInt(6)) {
+                case 0 -> operator.changeBudget();
+                case 1 -> operator.movePages();
+                case 2, 3 -> operator.split();
+                default -> operator.migrate();
+            }
+        }
+        end(world, guest, operator);
+    }
+
+    /** A daemon that dies meanwhile fails the start: whoever asked for it tries again. */
+    private static SimQemu start(World world, List<Long> backends) throws IOException {
+        for (int attempt = 1; ; attempt++) {
+            try {
+                return new SimQemu(world, world.host(1), World.VM, backends);
+            } catch (IOException e) {
+                if (attempt == MOST_ATTEMPTS) {
+                    throw e;
+                }
+                world.awaitAllUp();
+            }
+        }
+    }
+
+    private static void end(World world, Guest guest, Operator operator) {
+        world.endTroubles();
+        world.await("nothing goes wrong any more", () -> !world.isTroubled());
+        world.awaitAllUp();
+        guest.verify();
+        operator.becomeWhole();
+        world.await("the guest stops", guest::stops);
+        guest.verify();
+    }
+}
