@@ -19,6 +19,7 @@ import org.splitmem.memory.qmp.QmpEvent;
 import org.splitmem.memory.qmp.QmpMonitor;
 import org.splitmem.memory.remote.Endpoint;
 import org.splitmem.memory.stream.BulkReceiver;
+import org.splitmem.memory.thread.Trouble;
 import org.splitmem.memory.vm.Paging;
 import org.splitmem.memory.vm.Vm;
 import org.splitmem.memory.vm.VmRecord;
@@ -54,6 +55,7 @@ final class IncomingMigration {
     /** Null if nothing is to be read ahead. */
     private final @Nullable ReadAhead ahead;
 
+    private final Trouble unrecorded = new Trouble(ASK_NS * 4);
     private volatile boolean givenUp;
     // Guarded by this.
     private @Nullable FrameSocket control;
@@ -61,6 +63,7 @@ final class IncomingMigration {
     private boolean loaded;
     private long resumedUs;
     private long aloneSinceNs = System.nanoTime();
+    private boolean recording;
     private boolean aheadBegun; // the control connection's
 
     /** @param ahead what reads the VM ahead from its memory servers; null: nothing does */
@@ -412,17 +415,43 @@ final class IncomingMigration {
         own("the guest runs here");
     }
 
-    /** The VM is this host's from here on. */
+    /** The VM is this host's from here on, also if that cannot be written down yet: its source waits until it is. */
     private void own(String because) {
+        if (!isRecorded(because)) {
+            synchronized (this) {
+                if (recording) {
+                    return;
+                }
+                recording = true;
+            }
+            inThread("recording-", () -> record(because));
+        }
+        inThread("owner-", () -> sendRamAgain(true));
+    }
+
+    private void record(String because) {
+        do {
+            LockSupport.parkNanos(ASK_NS);
+        } while (!isRecorded(because) && !vm.isQemuGone() && !vm.isStopped());
+        synchronized (this) {
+            recording = false;
+        }
+    }
+
+    /** @return false if it cannot be written, as the memory directory is full, say */
+    private boolean isRecorded(String because) {
         try {
             if (vm.arrived()) {
                 vm.reached(FaultPoint.OWNED);
                 log.info("vm={} migration={} is this host's: {}", vm.uuid(), id, because);
             }
+            return true;
         } catch (IOException e) {
-            log.error("vm={} its arrival cannot be recorded: {}", vm.uuid(), e.getMessage());
+            if (unrecorded.isNews(String.valueOf(e.getMessage()))) {
+                log.error("vm={} its arrival cannot be recorded, which is tried again: {}", vm.uuid(), e.getMessage());
+            }
+            return false;
         }
-        inThread("owner-", () -> sendRamAgain(true));
     }
 
     private void inThread(String name, Runnable task) {

@@ -186,13 +186,13 @@ final class Guest {
 
     private void check(int page) {
         in(page, (ram, backend, at) -> {
-            long word = ram.load(at);
+            long word = ram.load(at); // no other thread runs from here on
             if (givenBack[page] && word == 0) {
                 versions[page] = 0;
             }
             givenBack[page] = false;
             int version = versions[page];
-            if (!ram.check(at, i -> GuestContent.word(page, version, i))) {
+            if (!ram.matches(at, i -> GuestContent.word(page, version, i))) {
                 throw new AssertionError("page " + page + " is not what the guest wrote: it begins with "
                         + Long.toHexString(word) + " instead of "
                         + Long.toHexString(GuestContent.word(page, version, 0)) + ", version " + version);
