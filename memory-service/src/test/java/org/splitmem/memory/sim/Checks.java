@@ -88,7 +88,9 @@ final class Checks {
             case REMOTE, PUNCHING, INCOMING -> {
                 if (PageEntry.isOnServer(entry)) {
                     VmRecord.Lender lender = record.lenders().get(PageEntry.host(entry));
-                    inStore(guest, page, state + " on " + lender.host(), lender.host());
+                    if (!world.hasLost(lender.host())) {
+                        inStore(guest, page, state + " on " + lender.host(), lender.host());
+                    }
                 }
             }
             case AT_SOURCE, FILLING -> {} // the source has it, or nobody: the guest will see

@@ -9,7 +9,7 @@ import org.splitmem.memory.sim.machine.Scheduler;
 
 /** What goes wrong in a run, and when: a list that its seed makes, and of which only some may be wanted. */
 final class Faults {
-    private static final int LATEST_STEP = 8_000;
+    private static final int LATEST_STEP = 5_000;
     private static final long SHORTEST_NS = 50_000_000L, LONGEST_NS = 15_000_000_000L;
     private static final long MOST_JUMP_MS = 86_400_000L;
 
@@ -63,7 +63,7 @@ final class Faults {
     static List<Fault> of(long seed, int hosts) {
         SplittableRandom random = new SplittableRandom(seed ^ 0x5EED);
         List<Fault> all = new ArrayList<>();
-        for (int left = random.nextInt(5); left > 0; left--) {
+        for (int left = random.nextInt(6); left > 0; left--) {
             Kind kind = Kind.values()[random.nextInt(Kind.values().length)];
             int host = 1 + random.nextInt(hosts);
             int other = 1 + (host + random.nextInt(hosts - 1)) % hosts;

@@ -13,7 +13,9 @@ import org.splitmem.memory.testing.GuestContent;
 /** A guest, which knows what its RAM must be: its vCPUs read and write it, and give some back, in whichever QEMU it is. */
 final class Guest {
     private static final int VCPUS = 2;
-    private static final long LONGEST_PAUSE_NS = 3_000_000L;
+    private static final long LONGEST_PAUSE_NS = 3_000_000L, IDLE_PAUSE_NS = 40_000_000L;
+    /** Pages that a vCPU touches before it takes its time: then a run mostly waits for something else. */
+    private static final int BUSY = 1_000;
 
     private final World world;
     private final int[] versions;
@@ -90,7 +92,7 @@ final class Guest {
 
     /** VCPU i of n owns every n-th page: neighbours in the page table are different ones'. */
     private void use(int index, SplittableRandom own) {
-        while (!stopping) {
+        for (int touched = 0; !stopping; touched++) {
             int page = from + own.nextInt(count / VCPUS) * VCPUS + index;
             int dice = own.nextInt(100);
             if (dice < 2) {
@@ -102,7 +104,7 @@ final class Guest {
                 }
             }
             if (own.nextInt(4) == 0) {
-                LockSupport.parkNanos(1 + own.nextLong(LONGEST_PAUSE_NS));
+                LockSupport.parkNanos(1 + own.nextLong(touched < BUSY ? LONGEST_PAUSE_NS : IDLE_PAUSE_NS));
             }
         }
     }

@@ -4,9 +4,12 @@ import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.SplittableRandom;
+import org.splitmem.memory.drain.Lending;
 import org.splitmem.memory.vm.Vm;
 import org.splitmem.memory.vm.VmRecord;
+import org.splitmem.model.DrainRequest;
 import org.splitmem.model.Handover;
+import org.splitmem.model.LendingState;
 import org.splitmem.model.MigrationInfo;
 import org.splitmem.model.MigrationPhase;
 import org.splitmem.model.MigrationRequest;
@@ -92,6 +95,20 @@ final class Operator {
         guest.uses(0, guest.pages() / 4);
     }
 
+    /** Asks, until it is granted, that the VM be split as soon as it starts. */
+    static void expect(World world, long ram, long budget) {
+        SplitRequest request = new SplitRequest("guest", ram, budget, shares(world.subHosts()));
+        world.await("it is expected", () -> {
+            SimDaemon daemon = world.host(1).daemon();
+            try {
+                return daemon.call(() -> daemon.expected().request(World.VM, request)) != null;
+            } catch (RefusedException e) {
+                world.scheduler().event("operator: it is not expected: " + e.getMessage());
+                return false;
+            }
+        });
+    }
+
     private VmRecord.Phase phaseNow() {
         try {
             return phase();
@@ -116,13 +133,76 @@ final class Operator {
     /** One of its sub-hosts is emptied in favour of another host. */
     void movePages() throws Exception {
         List<SimHost> subs = world.subHosts();
-        SimHost from = subs.get(random.nextInt(subs.size()));
+        SimHost from = lenderNow(subs);
         SimHost to = subs.get(random.nextInt(subs.size()));
         if (from != to) {
             var request = new MovePagesRequest(from.name(), List.of(new SubHostShare(to.name(), null)), null);
             ask("move-pages from " + from.name() + " to " + to.name(), (daemon, vm) -> daemon.migrations()
                     .lenderChanges()
                     .empty(vm, request));
+        }
+    }
+
+    private SimHost lenderNow(List<SimHost> subs) throws IOException {
+        Vm vm = home().isUp() ? World.vmOn(home()) : null;
+        List<VmRecord.Lender> lenders = vm == null ? List.of() : vm.record().lenders();
+        return lenders.isEmpty()
+                ? subs.get(random.nextInt(subs.size()))
+                : world.host(lenders.get(random.nextInt(lenders.size())).host());
+    }
+
+    /** One of the sub-hosts is to lend nothing any more, or may lend again. */
+    void drain() throws Exception {
+        List<SimHost> subs = world.subHosts();
+        SimHost drained = subs.get(random.nextInt(subs.size()));
+        List<SubHostShare> others = shares(subs.stream().filter(host -> host != drained).toList());
+        boolean again = random.nextInt(3) == 0;
+        lending(drained, again ? Lending::cancelDrain : lending -> lending.drain(new DrainRequest(others)));
+    }
+
+    private interface Word {
+        void say(Lending lending) throws Exception;
+    }
+
+    private void lending(SimHost host, Word word) throws Exception {
+        try {
+            SimDaemon daemon = host.daemon();
+            daemon.call(() -> {
+                word.say(daemon.lending());
+                return true;
+            });
+            world.scheduler().event("operator: " + host.name() + " lends otherwise from now on");
+        } catch (IOException | RefusedException e) {
+            world.scheduler().event("operator: " + host.name() + " refuses: " + e.getMessage());
+        }
+    }
+
+    /** All may lend again. */
+    void endDrains() {
+        world.await("no host is drained", () -> {
+            for (SimHost host : world.subHosts()) {
+                SimDaemon daemon = host.daemon();
+                if (daemon.drainer().view().state() != LendingState.LENDING) {
+                    daemon.call(() -> {
+                        daemon.lending().cancelDrain();
+                        return true;
+                    });
+                }
+            }
+            return true;
+        });
+    }
+
+    /** Somebody changes his mind while it migrates. */
+    private void abortLater(SimHost source) {
+        if (random.nextInt(4) == 0) {
+            world.later(1 + random.nextLong(200_000_000L), () -> {
+                try {
+                    giveUp(source.daemon());
+                } catch (Exception e) { // it cannot be asked just now, or it is over
+                    world.scheduler().event("operator: no abort: " + e.getMessage());
+                }
+            });
         }
     }
 
@@ -135,6 +215,7 @@ final class Operator {
         if (!ask("migration " + request, (daemon, vm) -> daemon.migrations().start(vm, request))) {
             return;
         }
+        abortLater(source);
         SimDaemon daemon = source.daemonOrNull();
         if (daemon != null) {
             world.await("it is ready, or will never be", () -> daemon.process().isDead() || areAt(daemon, MigrationPhase.READY));

@@ -17,6 +17,10 @@ final class Story {
         int first = 48 + random.nextInt(48);
         List<Long> backends = random.nextBoolean() ? List.of((long) first * PAGE) : List.of((long) first * PAGE, 16L * PAGE);
         long budget = (32 + random.nextInt(16)) * (long) PAGE;
+        long ram = backends.stream().mapToLong(Long::longValue).sum();
+        if (random.nextInt(4) == 0 && budget < ram) {
+            Operator.expect(world, ram, budget);
+        }
         Guest guest = new Guest(world, start(world, backends));
         world.runs(guest);
         world.await("the shim is connected", () -> {
@@ -29,14 +33,37 @@ final class Story {
         Operator operator = new Operator(world, guest, backends, budget);
         for (int i = 0; i < operations; i++) {
             LockSupport.parkNanos(1 + random.nextLong(500_000_000L));
-            switch (random.nextInt(6)) {
+            switch (random.nextInt(8)) {
                 case 0 -> operator.changeBudget();
-                case 1 -> operator.movePages();
-                case 2, 3 -> operator.split();
+                case 1, 2 -> operator.movePages();
+                case 3 -> operator.drain();
+                case 4, 5 -> operator.split();
                 default -> operator.migrate();
             }
         }
-        end(world, guest, operator);
+        if (random.nextInt(10) == 0) {
+            lose(world, guest, random);
+        } else {
+            end(world, guest, operator);
+        }
+    }
+
+    /** A sub-host is rebooted: what it had is lost, which the guest waits for, and no zeros are taken for it. */
+    private static void lose(World world, Guest guest, SplittableRandom random) {
+        List<SimHost> subs = world.subHosts();
+        SimHost lost = subs.get(random.nextInt(subs.size()));
+        world.scheduler().event("fault: " + lost.name() + " is rebooted");
+        world.loses(lost);
+        lost.reboot();
+        guest.uses(0, guest.pages());
+        LockSupport.parkNanos(60_000_000_000L);
+        world.endTroubles();
+        world.await("nothing goes wrong any more", () -> !world.isTroubled());
+        world.awaitAllUp();
+        guest.stops();
+        guest.qemu().kill();
+        world.endsGuest();
+        world.await("nothing is left anywhere", () -> world.isCleanBut(null));
     }
 
     /** A daemon that dies meanwhile fails the start: whoever asked for it tries again. */
@@ -57,6 +84,7 @@ final class Story {
         world.endTroubles();
         world.await("nothing goes wrong any more", () -> !world.isTroubled());
         world.awaitAllUp();
+        operator.endDrains();
         guest.verify();
         operator.becomeWhole();
         world.await("the guest stops", guest::stops);

@@ -23,7 +23,7 @@ final class World {
     static final UUID VM = UUID.fromString("6d1f0000-0000-4000-8000-000000000001");
     private static final long LOOK_NS = 20_000_000L;
     /** The most that whatever is awaited may take once nothing goes wrong any more. */
-    private static final long LIMIT_NS = 400_000_000_000L;
+    private static final long LIMIT_NS = 200_000_000_000L;
 
     private final Kernel kernel;
     private final Scheduler scheduler = Scheduler.here();
@@ -35,6 +35,7 @@ final class World {
     private final List<FaultPoint> reached = new ArrayList<>();
     private @Nullable Faults faults;
     private @Nullable Guest guest;
+    private String lost = "";
 
     /** @param own the process that acts on the hosts */
     World(Kernel kernel, SimProcess own, int number) {
@@ -103,6 +104,20 @@ final class World {
     @Nullable
     Guest guest() {
         return guest;
+    }
+
+    /** Its QEMU is gone. */
+    void endsGuest() {
+        guest = null;
+    }
+
+    /** What that host has had of the VM is gone. */
+    void loses(SimHost host) {
+        lost = host.name();
+    }
+
+    boolean hasLost(String host) {
+        return host.equals(lost);
     }
 
     // ---- what goes wrong
@@ -195,7 +210,7 @@ final class World {
     }
 
     /** Whether nothing of the VM is anywhere but on its own host. */
-    boolean isCleanBut(SimHost owner) throws IOException {
+    boolean isCleanBut(@Nullable SimHost owner) throws IOException {
         for (SimHost host : hosts) {
             if (host.daemon().server().lentBytes() > 0 || host.filesKept() > (host == owner ? 1 : 0)) {
                 return false;
