@@ -33,10 +33,13 @@ final class Checks {
         for (SimHost host : world.hosts()) {
             SimDaemon daemon = host.daemonOrNull();
             Vm vm = daemon == null ? null : daemon.vms().find(World.VM);
-            VmRecord.Phase phase = vm == null ? VmRecord.Phase.LEFT : vm.record().phase();
+            VmRecord.Phase phase =
+                    vm == null ? VmRecord.Phase.LEFT : vm.record().phase();
             boolean isOwn = phase == VmRecord.Phase.LOCAL || phase == VmRecord.Phase.PAGED;
             // A plain migration's QEMU is one of a LOCAL VM, too, before it has received anything.
-            if (isOwn && world.qemusOn(host).stream().anyMatch(qemu -> qemu.monitor().hasRun())) {
+            if (isOwn
+                    && world.qemusOn(host).stream()
+                            .anyMatch(qemu -> qemu.monitor().hasRun())) {
                 owners.add(host.name());
             }
         }

@@ -45,7 +45,8 @@ class DeterministicSimulationTest {
             failures.addAll(one.get());
         }
         if (!failures.isEmpty()) {
-            fail(failures.size() + " seeds fail (one of them again: -Dtest.seed=...):\n" + String.join("\n\n", failures));
+            fail(failures.size() + " seeds fail (one of them again: -Dtest.seed=...):\n"
+                    + String.join("\n\n", failures));
         }
     }
 
@@ -80,7 +81,8 @@ class DeterministicSimulationTest {
         Simulator simulator = new Simulator();
         StringBuilder hashes = new StringBuilder();
         for (long seed = 1; seed <= SAME; seed++) {
-            hashes.append(seed + " " + Long.toHexString(simulator.run(Plan.of(seed)).hash()) + "\n");
+            hashes.append(
+                    seed + " " + Long.toHexString(simulator.run(Plan.of(seed)).hash()) + "\n");
         }
         String others = new String(other.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
         assertThat(others).isEqualTo(hashes.toString());

@@ -82,7 +82,9 @@ final class Hypervisor {
             return "it failed while the guest ran";
         }
         long endNs = world.scheduler().now() + PATIENCE_NS;
-        world.await("the vCPUs stop", () -> guest.stops() || cancelled || world.scheduler().now() > endNs);
+        world.await(
+                "the vCPUs stop",
+                () -> guest.stops() || cancelled || world.scheduler().now() > endNs);
         if (!guest.stops()) {
             return "it was cancelled while its vCPUs were to stop";
         }

@@ -88,9 +88,10 @@ final class Operator {
     void split() throws Exception {
         List<SubHostShare> shares = shares(someSubHosts());
         if (phaseNow() == VmRecord.Phase.LOCAL) {
-            ask("split", (daemon, vm) -> daemon.migrations()
-                    .splits()
-                    .split(vm, new SplitRequest("guest", ram(), budget, shares)));
+            ask(
+                    "split",
+                    (daemon, vm) ->
+                            daemon.migrations().splits().split(vm, new SplitRequest("guest", ram(), budget, shares)));
         }
         guest.uses(0, guest.pages() / 4);
     }
@@ -137,9 +138,9 @@ final class Operator {
         SimHost to = subs.get(random.nextInt(subs.size()));
         if (from != to) {
             var request = new MovePagesRequest(from.name(), List.of(new SubHostShare(to.name(), null)), null);
-            ask("move-pages from " + from.name() + " to " + to.name(), (daemon, vm) -> daemon.migrations()
-                    .lenderChanges()
-                    .empty(vm, request));
+            ask(
+                    "move-pages from " + from.name() + " to " + to.name(),
+                    (daemon, vm) -> daemon.migrations().lenderChanges().empty(vm, request));
         }
     }
 
@@ -155,7 +156,8 @@ final class Operator {
     void drain() throws Exception {
         List<SimHost> subs = world.subHosts();
         SimHost drained = subs.get(random.nextInt(subs.size()));
-        List<SubHostShare> others = shares(subs.stream().filter(host -> host != drained).toList());
+        List<SubHostShare> others =
+                shares(subs.stream().filter(host -> host != drained).toList());
         boolean again = random.nextInt(3) == 0;
         lending(drained, again ? Lending::cancelDrain : lending -> lending.drain(new DrainRequest(others)));
     }
@@ -218,7 +220,9 @@ final class Operator {
         abortLater(source);
         SimDaemon daemon = source.daemonOrNull();
         if (daemon != null) {
-            world.await("it is ready, or will never be", () -> daemon.process().isDead() || areAt(daemon, MigrationPhase.READY));
+            world.await(
+                    "it is ready, or will never be",
+                    () -> daemon.process().isDead() || areAt(daemon, MigrationPhase.READY));
         }
         boolean isReady = daemon != null
                 && !daemon.process().isDead()

@@ -64,7 +64,8 @@ final class ShimWire implements AutoCloseable {
         FdPassing.send(socket, message, passed);
         Fd got = FdPassing.receive(socket, message);
         if (type() != expected || message.getInt(8) != number) {
-            throw new IOException("splitmemd answers with type " + type() + " where " + expected + " was expected: " + text());
+            throw new IOException(
+                    "splitmemd answers with type " + type() + " where " + expected + " was expected: " + text());
         }
         return got;
     }

@@ -97,8 +97,7 @@ final class SimQemu {
     }
 
     private void attach(long bytes) throws IOException {
-        try (ShimWire wire =
-                ShimWire.connect(host.shimSocket(), TIMEOUT_MS, vm, ShimWire.ATTACH, process.pid(), 0)) {
+        try (ShimWire wire = ShimWire.connect(host.shimSocket(), TIMEOUT_MS, vm, ShimWire.ATTACH, process.pid(), 0)) {
             int index = ram.size();
             Fd file = wire.set(ShimWire.OPEN, index, 0, 0, 0).call(ShimWire.OPENED, null);
             if (file == null || wire.a() != 0 && wire.a() != bytes) {
@@ -109,7 +108,8 @@ final class SimQemu {
             }
             GuestRam mapped = world.kernel().mapRam(file.number());
             Fd uffd = new Fd(world.kernel().openUserfault(mapped));
-            wire.set(ShimWire.MAPPED, index, world.kernel().addressOf(mapped), bytes, 0).call(ShimWire.MAPPED_OK, uffd);
+            wire.set(ShimWire.MAPPED, index, world.kernel().addressOf(mapped), bytes, 0)
+                    .call(ShimWire.MAPPED_OK, uffd);
             setFirstRule((int) wire.b());
             world.kernel().setModes(mapped, (int) wire.a());
             files.add(file);

@@ -15,7 +15,8 @@ final class Story {
     static void tell(World world, int operations) throws Exception {
         SplittableRandom random = world.scheduler().random().split();
         int first = 48 + random.nextInt(48);
-        List<Long> backends = random.nextBoolean() ? List.of((long) first * PAGE) : List.of((long) first * PAGE, 16L * PAGE);
+        List<Long> backends =
+                random.nextBoolean() ? List.of((long) first * PAGE) : List.of((long) first * PAGE, 16L * PAGE);
         long budget = (32 + random.nextInt(16)) * (long) PAGE;
         long ram = backends.stream().mapToLong(Long::longValue).sum();
         if (random.nextInt(4) == 0 && budget < ram) {

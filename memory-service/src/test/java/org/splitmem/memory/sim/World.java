@@ -94,7 +94,9 @@ final class World {
     }
 
     List<SimQemu> qemusOn(SimHost host) {
-        return qemus.values().stream().filter(qemu -> qemu.host() == host && !qemu.hasEnded()).toList();
+        return qemus.values().stream()
+                .filter(qemu -> qemu.host() == host && !qemu.hasEnded())
+                .toList();
     }
 
     void runs(Guest here) {
@@ -178,7 +180,8 @@ final class World {
                 endNs = scheduler.now() + LIMIT_NS;
             }
             if (scheduler.now() > endNs) {
-                throw new AssertionError("not within " + LIMIT_NS / 1_000_000_000L + " s: " + what + "; " + this + scheduler.threadDump());
+                throw new AssertionError("not within " + LIMIT_NS / 1_000_000_000L + " s: " + what + "; " + this
+                        + scheduler.threadDump());
             }
             LockSupport.parkNanos(LOOK_NS);
         }
@@ -234,12 +237,18 @@ final class World {
             var paging = vm == null ? null : vm.paging();
             if (paging != null) {
                 for (PageState state : PageState.values()) {
-                    text.append(", ").append(state).append(' ').append(paging.table().count(state));
+                    text.append(", ")
+                            .append(state)
+                            .append(' ')
+                            .append(paging.table().count(state));
                 }
             }
             text.append(", lent ").append(daemon.server().lentBytes());
             text.append(", held ").append(daemon.server().heldBytes());
-            daemon.migrations().list().forEach(one -> text.append(", ").append(one.phase()).append(": ").append(one.reason()));
+            daemon.migrations()
+                    .list()
+                    .forEach(one ->
+                            text.append(", ").append(one.phase()).append(": ").append(one.reason()));
             text.append("; ");
         }
         return text.toString();

@@ -56,12 +56,18 @@ final class Connection {
     void send(Stream from, Pipe pipe, Pipe.Segment segment) {
         pipe.send(segment);
         Scheduler scheduler = network.scheduler();
-        long delay = latencyNs + (isRemote ? scheduler.random().nextInt((int) latencyNs) : scheduler.random().nextInt(2_000));
+        long delay = latencyNs
+                + (isRemote
+                        ? scheduler.random().nextInt((int) latencyNs)
+                        : scheduler.random().nextInt(2_000));
         scheduler.at(pipe.arrivalOf(scheduler.now() + delay), () -> arrive(pipe));
     }
 
     private void arrive(Pipe pipe) {
-        if (stalled || isRemote && network.isCut(first.process().host(), second.process().host())) {
+        if (stalled
+                || isRemote
+                        && network.isCut(
+                                first.process().host(), second.process().host())) {
             return; // sent again when the network is whole again
         }
         Pipe.Segment segment = pipe.underWay();

@@ -93,7 +93,9 @@ final class FileNode {
     }
 
     long nextHole(long offset) {
-        return offset >= size ? -1 : Math.min(size, Math.max(offset, (long) data.nextClearBit(pageOf(offset)) * Native.PAGE));
+        return offset >= size
+                ? -1
+                : Math.min(size, Math.max(offset, (long) data.nextClearBit(pageOf(offset)) * Native.PAGE));
     }
 
     int dataPages() {

@@ -27,7 +27,8 @@ final class MachineVisitor extends ClassVisitor {
     }
 
     @Override
-    public @Nullable MethodVisitor visitMethod(int access, String of, String descriptor, String signature, String[] thrown) {
+    public @Nullable MethodVisitor visitMethod(
+            int access, String of, String descriptor, String signature, String[] thrown) {
         if ((access & Opcodes.ACC_NATIVE) != 0) {
             callKernel(access, of, descriptor);
             return null;
@@ -74,7 +75,8 @@ final class MachineVisitor extends ClassVisitor {
             code.visitVarInsn(Opcodes.ALOAD, 0);
         }
         loadArguments(code, descriptor, isStatic ? 0 : 1);
-        code.visitMethodInsn(isStatic ? Opcodes.INVOKESTATIC : Opcodes.INVOKESPECIAL, name, of + INNER, descriptor, false);
+        code.visitMethodInsn(
+                isStatic ? Opcodes.INVOKESTATIC : Opcodes.INVOKESPECIAL, name, of + INNER, descriptor, false);
         code.visitLabel(to);
         monitor(code, isStatic, "exit");
         code.visitInsn(Type.getReturnType(descriptor).getOpcode(Opcodes.IRETURN));
@@ -175,7 +177,8 @@ final class MachineVisitor extends ClassVisitor {
         }
 
         @Override
-        public void visitInvokeDynamicInsn(String of, String descriptor, org.objectweb.asm.Handle by, Object... arguments) {
+        public void visitInvokeDynamicInsn(
+                String of, String descriptor, org.objectweb.asm.Handle by, Object... arguments) {
             Object[] mapped = arguments.clone();
             for (int i = 0; i < mapped.length; i++) {
                 if (mapped[i] instanceof org.objectweb.asm.Handle handle) {
@@ -191,12 +194,15 @@ final class MachineVisitor extends ClassVisitor {
                     ? Replaced.ownerOf(handle.getOwner(), handle.getName())
                     : null;
             if (other != null) {
-                return new org.objectweb.asm.Handle(
-                        handle.getTag(), other, handle.getName(), handle.getDesc(), false);
+                return new org.objectweb.asm.Handle(handle.getTag(), other, handle.getName(), handle.getDesc(), false);
             }
             if (handle.getTag() == Opcodes.H_NEWINVOKESPECIAL && Replaced.MADE.containsKey(handle.getOwner())) {
                 return new org.objectweb.asm.Handle(
-                        handle.getTag(), Replaced.MADE.get(handle.getOwner()), handle.getName(), handle.getDesc(), false);
+                        handle.getTag(),
+                        Replaced.MADE.get(handle.getOwner()),
+                        handle.getName(),
+                        handle.getDesc(),
+                        false);
             }
             return handle;
         }

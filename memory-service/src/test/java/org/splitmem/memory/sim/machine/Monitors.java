@@ -7,7 +7,8 @@ import org.jspecify.annotations.Nullable;
 /** Objects' monitors: what {@code synchronized}, wait and notify are to simulated code. */
 public final class Monitors {
     private final Scheduler scheduler;
-    private final Map<Object, Monitor> held = new IdentityHashMap<>(); // never iterated: its order differs from run to run
+    private final Map<Object, Monitor> held =
+            new IdentityHashMap<>(); // never iterated: its order differs from run to run
 
     private static final class Monitor {
         private final WaitQueue entering = new WaitQueue();

@@ -44,7 +44,8 @@ final class Native {
     /** Gives all of it back, for a later run on the thread that made this. */
     void close() {
         for (Block block : used) {
-            free.computeIfAbsent(block.bytes().capacity(), of -> new ArrayDeque<>()).add(block);
+            free.computeIfAbsent(block.bytes().capacity(), of -> new ArrayDeque<>())
+                    .add(block);
         }
         used.clear();
     }

@@ -13,7 +13,10 @@ final class Pipe {
     static final class Segment {
         final byte[] bytes;
         int taken;
-        @Nullable OpenFile passed;
+
+        @Nullable
+        OpenFile passed;
+
         final boolean isEnd;
 
         Segment(byte[] bytes, @Nullable OpenFile passed, boolean isEnd) {

@@ -292,8 +292,8 @@ public final class Scheduler {
             now = Math.max(now, timers.peek().at);
         }
         if (steps == settings.mostSteps() || now - START_NS > settings.mostNs() && failure == null && !ending) {
-            fail(new AssertionError("no end after " + steps + " steps, at " + (now - START_NS) / 1_000_000 + " ms: "
-                    + threadDump()));
+            fail(new AssertionError(
+                    "no end after " + steps + " steps, at " + (now - START_NS) / 1_000_000 + " ms: " + threadDump()));
         }
         while (!atSteps.isEmpty() && atSteps.firstKey() <= steps) {
             inspect(atSteps.pollFirstEntry().getValue());
@@ -402,7 +402,9 @@ public final class Scheduler {
             text.append("\n  ").append(thread);
             int lines = 0;
             for (StackTraceElement at : thread.stack()) {
-                if (at.getClassName().startsWith("org.splitmem") && !at.getClassName().contains("sim.machine") && lines++ < 8) {
+                if (at.getClassName().startsWith("org.splitmem")
+                        && !at.getClassName().contains("sim.machine")
+                        && lines++ < 8) {
                     text.append("\n      ").append(at);
                 }
             }

@@ -8,7 +8,8 @@ import java.util.List;
 import org.junit.jupiter.api.Test;
 
 class SchedulerTest {
-    private static final Scheduler.Settings OFTEN = new Scheduler.Settings(500_000, 10_000, 100_000, 1_000_000_000_000L);
+    private static final Scheduler.Settings OFTEN =
+            new Scheduler.Settings(500_000, 10_000, 100_000, 1_000_000_000_000L);
 
     /** A run in which threads take turns as the seed says. @return who did what, in that order */
     private static List<String> run(long seed, Trace trace) throws Throwable {

@@ -61,7 +61,9 @@ public final class SimHostOs {
     }
 
     private long usedPages() {
-        return kernel.files().files(root()).stream().mapToLong(FileNode::dataPages).sum();
+        return kernel.files().files(root()).stream()
+                .mapToLong(FileNode::dataPages)
+                .sum();
     }
 
     boolean hasRoom(long pages) {

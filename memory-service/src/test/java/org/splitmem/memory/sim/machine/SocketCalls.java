@@ -81,7 +81,9 @@ final class SocketCalls {
         Scheduler scheduler = kernel.scheduler();
         long until = socket.connectNs() == 0 ? Long.MAX_VALUE : scheduler.now() + socket.connectNs();
         if (!socket.isUnix()) {
-            scheduler.await(socket.connecting, scheduler.now() + CONNECT_NS + scheduler.random().nextInt(CONNECT_NS));
+            scheduler.await(
+                    socket.connecting,
+                    scheduler.now() + CONNECT_NS + scheduler.random().nextInt(CONNECT_NS));
         }
         while (true) {
             if (socket.isShut()) {
@@ -96,7 +98,8 @@ final class SocketCalls {
             if (left <= 0) {
                 return Syscalls.fail(Errors.EINPROGRESS);
             }
-            scheduler.await(socket.connecting, scheduler.now() + Math.min(left, 200_000_000L)); // it is sent again and again
+            scheduler.await(
+                    socket.connecting, scheduler.now() + Math.min(left, 200_000_000L)); // it is sent again and again
         }
     }
 
@@ -107,7 +110,8 @@ final class SocketCalls {
         }
         SimProcess self = Kernel.self();
         boolean isRemote = !socket.isUnix();
-        String called = self + "->" + listener.process() + "#" + kernel.network().nextPort();
+        String called =
+                self + "->" + listener.process() + "#" + kernel.network().nextPort();
         Connection connection = kernel.network().connect(self, listener, called, isRemote);
         socket.connected(connection.first());
         listener.offer(connection.second());
@@ -186,8 +190,7 @@ final class SocketCalls {
 
     static long receive(Kernel kernel, int fd, ByteBuffer to, int flags) {
         Stream stream = stream(kernel, fd);
-        int received =
-                stream == null ? -Errors.EBADF : stream.receive(to, to.remaining(), (flags & WAIT_ALL) != 0);
+        int received = stream == null ? -Errors.EBADF : stream.receive(to, to.remaining(), (flags & WAIT_ALL) != 0);
         return received < 0 ? Syscalls.fail(-received) : received;
     }
 

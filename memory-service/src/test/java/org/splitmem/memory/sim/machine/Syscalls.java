@@ -43,7 +43,9 @@ public final class Syscalls {
         Kernel kernel = enter();
         if (path.startsWith("/proc/")) {
             SimProcess process = kernel.process(Integer.parseInt(path.split("/", -1)[2]));
-            return process == null || process.isDead() ? fail(Errors.ENOENT) : kernel.open(new OpenFile.Pagemap(process));
+            return process == null || process.isDead()
+                    ? fail(Errors.ENOENT)
+                    : kernel.open(new OpenFile.Pagemap(process));
         }
         FileTree.Entry entry = kernel.files().find(path);
         if (entry == null && (flags & CREATE) == 0) {
@@ -53,7 +55,8 @@ public final class Syscalls {
             if (Kernel.self().host().diskFails()) {
                 return fail(Errors.EIO);
             }
-            return kernel.open(new OpenFile.Regular(kernel.files().make(path, kernel.scheduler().wallMs())));
+            return kernel.open(new OpenFile.Regular(
+                    kernel.files().make(path, kernel.scheduler().wallMs())));
         }
         return entry.file == null ? fail(Errors.EINVAL) : kernel.open(new OpenFile.Regular(entry.file));
     }
