@@ -37,9 +37,15 @@ final class Faults {
 
     /** One fault. */
     record Fault(Kind kind, int host, int other, long step, FaultPoint point, long ns) {
+        /** Whether the daemon that comes to the point is the one that dies. */
+        boolean isItsOwn() {
+            return step % 2 == 0;
+        }
+
         @Override
         public String toString() {
-            return kind + " of h" + host
+            return kind
+                    + (kind == Kind.KILL_AT_POINT && isItsOwn() ? "" : " of h" + host)
                     + switch (kind) {
                         case KILL_AT_POINT -> " at " + point;
                         case CUT -> " and h" + other + " after " + step + " steps, for " + ns / 1_000_000 + " ms";
@@ -64,8 +70,10 @@ final class Faults {
         SplittableRandom random = new SplittableRandom(seed ^ 0x5EED);
         List<Fault> all = new ArrayList<>();
         for (int left = random.nextInt(6); left > 0; left--) {
-            Kind kind = Kind.values()[random.nextInt(Kind.values().length)];
-            int host = 1 + random.nextInt(hosts);
+            Kind kind = random.nextInt(3) > 0
+                    ? Kind.values()[random.nextInt(Kind.values().length)]
+                    : random.nextBoolean() ? Kind.KILL : Kind.KILL_AT_POINT;
+            int host = random.nextBoolean() ? 1 + random.nextInt(2) : 1 + random.nextInt(hosts);
             int other = 1 + (host + random.nextInt(hosts - 1)) % hosts;
             FaultPoint point = FaultPoint.values()[random.nextInt(FaultPoint.values().length)];
             long ns = SHORTEST_NS + (long) (Math.pow(random.nextDouble(), 3) * (LONGEST_NS - SHORTEST_NS));
@@ -85,7 +93,7 @@ final class Faults {
     private void prepare(Fault fault) {
         SimHost host = world.host(fault.host);
         if (fault.kind == Kind.KILL_AT_POINT) {
-            world.at(fault.point, host::killAndRestart);
+            world.at(fault.point, at -> (fault.isItsOwn() ? at.host() : host).killAndRestart());
             return;
         }
         pending++;

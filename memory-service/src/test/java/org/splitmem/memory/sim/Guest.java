@@ -17,9 +17,13 @@ final class Guest {
     /** Pages that a vCPU touches before it takes its time: then a run mostly waits for something else. */
     private static final int BUSY = 1_000;
 
+    /** A page of which the story says all that the guest does with it. */
+    private static final int TOLD = Integer.getInteger("sim.page", -1);
+
     private final World world;
     private final int[] versions;
     private final boolean[] givenBack;
+    private final boolean[] givingBack; // just now
     private final List<SimThread> vcpus = new ArrayList<>();
     private final SplittableRandom random;
     private SimQemu qemu;
@@ -34,6 +38,7 @@ final class Guest {
         int pages = qemu.ram().stream().mapToInt(GuestRam::pages).sum();
         this.versions = new int[pages];
         this.givenBack = new boolean[pages];
+        this.givingBack = new boolean[pages];
         this.random = Scheduler.here().random().split();
         uses(0, pages);
     }
@@ -177,11 +182,18 @@ final class Guest {
         }
     }
 
+    private void told(int page, String what) {
+        if (page == TOLD) {
+            Scheduler.here().event("guest: page " + page + " " + what);
+        }
+    }
+
     private void write(int page, int version) {
         in(page, (ram, backend, at) -> {
             ram.store(at, i -> GuestContent.word(page, version, i));
             versions[page] = version;
             givenBack[page] = false;
+            told(page, "is version " + version);
             return true;
         });
     }
@@ -192,7 +204,8 @@ final class Guest {
             if (givenBack[page] && word == 0) {
                 versions[page] = 0;
             }
-            givenBack[page] = false;
+            told(page, "is found as version " + versions[page]);
+            givenBack[page] = givingBack[page];
             int version = versions[page];
             if (!ram.matches(at, i -> GuestContent.word(page, version, i))) {
                 throw new AssertionError("page " + page + " is not what the guest wrote: it begins with "
@@ -205,9 +218,14 @@ final class Guest {
 
     private void discard(int page) {
         in(page, (ram, backend, at) -> {
+            told(page, "is to be given back");
             boolean before = givenBack[page];
             givenBack[page] = true; // from here on it may be gone at any moment
-            givenBack[page] = qemu.discard(backend, at, 1) || before;
+            givingBack[page] = true;
+            boolean isTaken = qemu.discard(backend, at, 1);
+            givingBack[page] = false;
+            givenBack[page] = isTaken || before;
+            told(page, givenBack[page] ? "is given back" : "is not given back");
             return true;
         });
     }

@@ -82,6 +82,26 @@ final class Operator {
         return World.phaseOn(home());
     }
 
+    /** Whatever makes sense now. */
+    void next() throws Exception {
+        int part = guest.pages() / 4;
+        int first = random.nextInt(4) * part;
+        guest.uses(first, random.nextInt(3) == 0 ? guest.pages() - first : part);
+        boolean isSplit = phaseNow() == VmRecord.Phase.PAGED;
+        switch (random.nextInt(8)) {
+            case 0 -> changeBudget();
+            case 1 -> drain();
+            case 2, 3, 4 -> {
+                if (isSplit) {
+                    movePages();
+                } else {
+                    split();
+                }
+            }
+            default -> migrate();
+        }
+    }
+
     // ---- operations
 
     /** Splits it where it is. */
@@ -93,7 +113,6 @@ final class Operator {
                     (daemon, vm) ->
                             daemon.migrations().splits().split(vm, new SplitRequest("guest", ram(), budget, shares)));
         }
-        guest.uses(0, guest.pages() / 4);
     }
 
     /** Asks, until it is granted, that the VM be split as soon as it starts. */
@@ -131,25 +150,25 @@ final class Operator {
         }
     }
 
-    /** One of its sub-hosts is emptied in favour of another host. */
+    /** One of its sub-hosts is emptied, in favour of a host that has nothing of it, or of its other ones. */
     void movePages() throws Exception {
-        List<SimHost> subs = world.subHosts();
-        SimHost from = lenderNow(subs);
-        SimHost to = subs.get(random.nextInt(subs.size()));
-        if (from != to) {
-            var request = new MovePagesRequest(from.name(), List.of(new SubHostShare(to.name(), null)), null);
-            ask(
-                    "move-pages from " + from.name() + " to " + to.name(),
-                    (daemon, vm) -> daemon.migrations().lenderChanges().empty(vm, request));
-        }
-    }
-
-    private SimHost lenderNow(List<SimHost> subs) throws IOException {
         Vm vm = home().isUp() ? World.vmOn(home()) : null;
-        List<VmRecord.Lender> lenders = vm == null ? List.of() : vm.record().lenders();
-        return lenders.isEmpty()
-                ? subs.get(random.nextInt(subs.size()))
-                : world.host(lenders.get(random.nextInt(lenders.size())).host());
+        List<String> lenders = vm == null
+                ? List.of()
+                : vm.record().lenders().stream().map(VmRecord.Lender::host).toList();
+        if (lenders.isEmpty()) {
+            return;
+        }
+        String from = lenders.get(random.nextInt(lenders.size()));
+        List<SimHost> others = world.subHosts().stream()
+                .filter(host -> !lenders.contains(host.name()))
+                .toList();
+        List<SubHostShare> to = others.isEmpty() || lenders.size() > 1 && random.nextInt(4) == 0
+                ? List.of()
+                : shares(List.of(others.get(random.nextInt(others.size()))));
+        ask("move-pages from " + from + " to " + to, (daemon, there) -> daemon.migrations()
+                .lenderChanges()
+                .empty(there, new MovePagesRequest(from, to, null)));
     }
 
     /** One of the sub-hosts is to lend nothing any more, or may lend again. */

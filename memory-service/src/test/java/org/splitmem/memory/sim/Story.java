@@ -34,13 +34,7 @@ final class Story {
         Operator operator = new Operator(world, guest, backends, budget);
         for (int i = 0; i < operations; i++) {
             LockSupport.parkNanos(1 + random.nextLong(500_000_000L));
-            switch (random.nextInt(8)) {
-                case 0 -> operator.changeBudget();
-                case 1, 2 -> operator.movePages();
-                case 3 -> operator.drain();
-                case 4, 5 -> operator.split();
-                default -> operator.migrate();
-            }
+            operator.next();
         }
         if (random.nextInt(10) == 0) {
             lose(world, guest, random);

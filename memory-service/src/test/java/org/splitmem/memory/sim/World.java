@@ -7,6 +7,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.UUID;
+import java.util.function.Consumer;
 import java.util.concurrent.locks.LockSupport;
 import org.jspecify.annotations.Nullable;
 import org.splitmem.memory.faultpoint.FaultPoint;
@@ -31,7 +32,7 @@ final class World {
     private final List<SimHost> hosts = new ArrayList<>();
     private final Map<String, SimHost> byName = new LinkedHashMap<>();
     private final Map<Integer, SimQemu> qemus = new LinkedHashMap<>();
-    private final Map<FaultPoint, Runnable> atPoints = new HashMap<>();
+    private final Map<FaultPoint, Consumer<SimDaemon>> atPoints = new HashMap<>();
     private final List<FaultPoint> reached = new ArrayList<>();
     private @Nullable Faults faults;
     private @Nullable Guest guest;
@@ -143,7 +144,7 @@ final class World {
     }
 
     /** Once, when a daemon first comes to the point. */
-    void at(FaultPoint point, Runnable event) {
+    void at(FaultPoint point, Consumer<SimDaemon> event) {
         atPoints.put(point, event);
     }
 
@@ -151,9 +152,11 @@ final class World {
     void reached(SimDaemon daemon, FaultPoint point) {
         scheduler.event(daemon.host().name() + " has reached " + point);
         reached.add(point);
-        Runnable event = atPoints.remove(point);
+        Consumer<SimDaemon> event = atPoints.remove(point);
         if (event != null) {
-            event.run();
+            scheduler.event("fault: " + daemon.host().name() + " dies at " + point);
+            event.accept(daemon);
+            scheduler.point(); // ends the caller if it has died
         }
     }
 

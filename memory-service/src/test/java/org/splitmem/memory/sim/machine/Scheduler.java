@@ -207,7 +207,7 @@ public final class Scheduler {
     }
 
     /** At any point of the simulated code: somebody else may be next. */
-    void point() {
+    public void point() {
         if (quiet > 0) {
             return;
         }
