@@ -145,6 +145,10 @@ final class Faults {
         pending = 0;
     }
 
+    boolean areAny() {
+        return !all.isEmpty();
+    }
+
     boolean areOver() {
         return pending == 0 && lasting == 0;
     }

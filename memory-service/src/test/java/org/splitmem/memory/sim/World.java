@@ -25,6 +25,9 @@ final class World {
     private static final long LOOK_NS = 20_000_000L;
     /** The most that whatever is awaited may take once nothing goes wrong any more. */
     private static final long LIMIT_NS = 200_000_000_000L;
+    /** The same if nothing has gone wrong: no lease has to end first. */
+    private static final long CALM_LIMIT_NS = 25_000_000_000L;
+
 
     private final Kernel kernel;
     private final Scheduler scheduler = Scheduler.here();
@@ -35,6 +38,7 @@ final class World {
     private final Map<FaultPoint, Consumer<SimDaemon>> atPoints = new HashMap<>();
     private final List<FaultPoint> reached = new ArrayList<>();
     private @Nullable Faults faults;
+    private boolean suffered;
     private @Nullable Guest guest;
     private String lost = "";
 
@@ -117,6 +121,7 @@ final class World {
     /** What that host has had of the VM is gone. */
     void loses(SimHost host) {
         lost = host.name();
+        suffered = true;
     }
 
     boolean hasLost(String host) {
@@ -127,6 +132,7 @@ final class World {
 
     void suffers(Faults from) {
         faults = from;
+        suffered = from.areAny();
     }
 
     boolean isTroubled() {
@@ -177,13 +183,14 @@ final class World {
 
     /** Waits until it holds; no limit counts while things go wrong. */
     void await(String what, Condition condition) {
-        long endNs = scheduler.now() + LIMIT_NS;
+        long limitNs = suffered ? LIMIT_NS : CALM_LIMIT_NS;
+        long endNs = scheduler.now() + limitNs;
         while (!holds(condition)) {
             if (isTroubled()) {
-                endNs = scheduler.now() + LIMIT_NS;
+                endNs = scheduler.now() + limitNs;
             }
             if (scheduler.now() > endNs) {
-                throw new AssertionError("not within " + LIMIT_NS / 1_000_000_000L + " s: " + what + "; " + this
+                throw new AssertionError("not within " + limitNs / 1_000_000_000L + " s: " + what + "; " + this
                         + scheduler.threadDump());
             }
             LockSupport.parkNanos(LOOK_NS);

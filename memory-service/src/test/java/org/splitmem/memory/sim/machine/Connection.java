@@ -11,7 +11,7 @@ final class Connection {
     private final Pipe back = new Pipe();
     private final long latencyNs;
     private boolean over;
-    private boolean corrupts;
+    private int corruptAfter;
     private boolean stalled;
 
     Connection(Network network, String name, SimProcess from, SimProcess to, boolean isRemote) {
@@ -78,8 +78,7 @@ final class Connection {
             reset();
             return;
         }
-        if (corrupts && segment.bytes.length > 0) {
-            corrupts = false;
+        if (corruptAfter > 0 && segment.bytes.length > 0 && --corruptAfter == 0) {
             int at = network.scheduler().random().nextInt(segment.bytes.length);
             segment.bytes[at] ^= (byte) (1 << network.scheduler().random().nextInt(8));
             network.scheduler().event("a byte of " + name + " is damaged");
@@ -100,9 +99,9 @@ final class Connection {
         }
     }
 
-    /** The next segment has one bit that is wrong. */
+    /** One of the next segments has one bit that is wrong. */
     void corrupt() {
-        corrupts = true;
+        corruptAfter = 1 + network.scheduler().random().nextInt(6);
     }
 
     /** Both ends find it broken. */

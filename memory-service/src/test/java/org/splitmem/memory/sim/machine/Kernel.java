@@ -232,8 +232,9 @@ public final class Kernel {
         any(host, "is half open").ifPresent(one -> one.halfOpen(Network.VANISHED_NS));
     }
 
+    /** All of the host's connections. */
     public void corrupt(SimHostOs host) {
-        any(host, "will have a damaged byte").ifPresent(Connection::corrupt);
+        network.of(host).forEach(Connection::corrupt);
     }
 
     private java.util.Optional<Connection> any(SimHostOs host, String what) {

@@ -13,9 +13,8 @@ import java.util.Set;
 public final class OrderedSet {
     private OrderedSet() {}
 
-    @SafeVarargs
-    private static <E> Set<E> made(E... elements) {
-        return Collections.unmodifiableSet(new LinkedHashSet<>(Arrays.asList(elements)));
+    private static <E> Set<E> made(List<E> elements) {
+        return Collections.unmodifiableSet(new LinkedHashSet<>(elements));
     }
 
     public static <E> Set<E> of() {
@@ -23,32 +22,33 @@ public final class OrderedSet {
     }
 
     public static <E> Set<E> of(E a) {
-        return made(a);
+        return made(List.of(a));
     }
 
     public static <E> Set<E> of(E a, E b) {
-        return made(a, b);
+        return made(List.of(a, b));
     }
 
     public static <E> Set<E> of(E a, E b, E c) {
-        return made(a, b, c);
+        return made(List.of(a, b, c));
     }
 
     public static <E> Set<E> of(E a, E b, E c, E d) {
-        return made(a, b, c, d);
+        return made(List.of(a, b, c, d));
     }
 
     public static <E> Set<E> of(E a, E b, E c, E d, E e) {
-        return made(a, b, c, d, e);
+        return made(List.of(a, b, c, d, e));
     }
 
     public static <E> Set<E> of(E a, E b, E c, E d, E e, E f) {
-        return made(a, b, c, d, e, f);
+        return made(List.of(a, b, c, d, e, f));
     }
 
     @SafeVarargs
+    @SuppressWarnings("varargs")
     public static <E> Set<E> of(E... elements) {
-        return made(elements);
+        return made(Arrays.asList(elements));
     }
 
     public static <E> Set<E> copyOf(Collection<? extends E> of) {

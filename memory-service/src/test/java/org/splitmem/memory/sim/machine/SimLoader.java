@@ -4,6 +4,7 @@ import java.io.IOException;
 import java.io.InputStream;
 import org.objectweb.asm.ClassReader;
 import org.objectweb.asm.ClassWriter;
+import org.objectweb.asm.Opcodes;
 import org.objectweb.asm.commons.ClassRemapper;
 import org.objectweb.asm.commons.SimpleRemapper;
 
@@ -49,7 +50,7 @@ public final class SimLoader extends ClassLoader {
     static byte[] rewrite(byte[] original) {
         ClassReader reader = new ClassReader(original);
         ClassWriter writer = new ClassWriter(ClassWriter.COMPUTE_MAXS);
-        reader.accept(new MachineVisitor(new ClassRemapper(writer, new SimpleRemapper(Replaced.TYPES))), 0);
+        reader.accept(new MachineVisitor(new ClassRemapper(writer, new SimpleRemapper(Opcodes.ASM9, Replaced.TYPES))), 0);
         return writer.toByteArray();
     }
 }
