@@ -14,6 +14,8 @@ import org.splitmem.model.MigrationInfo;
 import org.splitmem.model.MigrationPhase;
 import org.splitmem.model.MigrationRequest;
 import org.splitmem.model.MovePagesRequest;
+import org.splitmem.model.OperationInfo;
+import org.splitmem.model.OperationState;
 import org.splitmem.model.RefusedException;
 import org.splitmem.model.SplitRequest;
 import org.splitmem.model.SubHostShare;
@@ -315,5 +317,25 @@ final class Operator {
             return phase() == VmRecord.Phase.LOCAL;
         });
         world.await("nothing is left elsewhere", () -> world.isCleanBut(home()));
+        operationsAreOver();
+    }
+
+    /** Each that was granted has ended, also those of a daemon that was killed, and says why if it failed. */
+    private void operationsAreOver() {
+        world.await("no operation is under way", () -> {
+            for (SimHost host : world.hosts()) {
+                if (!host.daemon().operations().list(false).isEmpty()) {
+                    return false;
+                }
+                host.daemon().operations().list(true).forEach(Operator::saysWhy);
+            }
+            return true;
+        });
+    }
+
+    private static void saysWhy(OperationInfo info) {
+        if (info.state() != OperationState.DONE && info.reason() == null) {
+            throw new AssertionError("an operation does not say why it failed: " + info);
+        }
     }
 }

@@ -24,6 +24,7 @@ import org.splitmem.memory.migration.MigrationConfig;
 import org.splitmem.memory.migration.MigrationService;
 import org.splitmem.memory.migration.PendingReleases;
 import org.splitmem.memory.migration.SplitStarts;
+import org.splitmem.memory.operation.Operations;
 import org.splitmem.memory.server.DataServer;
 import org.splitmem.memory.server.MemoryServer;
 import org.splitmem.memory.shim.ShimServer;
@@ -53,6 +54,7 @@ final class SimDaemon {
     private final VmRegistry vms;
     private final MemoryServer server;
     private final Lending lending;
+    private final Operations operations;
     private final Drainer drainer;
     private final MigrationService migrations;
     private final ExpectedSplits expected;
@@ -70,9 +72,10 @@ final class SimDaemon {
         vms = new VmRegistry(directory.resolve("vms"), PAGING, host.monitorDirectory(), definitions, this::reached);
         server = new MemoryServer(directory.resolve("stores"), LENT_AT_MOST, () -> LENT_AT_MOST, peers::dataPortOf);
         lending = new Lending(host.name(), LENT_AT_MOST, directory.resolve("lending.json"), peers, server);
-        drainer = new Drainer(lending, peers, new HostThreads("main-hosts"));
+        operations = new Operations(directory.resolve("operations"), this::reached);
+        drainer = new Drainer(lending, peers, new HostThreads("main-hosts"), operations);
         migrations = new MigrationService(
-                vms, peers, MIGRATION, host.asPeer(), new PendingReleases(directory.resolve("releases.json"), peers));
+                vms, peers, MIGRATION, host.asPeer(), new PendingReleases(directory.resolve("releases.json"), peers), operations);
         server.tellFences(migrations::fenced);
         expected = new ExpectedSplits(
                 new ExpectationFile(directory.resolve("expected.json")), definitions, EXPECTED_MS, vms, migrations);
@@ -109,6 +112,7 @@ final class SimDaemon {
         expected.sweep(nowNs);
         starts.sweep();
         drainer.sweep(nowNs);
+        operations.sweep();
         server.releaseForsaken(nowNs, store -> peers.wantsStores(peers.find(store.owner()), store.vm()), askingOwners);
         return true;
     }
@@ -131,6 +135,10 @@ final class SimDaemon {
 
     Lending lending() {
         return lending;
+    }
+
+    Operations operations() {
+        return operations;
     }
 
     Drainer drainer() {
