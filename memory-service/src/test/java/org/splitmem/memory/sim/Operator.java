@@ -168,9 +168,10 @@ final class Operator {
         List<SubHostShare> to = others.isEmpty() || lenders.size() > 1 && random.nextInt(4) == 0
                 ? List.of()
                 : shares(List.of(others.get(random.nextInt(others.size()))));
-        ask("move-pages from " + from + " to " + to, (daemon, there) -> daemon.migrations()
-                .lenderChanges()
-                .empty(there, new MovePagesRequest(from, to, null)));
+        ask(
+                "move-pages from " + from + " to " + to,
+                (daemon, there) ->
+                        daemon.migrations().lenderChanges().empty(there, new MovePagesRequest(from, to, null)));
     }
 
     /** One of the sub-hosts is to lend nothing any more, or may lend again. */

@@ -75,7 +75,12 @@ final class SimDaemon {
         operations = new Operations(directory.resolve("operations"), this::reached);
         drainer = new Drainer(lending, peers, new HostThreads("main-hosts"), operations);
         migrations = new MigrationService(
-                vms, peers, MIGRATION, host.asPeer(), new PendingReleases(directory.resolve("releases.json"), peers), operations);
+                vms,
+                peers,
+                MIGRATION,
+                host.asPeer(),
+                new PendingReleases(directory.resolve("releases.json"), peers),
+                operations);
         server.tellFences(migrations::fenced);
         expected = new ExpectedSplits(
                 new ExpectationFile(directory.resolve("expected.json")), definitions, EXPECTED_MS, vms, migrations);

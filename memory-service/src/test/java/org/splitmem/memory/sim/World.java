@@ -7,8 +7,8 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.UUID;
-import java.util.function.Consumer;
 import java.util.concurrent.locks.LockSupport;
+import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 import org.splitmem.memory.faultpoint.FaultPoint;
 import org.splitmem.memory.page.PageState;
@@ -27,7 +27,6 @@ final class World {
     private static final long LIMIT_NS = 200_000_000_000L;
     /** The same if nothing has gone wrong: no lease has to end first. */
     private static final long CALM_LIMIT_NS = 25_000_000_000L;
-
 
     private final Kernel kernel;
     private final Scheduler scheduler = Scheduler.here();

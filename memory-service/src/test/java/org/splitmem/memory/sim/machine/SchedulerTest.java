@@ -19,9 +19,13 @@ class SchedulerTest {
         SimProcess process = kernel.addHost("h1").begin("toy");
         Object lock = new Object();
         scheduler.run(process, "main", () -> {
+            List<SimThread> threads = new ArrayList<>();
             for (int i = 0; i < 4; i++) {
                 int index = i;
-                scheduler.begin(process, "t" + i, () -> work(order, lock, index));
+                threads.add(scheduler.begin(process, "t" + i, () -> work(order, lock, index)));
+            }
+            while (threads.stream().anyMatch(SimThread::isAlive)) { // the run ends with its first thread
+                SimLockSupport.parkNanos(1_000_000L);
             }
         });
         return order;

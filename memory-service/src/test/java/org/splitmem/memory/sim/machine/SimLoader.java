@@ -50,7 +50,8 @@ public final class SimLoader extends ClassLoader {
     static byte[] rewrite(byte[] original) {
         ClassReader reader = new ClassReader(original);
         ClassWriter writer = new ClassWriter(ClassWriter.COMPUTE_MAXS);
-        reader.accept(new MachineVisitor(new ClassRemapper(writer, new SimpleRemapper(Opcodes.ASM9, Replaced.TYPES))), 0);
+        reader.accept(
+                new MachineVisitor(new ClassRemapper(writer, new SimpleRemapper(Opcodes.ASM9, Replaced.TYPES))), 0);
         return writer.toByteArray();
     }
 }
