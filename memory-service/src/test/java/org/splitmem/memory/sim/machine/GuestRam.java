@@ -2,6 +2,7 @@ package org.splitmem.memory.sim.machine;
 
 import java.util.ArrayDeque;
 import java.util.BitSet;
+import java.util.TreeMap;
 import java.util.function.IntToLongFunction;
 import org.jspecify.annotations.Nullable;
 
@@ -72,7 +73,7 @@ public final class GuestRam {
         }
     }
 
-    private final WaitQueue faulting = new WaitQueue();
+    private final TreeMap<Integer, WaitQueue> faulting = new TreeMap<>();
 
     Userfault uffd() {
         return uffd;
@@ -134,7 +135,7 @@ public final class GuestRam {
             if (file.hasData(page) ? (modes & MINOR) != 0 : (modes & MISSING) != 0) {
                 uffd.unread.add(new Fault(page, file.hasData(page)));
                 kernel.changed();
-                kernel.scheduler().await(faulting, Long.MAX_VALUE);
+                kernel.scheduler().await(faulting.computeIfAbsent(page, of -> new WaitQueue()), Long.MAX_VALUE);
             } else {
                 file.fill((long) page * Native.PAGE, Native.PAGE);
                 present.set(page);
@@ -152,7 +153,7 @@ public final class GuestRam {
         modes = isLess ? modes : wanted; // as the kernel takes it: nothing new, nothing done
         if (wanted == 0) {
             armed.clear();
-            wake();
+            wake(0, pages);
         }
     }
 
@@ -168,13 +169,11 @@ public final class GuestRam {
             int refused = zero ? mapZero(page) : mapCached(page);
             if (refused != 0) {
                 boolean some = page > first;
-                if (some) {
-                    wake();
-                }
+                wake(first, page - first);
                 return some ? Errors.EAGAIN : refused;
             }
         }
-        wake();
+        wake(first, count);
         return 0;
     }
 
@@ -200,8 +199,9 @@ public final class GuestRam {
         return 0;
     }
 
-    void wake() {
-        faulting.wakeAll();
+    /** Those that wait for one of these pages: nobody else. */
+    void wake(int first, int count) {
+        faulting.subMap(first, first + count).values().forEach(WaitQueue::wakeAll);
     }
 
     void zap(int first, int count) {

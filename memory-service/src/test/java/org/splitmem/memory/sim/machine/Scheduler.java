@@ -20,6 +20,7 @@ public final class Scheduler {
 
     private static final long EPOCH_MS = 1_700_000_000_000L;
     private static final int CHANCES = 1 << 20;
+    private static final long LONGEST_STALL_NS = 5_000_000L;
 
     private final SplittableRandom random;
     private final Settings settings;
@@ -214,8 +215,18 @@ public final class Scheduler {
         SimThread self = current();
         self.process().requireAlive();
         if (random.nextInt(CHANCES) < settings.preemption()) {
-            giveWay(self);
+            if (random.nextInt(4) == 0) {
+                giveWay(self);
+            } else {
+                stall();
+            }
         }
+    }
+
+    /** As a thread is whose processor is another's for a while: long enough for others to come to the same page. */
+    private void stall() {
+        double part = random.nextDouble();
+        await(new WaitQueue(), now + 1 + (long) (part * part * part * LONGEST_STALL_NS));
     }
 
     void yield() {

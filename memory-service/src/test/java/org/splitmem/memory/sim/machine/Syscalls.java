@@ -217,7 +217,7 @@ public final class Syscalls {
         int page = (int) ((Native.getLong(argument) - ram.address()) / Native.PAGE);
         int count = (int) (Native.getLong(argument + 8) / Native.PAGE);
         if (request == WAKE) {
-            ram.wake();
+            ram.wake(page, count);
             return 0;
         }
         int errno = ram.map(page, count, request == ZERO);
