@@ -116,7 +116,7 @@ final class Checks {
     }
 
     private static boolean isRight(Guest guest, int page, long word) {
-        return word == GuestContent.word(page, guest.version(page), 0) || guest.isGivenBack(page) && word == 0;
+        return word == GuestContent.word(page, guest.version(page), 0) || (guest.isGivenBack(page) && word == 0);
     }
 
     private AssertionError wrong(Guest guest, int page, String where, long word) {

@@ -71,15 +71,19 @@ final class Faults {
         List<Fault> all = new ArrayList<>();
         for (int left = random.nextInt(6); left > 0; left--) {
             Kind kind = random.nextInt(3) > 0
-                    ? Kind.values()[random.nextInt(Kind.values().length)]
+                    ? any(random, Kind.values())
                     : random.nextBoolean() ? Kind.KILL : Kind.KILL_AT_POINT;
             int host = random.nextBoolean() ? 1 + random.nextInt(2) : 1 + random.nextInt(hosts);
             int other = 1 + (host + random.nextInt(hosts - 1)) % hosts;
-            FaultPoint point = FaultPoint.values()[random.nextInt(FaultPoint.values().length)];
+            FaultPoint point = any(random, FaultPoint.values());
             long ns = SHORTEST_NS + (long) (Math.pow(random.nextDouble(), 3) * (LONGEST_NS - SHORTEST_NS));
             all.add(new Fault(kind, host, other, 200 + random.nextInt(LATEST_STEP), point, ns));
         }
         return all;
+    }
+
+    private static <T> T any(SplittableRandom random, T[] of) {
+        return of[random.nextInt(of.length)];
     }
 
     /** Has them happen. */

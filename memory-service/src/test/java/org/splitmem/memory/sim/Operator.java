@@ -165,7 +165,7 @@ final class Operator {
         List<SimHost> others = world.subHosts().stream()
                 .filter(host -> !lenders.contains(host.name()))
                 .toList();
-        List<SubHostShare> to = others.isEmpty() || lenders.size() > 1 && random.nextInt(4) == 0
+        List<SubHostShare> to = others.isEmpty() || (lenders.size() > 1 && random.nextInt(4) == 0)
                 ? List.of()
                 : shares(List.of(others.get(random.nextInt(others.size()))));
         ask(

@@ -173,7 +173,7 @@ final class SimMonitor {
     }
 
     private void sendAll(String event) {
-        for (StreamSocket client : clients) {
+        for (StreamSocket client : List.copyOf(clients)) {
             try {
                 send(client, event);
             } catch (IOException e) {

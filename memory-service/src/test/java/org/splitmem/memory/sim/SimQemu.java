@@ -19,7 +19,7 @@ final class SimQemu {
     private static final int TIMEOUT_MS = 30_000, DISCARD_MS = 200;
     private static final long RECONNECT_NS = 100_000_000L, HOLD_NS = 8_000_000_000L, AGAIN_NS = 5_000_000_000L;
     private static final int REFUSED = 0, KERNEL = 1, IGNORED = 2;
-    private static final int EOPNOTSUPP = 95, ESHUTDOWN = 108, EINVAL = 22;
+    private static final int ESHUTDOWN = 108, EINVAL = 22;
 
     private final World world;
     private final SimHost host;
@@ -100,7 +100,7 @@ final class SimQemu {
         try (ShimWire wire = ShimWire.connect(host.shimSocket(), TIMEOUT_MS, vm, ShimWire.ATTACH, process.pid(), 0)) {
             int index = ram.size();
             Fd file = wire.set(ShimWire.OPEN, index, 0, 0, 0).call(ShimWire.OPENED, null);
-            if (file == null || wire.a() != 0 && wire.a() != bytes) {
+            if (file == null || (wire.a() != 0 && wire.a() != bytes)) {
                 throw new IOException("OPENED without a file, or for " + wire.a() + " B");
             }
             if (Unistd.size(file) == 0) {

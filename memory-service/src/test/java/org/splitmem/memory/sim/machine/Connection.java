@@ -40,13 +40,13 @@ final class Connection {
     }
 
     boolean isOver() {
-        return over || first.process().isDead() && second.process().isDead();
+        return over || (first.process().isDead() && second.process().isDead());
     }
 
     boolean isBetween(SimHostOs a, SimHostOs b) {
         SimHostOs from = first.process().host();
         SimHostOs to = second.process().host();
-        return from == a && to == b || from == b && to == a;
+        return (from == a && to == b) || (from == b && to == a);
     }
 
     boolean touches(SimHostOs host) {
@@ -64,10 +64,7 @@ final class Connection {
     }
 
     private void arrive(Pipe pipe) {
-        if (stalled
-                || isRemote
-                        && network.isCut(
-                                first.process().host(), second.process().host())) {
+        if (stalled || isCut()) {
             return; // sent again when the network is whole again
         }
         Pipe.Segment segment = pipe.underWay();
@@ -84,6 +81,10 @@ final class Connection {
             network.scheduler().event("a byte of " + name + " is damaged");
         }
         pipe.arrive();
+    }
+
+    private boolean isCut() {
+        return isRemote && network.isCut(first.process().host(), second.process().host());
     }
 
     /** What was not delivered comes now. */

@@ -38,7 +38,7 @@ final class MachineVisitor extends ClassVisitor {
         }
         int unlocked = access & ~Opcodes.ACC_SYNCHRONIZED;
         lock(super.visitMethod(unlocked, of, descriptor, signature, thrown), access, of, descriptor);
-        int hidden = unlocked & ~(Opcodes.ACC_PUBLIC | Opcodes.ACC_PROTECTED) | Opcodes.ACC_PRIVATE;
+        int hidden = (unlocked & ~(Opcodes.ACC_PUBLIC | Opcodes.ACC_PROTECTED)) | Opcodes.ACC_PRIVATE;
         return new Code(super.visitMethod(hidden, of + INNER, descriptor, null, thrown));
     }
 

@@ -1,13 +1,12 @@
 package org.splitmem.memory.sim.machine;
 
 import java.util.IdentityHashMap;
-import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /** Objects' monitors: what {@code synchronized}, wait and notify are to simulated code. */
 public final class Monitors {
     private final Scheduler scheduler;
-    private final Map<Object, Monitor> held =
+    private final IdentityHashMap<Object, Monitor> held =
             new IdentityHashMap<>(); // never iterated: its order differs from run to run
 
     private static final class Monitor {

@@ -229,7 +229,7 @@ public final class Scheduler {
         await(new WaitQueue(), now + 1 + (long) (part * part * part * LONGEST_STALL_NS));
     }
 
-    void yield() {
+    void passOn() {
         if (quiet == 0) {
             giveWay(current());
         }
@@ -302,7 +302,7 @@ public final class Scheduler {
         if (!timers.isEmpty() && random.nextInt(CHANCES) < settings.lateness()) {
             now = Math.max(now, timers.peek().at);
         }
-        if (steps == settings.mostSteps() || now - START_NS > settings.mostNs() && failure == null && !ending) {
+        if (steps == settings.mostSteps() || (now - START_NS > settings.mostNs() && failure == null && !ending)) {
             fail(new AssertionError(
                     "no end after " + steps + " steps, at " + (now - START_NS) / 1_000_000 + " ms: " + threadDump()));
         }

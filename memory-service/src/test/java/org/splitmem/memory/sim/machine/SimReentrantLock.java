@@ -42,6 +42,7 @@ public final class SimReentrantLock implements Lock {
     }
 
     /** All conditions of a lock share its monitor: a thread that is waked for another's sake looks, and waits again. */
+    @SuppressWarnings("WaitNotInLoop") // who waits looks again
     private final class Signal implements Condition {
         @Override
         public void await() throws InterruptedException {

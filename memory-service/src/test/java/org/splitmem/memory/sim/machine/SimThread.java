@@ -65,7 +65,7 @@ public final class SimThread {
     }
 
     public static void onSpinWait() {
-        currentThread().scheduler.yield();
+        currentThread().scheduler.passOn();
     }
 
     public static boolean interrupted() {

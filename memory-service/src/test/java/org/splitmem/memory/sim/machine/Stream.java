@@ -89,7 +89,7 @@ final class Stream extends OpenFile {
                 dropped.release();
             }
             received += in.take(to, length - received);
-            if (received == length || received > 0 && !all) {
+            if (received == length || (received > 0 && !all)) {
                 return received;
             }
             if (in.failed != 0) {
