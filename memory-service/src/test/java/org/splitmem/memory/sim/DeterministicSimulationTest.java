@@ -85,6 +85,7 @@ class DeterministicSimulationTest {
                     seed + " " + Long.toHexString(simulator.run(Plan.of(seed)).hash()));
         }
         String others = new String(other.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
-        assertThat(others.lines().filter(line -> line.matches("\\d+ \\p{XDigit}+"))).containsExactlyElementsOf(hashes);
+        assertThat(others.lines().filter(line -> line.matches("\\d+ \\p{XDigit}+")))
+                .containsExactlyElementsOf(hashes);
     }
 }

@@ -13,7 +13,7 @@ import org.splitmem.memory.testing.GuestContent;
 /** A guest, which knows what its RAM must be: its vCPUs read and write it, and give some back, in whichever QEMU it is. */
 final class Guest {
     private static final int VCPUS = 2;
-    private static final long LONGEST_PAUSE_NS = 3_000_000L, IDLE_PAUSE_NS = 40_000_000L;
+    private static final long LONGEST_PAUSE_NS = 3_000_000L, IDLE_PAUSE_NS = 400_000_000L;
     /** Pages that a vCPU touches before it takes its time: then a run mostly waits for something else. */
     private static final int BUSY = 1_000;
 

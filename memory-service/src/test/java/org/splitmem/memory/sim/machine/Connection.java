@@ -84,7 +84,8 @@ final class Connection {
     }
 
     private boolean isCut() {
-        return isRemote && network.isCut(first.process().host(), second.process().host());
+        return isRemote
+                && network.isCut(first.process().host(), second.process().host());
     }
 
     /** What was not delivered comes now. */
