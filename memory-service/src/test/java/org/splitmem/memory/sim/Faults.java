@@ -37,20 +37,26 @@ final class Faults {
 
     /** One fault. */
     record Fault(Kind kind, int host, int other, long step, FaultPoint point, long ns) {
-        /** Whether the daemon that comes to the point is the one that dies. */
+        /** Whether it happens when a daemon first comes to a fault point, and not after so many steps. */
+        boolean isAtPoint() {
+            return kind == Kind.KILL_AT_POINT || step % 2 == 0;
+        }
+
+        /** Whether it then happens to the daemon that comes to the point. */
         boolean isItsOwn() {
-            return step % 2 == 0;
+            return step % 4 < 2;
         }
 
         @Override
         public String toString() {
-            return kind
-                    + (kind == Kind.KILL_AT_POINT && isItsOwn() ? "" : " of h" + host)
+            String whose = isAtPoint() && isItsOwn() ? "" : " of h" + host;
+            String when = isAtPoint() ? " at " + point : " after " + step + " steps";
+            return kind + whose
+                    + when
                     + switch (kind) {
-                        case KILL_AT_POINT -> " at " + point;
-                        case CUT -> " and h" + other + " after " + step + " steps, for " + ns / 1_000_000 + " ms";
-                        case DISK_FAILS, DISK_FULL -> " after " + step + " steps, for " + ns / 1_000_000 + " ms";
-                        default -> " after " + step + " steps";
+                        case CUT -> ", from h" + other + ", for " + ns / 1_000_000 + " ms";
+                        case DISK_FAILS, DISK_FULL -> ", for " + ns / 1_000_000 + " ms";
+                        default -> "";
                     };
         }
     }
@@ -96,13 +102,13 @@ final class Faults {
 
     private void prepare(Fault fault) {
         SimHost host = world.host(fault.host);
-        if (fault.kind == Kind.KILL_AT_POINT) {
-            world.at(fault.point, at -> (fault.isItsOwn() ? at.host() : host).killAndRestart());
+        if (fault.isAtPoint()) {
+            world.at(fault.point, at -> happen(fault, fault.isItsOwn() ? at.host() : host));
             return;
         }
         pending++;
         world.scheduler().atStep(fault.step, () -> {
-            world.scheduler().event("fault: " + fault);
+            pending--;
             happen(fault, host);
         });
     }
@@ -110,8 +116,9 @@ final class Faults {
     private void happen(Fault fault, SimHost host) {
         Kernel kernel = world.kernel();
         Scheduler scheduler = world.scheduler();
+        scheduler.event("fault: " + fault + ", on " + host.name());
         switch (fault.kind) {
-            case KILL -> host.killAndRestart();
+            case KILL, KILL_AT_POINT -> host.killAndRestart();
             case RESET -> kernel.reset(host.os());
             case HALF_OPEN -> kernel.halfOpen(host.os());
             case CORRUPT -> kernel.corrupt(host.os());
@@ -129,9 +136,7 @@ final class Faults {
                 lasts(fault, () -> host.os().limitDisk(-1));
             }
             case CLOCK -> scheduler.jumpWallClock(scheduler.random().nextLong(-MOST_JUMP_MS, MOST_JUMP_MS));
-            case KILL_AT_POINT -> throw new IllegalStateException();
         }
-        pending--;
     }
 
     private void lasts(Fault fault, Runnable end) {

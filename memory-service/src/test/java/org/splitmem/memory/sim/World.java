@@ -159,7 +159,6 @@ final class World {
         reached.add(point);
         Consumer<SimDaemon> event = atPoints.remove(point);
         if (event != null) {
-            scheduler.event("fault: " + daemon.host().name() + " dies at " + point);
             event.accept(daemon);
             scheduler.point(); // ends the caller if it has died
         }
