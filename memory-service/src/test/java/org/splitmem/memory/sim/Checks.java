@@ -2,6 +2,7 @@ package org.splitmem.memory.sim;
 
 import java.util.ArrayList;
 import java.util.List;
+import org.splitmem.memory.fault.ChunkSeal;
 import org.splitmem.memory.page.PageEntry;
 import org.splitmem.memory.page.PageState;
 import org.splitmem.memory.page.PageTable;
@@ -72,8 +73,11 @@ final class Checks {
             }
         }
         if (record.phase() == VmRecord.Phase.PAGED && paging != null) {
+            ChunkSeal seal = paging.seal();
             for (int page = 0; page < guest.pages(); page++) {
-                paged(guest, record, paging.table(), page);
+                if (seal == null || !seal.isSealed(page)) { // else the source has yet to say which of its pages are dirty
+                    paged(guest, record, paging.table(), page);
+                }
             }
         }
     }

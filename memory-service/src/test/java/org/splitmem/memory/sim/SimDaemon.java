@@ -111,14 +111,23 @@ final class SimDaemon {
 
     private boolean upkeep() {
         LockSupport.parkNanos(UPKEEP_NS);
-        vms.sweep();
         long nowNs = System.nanoTime();
-        migrations.sweep(nowNs);
-        expected.sweep(nowNs);
-        starts.sweep();
-        drainer.sweep(nowNs);
-        operations.sweep();
-        server.releaseForsaken(nowNs, store -> peers.wantsStores(peers.find(store.owner()), store.vm()), askingOwners);
+        List<Runnable> tasks = List.of(
+                vms::sweep,
+                () -> migrations.sweep(nowNs),
+                () -> expected.sweep(nowNs),
+                starts::sweep,
+                () -> drainer.sweep(nowNs),
+                operations::sweep,
+                () -> server.releaseForsaken(
+                        nowNs, store -> peers.wantsStores(peers.find(store.owner()), store.vm()), askingOwners));
+        for (Runnable task : tasks) {
+            try {
+                task.run();
+            } catch (RuntimeException e) { // it is tried again, and holds up no other
+                Scheduler.here().event(host.name() + ": upkeep fails: " + e.getMessage());
+            }
+        }
         return true;
     }
 

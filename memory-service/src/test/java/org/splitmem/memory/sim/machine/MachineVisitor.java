@@ -150,6 +150,8 @@ final class MachineVisitor extends ClassVisitor {
                 super.visitMethodInsn(opcode, other, method, descriptor, false);
             } else if (isMade) {
                 super.visitMethodInsn(opcode, Replaced.MADE.get(owner), method, descriptor, false);
+            } else if (owner.equals("java/lang/Runtime") && method.equals("availableProcessors")) {
+                callStatic("SimClock", "processors", "(Ljava/lang/Runtime;)I");
             } else if (owner.equals("java/lang/ProcessHandle") && method.equals("pid")) {
                 callStatic("SimClock", "pid", "(Ljava/lang/ProcessHandle;)J");
             } else if (owner.equals(OBJECT) && isMonitorMethod(method)) {

@@ -5,6 +5,7 @@ import java.time.Instant;
 /** Clocks, for simulated code; and points at which its threads may be interrupted by others. */
 public final class SimClock {
     private static final long PID = 4_000;
+    private static final int PROCESSORS = 3;
 
     private SimClock() {}
 
@@ -24,6 +25,10 @@ public final class SimClock {
 
     public static long pid(ProcessHandle self) {
         return PID;
+    }
+
+    public static int processors(Runtime machine) {
+        return PROCESSORS;
     }
 
     public static void point() {

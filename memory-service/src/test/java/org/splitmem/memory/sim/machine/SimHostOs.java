@@ -67,7 +67,7 @@ public final class SimHostOs {
     }
 
     boolean hasRoom(long pages) {
-        return capacityPages == Long.MAX_VALUE || usedPages() + pages <= capacityPages;
+        return capacityPages == Long.MAX_VALUE || pages <= 0 || usedPages() + pages <= capacityPages;
     }
 
     /** Its processes have ended, and its memory is gone. */
