@@ -94,7 +94,7 @@ final class Checks {
             }
             case REMOTE, PUNCHING, INCOMING -> {
                 if (PageEntry.isOnServer(entry)) {
-                    VmRecord.Lender lender = record.lenders().get(PageEntry.host(entry));
+                    VmRecord.Lender lender = record.lenders().get(PageEntry.home(entry));
                     if (!world.hasLost(lender.host())) {
                         inStore(guest, page, state + " on " + lender.host(), lender.host());
                     }

@@ -8,7 +8,8 @@ import java.util.concurrent.locks.LockSupport;
 /** A VM's life, of which the seed decides all: what is asked for, and how large it is. */
 final class Story {
     private static final int PAGE = 4096;
-    private static final int MOST_ATTEMPTS = 20;
+    private static final int MOST_ATTEMPTS = 40;
+    private static final long RETRY_NS = 1_000_000_000L;
 
     private Story() {}
 
@@ -70,6 +71,7 @@ final class Story {
                 if (attempt == MOST_ATTEMPTS) {
                     throw e;
                 }
+                LockSupport.parkNanos(RETRY_NS);
                 world.awaitAllUp();
             }
         }
