@@ -178,6 +178,11 @@ final class IncomingMigration {
                 default -> throw socket.bad("no business on a control connection");
             }
         }
+        return isWithoutQemu();
+    }
+
+    /** Whether no QEMU has come for it, so that no guest can run here. */
+    boolean isWithoutQemu() {
         return !isOwner() && vm.record().pid() == 0;
     }
 

@@ -45,11 +45,14 @@ final class MigrationConnections implements ConnectionResolver {
             return socket -> migration.vm().using(() -> migration.serveStream(socket));
         }
         return socket -> {
-            boolean over = true;
+            boolean over = false;
+            boolean broken = true;
             try {
                 over = serveControl(migration, socket);
+                broken = false;
             } finally {
-                if (over) {
+                // A reset says no more than an end: a QEMU that has come may be about to run the guest.
+                if (broken ? migration.isWithoutQemu() : over) {
                     migrations.discard(migration, "its migration ended before the guest ran here");
                 }
             }
