@@ -75,7 +75,8 @@ final class Checks {
         if (record.phase() == VmRecord.Phase.PAGED && paging != null) {
             ChunkSeal seal = paging.seal();
             for (int page = 0; page < guest.pages(); page++) {
-                if (seal == null || !seal.isSealed(page)) { // else the source has yet to say which of its pages are dirty
+                if (seal == null
+                        || !seal.isSealed(page)) { // else the source has yet to say which of its pages are dirty
                     paged(guest, record, paging.table(), page);
                 }
             }

@@ -7,7 +7,6 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Set;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
@@ -26,12 +25,6 @@ import org.splitmem.memory.sim.machine.Simulator;
  */
 class DeterministicSimulationTest {
     private static final int SEEDS = Integer.getInteger("sim.seeds", 2_000);
-    /**
-     * Seeds that find faults which are not mended yet: a page from the source that replaces a newer one (171), and a guest that is taken for lost
-     * when its migration's control connection breaks as it is resumed (700). A mend takes its seeds away from here.
-     */
-    private static final Set<Long> KNOWN = Set.of(171L, 700L);
-
     private static final int WORKERS = 2;
     private static final int SAME = 10;
 
@@ -44,7 +37,7 @@ class DeterministicSimulationTest {
         ExecutorService workers = Executors.newFixedThreadPool(WORKERS);
         List<Future<List<String>>> all = new ArrayList<>();
         for (int i = 0; i < WORKERS; i++) {
-            all.add(workers.submit(() -> work(next, last, only == null)));
+            all.add(workers.submit(() -> work(next, last)));
         }
         workers.shutdown();
         List<String> failures = new ArrayList<>();
@@ -57,14 +50,11 @@ class DeterministicSimulationTest {
         }
     }
 
-    private static List<String> work(AtomicLong next, long last, boolean isAll) {
+    private static List<String> work(AtomicLong next, long last) {
         Simulator simulator = new Simulator();
         List<String> failures = new ArrayList<>();
         long seed;
         while ((seed = next.getAndIncrement()) <= last && failures.isEmpty()) {
-            if (isAll && KNOWN.contains(seed)) {
-                continue;
-            }
             Plan plan = Plan.of(seed);
             Outcome outcome = simulator.run(plan);
             if (outcome.failure() != null) {

@@ -51,7 +51,8 @@ final class Faults {
         public String toString() {
             String whose = isAtPoint() && isItsOwn() ? "" : " of h" + host;
             String when = isAtPoint() ? " at " + point : " after " + step + " steps";
-            return kind + whose
+            return kind
+                    + whose
                     + when
                     + switch (kind) {
                         case CUT -> ", from h" + other + ", for " + ns / 1_000_000 + " ms";
