@@ -117,7 +117,7 @@ public final class Arrivals {
         mapped(argument, page, count, qemu.continuePages(argument, page, count));
     }
 
-    /** The same for pages that do not count as written by it: nobody has mapped them since it was known that they were not. */
+    /** Likewise, but the mapping does not make them count as written. Only for pages that QEMU has not mapped since they were last armed. */
     void mapUnwritten(NativeBlock argument, long page, long count) throws LinuxException {
         mapped(argument, page, count, qemu.continueArmed(argument, page, count));
     }

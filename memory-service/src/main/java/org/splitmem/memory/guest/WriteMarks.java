@@ -7,8 +7,8 @@ import org.splitmem.memory.linux.Pagemap;
 import org.splitmem.memory.linux.Unistd;
 
 /**
- * What the kernel notes for a page whose writes are tracked, and that QEMU does not map: that nobody has written it since it was armed.
- * Where it notes nothing the page may have been written. While it is set the page can be mapped so that this stays known.
+ * Reads the write-protect marks that the kernel keeps in QEMU's page table while writes are tracked. A marked page has not been written since
+ * it was last armed; one without a mark may have been. A marked page that is not mapped can be mapped without losing the mark.
  *
  * <p>Any thread; each passes a block of its own.
  */

@@ -15,8 +15,6 @@ import org.opentest4j.TestAbortedException;
 /** A directory on a tmpfs for each test, like the daemon's memory.directory; to be registered as an extension. */
 public final class MemoryDirectory implements BeforeEachCallback, AfterEachCallback {
     private static final Path TMPFS = Path.of("/dev/shm");
-    private static final int ATTEMPTS = 10;
-    private static final long PAUSE_MS = 50;
 
     private Path path = TMPFS;
 
@@ -32,16 +30,15 @@ public final class MemoryDirectory implements BeforeEachCallback, AfterEachCallb
     /** Threads that the test has left may still write. */
     @Override
     public void afterEach(ExtensionContext context) throws Exception {
-        for (int attempt = 1; ; attempt++) {
-            try {
-                delete();
-                return;
-            } catch (IOException | UncheckedIOException e) {
-                if (attempt == ATTEMPTS) {
-                    throw e;
-                }
-                Thread.sleep(PAUSE_MS);
-            }
+        Await.until("nobody writes to " + path + " any more", this::isDeleted);
+    }
+
+    private boolean isDeleted() {
+        try {
+            delete();
+            return true;
+        } catch (IOException | UncheckedIOException e) {
+            return false;
         }
     }
 
