@@ -101,6 +101,17 @@ test_totals() {
     awk -F= '{ n[$1] += $2 } END { print n[" tests"] + 0, n[" errors"] + n[" failures"] + 0, n[" skipped"] + 0 }'
 }
 
+# failed_tests DIRECTORY: the names of those that failed, from Surefire's reports below it, a line each.
+failed_tests() {
+  find "$1" -path '*/target/surefire-reports/TEST-*.xml' -exec awk '
+    /<testcase / {
+      test = class = $0
+      sub(/.* name="/, "", test); sub(/".*/, "", test)
+      sub(/.* classname="/, "", class); sub(/".*/, "", class); sub(/.*\./, "", class)
+    }
+    /<(failure|error)[ >]/ { print class "#" test }' {} + | sort -u
+}
+
 # ---- the guest's workload, read from its serial log (see guest/memload.c) ----
 
 guest_is_ready() { grep -q '^READY ' "$1" 2>/dev/null; }

@@ -35,6 +35,7 @@ OUTPUT=$REPOSITORY/target/test
 HOSTS=5 # as in the system tests' Cluster
 SECOND=$SPLITMEM_DEVSTACK_STATE-2 # of the tests' second JVM
 PASSED=0 FAILED=0 SKIPPED=0
+FAILURES=() # what failed, as the last lines repeat it
 CHILD="" # process group of what runs now
 declare -A PREPARING=() # pids of what is prepared beside the build
 
@@ -169,12 +170,14 @@ logged() { # LOG COMMAND...
 
 # count NAME STATUS: adds up the reports. A build that failed without a failed test is a failure, too.
 count() {
-  local name=$1 status=$2 tests failed skipped
+  local name=$1 status=$2 tests failed skipped test
   read -r tests failed skipped < <(test_totals "$REPOSITORY")
   if ((status != 0 && failed == 0)); then
     warn "$name failed, but no test did: see $OUTPUT/$name.log"
     failed=1 tests=$((tests + 1))
+    FAILURES+=("$name")
   fi
+  while IFS= read -r test; do FAILURES+=("$name: $test"); done < <(failed_tests "$REPOSITORY")
   PASSED=$((PASSED + tests - failed - skipped)) FAILED=$((FAILED + failed)) SKIPPED=$((SKIPPED + skipped))
 }
 
@@ -212,6 +215,7 @@ take_down() {
   take_hosts_down || true
   "$HERE/aio.sh" down || true
   if ((status != 0 && FAILED == 0)); then FAILED=1; fi
+  if ((${#FAILURES[@]})); then printf 'failed: %s\n' "${FAILURES[@]}"; fi
   say "$PASSED passed, $FAILED failed"
   exit "$status"
 }

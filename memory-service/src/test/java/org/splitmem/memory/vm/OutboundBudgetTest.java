@@ -238,16 +238,14 @@ class OutboundBudgetTest extends MachineTest {
         machine.guest().run("fill" + ALL + " 7");
         assertThat(machine.table().resident()).as("written, and not sent").isGreaterThan(BUDGET);
 
-        Await.until("it is within its budget", () -> {
+        Await.until("both hosts are within its budget", () -> {
             round();
-            return isWithinBudget();
+            return isWithinBudget() && transfers.there.size() <= BUDGET; // a page is freed before that is announced
         });
 
-        round();
         assertThat(transfers.sent.get()) // some were looked at while the guest was writing them
                 .as("pages sent")
                 .isBetween(PAGES, PAGES * 5 / 4);
-        assertThat(transfers.there).as("pages that the destination keeps").hasSizeLessThanOrEqualTo((int) BUDGET);
         machine.guest().run("verify" + ALL);
         isRightThere();
         machine.guest().run("verify" + ALL);
