@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
-# Runs what has to work everywhere on each QEMU and libvirt that there is a Debian of: the demo, and the system tests of StackTest
-# (a split migration with a verifying guest, gathering, save and restore). Results belong in docs/COMPATIBILITY.md.
+# Runs what has to work everywhere on each QEMU and libvirt that there is a Debian of: the system tests of StackTest (a split
+# migration with a verifying guest, gathering, save and restore), and the demo. Results belong in docs/COMPATIBILITY.md.
 #
 # usage: matrix.sh prepare            make the roots, with all packages (see root.sh)
-#        matrix.sh run [SYSTEM...]    the demo on each SYSTEM, "machine" or a suite of Debian, and in roots the system tests, which
-#                                     test.sh runs on the machine anyway (default: machine trixie)
+#        matrix.sh run [--demos] [SYSTEM...]
+#                                     the demo on this machine, and in the root of each suite of Debian the system tests, which
+#                                     test.sh runs on the machine anyway; with --demos the demo there, too (default: machine trixie)
 #        matrix.sh openstack [SUITE...]  all proofs of aio.sh on an OpenStack of that suite's packages, in its root (default: trixie)
 #        matrix.sh jdk [VERSION...]   build, check, and run the unit tests with each JDK, in the root of Debian 13 (default: 21 25)
 #
@@ -107,8 +108,9 @@ run_system_tests() { # SUITE
 }
 
 cmd_run() {
-  local system
+  local system demos=no
   need_root
+  if [[ ${1:-} == --demos ]]; then demos=yes; shift; fi
   (($#)) || set -- machine "${SUITES[@]}"
   mkdir -p "$OUTPUT"
   trap write_report EXIT
@@ -116,7 +118,7 @@ cmd_run() {
     if [[ $system != machine ]]; then
       item machine "a root of $system" "$HERE/root.sh" make "$system" "${PACKAGES[@]}" || continue
     fi
-    run_demo "$system"
+    if [[ $system == machine || $demos == yes ]]; then run_demo "$system"; fi
     if [[ $system != machine ]]; then run_system_tests "$system"; fi
   done
   ((FAILED == 0)) && ! grep -q -E '<(failure|error)' "$REPOSITORY"/system-tests/target/surefire-reports/TEST-*StackTest-*.xml

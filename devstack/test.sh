@@ -6,14 +6,13 @@
 #      fuzzer on each parser for a moment
 #   2. the Nova driver's tests, by pytest
 #   3. the tests that need root, and the system tests: real guests on virtual hosts, see system-tests/
-#   4. the demo, here and in a root of Debian 13 with its own QEMU, libvirt and JDK, and there the system tests that have to pass
-#      on each of them, see matrix.sh; before them the Nova driver's tests with Nova 26, 31 and 34 of Debian 12, 13 and sid, see
-#      nova-matrix.sh
+#   4. the demo here, and in a root of Debian 13, with its own QEMU, libvirt and JDK, the system tests that have to pass on each of
+#      them, see matrix.sh; before them the Nova driver's tests with Nova 26, 31 and 34 of Debian 12, 13 and sid, see nova-matrix.sh
 #   5. the proofs on a real OpenStack with Kafka, see aio.sh
 #
 #   --nightly        30 split migrations, of guests up to 4 GiB, instead of a few small ones, 60 operations on one guest, a build with
-#                    each JDK, and all proofs, also on the OpenStack of Debian 13, in the root: three hours more; and ten million
-#                    inputs for each parser, those of the shim with clang: hours more again
+#                    each JDK, the demo in the root, and all proofs, also on the OpenStack of Debian 13, in the root: three hours
+#                    more; and ten million inputs for each parser, those of the shim with clang: hours more again
 #   --only PATTERN   build, then run only tests whose class matches, of whatever kind: OneToOneTest, 'Abort*', PlanTest#the*
 #   --no-openstack   without the fifth, which takes a quarter of an hour, and installs OpenStack's packages
 #   --no-roots       without the fourth, which downloads Debians and their packages into /var/lib/splitmem-roots once
@@ -221,7 +220,7 @@ take_down() {
 }
 
 main() {
-  local started checks=(-Dspotless.check.skip -Dcheckstyle.skip -Dfuzz.skip) options=()
+  local started checks=(-Dspotless.check.skip -Dcheckstyle.skip -Dfuzz.skip) options=() demos=()
   parse "$@"
   need_root
   started=$(now)
@@ -256,7 +255,8 @@ main() {
       await_prepared novas
       if [[ $ROOTS == yes ]]; then
         matrix_step nova-matrix nova-matrix.sh run
-        matrix_step matrix matrix.sh run
+        if [[ $NIGHTLY == yes ]]; then demos=(--demos); fi
+        matrix_step matrix matrix.sh run "${demos[@]}"
       fi
       if [[ $ROOTS == yes && $NIGHTLY == yes ]]; then matrix_step jdks matrix.sh jdk; fi
       if [[ $OPENSTACK == yes ]]; then openstack_step; fi
