@@ -22,6 +22,8 @@ import org.jspecify.annotations.Nullable;
 import org.w3c.dom.DOMException;
 import org.w3c.dom.Document;
 import org.w3c.dom.Element;
+import org.w3c.dom.NamedNodeMap;
+import org.w3c.dom.Node;
 import org.xml.sax.ErrorHandler;
 import org.xml.sax.InputSource;
 import org.xml.sax.SAXException;
@@ -55,6 +57,7 @@ public final class DomainXml {
         requireSize(xml);
         try {
             Document document = builder().parse(new InputSource(new StringReader(xml)));
+            requireKeepableNames(document.getDocumentElement());
             return of(document);
         } catch (SAXParseException e) {
             throw new InvalidDomainXmlException("domain XML, line " + e.getLineNumber() + ", column "
@@ -163,6 +166,25 @@ public final class DomainXml {
         // The first test spares a needless copy of something huge.
         if (xml.length() > MAX_BYTES || xml.getBytes(StandardCharsets.UTF_8).length > MAX_BYTES) {
             throw new InvalidDomainXmlException("domain XML: longer than " + MAX_BYTES + " bytes");
+        }
+    }
+
+    /** The JDK writes any attribute whose name begins with xmlns as if it were the declaration of a namespace. */
+    private static void requireKeepableNames(Element element) {
+        NamedNodeMap attributes = element.getAttributes();
+        for (int i = 0; i < attributes.getLength(); i++) {
+            Node attribute = attributes.item(i);
+            if (attribute.getNodeName().startsWith(XMLConstants.XMLNS_ATTRIBUTE)
+                    && !XMLConstants.XMLNS_ATTRIBUTE_NS_URI.equals(attribute.getNamespaceURI())) {
+                throw new InvalidDomainXmlException(
+                        "domain XML: <" + oneLine(element.getNodeName()) + "> has an attribute "
+                                + oneLine(attribute.getNodeName()) + ": XML reserves such names, remove it");
+            }
+        }
+        for (Node node = element.getFirstChild(); node != null; node = node.getNextSibling()) {
+            if (node instanceof Element child) {
+                requireKeepableNames(child); // the depth is limited
+            }
         }
     }
 

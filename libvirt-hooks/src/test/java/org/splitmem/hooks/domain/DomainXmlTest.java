@@ -185,6 +185,16 @@ class DomainXmlTest {
                 .isInstanceOf(InvalidDomainXmlException.class);
     }
 
+    /** The JDK would write it as another attribute, or as none. */
+    @ParameterizedTest
+    @ValueSource(strings = {"<domain xmlnsqemu='a'/>", "<domain><a><b xmlnsa:c='d' xmlns:xmlnsa='e'/></a></domain>"})
+    void anAttributeThatWouldBeLostIsRefused(String text) {
+        assertThatThrownBy(() -> DomainXml.parse(text))
+                .isInstanceOf(InvalidDomainXmlException.class)
+                .hasMessageContaining("has an attribute xmlns")
+                .hasMessageContaining("remove it");
+    }
+
     @Test
     void anotherRootIsRefused() {
         assertThatThrownBy(() -> DomainXml.parse("<network><name>x</name></network>"))
