@@ -210,7 +210,12 @@ final class Machine implements AutoCloseable {
         return found;
     }
 
-    /** Sends pages out, hot or cold, as housekeeping does with cold ones. @return pages freed */
+    /**
+     * Sends pages out, hot or cold, as housekeeping does with cold ones. Not while housekeeping does, if the guest touches pages: a home has one
+     * batch at a time, and an entry does not say of which batch it is.
+     *
+     * @return pages freed
+     */
     long pageOut(long from, long count, int host) throws Exception {
         return pageOut(from, count, host, FaultPoints.NONE);
     }

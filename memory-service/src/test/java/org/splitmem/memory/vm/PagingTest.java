@@ -293,7 +293,6 @@ class PagingTest extends MachineTest {
     void serversThatGoAndComeBackLoseNothing(long seed) throws Exception {
         machine("h2", "h3").start();
         machine.guest().run("fill 0 " + PAGES + " 1");
-        machine.vm().setBudget(Pages.toBytes(PAGES / 3));
         Random random = new Random(seed);
 
         machine.guest().begin("churn 6 3000 " + seed + " 0 " + PAGES + " 30");
@@ -305,6 +304,30 @@ class PagingTest extends MachineTest {
             catchIo(() -> machine.pageOut(from, 512, 1 - host));
         }
 
+        hasLostNothing();
+    }
+
+    @SeededTest(runs = 2)
+    void serversThatGoAndComeBackWhileTheBudgetIsKeptLoseNothing(long seed) throws Exception {
+        machine("h2", "h3").start();
+        machine.guest().run("fill 0 " + PAGES + " 1");
+        machine.vm().setBudget(Pages.toBytes(PAGES / 3));
+
+        machine.guest().begin("churn 6 3000 " + seed + " 0 " + PAGES + " 30");
+        for (int i = 0; i < 30 && !machine.guest().hasAnswered(); i++) {
+            long before = machine.paging().stats().pageOuts.sum();
+            machine.lender(i % 2).goAway();
+            machine.lender(i % 2).comeBack();
+            Await.until(
+                    "pages leave again",
+                    () -> machine.paging().stats().pageOuts.sum() > before
+                            || machine.guest().hasAnswered());
+        }
+
+        hasLostNothing();
+    }
+
+    private void hasLostNothing() throws Exception {
         machine.guest().end();
         machine.guest().run("verify 0 " + PAGES);
         assertThat(machine.paging().stats().lost.sum()).isZero();
