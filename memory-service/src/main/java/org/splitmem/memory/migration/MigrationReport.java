@@ -80,6 +80,10 @@ final class MigrationReport {
         }
     }
 
+    synchronized MigrationPhase phase() {
+        return phase;
+    }
+
     /** The VM has ended at its source. To be called before it is given up for that. */
     synchronized void vmEnded() {
         vmEnded = true;

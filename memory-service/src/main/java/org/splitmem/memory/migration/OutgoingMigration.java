@@ -57,7 +57,6 @@ final class OutgoingMigration implements PreCopy.Migration {
     private final Attempts attempts;
     private final PreCopy preCopy;
     private @Nullable DirtyPages unsent;
-    private volatile MigrationPhase phase = MigrationPhase.PLANNED;
 
     /** @param whenOver called on the migration's thread at its end, however it ends */
     OutgoingMigration(
@@ -97,7 +96,7 @@ final class OutgoingMigration implements PreCopy.Migration {
         RequestId.isPartOf(task.origin().requestId());
         try {
             moveGuestOrGiveUp();
-            if (phase == MigrationPhase.HANDOVER) {
+            if (phase() == MigrationPhase.HANDOVER) {
                 completeHandover();
             }
         } finally {
@@ -132,9 +131,9 @@ final class OutgoingMigration implements PreCopy.Migration {
     }
 
     private void enter(MigrationPhase next, String because) {
+        MigrationPhase before = phase();
         report.entered(next, because); // refuses a step that is not in the table
-        log.info("vm={} migration={} {} -> {}: {}", vm.uuid(), task.id(), phase, next, because);
-        phase = next;
+        log.info("vm={} migration={} {} -> {}: {}", vm.uuid(), task.id(), before, next, because);
         signals.changed();
     }
 
@@ -333,14 +332,14 @@ final class OutgoingMigration implements PreCopy.Migration {
 
     /** Unless it is too late for that: then it is in HANDOVER afterwards. */
     private void giveUp(String reason) {
-        log.warn("vm={} migration={} gives up in {}: {}", vm.uuid(), task.id(), phase, reason);
+        log.warn("vm={} migration={} gives up in {}: {}", vm.uuid(), task.id(), phase(), reason);
         Outcome outcome = attempts.untilKnown(
                 () -> { // before that nothing is given up that the guest may need elsewhere
                     vm.reached(FaultPoint.GIVING_UP);
                     return outcome();
                 });
         if (outcome == Outcome.THERE) {
-            if (phase != MigrationPhase.SWITCHOVER) {
+            if (phase() != MigrationPhase.SWITCHOVER) {
                 enter(MigrationPhase.SWITCHOVER, "the hypervisor has migrated it");
             }
             // What this daemon failed to do the hypervisor did not wait for.
@@ -460,7 +459,7 @@ final class OutgoingMigration implements PreCopy.Migration {
 
     /** Asks to give up. @return false if it is too late */
     boolean abort(String reason) {
-        if (!phase.canAbort()) {
+        if (!phase().canAbort()) {
             return false;
         }
         signals.abort(reason);
@@ -471,13 +470,13 @@ final class OutgoingMigration implements PreCopy.Migration {
     /** Asks to be ready after the current round. @return false if it is too late */
     boolean complete() {
         signals.complete();
-        return phase.canAbort();
+        return phase().canAbort();
     }
 
     /** The destination has every page, says a daemon that waits for an answer. @return whether that is recorded */
     boolean arrived() {
         signals.arrived();
-        return signals.await(() -> phase.isOver(), Signals.seconds(5));
+        return signals.await(() -> phase().isOver(), Signals.seconds(5));
     }
 
     MigrationReport report() {
@@ -485,7 +484,7 @@ final class OutgoingMigration implements PreCopy.Migration {
     }
 
     MigrationPhase phase() {
-        return phase;
+        return report.phase();
     }
 
     Vm vm() {

@@ -385,7 +385,7 @@ record Scenario(
         }
         sim.await("it is whole again", () -> destination.isUp() && phase(destination) == VmRecord.Phase.LOCAL);
         sim.awaitRestarts();
-        sim.await("nothing is left elsewhere", () -> sim.isCleanBut(destination));
+        sim.await("nothing is left elsewhere", MUCH_LATER_NS, () -> sim.isCleanBut(destination));
         assertThat(sim.owners()).containsExactly(destination.name());
         assertThat(qemu.monitor().isRunning()).isTrue();
         qemu.process().run("verify 0 " + pages());

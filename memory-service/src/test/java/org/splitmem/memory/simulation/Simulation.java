@@ -412,7 +412,7 @@ final class Simulation implements AutoCloseable {
                 all.put(
                         host.name(),
                         phaseAt(host) + ", lent " + d.server().lentBytes() + ", held "
-                                + d.server().heldBytes() + ", "
+                                + d.server().heldBytes() + ", files " + host.filesKept() + ", "
                                 + d.migrations().list().stream()
                                         .map(m -> m.phase() + ": " + m.reason())
                                         .toList() + ", "
