@@ -31,6 +31,7 @@ export SPLITMEM_AIO_STATE=$SPLITMEM_DEVSTACK_STATE-openstack
 . "$HERE/lib.sh"
 
 OUTPUT=$REPOSITORY/target/test
+FUZZ_INPUTS=10000000 # for each parser, with --nightly
 HOSTS=5 # as in the system tests' Cluster
 SECOND=$SPLITMEM_DEVSTACK_STATE-2 # of the tests' second JVM
 PASSED=0 FAILED=0 SKIPPED=0
@@ -108,6 +109,18 @@ await_prepared() { # NAME
   [[ -n $job ]] || return 0
   unset "PREPARING[$1]"
   wait "$job" || warn "the $1 could not be prepared; it will be tried again (see $OUTPUT/$1-prepare.log)"
+}
+
+# Each target gets all of its inputs, unless one fails: a fuzzer that ends early says nothing.
+fuzzing_step() {
+  local targets whole
+  step fuzzing -Dfuzz.runs="$FUZZ_INPUTS" -Dfuzz.jvm= test-compile surefire:test@fuzz
+  targets=$(find "$REPOSITORY" -path '*/src/test/java/*FuzzTest.java' | wc -l)
+  whole=$(grep -a -c "^Done $FUZZ_INPUTS runs" "$OUTPUT/fuzzing.log" || true)
+  if ((whole < targets)); then
+    warn "$whole of $targets fuzz targets got $FUZZ_INPUTS inputs: see $OUTPUT/fuzzing.log"
+    FAILED=$((FAILED + 1)) FAILURES+=("fuzzing: $((targets - whole)) targets got fewer than $FUZZ_INPUTS inputs")
+  fi
 }
 
 # The Nova driver's tests, with the distribution's Python and Nova.
@@ -240,11 +253,11 @@ main() {
     if [[ $OPENSTACK == yes ]]; then prepare openstack aio.sh; fi
     if [[ $ROOTS == yes ]]; then prepare roots matrix.sh; prepare novas nova-matrix.sh; fi
     if [[ $NIGHTLY == yes ]]; then
-      FUZZ_RUNS=10000000 FUZZ_CC=clang step build-and-unit-tests verify # these are for the shim's parsers
+      FUZZ_RUNS=$FUZZ_INPUTS FUZZ_CC=clang step build-and-unit-tests verify # these are for the shim's parsers
     else
-      step build-and-unit-tests verify
+      step build-and-unit-tests -T 2 verify
     fi
-    if [[ $NIGHTLY == yes ]]; then step fuzzing -Dfuzz.runs=10000000 -Dfuzz.jvm= test-compile surefire:test@fuzz; fi
+    if [[ $NIGHTLY == yes ]]; then fuzzing_step; fi
     await_prepared openstack
     nova_driver_step
     if [[ -x $DISTRIBUTION/bin/splitmemd ]]; then
