@@ -1,5 +1,6 @@
 package org.splitmem.hooks.domain;
 
+import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -153,24 +154,25 @@ final class QemuCommandLine {
     }
 
     private void writePair(String option, Predicate<String> ours, String value, Layout layout) {
-        List<Element> args = args();
+        var kept = new ArrayDeque<Element>();
         boolean written = false;
-        for (int i = 0; i < args.size(); i++) {
-            boolean paired = i > 0 && isOption(args.get(i - 1), option);
+        for (Element arg : args()) {
+            Element before = kept.peekLast();
+            boolean paired = before != null && isOption(before, option);
             // What follows another option belongs to that one, whatever it looks like.
             boolean foreign =
-                    i > 0 && !paired && args.get(i - 1).getAttribute("value").startsWith("-");
-            if (foreign || !ours.test(args.get(i).getAttribute("value"))) {
-                continue;
-            }
-            if (paired && !written) {
-                args.get(i).setAttribute("value", value);
+                    before != null && !paired && before.getAttribute("value").startsWith("-");
+            if (foreign || !ours.test(arg.getAttribute("value"))) {
+                kept.add(arg);
+            } else if (paired && !written) {
+                arg.setAttribute("value", value);
                 written = true;
-                continue;
-            }
-            layout.remove(args.get(i));
-            if (paired) {
-                layout.remove(args.get(i - 1));
+                kept.add(arg);
+            } else {
+                layout.remove(arg);
+                if (paired) {
+                    layout.remove(kept.removeLast());
+                }
             }
         }
         if (!written) {
