@@ -5,6 +5,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 import com.sun.jna.Pointer;
 import java.io.IOException;
 import java.io.RandomAccessFile;
+import java.lang.management.LockInfo;
+import java.lang.management.ManagementFactory;
+import java.lang.management.ThreadInfo;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -282,6 +285,34 @@ class OutboundBudgetTest extends MachineTest {
         Await.until("it is within its budget", this::isWithinBudget);
         machine.guest().run("verify" + ALL);
         Await.until("page-ins are dropped again", () -> held() == machine.count(PageState.REMOTE));
+    }
+
+    /** A page that the scan has armed, and not yet noted, would look as if nobody had written it. */
+    @Test
+    void nothingIsGivenBackWhileAScanGoesOn() throws Exception {
+        begin(BUDGET);
+
+        synchronized (transfers.scanning()) {
+            machine.guest().run("verify" + ALL);
+            Await.until("it waits for the scan, or goes on", () -> waitsFor(transfers.scanning()) || isWithinBudget());
+            assertThat(machine.table().resident()).isGreaterThan(PAGES - 16); // some may just be arriving
+        }
+
+        Await.until("it is within its budget", this::isWithinBudget);
+    }
+
+    private static boolean waitsFor(Object lock) {
+        for (ThreadInfo thread : ManagementFactory.getThreadMXBean().dumpAllThreads(false, false)) {
+            boolean isItsThread = thread.getThreadName().startsWith("budget-");
+            LockInfo awaited = thread.getLockInfo();
+            if (isItsThread
+                    && thread.getThreadState() == Thread.State.BLOCKED
+                    && awaited != null
+                    && awaited.getIdentityHashCode() == System.identityHashCode(lock)) {
+                return true;
+            }
+        }
+        return false;
     }
 
     @SeededTest(runs = 5)
