@@ -8,6 +8,8 @@ import java.io.RandomAccessFile;
 import java.lang.management.LockInfo;
 import java.lang.management.ManagementFactory;
 import java.lang.management.ThreadInfo;
+import java.lang.reflect.InvocationTargetException;
+import java.lang.reflect.Proxy;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -15,6 +17,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.locks.LockSupport;
 import java.util.stream.LongStream;
@@ -25,6 +28,8 @@ import org.junit.jupiter.api.Test;
 import org.splitmem.memory.dirty.DirtyTracker;
 import org.splitmem.memory.dirty.WriteLog;
 import org.splitmem.memory.guest.PageCopies;
+import org.splitmem.memory.home.Home;
+import org.splitmem.memory.home.Homes;
 import org.splitmem.memory.linux.LinuxException;
 import org.splitmem.memory.page.PageEntry;
 import org.splitmem.memory.page.PageState;
@@ -252,6 +257,47 @@ class OutboundBudgetTest extends MachineTest {
         machine.guest().run("verify" + ALL);
         isRightThere();
         machine.guest().run("verify" + ALL);
+    }
+
+    @Test
+    void aMemoryServerThatHangsHoldsUpNoOther() throws Exception {
+        begin(BUDGET);
+        CountDownLatch back = new CountDownLatch(1);
+        Homes homes = machine.paging().homes();
+        homes.set(0, storingAfter(back, homes.get(0)));
+        machine.guest().run("fill" + ALL + " 7");
+
+        try {
+            Await.until("the other has all of its pages again", () -> {
+                round();
+                return machine.table().countRemote(1) == PAGES / 2;
+            });
+            assertThat(machine.table().countRemote(0)).isZero();
+        } finally {
+            back.countDown();
+        }
+
+        Await.until("it is within its budget", () -> {
+            round();
+            return isWithinBudget();
+        });
+        machine.guest().run("verify" + ALL);
+        isRightThere();
+    }
+
+    /** A home that takes pages, and does not answer before that. */
+    private static Home storingAfter(CountDownLatch back, Home home) {
+        return (Home) Proxy.newProxyInstance(
+                Home.class.getClassLoader(), new Class<?>[] {Home.class}, (proxy, method, arguments) -> {
+                    if (method.getName().equals("store")) {
+                        back.await();
+                    }
+                    try {
+                        return method.invoke(home, arguments);
+                    } catch (InvocationTargetException e) {
+                        throw e.getCause();
+                    }
+                });
     }
 
     @Test
