@@ -69,6 +69,9 @@ public final class MemoryService implements Callable<Integer> {
     private static final int GUESTS_PERCENT = 95;
 
     private static final long END_S = 10;
+    /** For upkeep's last round; less than systemd waits (TimeoutStopSec), so that the rest ends in order. */
+    private static final long UPKEEP_END_MS = 5_000;
+
     private static final CountDownLatch ENDED = new CountDownLatch(1);
 
     @Option(
@@ -165,7 +168,7 @@ public final class MemoryService implements Callable<Integer> {
             upkeep.start();
             log.info("splitmemd {} is ready", facts.version());
             asked.await();
-            upkeep.join();
+            upkeep.join(UPKEEP_END_MS);
         } finally {
             vms.stop();
             log.info("splitmemd ended");

@@ -70,8 +70,15 @@ final class Upkeep {
         return true;
     }
 
-    void join() throws InterruptedException {
-        thread.join(0);
+    /** @return false if its round has not ended within that time: a task waits for a disk, or a peer, and the daemon ends all the same */
+    boolean join(long limitMs) throws InterruptedException {
+        boolean isOver = thread.join(limitMs);
+        if (!isOver) {
+            log.warn(
+                    "upkeep has not ended within {} ms; splitmemd ends without it: look for a disk or a host that hangs",
+                    limitMs);
+        }
+        return isOver;
     }
 
     List<String> troubles() {

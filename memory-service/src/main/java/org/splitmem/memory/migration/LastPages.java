@@ -22,16 +22,21 @@ final class LastPages {
     private final RoundSender sender;
     private final List<StreamGroup> main;
     private final ControlLink link;
-    private final Signals signals;
+    private final Confirmations confirmations;
 
     LastPages(
-            Vm vm, MigrationTask task, RoundSender sender, List<StreamGroup> main, ControlLink link, Signals signals) {
+            Vm vm,
+            MigrationTask task,
+            RoundSender sender,
+            List<StreamGroup> main,
+            ControlLink link,
+            Confirmations confirmations) {
         this.vm = vm;
         this.task = task;
         this.sender = sender;
         this.main = main;
         this.link = link;
-        this.signals = signals;
+        this.confirmations = confirmations;
     }
 
     void start() {
@@ -39,13 +44,12 @@ final class LastPages {
     }
 
     /** Only once every chunk is open there: a page pushed into a sealed one could overwrite what the guest writes next. */
-    private void push() {
+    void push() {
         RequestId.isPartOf(task.origin().requestId());
-        signals.await(() -> link.hasOpened() || link.broken() != null, Long.MAX_VALUE);
-        if (!link.hasOpened()) {
-            return;
-        }
         try {
+            if (!confirmations.awaitOpened(link)) {
+                return;
+            }
             send();
             for (int again = 0; again < MOST_AGAIN && sender.againPages() > 0; again++) {
                 log.warn(

@@ -222,7 +222,7 @@ final class OutgoingMigration implements PreCopy.Migration {
     /** From here on only the hypervisor can say where the guest runs: whoever it resumes is the owner. */
     private void awaitResume() throws IOException {
         ControlLink link = links.requireControl();
-        new LastPages(vm, task, links.requireSender(), links.main(), link, signals).start();
+        new LastPages(vm, task, links.requireSender(), links.main(), link, new Confirmations(task, signals)).start();
         switch (hypervisor.awaitOutcome(destination(link), this::mustStop)) {
             case HERE -> throw new IOException(GAVE_UP);
             case NOWHERE -> throw new IOException(ended());

@@ -28,8 +28,6 @@ final class PreCopy implements AutoCloseable {
     private static final Logger log = LoggerFactory.getLogger(PreCopy.class);
     /** While ready, a round follows the last one after this pause. */
     private static final long READY_PAUSE_NS = 200_000_000L;
-    /** As long as the destination may take to answer anything else. */
-    private static final long FREED_S = 30;
     /** While it is READY scans take at most one part in so many of the time: each drops mappings of the guest. */
     private static final long READY_SCAN_SHARE = 4;
 
@@ -160,18 +158,8 @@ final class PreCopy implements AutoCloseable {
         vm.reached(FaultPoint.ROUND_SENT);
         ControlLink control = links.requireControl();
         if (dirty.announce(control.socket())) {
-            awaitFreed(control);
-        }
-    }
-
-    /** Until the destination has freed what was given back: a page that is sent before could be freed after it has arrived. */
-    private void awaitFreed(ControlLink control) throws IOException {
-        control.flush();
-        boolean inTime = signals.await(() -> control.isFlushed() || migration.mustStop(), Signals.seconds(FREED_S));
-        migration.check();
-        if (!inTime) {
-            throw new IOException(task.destination().name() + " has not said within " + FREED_S
-                    + " s that it has freed the pages that went back to sub-hosts");
+            control.flush();
+            new Confirmations(task, signals).awaitFreed(control, migration);
         }
     }
 

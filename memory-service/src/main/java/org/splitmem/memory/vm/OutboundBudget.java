@@ -2,6 +2,7 @@ package org.splitmem.memory.vm;
 
 import java.io.IOException;
 import java.util.concurrent.locks.LockSupport;
+import java.util.function.IntPredicate;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import org.splitmem.memory.home.Home;
@@ -73,7 +74,7 @@ public final class OutboundBudget implements AutoCloseable {
                 pauseNs = FAILED_PAUSE_NS;
             }
         }
-        returner.cancel();
+        returner.end();
     }
 
     /** @return how long to wait before the next one */
@@ -87,7 +88,7 @@ public final class OutboundBudget implements AutoCloseable {
         }
         returned += returner.free();
         long over = table.resident() - vm.budgetPages();
-        long excess = over + roomForArrivals();
+        long excess = over + roomForArrivals() - returner.underWay();
         if (!devices.allowPageOut(excess > 0) || excess <= 0) {
             return TICK_NS;
         }
@@ -95,14 +96,14 @@ public final class OutboundBudget implements AutoCloseable {
         return over > vm.budgetPages() / MOST_ROOM ? SHORT_TICK_NS : TICK_NS;
     }
 
-    /** The memory server with the most of its reservation left. */
-    private int home() {
+    /** The memory server with the most of its reservation left, of those that pages may be sent to. */
+    private int home(IntPredicate isFree) {
         VmRecord record = vm.record();
         int best = PageReturner.NO_HOME;
         long most = 0;
         for (int host = 0; host < record.lenders().size(); host++) {
             long room = record.ownsPages(host) ? record.room(host, table) : 0;
-            if (room > most) {
+            if (room > most && isFree.test(host)) {
                 most = room;
                 best = host;
             }

@@ -2,12 +2,11 @@ package org.splitmem.memory.workingset;
 
 import static org.splitmem.memory.page.PageState.LOCAL;
 import static org.splitmem.memory.page.PageState.OUTGOING;
-import static org.splitmem.memory.page.PageState.PUNCHING;
 
 import java.io.IOException;
-import java.util.function.IntSupplier;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
+import java.util.function.IntPredicate;
+import java.util.function.ToIntFunction;
+import org.jspecify.annotations.Nullable;
 import org.splitmem.memory.fault.FaultStats;
 import org.splitmem.memory.faultpoint.FaultPoint;
 import org.splitmem.memory.faultpoint.FaultPoints;
@@ -15,6 +14,7 @@ import org.splitmem.memory.guest.GuestMemory;
 import org.splitmem.memory.guest.MappingGate;
 import org.splitmem.memory.guest.QemuMemory;
 import org.splitmem.memory.guest.WriteMarks;
+import org.splitmem.memory.home.Home;
 import org.splitmem.memory.home.Homes;
 import org.splitmem.memory.linux.LinuxException;
 import org.splitmem.memory.linux.NativeBlock;
@@ -33,10 +33,9 @@ import org.splitmem.memory.wire.RunList;
  * lose what write tracking knows, so the kernel is asked afterwards: a page leaves, or goes on counting as unwritten, only if there is a mark that says so, else it
  * counts as written.
  *
- * <p>For one thread.
+ * <p>For one thread. Each home that pages are sent to has one of its own: see {@link HomeReturns}.
  */
 public final class PageReturner {
-    private static final Logger log = LoggerFactory.getLogger(PageReturner.class);
     /** Most pages that are marked at once. */
     private static final int MOST_MARKED = 16_384;
     /** Most entries looked at in a call. */
@@ -45,34 +44,28 @@ public final class PageReturner {
     /** In place of a memory server. */
     public static final int NO_HOME = -1;
 
-    private static final long FIRST_PAUSE_NS = 1_000_000_000L;
-    private static final long LAST_PAUSE_NS = 30_000_000_000L;
-
     private final GuestMemory memory;
-    private final QemuMemory qemu;
+    private final Vm vm;
     private final PageTable table;
-    private final FaultStats stats;
     private final MappingGate gate;
     private final WriteMarks marks;
-    private final Homes homes;
     private final Transfers transfers;
     private final FaultPoints points;
     private final Zapper zapper;
     private final NativeBlock entries = WriteMarks.newEntries();
-    private final NativeBlock argument = QemuMemory.newArgument();
+    private final PageFreer freer;
+    private final @Nullable HomeReturns[] returns = new HomeReturns[PageEntry.MAX_HOMES];
     private final RunList found = new RunList();
     private final RunList batch = new RunList();
-    private final RunList stored = new RunList();
     private final int[] marked = new int[MOST_MARKED]; // a VM has at most 2^29 pages
-    private final long[] pausesUntilNs = new long[PageEntry.MAX_HOMES * 2];
-    private final long[] pausesNs = new long[PageEntry.MAX_HOMES * 2]; // 0: it does not pause
-    private final IntSupplier roomiest;
+    private final int[] chosen = new int[MOST_MARKED];
+    private final ToIntFunction<IntPredicate> roomiest;
     private int count;
     private long hand;
     private long otherHand;
     private int home = NO_HOME; // of pages that have no copy
 
-    /** What a migration knows of pages. */
+    /** What a migration knows of pages. Any thread. */
     public interface Transfers {
         /** Held while it is found out what was written, and noted. */
         Object scanning();
@@ -98,19 +91,18 @@ public final class PageReturner {
             Homes homes,
             FaultPoints points) {}
 
-    /** @param roomiest says which home has most room for pages that no other has, or {@link #NO_HOME} */
-    public PageReturner(Vm vm, Transfers transfers, IntSupplier roomiest) {
+    /** @param roomiest says which of those homes has most room for pages that no other has, or {@link #NO_HOME} */
+    public PageReturner(Vm vm, Transfers transfers, ToIntFunction<IntPredicate> roomiest) {
         this.roomiest = roomiest;
+        this.vm = vm;
         this.memory = vm.memory();
-        this.qemu = vm.qemu();
         this.table = vm.table();
-        this.stats = vm.stats();
         this.gate = vm.gate();
         this.marks = vm.marks();
-        this.homes = vm.homes();
         this.points = vm.points();
         this.transfers = transfers;
         this.zapper = new Zapper(memory, table);
+        this.freer = new PageFreer(vm);
     }
 
     /**
@@ -121,8 +113,8 @@ public final class PageReturner {
     public void mark(ShimSession shim, long wanted) throws IOException {
         mark(shim, Math.min(wanted, MOST_MARKED), true);
         long more = Math.min(wanted, MOST_MARKED) - count;
-        home = more > 0 ? roomiest.getAsInt() : NO_HOME;
-        if (home != NO_HOME && !isPausing(home, false)) {
+        home = more > 0 ? roomiest.applyAsInt(index -> isFree(index, false)) : NO_HOME;
+        if (home != NO_HOME) {
             mark(shim, count + more, false);
         }
     }
@@ -171,7 +163,7 @@ public final class PageReturner {
             return transfers.isSent(page);
         }
         return !PageEntry.has(entry, PageEntry.OUTDATED)
-                || (!isPausing(PageEntry.home(entry), true) && transfers.isSent(page));
+                || (isFree(PageEntry.home(entry), true) && transfers.isSent(page));
     }
 
     private void markFound(ShimSession shim) throws IOException {
@@ -203,11 +195,11 @@ public final class PageReturner {
         }
     }
 
-    private interface PageConsumer {
+    interface PageConsumer {
         void accept(long page);
     }
 
-    private static void forEach(RunList list, PageConsumer consumer) {
+    static void forEach(RunList list, PageConsumer consumer) {
         for (int run = 0; run < list.runs(); run++) {
             for (long page = list.first(run); page < list.first(run) + list.count(run); page++) {
                 consumer.accept(page);
@@ -249,128 +241,110 @@ public final class PageReturner {
         transfers.written(page);
     }
 
-    /** Frees what was marked and the guest has not touched since. @return pages freed */
+    /**
+     * Frees what was marked and the guest has not touched since. What has to be sent before is sent, and freed, by threads of the homes: a later
+     * call counts it.
+     *
+     * @return pages freed
+     */
     public long free() throws LinuxException {
         long freed = 0;
         batch.clear();
         for (int i = 0; i < count; i++) {
             int entry = table.get(marked[i]);
-            boolean isKept = isLeaving(entry, true) && !PageEntry.has(entry, PageEntry.OUTDATED);
-            if (isKept && claim(marked[i], entry)) {
+            boolean isKept = isLeaving(entry) && PageEntry.isCopied(entry) && !PageEntry.has(entry, PageEntry.OUTDATED);
+            if (isKept && freer.claim(marked[i], entry)) {
                 batch.add(marked[i]);
-                freed += batch.isFull() ? free(batch) : 0;
+                freed += batch.isFull() ? freeBatch() : 0;
             }
         }
-        freed += free(batch);
+        freed += freeBatch();
         for (int index = 0; index < PageEntry.MAX_HOMES; index++) {
-            freed += store(index, true) + store(index, false);
+            send(index);
         }
         count = 0;
+        for (HomeReturns home : returns) {
+            freed += home == null ? 0 : home.takeFreed();
+        }
         return freed;
     }
 
-    private static boolean isLeaving(int entry, boolean copied) {
-        return PageEntry.state(entry) == OUTGOING && PageEntry.isCopied(entry) == copied;
-    }
-
-    private boolean claim(long page, int entry) {
-        return table.step(page, entry, PageEntry.of(PUNCHING, PageEntry.home(entry)));
-    }
-
-    /** Frees pages that are claimed for that, and clears the list. @return how many */
-    private long free(RunList claimed) throws LinuxException {
-        if (claimed.isEmpty()) {
-            return 0;
+    private long freeBatch() throws LinuxException {
+        long pages = batch.pages();
+        if (pages > 0) {
+            freer.free(batch);
+            batch.clear();
         }
-        points.reached(FaultPoint.RETURN_PUNCHING);
-        for (int run = 0; run < claimed.runs(); run++) {
-            memory.punch(claimed.first(run), claimed.count(run));
-            points.reached(FaultPoint.RETURN_PUNCHED);
-            for (long page = claimed.first(run); page < claimed.first(run) + claimed.count(run); page++) {
-                table.put(page, PageEntry.pagedOut(PageEntry.home(table.get(page))));
-            }
-            qemu.wake(argument, claimed.first(run), claimed.count(run)); // faults that found it claimed wait
-        }
-        if (claimed == stored) {
-            forEach(claimed, transfers::returned);
-        }
-        long pages = claimed.pages();
-        claimed.clear();
         return pages;
     }
 
-    /** Sends marked pages to a memory server: those that it has as they were, which takes no room there, or others. @return pages freed */
-    private long store(int index, boolean copied) throws LinuxException {
-        long freed = 0;
-        int next = 0;
-        while (next < count) {
-            batch.clear();
-            for (; next < count && batch.pages() < RunList.MAX_PAGES && !batch.isFull(); next++) {
-                int entry = table.get(marked[next]);
-                if (isLeaving(entry, copied) && PageEntry.home(entry) == index) {
-                    batch.add(marked[next]);
-                }
-            }
-            if (!batch.isEmpty()) {
-                freed += storeBatch(index, copied);
-            }
-        }
-        return freed;
+    private static boolean isLeaving(int entry) {
+        return PageEntry.state(entry) == OUTGOING;
     }
 
-    private long storeBatch(int index, boolean copied) throws LinuxException {
-        try {
-            homes.get(index).store(batch, this::stay);
-            pausesNs[pauseOf(index, copied)] = 0;
-        } catch (IOException e) {
-            forEach(batch, this::stay);
-            pause(index, copied, e);
-            return 0;
+    /** Has a home sent what is marked for it. It is free: else nothing was marked for it. */
+    private void send(int index) {
+        int pages = 0;
+        for (int i = 0; i < count; i++) {
+            int entry = table.get(marked[i]);
+            if (isLeaving(entry) && PageEntry.home(entry) == index) {
+                chosen[pages++] = marked[i];
+            }
         }
-        points.reached(FaultPoint.RETURN_STORED);
-        forEach(batch, this::claimStored);
-        long freed = free(stored);
-        stats.pageOuts.add(freed);
-        return freed;
+        if (pages > 0) {
+            of(index).send(chosen, pages);
+        }
     }
 
-    private void claimStored(long page) {
-        int entry = table.get(page);
-        if (PageEntry.state(entry) == OUTGOING && claim(page, entry)) {
-            stored.add(page);
+    private HomeReturns of(int index) {
+        HomeReturns known = returns[index];
+        if (known == null) {
+            known = new HomeReturns(vm, index, transfers);
+            returns[index] = known;
         }
+        return known;
+    }
+
+    private boolean isFree(int index, boolean copied) {
+        return of(index).isFree(copied);
+    }
+
+    /** Marked pages that are sent, and likely to be free in a moment. */
+    public long underWay() {
+        long pages = 0;
+        for (HomeReturns home : returns) {
+            pages += home == null ? 0 : home.underWay();
+        }
+        return pages;
     }
 
     private void stay(long page) {
         int entry = table.get(page);
-        while (PageEntry.state(entry) == OUTGOING && !table.step(page, entry, PageEntry.staying(entry))) {
+        while (isLeaving(entry) && !table.step(page, entry, PageEntry.staying(entry))) {
             entry = table.get(page);
         }
     }
 
-    private static int pauseOf(int index, boolean copied) {
-        return index * 2 + (copied ? 0 : 1);
-    }
-
-    private void pause(int index, boolean copied, IOException why) {
-        int which = pauseOf(index, copied);
-        if (pausesNs[which] == 0) {
-            log.warn("pages are not given back to {}: {}", homes.get(index).name(), why.getMessage());
-        }
-        pausesNs[which] = Math.min(LAST_PAUSE_NS, Math.max(FIRST_PAUSE_NS, pausesNs[which] * 2));
-        pausesUntilNs[which] = System.nanoTime() + pausesNs[which];
-    }
-
-    private boolean isPausing(int index, boolean copied) {
-        int which = pauseOf(index, copied);
-        return pausesNs[which] > 0 && pausesUntilNs[which] - System.nanoTime() > 0;
-    }
-
-    /** What is marked stays here. */
+    /** What is marked stays here, also what is being sent. */
     public void cancel() {
         for (int i = 0; i < count; i++) {
             stay(marked[i]);
         }
         count = 0;
+        for (HomeReturns home : returns) {
+            if (home != null) {
+                home.cancel();
+            }
+        }
+    }
+
+    /** The same, and returns when nothing is sent any more: another thread {@linkplain Home#interrupt interrupts} the homes meanwhile. */
+    public void end() {
+        cancel();
+        for (HomeReturns home : returns) {
+            if (home != null) {
+                home.awaitEnd();
+            }
+        }
     }
 }

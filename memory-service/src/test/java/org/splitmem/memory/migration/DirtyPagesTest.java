@@ -5,7 +5,10 @@ import static org.splitmem.memory.fault.ChunkSeal.CHUNK_PAGES;
 
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
+import java.util.EnumSet;
 import java.util.List;
+import java.util.Set;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.AfterEach;
@@ -16,6 +19,7 @@ import org.splitmem.memory.guest.GuestMemory;
 import org.splitmem.memory.page.PageEntry;
 import org.splitmem.memory.page.PageState;
 import org.splitmem.memory.page.PageTable;
+import org.splitmem.memory.testing.Await;
 import org.splitmem.memory.testing.GuestContent;
 import org.splitmem.memory.testing.MemoryDirectory;
 import org.splitmem.memory.testing.TestMemory;
@@ -120,5 +124,38 @@ class DirtyPagesTest {
 
         assertThat(pausesBefore).containsExactly(0, 1, 2);
         assertThat(pauses).hasValue(3);
+    }
+
+    /** What gives pages back would take a page that the scan has armed, and not yet noted, for one that nobody has written. */
+    @Test
+    void whileItScansNothingIsGivenBack() throws Exception {
+        GuestContent.write(memory, 3, 1, 1);
+        writes.of(3);
+        AtomicBoolean noted = new AtomicBoolean();
+        Thread returner = new Thread(() -> {
+            synchronized (transfers.scanning()) {
+                noted.set(transfers.dirty().contains(3));
+            }
+        });
+        writes.before(chunk -> {
+            if (chunk == 0) {
+                returner.start();
+                awaitBlockedOrOver(returner);
+            }
+        });
+
+        dirty.scanAll(() -> false, DirtyPages.Pace.FULL);
+
+        returner.join(TimeUnit.SECONDS.toMillis(20));
+        assertThat(noted).isTrue();
+    }
+
+    private static void awaitBlockedOrOver(Thread thread) {
+        Set<Thread.State> states = EnumSet.of(Thread.State.BLOCKED, Thread.State.TERMINATED);
+        try {
+            Await.until("it waits", () -> states.contains(thread.getState()));
+        } catch (Exception e) {
+            throw new AssertionError(e);
+        }
     }
 }

@@ -5,6 +5,11 @@ import static org.assertj.core.api.Assertions.assertThat;
 import com.sun.jna.Pointer;
 import java.io.IOException;
 import java.io.RandomAccessFile;
+import java.lang.management.LockInfo;
+import java.lang.management.ManagementFactory;
+import java.lang.management.ThreadInfo;
+import java.lang.reflect.InvocationTargetException;
+import java.lang.reflect.Proxy;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -12,6 +17,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.locks.LockSupport;
 import java.util.stream.LongStream;
@@ -22,6 +28,8 @@ import org.junit.jupiter.api.Test;
 import org.splitmem.memory.dirty.DirtyTracker;
 import org.splitmem.memory.dirty.WriteLog;
 import org.splitmem.memory.guest.PageCopies;
+import org.splitmem.memory.home.Home;
+import org.splitmem.memory.home.Homes;
 import org.splitmem.memory.linux.LinuxException;
 import org.splitmem.memory.page.PageEntry;
 import org.splitmem.memory.page.PageState;
@@ -252,6 +260,47 @@ class OutboundBudgetTest extends MachineTest {
     }
 
     @Test
+    void aMemoryServerThatHangsHoldsUpNoOther() throws Exception {
+        begin(BUDGET);
+        CountDownLatch back = new CountDownLatch(1);
+        Homes homes = machine.paging().homes();
+        homes.set(0, storingAfter(back, homes.get(0)));
+        machine.guest().run("fill" + ALL + " 7");
+
+        try {
+            Await.until("the other has all of its pages again", () -> {
+                round();
+                return machine.table().countRemote(1) == PAGES / 2;
+            });
+            assertThat(machine.table().countRemote(0)).isZero();
+        } finally {
+            back.countDown();
+        }
+
+        Await.until("it is within its budget", () -> {
+            round();
+            return isWithinBudget();
+        });
+        machine.guest().run("verify" + ALL);
+        isRightThere();
+    }
+
+    /** A home that takes pages, and does not answer before that. */
+    private static Home storingAfter(CountDownLatch back, Home home) {
+        return (Home) Proxy.newProxyInstance(
+                Home.class.getClassLoader(), new Class<?>[] {Home.class}, (proxy, method, arguments) -> {
+                    if (method.getName().equals("store")) {
+                        back.await();
+                    }
+                    try {
+                        return method.invoke(home, arguments);
+                    } catch (InvocationTargetException e) {
+                        throw e.getCause();
+                    }
+                });
+    }
+
+    @Test
     void aDeviceThatUsesGuestRamKeepsItHere() throws Exception {
         begin(PAGES);
         if (budget != null) {
@@ -282,6 +331,34 @@ class OutboundBudgetTest extends MachineTest {
         Await.until("it is within its budget", this::isWithinBudget);
         machine.guest().run("verify" + ALL);
         Await.until("page-ins are dropped again", () -> held() == machine.count(PageState.REMOTE));
+    }
+
+    /** A page that the scan has armed, and not yet noted, would look as if nobody had written it. */
+    @Test
+    void nothingIsGivenBackWhileAScanGoesOn() throws Exception {
+        begin(BUDGET);
+
+        synchronized (transfers.scanning()) {
+            machine.guest().run("verify" + ALL);
+            Await.until("it waits for the scan, or goes on", () -> waitsFor(transfers.scanning()) || isWithinBudget());
+            assertThat(machine.table().resident()).isGreaterThan(PAGES - 16); // some may just be arriving
+        }
+
+        Await.until("it is within its budget", this::isWithinBudget);
+    }
+
+    private static boolean waitsFor(Object lock) {
+        for (ThreadInfo thread : ManagementFactory.getThreadMXBean().dumpAllThreads(false, false)) {
+            boolean isItsThread = thread.getThreadName().startsWith("budget-");
+            LockInfo awaited = thread.getLockInfo();
+            if (isItsThread
+                    && thread.getThreadState() == Thread.State.BLOCKED
+                    && awaited != null
+                    && awaited.getIdentityHashCode() == System.identityHashCode(lock)) {
+                return true;
+            }
+        }
+        return false;
     }
 
     @SeededTest(runs = 5)

@@ -70,4 +70,9 @@ public final class TestVms {
         vm.ready(shim.session());
         return vm;
     }
+
+    /** A process has mapped its RAM, as far as its record says. */
+    public static void mapped(Vm vm, int pid) throws IOException {
+        vm.change(record -> record.withPid(pid));
+    }
 }

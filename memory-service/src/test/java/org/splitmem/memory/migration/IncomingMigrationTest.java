@@ -1,0 +1,165 @@
+package org.splitmem.memory.migration;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.extension.RegisterExtension;
+import org.splitmem.memory.faultpoint.FaultPoints;
+import org.splitmem.memory.linux.NativeBlock;
+import org.splitmem.memory.linux.SocketPair;
+import org.splitmem.memory.operation.Operations;
+import org.splitmem.memory.page.Pages;
+import org.splitmem.memory.server.ConnectionHandler;
+import org.splitmem.memory.testing.Await;
+import org.splitmem.memory.testing.MemoryDirectory;
+import org.splitmem.memory.thread.HostThreads;
+import org.splitmem.memory.vm.SplitDefinitions;
+import org.splitmem.memory.vm.TestVms;
+import org.splitmem.memory.vm.Vm;
+import org.splitmem.memory.vm.VmRecord;
+import org.splitmem.memory.vm.VmRegistry;
+import org.splitmem.memory.wire.FrameSocket;
+import org.splitmem.memory.wire.FrameType;
+import org.splitmem.memory.wire.Hello;
+
+/** A VM that arrives, whose source's control connection the test plays: in the switch-over it breaks, or the host's disk is full. */
+@Timeout(value = 50, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
+class IncomingMigrationTest {
+    private static final long RAM = 64L << 20;
+    private static final String TOKEN = "token";
+
+    @RegisterExtension
+    final MemoryDirectory directory = new MemoryDirectory();
+
+    private final FakePeers peers = new FakePeers("h2");
+    private VmRegistry vms;
+    private MigrationService migrations;
+    private Vm vm;
+    private SocketPair sockets;
+    private FrameSocket source;
+    private CompletableFuture<@Nullable Void> serving;
+
+    @BeforeEach
+    void expect() throws Exception {
+        vms = new VmRegistry(
+                directory.resolve("vms"),
+                TestVms.config(),
+                directory.path(),
+                new SplitDefinitions(directory.resolve("splits")));
+        vms.recover(found -> {}, takenUp -> {});
+        migrations = new MigrationService(
+                vms,
+                peers,
+                new MigrationConfig(4, 0, 3, 100, 4096, 8),
+                new PeerHosts.Peer("h1", "127.0.0.1", 7780),
+                new PendingReleases(directory.resolve("releases.json"), peers, new HostThreads(Runnable::run)),
+                new Operations(directory.resolve("operations"), FaultPoints.NONE));
+        migrations.prepare(new PeerHosts.Incoming(
+                TestVms.UUID_OF_VM,
+                "db1",
+                "m1",
+                List.of(RAM),
+                6,
+                RAM,
+                List.of(),
+                new VmRecord.Lender("h2", "127.0.0.1", 7780, TOKEN, RAM),
+                null));
+        vm = vms.find(TestVms.UUID_OF_VM);
+        sockets = SocketPair.open();
+        source = new FrameSocket(sockets.far());
+        ConnectionHandler handler =
+                migrations.resolve(new Hello(Hello.Role.CONTROL, TestVms.UUID_OF_VM, TOKEN, 6, Pages.fromBytes(RAM)));
+        serving = CompletableFuture.runAsync(() -> {
+            try (FrameSocket near = new FrameSocket(sockets.near())) {
+                handler.serve(near);
+            } catch (IOException e) {
+                throw new UncheckedIOException(e);
+            }
+        });
+    }
+
+    @AfterEach
+    void end() throws Exception {
+        sockets.far().shutdown();
+        try {
+            serving.get(20, TimeUnit.SECONDS);
+        } catch (ExecutionException e) {
+            assertThat(e.getCause()).isNotNull(); // the test has broken the connection
+        }
+        source.close();
+        vms.stop();
+    }
+
+    private void qemuComes() throws IOException {
+        TestVms.mapped(vm, (int) ProcessHandle.current().pid());
+    }
+
+    /** A peer that closes with something unread resets the connection. */
+    private void reset() throws Exception {
+        source.send(FrameType.FLUSH, 0, 0, 0);
+        NativeBlock first = new NativeBlock(1);
+        sockets.far().receive(first.address(), 1); // the rest has come with it
+        source.close();
+        assertThatThrownBy(() -> serving.get(20, TimeUnit.SECONDS)).isInstanceOf(Exception.class);
+    }
+
+    @Test
+    void whatHasComeStaysWhenTheControlConnectionIsResetInTheSwitchOver() throws Exception {
+        qemuComes();
+
+        reset();
+
+        assertThat(serving.isCompletedExceptionally()).as("it was reset").isTrue();
+        assertThat(vms.find(TestVms.UUID_OF_VM)).isSameAs(vm);
+        assertThat(migrations.isExpected(TestVms.UUID_OF_VM)).isTrue();
+        assertThat(Files.exists(directory.resolve("vms/" + TestVms.UUID_OF_VM + "/vm.json")))
+                .isTrue();
+    }
+
+    @Test
+    void whatHasComeStaysWhenTheControlConnectionIsDamaged() throws Exception {
+        qemuComes();
+
+        source.send(FrameType.PAGE_IN, 0, 1, 0);
+        assertThatThrownBy(() -> serving.get(20, TimeUnit.SECONDS)).hasMessageContaining("no business");
+
+        assertThat(vms.find(TestVms.UUID_OF_VM)).isSameAs(vm);
+    }
+
+    /** No guest can run here. */
+    @Test
+    void withoutAQemuItIsFreedWhenTheControlConnectionIsReset() throws Exception {
+        reset();
+
+        assertThat(vms.find(TestVms.UUID_OF_VM)).isNull();
+    }
+
+    @Test
+    void anArrivalThatCannotBeRecordedIsRecordedOnceItCanBe() throws Exception {
+        qemuComes();
+        Path draft = directory.resolve("vms/" + TestVms.UUID_OF_VM + "/vm.json.new");
+        Files.createDirectory(draft); // root may write to any other
+
+        source.send(FrameType.HANDED_OVER, 0, 0, 0);
+        source.send(FrameType.FLUSH, 0, 0, 0);
+        assertThat(source.receive()).isTrue(); // it has dealt with what came before
+        assertThat(vm.record().phase()).isEqualTo(VmRecord.Phase.INCOMING);
+
+        Files.delete(draft);
+
+        Await.until("it is recorded", () -> vm.record().phase() == VmRecord.Phase.PAGED);
+    }
+}
