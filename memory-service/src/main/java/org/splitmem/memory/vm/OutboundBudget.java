@@ -116,7 +116,7 @@ public final class OutboundBudget implements AutoCloseable {
         long pageIns = paging.stats().pageIns.sum();
         long arrived = pageIns - pageInsBefore;
         pageInsBefore = pageIns;
-        return Math.min(2 * arrived, vm.budgetPages() / MOST_ROOM);
+        return Math.min(table.elsewhere(), Math.min(2 * arrived, vm.budgetPages() / MOST_ROOM));
     }
 
     /** What is about to leave stays; pages that come from now on stay, too. Again does nothing. */
