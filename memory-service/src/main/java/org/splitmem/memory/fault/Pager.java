@@ -288,7 +288,7 @@ public final class Pager implements AutoCloseable {
         while (next < end) {
             int entry = table.get(next);
             boolean plain = PageEntry.state(entry) == LOCAL && !PageEntry.has(entry, PageEntry.SAMPLED);
-            if (!plain || (seal != null && seal.isSealed(next))) {
+            if (!plain || !isOpen(next)) {
                 break;
             }
             next++;
@@ -332,9 +332,14 @@ public final class Pager implements AutoCloseable {
         return true;
     }
 
+    /** Whether it is known that a page is current: one that is not must not come to be mapped by what its neighbours are asked for. */
+    private boolean isOpen(long page) {
+        return seal == null || !seal.isSealed(page);
+    }
+
     private void readAhead(long page, int entry) {
         long end = memory.endOfPart(page, page + 1 + readAhead.onFault(page));
-        for (long next = page + 1; next < end; next++) {
+        for (long next = page + 1; next < end && isOpen(next); next++) {
             int e = table.get(next);
             boolean isSameHome = PageEntry.state(e) == PageState.REMOTE && PageEntry.home(e) == PageEntry.home(entry);
             if (isSameHome
@@ -355,7 +360,7 @@ public final class Pager implements AutoCloseable {
         long end = page + 1;
         long aligned = page - page % tuning.zeroFillPages() + tuning.zeroFillPages();
         long limit = memory.endOfPart(page, aligned);
-        while (end < limit && (seal == null || !seal.isSealed(end))) {
+        while (end < limit && isOpen(end)) {
             int entry = table.get(end);
             if (PageEntry.state(entry) != ZERO || !table.step(end, entry, PageEntry.of(FILLING))) {
                 break;

@@ -52,6 +52,7 @@ final class IncomingMigration {
     private final PlacementList placements = new PlacementList();
     private final RunList runs = new RunList();
     private final NativeBlock argument = QemuMemory.newArgument();
+    private final IncomingStreams streams = new IncomingStreams();
     /** Null if nothing is to be read ahead. */
     private final @Nullable ReadAhead ahead;
 
@@ -115,7 +116,7 @@ final class IncomingMigration {
     // ---- the source's connections
 
     void serveStream(FrameSocket socket) throws IOException {
-        new BulkReceiver(new IncomingPages(vm, vm.requireMemory(), vm.requireTable(), ahead)).serve(socket);
+        streams.serve(socket, new BulkReceiver(new IncomingPages(vm, vm.requireMemory(), vm.requireTable(), ahead)));
     }
 
     /** True if no source has come for a while, and no QEMU either. */
@@ -302,12 +303,12 @@ final class IncomingMigration {
         while (vm.paging() == null && !vm.isQemuGone() && !vm.isStopped()) {
             LockSupport.parkNanos(FATE_NS); // until its shim has connected
         }
-        new Orphan(vm, source, peers, argument).run();
+        orphan().run();
     }
 
     /** A guest that was paused is never resumed: that it is handed over then only its source can say. */
     private void awaitHandover(long pauseNs) {
-        if (hasLoaded() && new Orphan(vm, source, peers, argument).hasLeft()) {
+        if (hasLoaded() && orphan().hasLeft()) {
             own("its source has handed it over");
         } else {
             LockSupport.parkNanos(pauseNs);
@@ -316,10 +317,14 @@ final class IncomingMigration {
 
     /** The source, or its daemon, went away before it has said whose the VM is. */
     private void awaitFateWithMonitor() {
-        new Orphan(vm, source, peers, argument).run();
+        orphan().run();
         while (!isOwner() && !vm.isQemuGone() && !vm.isStopped() && !givenUp) {
             awaitHandover(ASK_NS);
         }
+    }
+
+    private Orphan orphan() {
+        return new Orphan(vm, source, peers, streams, argument);
     }
 
     /** How far it has come here, for its source. */

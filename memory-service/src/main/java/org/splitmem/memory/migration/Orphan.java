@@ -24,12 +24,14 @@ final class Orphan implements Runnable {
     private final Vm vm;
     private final VmRecord.Lender source;
     private final PeerHosts peers;
+    private final IncomingStreams streams;
     private final NativeBlock argument;
 
-    Orphan(Vm vm, VmRecord.Lender source, PeerHosts peers, NativeBlock argument) {
+    Orphan(Vm vm, VmRecord.Lender source, PeerHosts peers, IncomingStreams streams, NativeBlock argument) {
         this.vm = vm;
         this.source = source;
         this.peers = peers;
+        this.streams = streams;
         this.argument = argument;
     }
 
@@ -61,6 +63,7 @@ final class Orphan implements Runnable {
     }
 
     private void fetchAll(Paging paging, ChunkSeal seal) {
+        streams.end(); // what is still under way on them may be older than what the source has
         PageTable table = paging.table();
         long pages = 0;
         for (int chunk = 0; chunk < ChunkSeal.chunksOf(table.pages()); chunk++) {

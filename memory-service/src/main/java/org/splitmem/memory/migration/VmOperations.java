@@ -182,7 +182,7 @@ public final class VmOperations implements Operations.Follower {
         if (record.comesFrom() == null) {
             operation.end(OperationState.DONE, null);
         } else if (record.phase() == VmRecord.Phase.PAGED) {
-            operation.enter(OperationState.COMPLETING);
+            operation.enterUnlessOver(OperationState.COMPLETING); // its source may just have given it up
         }
     }
 

@@ -119,6 +119,15 @@ public final class Operation {
         }
     }
 
+    /** The same, but does nothing if it is over: another thread may just have ended it. */
+    public void enterUnlessOver(OperationState next) {
+        synchronized (all) {
+            if (!record.state().isOver()) {
+                enter(next);
+            }
+        }
+    }
+
     /**
      * It is over. Does nothing if it is already.
      *

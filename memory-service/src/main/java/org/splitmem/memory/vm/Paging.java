@@ -284,6 +284,7 @@ public final class Paging implements AutoCloseable {
         for (long page = 0; source != null && page < memory.pages() && asked < most; page++) {
             int entry = table.get(page);
             if (PageEntry.state(entry) == AT_SOURCE
+                    && (seal == null || !seal.isSealed(page)) // else it may be told again
                     && source.hasRoomToSpare()
                     && table.step(page, entry, PageEntry.of(INCOMING) | PageEntry.FROM_SOURCE)) {
                 source.request(page, Arrivals.NOBODY_WAITS);

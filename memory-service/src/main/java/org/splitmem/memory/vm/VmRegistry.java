@@ -227,7 +227,14 @@ public final class VmRegistry implements ShimHandler {
             }
         }
         log.info("vm={} freed: {}", vm.uuid(), because);
-        ends.accept(vm, because);
+        try {
+            ends.accept(vm, because);
+        } finally { // nobody finds it any more who could free it later
+            free(vm);
+        }
+    }
+
+    private static void free(Vm vm) {
         try {
             vm.destroy();
         } catch (IOException e) {

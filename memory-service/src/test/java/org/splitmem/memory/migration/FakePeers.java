@@ -25,6 +25,7 @@ final class FakePeers implements PeerHosts {
     private volatile String again = "";
     private volatile String reaching = "";
     private volatile String keeping = "";
+    private volatile boolean left;
     private volatile String heir = "";
     private volatile Arrival arrival = Arrival.AWAITED;
 
@@ -137,7 +138,12 @@ final class FakePeers implements PeerHosts {
     @Override
     public Fate fate(Peer source, UUID vm, String token) throws IOException {
         ask("fate", source);
-        return Fate.UNKNOWN;
+        return left ? Fate.LEFT : Fate.UNKNOWN;
+    }
+
+    /** From now on the source of a migration says that it has handed the VM over. */
+    void leave() {
+        left = true;
     }
 
     /** What the destination of a migration says from now on. */

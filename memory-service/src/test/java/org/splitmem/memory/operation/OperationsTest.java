@@ -115,6 +115,19 @@ class OperationsTest {
         assertThatThrownBy(() -> begun.enter(OperationState.RUNNING)).isInstanceOf(IllegalStateException.class);
     }
 
+    /** Whoever has found it running need not be the one that ends it. */
+    @Test
+    void oneThatIsOverMeanwhileIsNotTakenFurther() {
+        Operation begun = begin(OperationKind.RECEIVE);
+        begun.enterUnlessOver(OperationState.RUNNING);
+        assertThat(begun.state()).isEqualTo(OperationState.RUNNING);
+        begun.end(OperationState.FAILED, "its source gave up the migration");
+
+        begun.enterUnlessOver(OperationState.COMPLETING);
+
+        assertThat(begun.state()).isEqualTo(OperationState.FAILED);
+    }
+
     @Test
     void theFirstEndCounts() {
         Operation begun = begin(OperationKind.GATHER);

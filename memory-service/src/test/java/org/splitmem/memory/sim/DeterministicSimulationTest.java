@@ -24,7 +24,7 @@ import org.splitmem.memory.sim.machine.Simulator;
  * its shrunk story; {@code -Dtest.seed} runs one seed.
  */
 class DeterministicSimulationTest {
-    private static final int SEEDS = Integer.getInteger("sim.seeds", 2_000);
+    private static final int SEEDS = Integer.getInteger("sim.seeds", 1_500);
     private static final int WORKERS = 2;
     private static final int SAME = 10;
 

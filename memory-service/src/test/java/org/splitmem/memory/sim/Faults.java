@@ -3,14 +3,41 @@ package org.splitmem.memory.sim;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.SplittableRandom;
+import java.util.concurrent.locks.LockSupport;
 import org.splitmem.memory.faultpoint.FaultPoint;
 import org.splitmem.memory.sim.machine.Kernel;
 import org.splitmem.memory.sim.machine.Scheduler;
 
 /** What goes wrong in a run, and when: a list that its seed makes, and of which only some may be wanted. */
 final class Faults {
-    private static final int LATEST_STEP = 5_000;
+    private static final int LATEST_STEP = 4_000;
     private static final long SHORTEST_NS = 50_000_000L, LONGEST_NS = 15_000_000_000L;
+    private static final Kind[] OFTEN = {Kind.KILL, Kind.KILL_AT_POINT, Kind.HALF_OPEN, Kind.SLOW, Kind.PAUSE};
+    /** Where most is between two states. */
+    private static final FaultPoint[] OFTEN_AT = {
+        FaultPoint.READY,
+        FaultPoint.LEAVING,
+        FaultPoint.LAST_SCAN,
+        FaultPoint.TOLD_DIRTY,
+        FaultPoint.CHUNK_TOLD,
+        FaultPoint.LOADED,
+        FaultPoint.RUNNING,
+        FaultPoint.HANDOVER,
+        FaultPoint.LEFT,
+        FaultPoint.OWNED,
+        FaultPoint.ADOPTED,
+        FaultPoint.NEXT_OWNER_NAMED,
+        FaultPoint.PAGES_STORED,
+        FaultPoint.PAGES_PUNCHED,
+        FaultPoint.PAGE_ARRIVED,
+        FaultPoint.RETURN_STORED,
+        FaultPoint.GATHER_STORED,
+        FaultPoint.MOVE_STORED,
+        FaultPoint.MOVE_STEPPED,
+        FaultPoint.GIVEN_ZERO,
+        FaultPoint.WHOLE
+    };
+
     private static final long MOST_JUMP_MS = 86_400_000L;
 
     /** What may go wrong. */
@@ -31,6 +58,10 @@ final class Faults {
         DISK_FAILS,
         /** The tmpfs is full for a while. */
         DISK_FULL,
+        /** A host's threads wait for processors for a while, each again and again. */
+        SLOW,
+        /** The thread that comes to a fault point stands still there for a while, and perhaps one of its host's connections is reset. */
+        PAUSE,
         /** The wall clock is set. */
         CLOCK
     }
@@ -39,12 +70,12 @@ final class Faults {
     record Fault(Kind kind, int host, int other, long step, FaultPoint point, long ns) {
         /** Whether it happens when a daemon first comes to a fault point, and not after so many steps. */
         boolean isAtPoint() {
-            return kind == Kind.KILL_AT_POINT || step % 2 == 0;
+            return kind == Kind.KILL_AT_POINT || kind == Kind.PAUSE || step % 2 == 0;
         }
 
         /** Whether it then happens to the daemon that comes to the point. */
         boolean isItsOwn() {
-            return step % 4 < 2;
+            return kind == Kind.PAUSE || step % 4 < 2;
         }
 
         @Override
@@ -56,7 +87,7 @@ final class Faults {
                     + when
                     + switch (kind) {
                         case CUT -> ", from h" + other + ", for " + ns / 1_000_000 + " ms";
-                        case DISK_FAILS, DISK_FULL -> ", for " + ns / 1_000_000 + " ms";
+                        case DISK_FAILS, DISK_FULL, SLOW, PAUSE -> ", for " + ns / 1_000_000 + " ms";
                         default -> "";
                     };
         }
@@ -77,12 +108,10 @@ final class Faults {
         SplittableRandom random = new SplittableRandom(seed ^ 0x5EED);
         List<Fault> all = new ArrayList<>();
         for (int left = random.nextInt(6); left > 0; left--) {
-            Kind kind = random.nextInt(3) > 0
-                    ? any(random, Kind.values())
-                    : random.nextBoolean() ? Kind.KILL : Kind.KILL_AT_POINT;
+            Kind kind = any(random, random.nextInt(3) > 0 ? Kind.values() : OFTEN);
             int host = random.nextBoolean() ? 1 + random.nextInt(2) : 1 + random.nextInt(hosts);
             int other = 1 + (host + random.nextInt(hosts - 1)) % hosts;
-            FaultPoint point = any(random, FaultPoint.values());
+            FaultPoint point = any(random, random.nextBoolean() ? FaultPoint.values() : OFTEN_AT);
             long ns = SHORTEST_NS + (long) (Math.pow(random.nextDouble(), 3) * (LONGEST_NS - SHORTEST_NS));
             all.add(new Fault(kind, host, other, 200 + random.nextInt(LATEST_STEP), point, ns));
         }
@@ -136,6 +165,16 @@ final class Faults {
                 host.os().limitDisk(0);
                 lasts(fault, () -> host.os().limitDisk(-1));
             }
+            case SLOW -> {
+                kernel.slow(host.os(), true);
+                lasts(fault, () -> kernel.slow(host.os(), false));
+            }
+            case PAUSE -> {
+                if (scheduler.random().nextBoolean()) {
+                    kernel.reset(host.os());
+                }
+                LockSupport.parkNanos(fault.ns / 4);
+            }
             case CLOCK -> scheduler.jumpWallClock(scheduler.random().nextLong(-MOST_JUMP_MS, MOST_JUMP_MS));
         }
     }
@@ -152,6 +191,7 @@ final class Faults {
     /** None that has not begun happens any more. */
     void stop() {
         world.scheduler().forgetSteps();
+        world.kernel().loseNothing();
         pending = 0;
     }
 

@@ -17,6 +17,9 @@ final class Guest {
     /** Pages that a vCPU touches before it takes its time: then a run mostly waits for something else. */
     private static final int BUSY = 1_000;
 
+    /** Of so many touches one is of any page: then some are paged in, and out, whatever else happens. */
+    private static final int ELSEWHERE = 8;
+
     /** A page of which the story says all that the guest does with it. */
     private static final int TOLD = Integer.getInteger("sim.page", -1);
 
@@ -98,7 +101,10 @@ final class Guest {
     /** VCPU i of n owns every n-th page: neighbours in the page table are different ones'. */
     private void use(int index, SplittableRandom own) {
         for (int touched = 0; !stopping; touched++) {
-            int page = from + own.nextInt(count / VCPUS) * VCPUS + index;
+            boolean isElsewhere = own.nextInt(ELSEWHERE) == 0;
+            int first = isElsewhere ? 0 : from;
+            int nth = first / VCPUS + own.nextInt((isElsewhere ? pages() : count) / VCPUS);
+            int page = nth * VCPUS + index; // whichever it uses, one that is this one's
             int dice = own.nextInt(100);
             if (dice < 2) {
                 discard(page);

@@ -2,6 +2,7 @@ package org.splitmem.memory.sim;
 
 import java.io.IOException;
 import java.util.List;
+import java.util.concurrent.locks.LockSupport;
 import org.jspecify.annotations.Nullable;
 import org.splitmem.memory.sim.machine.SimThread;
 import org.splitmem.model.RefusedException;
@@ -22,10 +23,13 @@ final class Hypervisor {
         /** The device state is sent, and being loaded. */
         LOADING,
         /** QEMU at the source is through; at the destination it does not resume. */
-        COMPLETED
+        COMPLETED,
+        /** It is resumed at the destination, and QEMU fails there before any vCPU has run: libvirt has it go on at the source. */
+        RESUMED
     }
 
     private static final int LOOKED_AT = 4;
+    private static final long LATE_NS = 2_000_000_000L;
     private static final long READY_NS = 3_000_000_000L;
     /** Nobody waits for a hypervisor for ever: libvirt ends a migration whose peer is silent. */
     private static final long PATIENCE_NS = 60_000_000_000L;
@@ -140,7 +144,15 @@ final class Hypervisor {
         completed = true;
         atSource.monitor().migration("completed");
         there.monitor().load();
-        return failure == Failure.COMPLETED ? "the guest could not be resumed" : null;
+        if (failure == Failure.RESUMED) {
+            there.monitor().resume();
+        }
+        if (failure == Failure.COMPLETED
+                || failure == Failure.RESUMED) { // which libvirt may find out late: its daemons go on meanwhile
+            LockSupport.parkNanos(1 + world.scheduler().random().nextLong(LATE_NS));
+            return "the guest could not be resumed";
+        }
+        return null;
     }
 
     private void giveUp() {

@@ -74,10 +74,20 @@ final class Operator {
 
     private List<SimHost> someSubHosts() {
         List<SimHost> all = new ArrayList<>(world.subHosts());
-        while (all.size() > 1 && random.nextInt(3) == 0) {
+        while (all.size() > 1 && random.nextBoolean()) {
             all.remove(random.nextInt(all.size()));
         }
         return all;
+    }
+
+    /** As little room as is needed, or so much that one of them may take over what another one has. */
+    private List<SubHostShare> someShares() {
+        List<SimHost> some = someSubHosts();
+        return random.nextBoolean()
+                ? shares(some)
+                : some.stream()
+                        .map(host -> new SubHostShare(host.name(), ram()))
+                        .toList();
     }
 
     VmRecord.Phase phase() throws IOException {
@@ -88,7 +98,7 @@ final class Operator {
     void next() throws Exception {
         int part = guest.pages() / 4;
         int first = random.nextInt(4) * part;
-        guest.uses(first, random.nextInt(3) == 0 ? guest.pages() - first : part);
+        guest.uses(first, random.nextBoolean() ? guest.pages() - first : part);
         boolean isSplit = phaseNow() == VmRecord.Phase.PAGED;
         switch (random.nextInt(8)) {
             case 0 -> changeBudget();
@@ -108,7 +118,7 @@ final class Operator {
 
     /** Splits it where it is. */
     void split() throws Exception {
-        List<SubHostShare> shares = shares(someSubHosts());
+        List<SubHostShare> shares = someShares();
         if (phaseNow() == VmRecord.Phase.LOCAL) {
             ask(
                     "split",
@@ -250,15 +260,19 @@ final class Operator {
                 && !daemon.process().isDead()
                 && daemon.migrations().list().stream().anyMatch(one -> one.phase() == MigrationPhase.READY);
         if (isReady) {
-            Hypervisor.Failure failure =
-                    random.nextInt(4) > 0 ? Hypervisor.Failure.NONE : any(Hypervisor.Failure.values());
+            Hypervisor.Failure failure = random.nextInt(3) > 0 ? Hypervisor.Failure.NONE : failure();
             new Hypervisor(world, guest, destination, backends, failure).migrate();
         }
         isSettled(source);
     }
 
+    /** The latest one is the one with the most to be undone. */
+    private Hypervisor.Failure failure() {
+        return random.nextInt(3) == 0 ? Hypervisor.Failure.RESUMED : any(Hypervisor.Failure.values());
+    }
+
     private MigrationRequest migrationRequest(SimHost destination, Handover handover) {
-        List<SubHostShare> subs = shares(someSubHosts());
+        List<SubHostShare> subs = someShares();
         int streams = 1 + random.nextInt(3);
         if (phaseNow() != VmRecord.Phase.PAGED) {
             return random.nextInt(4) == 0

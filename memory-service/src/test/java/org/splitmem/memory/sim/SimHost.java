@@ -3,6 +3,8 @@ package org.splitmem.memory.sim;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.UUID;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
@@ -121,11 +123,11 @@ final class SimHost {
     }
 
     /** What the daemon keeps on its tmpfs, other than its own lists. On any thread. */
-    long filesKept() throws IOException {
-        long kept = 0;
+    List<String> filesKept() throws IOException {
+        List<String> kept = new ArrayList<>();
         for (String kind : new String[] {"vms", "stores"}) {
             try (Stream<Path> files = Files.list(memory().resolve(kind))) {
-                kept += files.count();
+                files.forEach(file -> kept.add(kind + "/" + file.getFileName()));
             }
         }
         return kept;

@@ -10,6 +10,8 @@ final class Story {
     private static final int PAGE = 4096;
     private static final int MOST_ATTEMPTS = 40;
     private static final long RETRY_NS = 1_000_000_000L;
+    /** Between two operations: what is under way, or all that the daemons try again. */
+    private static final long SHORT_NS = 500_000_000L, LONG_NS = 8_000_000_000L;
 
     private Story() {}
 
@@ -34,7 +36,7 @@ final class Story {
         guest.run();
         Operator operator = new Operator(world, guest, backends, budget);
         for (int i = 0; i < operations; i++) {
-            LockSupport.parkNanos(1 + random.nextLong(500_000_000L));
+            LockSupport.parkNanos(1 + random.nextLong(random.nextInt(4) == 0 ? LONG_NS : SHORT_NS));
             operator.next();
         }
         if (random.nextInt(10) == 0) {
@@ -83,6 +85,7 @@ final class Story {
         world.awaitAllUp();
         operator.endDrains();
         guest.verify();
+        world.await("all that is elsewhere is known", () -> new Settled(world, guest).holds());
         operator.becomeWhole();
         world.await("the guest stops", guest::stops);
         guest.verify();

@@ -40,6 +40,7 @@ final class World {
     private boolean suffered;
     private @Nullable Guest guest;
     private String lost = "";
+    private String left = "";
 
     /** @param own the process that acts on the hosts */
     World(Kernel kernel, SimProcess own, int number) {
@@ -223,7 +224,9 @@ final class World {
     /** Whether nothing of the VM is anywhere but on its own host. */
     boolean isCleanBut(@Nullable SimHost owner) throws IOException {
         for (SimHost host : hosts) {
-            if (host.daemon().server().lentBytes() > 0 || host.filesKept() > (host == owner ? 1 : 0)) {
+            List<String> kept = host.filesKept();
+            if (host.daemon().server().lentBytes() > 0 || kept.size() > (host == owner ? 1 : 0)) {
+                left = host.name() + " keeps " + kept;
                 return false;
             }
         }
@@ -259,6 +262,6 @@ final class World {
                             text.append(", ").append(one.phase()).append(": ").append(one.reason()));
             text.append("; ");
         }
-        return text.toString();
+        return text.append(left).toString();
     }
 }

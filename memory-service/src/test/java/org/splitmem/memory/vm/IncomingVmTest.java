@@ -63,6 +63,41 @@ class IncomingVmTest extends MachineTest {
         assertThat(wanted).containsExactly(1);
     }
 
+    /** What a memory server has of them may be older than what the source has yet to tell. */
+    @Test
+    void pagesOfASealedChunkAreNotReadAheadFromAnOpenOne() throws Exception {
+        start();
+        long first = ChunkSeal.CHUNK_PAGES - 8;
+        keepAt(machine.lender(0), first, 16, 8);
+        for (long page = first; page < first + 16; page++) {
+            machine.table().put(page, PageEntry.of(PageState.REMOTE, 0));
+        }
+        machine.guest().run("believe " + first + " 16 8");
+        open(0);
+
+        machine.guest().run("verify " + first + " 8");
+
+        assertThat(machine.paging().stats().readAheadPages.sum()).isPositive();
+        for (long page = ChunkSeal.CHUNK_PAGES; page < first + 16; page++) {
+            assertThat(PageEntry.state(machine.table().get(page))).isEqualTo(PageState.REMOTE);
+        }
+    }
+
+    /** Their chunk's dirty set may break off, and be told again as a whole: what the guest wrote to them would be lost then. */
+    @Test
+    void pagesOfASealedChunkAreNotFetchedFromTheSource() throws Exception {
+        start();
+        keepAt(machine.source(), 0, 1, 8);
+        machine.table().put(0, PageEntry.of(PageState.AT_SOURCE));
+
+        machine.paging().fetchFromSource(PAGES);
+        assertThat(machine.table().get(0)).isEqualTo(PageEntry.of(PageState.AT_SOURCE));
+        open(0);
+        machine.paging().fetchFromSource(PAGES);
+
+        Await.until("it has come", () -> PageEntry.state(machine.table().get(0)) == PageState.LOCAL);
+    }
+
     @Test
     void pagesWrittenBeforeQemuCameAreThere() throws Exception {
         start();

@@ -61,6 +61,9 @@ final class Connection {
                         ? scheduler.random().nextInt((int) latencyNs)
                         : scheduler.random().nextInt(2_000));
         scheduler.at(pipe.arrivalOf(scheduler.now() + delay), () -> arrive(pipe));
+        if (isRemote && !over && network.losesNow(from.process().host(), segment.bytes.length)) {
+            halfOpen(from, Network.VANISHED_NS);
+        }
     }
 
     private void arrive(Pipe pipe) {
@@ -88,8 +91,25 @@ final class Connection {
                 && network.isCut(first.process().host(), second.process().host());
     }
 
-    /** What was not delivered comes now. */
+    /** Nothing comes until {@link #resume}. */
+    void stall() {
+        stalled = true;
+    }
+
+    /** What was not delivered comes now, and what is sent from now on in time. */
     void resume() {
+        stalled = false;
+        deliver();
+    }
+
+    private void deliver() {
+        boolean wasStalled = stalled;
+        stalled = false;
+        deliverAll();
+        stalled = wasStalled;
+    }
+
+    private void deliverAll() {
         for (Pipe pipe : new Pipe[] {forth, back}) {
             while (!isOver() && pipe.underWay() != null) {
                 Pipe.Segment before = pipe.underWay();
@@ -119,11 +139,15 @@ final class Connection {
         }
     }
 
-    /** The first end loses it; the other one hears of nothing, until its kernel has asked in vain. */
-    void halfOpen(long afterNs) {
+    /** One end loses it; what it has sent comes late, or never, and nothing else until the other one's kernel has asked in vain. */
+    private void halfOpen(Stream loser, long afterNs) {
+        network.scheduler().event("connection " + name + " is half open");
         stalled = true;
-        first.fail(Errors.ETIMEDOUT);
+        loser.failAlone(Errors.ETIMEDOUT);
         Scheduler scheduler = network.scheduler();
+        if (scheduler.random().nextInt(4) > 0) {
+            scheduler.at(scheduler.now() + scheduler.random().nextLong(afterNs / 2), this::deliver);
+        }
         scheduler.at(scheduler.now() + afterNs, () -> fail(Errors.ETIMEDOUT));
     }
 

@@ -1,5 +1,6 @@
 package org.splitmem.memory.sim.machine;
 
+import java.nio.ByteBuffer;
 import java.util.ArrayDeque;
 import java.util.BitSet;
 import java.util.TreeMap;
@@ -10,8 +11,8 @@ import org.jspecify.annotations.Nullable;
  * A RAM file as a QEMU has mapped it: its page table, which of its pages were written since writes are tracked, and the userfaultfd that watches
  * it. Accesses are those of the guest's threads.
  *
- * <p>Where kernels differ it does the worst that one of them does: a hole that is punched leaves a page armed, and a zap that empties a page of
- * the page table has it forget that anything was written.
+ * <p>Where kernels differ it does the worst that one of them does: a zap that empties a page of the page table has it forget that anything was
+ * written. What is worst of a page that is punched depends on who asks: so some kernels leave it armed, and by others it counts as written.
  */
 public final class GuestRam {
     static final int MISSING = 1;
@@ -111,13 +112,11 @@ public final class GuestRam {
 
     /** Whether a page that was just loaded from has a content. */
     public boolean matches(int page, IntToLongFunction expected) {
-        int start = page * Native.PAGE;
+        ByteBuffer whole = kernel.scratch();
         for (int i = 0; i < Native.PAGE / 8; i += STRIDE) {
-            if (file.bytes().getLong(start + i * 8) != expected.applyAsLong(i)) {
-                return false;
-            }
+            whole.putLong(i * 8, expected.applyAsLong(i));
         }
-        return true;
+        return file.bytes().slice(page * Native.PAGE, Native.PAGE).mismatch(whole) < 0;
     }
 
     /** Waits until a page can be written, and does so. */
@@ -218,6 +217,9 @@ public final class GuestRam {
 
     void punched(int from, int end) {
         present.clear(from, Math.min(end, pages));
+        if (!kernel.keepsArmed()) {
+            armed.clear(from, Math.min(end, pages));
+        }
     }
 
     boolean isWritten(int page) {

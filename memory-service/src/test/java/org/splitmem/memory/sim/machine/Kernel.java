@@ -1,5 +1,7 @@
 package org.splitmem.memory.sim.machine;
 
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
@@ -19,6 +21,9 @@ public final class Kernel {
     private final Map<Integer, SimProcess> processes = new HashMap<>();
     private final Map<SimProcess, List<GuestRam>> guests = new HashMap<>();
     private final WaitQueue pollers = new WaitQueue();
+    private final ByteBuffer scratch =
+            ByteBuffer.allocateDirect(Native.PAGE).order(ByteOrder.nativeOrder()); // zeros, but for words of contents
+    private final boolean keepsArmed;
     private int nextDescriptor = 3;
     private int nextPid = 5_000;
     private long nextHva = 0x7F00_0000_0000L;
@@ -29,6 +34,7 @@ public final class Kernel {
 
     public Kernel(Scheduler scheduler) {
         this.scheduler = scheduler;
+        this.keepsArmed = scheduler.random().nextBoolean();
     }
 
     public SimHostOs addHost(String name) {
@@ -40,6 +46,16 @@ public final class Kernel {
 
     public Scheduler scheduler() {
         return scheduler;
+    }
+
+    /** A page whose content is that of the last one who wrote it: at the same places each time. */
+    ByteBuffer scratch() {
+        return scratch;
+    }
+
+    /** Whether a page that is punched stays armed. */
+    boolean keepsArmed() {
+        return keepsArmed;
     }
 
     Native memory() {
@@ -228,8 +244,19 @@ public final class Kernel {
         any(host, "is reset").ifPresent(Connection::reset);
     }
 
+    /** One of the host's connections, when it next sends something: that comes late, or never. */
     public void halfOpen(SimHostOs host) {
-        any(host, "is half open").ifPresent(one -> one.halfOpen(Network.VANISHED_NS));
+        network.loseNext(host);
+    }
+
+    /** What was to be half open is not. */
+    public void loseNothing() {
+        network.loseNothing();
+    }
+
+    /** Its threads wait for processors again and again. */
+    public void slow(SimHostOs host, boolean isSlow) {
+        host.slow(isSlow);
     }
 
     /** All of the host's connections. */

@@ -13,10 +13,16 @@ final class Network {
     /** After which a kernel takes a silent peer for gone. */
     static final long VANISHED_NS = 10_000_000_000L;
 
+    private static final long LONGEST_RETRY_NS = 1_500_000_000L;
+
     private final Kernel kernel;
     private final Map<String, Listener> listeners = new HashMap<>();
     private final List<Connection> connections = new ArrayList<>();
     private final Set<String> cut = new HashSet<>(); // never iterated
+    private @Nullable SimHostOs losing;
+    private int losses;
+    private int losingBytes;
+    private int losingAfter;
     private int ports = 40_000;
 
     Network(Kernel kernel) {
@@ -60,6 +66,27 @@ final class Network {
 
     // ---- faults
 
+    /** One of the next things that a host sends is the last on its connection, as far as it knows: pages rather than small frames. */
+    void loseNext(SimHostOs host) {
+        losing = host;
+        losses = 1 + scheduler().random().nextInt(3);
+        losingBytes = scheduler().random().nextBoolean() ? Native.PAGE : 1;
+        losingAfter = 1 + scheduler().random().nextInt(losingBytes == 1 ? 12 : 4);
+    }
+
+    void loseNothing() {
+        losing = null;
+    }
+
+    boolean losesNow(SimHostOs sender, int bytes) {
+        if (losing != sender || bytes < losingBytes || --losingAfter > 0) {
+            return false;
+        }
+        losingAfter = 1 + scheduler().random().nextInt(8);
+        losing = --losses > 0 ? sender : null;
+        return true;
+    }
+
     private static String link(SimHostOs a, SimHostOs b) {
         return a.number() < b.number() ? a.name() + "-" + b.name() : b.name() + "-" + a.name();
     }
@@ -81,8 +108,14 @@ final class Network {
 
     void heal(SimHostOs a, SimHostOs b) {
         if (cut.remove(link(a, b))) {
-            connections.stream().filter(one -> one.isBetween(a, b)).forEach(Connection::resume);
+            connections.stream().filter(one -> one.isBetween(a, b)).forEach(this::resumeLater);
         }
+    }
+
+    /** Each when its sender tries again: a later connection's bytes may come before an earlier one's. */
+    private void resumeLater(Connection silent) {
+        silent.stall();
+        scheduler().at(scheduler().now() + scheduler().random().nextLong(LONGEST_RETRY_NS), silent::resume);
     }
 
     List<Connection> of(SimHostOs host) {

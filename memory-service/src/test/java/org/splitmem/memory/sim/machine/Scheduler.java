@@ -21,6 +21,10 @@ public final class Scheduler {
     private static final long EPOCH_MS = 1_700_000_000_000L;
     private static final int CHANCES = 1 << 20;
     private static final long LONGEST_STALL_NS = 5_000_000L;
+    /** Of a host that is slow: at one of so many points a thread stands still, longer than a daemon takes to come back. */
+    private static final int SLOW_POINTS = 50;
+
+    private static final long LONGEST_SLOW_NS = 1_500_000_000L;
 
     private final SplittableRandom random;
     private final Settings settings;
@@ -214,19 +218,21 @@ public final class Scheduler {
         }
         SimThread self = current();
         self.process().requireAlive();
-        if (random.nextInt(CHANCES) < settings.preemption()) {
+        if (self.process().host().isSlow() && random.nextInt(SLOW_POINTS) == 0) {
+            stall(LONGEST_SLOW_NS);
+        } else if (random.nextInt(CHANCES) < settings.preemption()) {
             if (random.nextInt(4) == 0) {
                 giveWay(self);
             } else {
-                stall();
+                stall(LONGEST_STALL_NS);
             }
         }
     }
 
     /** As a thread is whose processor is another's for a while: long enough for others to come to the same page. */
-    private void stall() {
+    private void stall(long longestNs) {
         double part = random.nextDouble();
-        await(new WaitQueue(), now + 1 + (long) (part * part * part * LONGEST_STALL_NS));
+        await(new WaitQueue(), now + 1 + (long) (part * part * part * longestNs));
     }
 
     void passOn() {

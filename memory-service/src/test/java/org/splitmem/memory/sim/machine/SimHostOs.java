@@ -11,6 +11,7 @@ public final class SimHostOs {
     private final List<SimProcess> processes = new ArrayList<>();
     private long capacityPages = Long.MAX_VALUE;
     private boolean diskFails;
+    private boolean slow;
 
     SimHostOs(Kernel kernel, String name, int number) {
         this.kernel = kernel;
@@ -58,6 +59,14 @@ public final class SimHostOs {
 
     boolean diskFails() {
         return diskFails;
+    }
+
+    void slow(boolean now) {
+        slow = now;
+    }
+
+    boolean isSlow() {
+        return slow;
     }
 
     private long usedPages() {

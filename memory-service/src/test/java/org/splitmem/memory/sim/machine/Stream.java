@@ -10,6 +10,7 @@ final class Stream extends OpenFile {
     private final Pipe in;
     private final Pipe out;
     private final boolean isFirst;
+    private int failed; // errno: of this end alone
     private long receiveNs = Long.MAX_VALUE;
     private long sendNs = Long.MAX_VALUE;
 
@@ -50,6 +51,9 @@ final class Stream extends OpenFile {
         Scheduler scheduler = connection.network().scheduler();
         scheduler.point();
         while (true) {
+            if (failed != 0) {
+                return -failed;
+            }
             if (out.failed != 0 || out.closedByWriter) {
                 return -(out.failed != 0 && out.failed != Errors.ECONNRESET ? out.failed : Errors.EPIPE);
             }
@@ -88,6 +92,9 @@ final class Stream extends OpenFile {
                 in.passed();
                 dropped.release();
             }
+            if (failed != 0) {
+                return -failed;
+            }
             received += in.take(to, length - received);
             if (received == length || (received > 0 && !all)) {
                 return received;
@@ -108,7 +115,7 @@ final class Stream extends OpenFile {
     @Nullable
     OpenFile receivePassed() {
         Scheduler scheduler = connection.network().scheduler();
-        while (in.isEmpty() && in.failed == 0 && !in.ended && !in.closedByReader) {
+        while (in.isEmpty() && failed == 0 && in.failed == 0 && !in.ended && !in.closedByReader) {
             if (!scheduler.await(in.readers, until(scheduler, receiveNs))) {
                 return null;
             }
@@ -142,9 +149,16 @@ final class Stream extends OpenFile {
         out.fail(errno);
     }
 
+    /** Its own side finds this errno, and the other one nothing. */
+    void failAlone(int errno) {
+        failed = errno;
+        in.readers.wakeAll();
+        out.writers.wakeAll();
+    }
+
     @Override
     void closed() {
-        boolean unread = !in.isEmpty();
+        boolean unread = !in.isEmpty() && failed == 0;
         shutdownWrite();
         in.closedByReader = true;
         in.readers.wakeAll();
