@@ -390,9 +390,11 @@ final class IncomingMigration {
         }
     }
 
-    private void onQmp(QmpEvent event) {
+    void onQmp(QmpEvent event) {
         if (event.name().equals("RESUME")) {
             resumed(event.timestampUs());
+        } else if (event.name().equals("MIGRATION") && event.status().equals("active")) {
+            inBackground("ahead-ends-", this::endReadAhead); // later the guest would stand still meanwhile
         } else if (event.name().equals("MIGRATION") && event.status().equals("completed")) {
             loaded();
         }

@@ -8,7 +8,9 @@ import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Set;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
@@ -17,11 +19,13 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.extension.RegisterExtension;
+import org.splitmem.memory.faultpoint.FaultPoint;
 import org.splitmem.memory.faultpoint.FaultPoints;
 import org.splitmem.memory.linux.NativeBlock;
 import org.splitmem.memory.linux.SocketPair;
 import org.splitmem.memory.operation.Operations;
 import org.splitmem.memory.page.Pages;
+import org.splitmem.memory.qmp.QmpEvent;
 import org.splitmem.memory.server.ConnectionHandler;
 import org.splitmem.memory.testing.Await;
 import org.splitmem.memory.testing.MemoryDirectory;
@@ -161,5 +165,48 @@ class IncomingMigrationTest {
         Files.delete(draft);
 
         Await.until("it is recorded", () -> vm.record().phase() == VmRecord.Phase.PAGED);
+    }
+
+    /** In the switch-over, while the vCPUs stop: at the first dirty set the guest would wait for that. */
+    @Test
+    void readingAheadEndsWhenItsQemuBeginsToLoad() throws Exception {
+        Set<FaultPoint> reached = ConcurrentHashMap.newKeySet();
+        VmRegistry others = new VmRegistry(
+                directory.resolve("others"),
+                TestVms.config(),
+                directory.path(),
+                new SplitDefinitions(directory.resolve("no-splits")),
+                reached::add);
+        VmRecord.Lender server = new VmRecord.Lender("h3", "127.0.0.1", 7781, "next", RAM).sharedUnder("next");
+        PeerHosts.Incoming wanted = new PeerHosts.Incoming(
+                TestVms.UUID_OF_VM,
+                "db1",
+                "m2",
+                List.of(RAM),
+                6,
+                RAM,
+                List.of(server),
+                new VmRecord.Lender("h2", "127.0.0.1", 7780, TOKEN, RAM),
+                null);
+        new MigrationService(
+                        others,
+                        peers,
+                        new MigrationConfig(4, 0, 3, 100, 4096, 8),
+                        new PeerHosts.Peer("h1", "127.0.0.1", 7780),
+                        new PendingReleases(directory.resolve("more.json"), peers, new HostThreads(Runnable::run)),
+                        new Operations(directory.resolve("more-operations"), FaultPoints.NONE))
+                .prepare(wanted);
+        IncomingMigration incoming = IncomingMigration.expected(
+                others.find(TestVms.UUID_OF_VM),
+                wanted,
+                peers,
+                new PendingReleases(directory.resolve("more.json"), peers, new HostThreads(Runnable::run)));
+
+        incoming.onQmp(new QmpEvent("MIGRATION", "setup", 0));
+        assertThat(reached).doesNotContain(FaultPoint.AHEAD_ENDED);
+        incoming.onQmp(new QmpEvent("MIGRATION", "active", 0));
+
+        Await.until("it has ended", () -> reached.contains(FaultPoint.AHEAD_ENDED));
+        others.stop();
     }
 }

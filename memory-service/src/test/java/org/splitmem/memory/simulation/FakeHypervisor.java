@@ -156,6 +156,9 @@ final class FakeHypervisor {
         begun = true;
         atSource.monitor().migration("setup");
         atSource.monitor().migration("active");
+        if (atDestination != null) {
+            atDestination.monitor().migration("active");
+        }
         if (!atSource.monitor().ignoresShared() || failure == Failure.ACTIVE || cancelled) {
             return "it failed while the guest ran";
         }
