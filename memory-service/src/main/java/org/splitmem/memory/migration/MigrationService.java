@@ -321,7 +321,7 @@ public final class MigrationService implements ConnectionResolver {
 
     /** Frees what was prepared, unless the VM runs here. */
     void discard(IncomingMigration migration, String because) {
-        if (migration.vm().record().phase() == VmRecord.Phase.INCOMING) {
+        if (migration.vm().refuseToArrive()) {
             synchronized (this) {
                 incoming.remove(migration.vm().uuid(), migration);
             }
@@ -513,6 +513,7 @@ public final class MigrationService implements ConnectionResolver {
 
     /** Its QEMU has exited: frees what it had, here and on other hosts. */
     void ended(Vm vm, String because) {
+        vm.refuseToArrive(); // before it is asked whose it is
         VmRecord record = vm.record();
         VmRecord.Lender source = record.source();
         boolean isShared = record.sharesLenders();

@@ -48,6 +48,7 @@ public final class Vm {
     private boolean stopped;
     private final Pull pull = new Pull();
     private volatile boolean mayLeaveRamOut;
+    private boolean refusesToArrive; // guarded by this
     private boolean isWhole; // the housekeeping thread's
 
     private Vm(Path directory, VmRecord record, VmContext host) throws IOException {
@@ -406,13 +407,23 @@ public final class Vm {
         whenWhole = callback;
     }
 
-    /** It was handed over to here: this host is the owner. @return false if it was already */
+    /** It was handed over to here: this host is the owner. @return false if it was already, or cannot become that any more */
     public synchronized boolean arrived() throws IOException {
-        if (record.phase() != VmRecord.Phase.INCOMING) {
+        if (record.phase() != VmRecord.Phase.INCOMING || refusesToArrive) {
             return false;
         }
         save(record.withPhase(VmRecord.Phase.PAGED));
         return true;
+    }
+
+    /**
+     * It is about to be freed: from now on it cannot become this host's, with memory servers that nobody would release.
+     *
+     * @return false if it is this host's
+     */
+    public synchronized boolean refuseToArrive() {
+        refusesToArrive = record.phase() == VmRecord.Phase.INCOMING;
+        return refusesToArrive;
     }
 
     /** Whether QEMU may have been left with a setting with which a migration, or a save, would lose the RAM. */

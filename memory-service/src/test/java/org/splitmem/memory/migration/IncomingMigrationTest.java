@@ -13,6 +13,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicReference;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -167,18 +168,10 @@ class IncomingMigrationTest {
         Await.until("it is recorded", () -> vm.record().phase() == VmRecord.Phase.PAGED);
     }
 
-    /** In the switch-over, while the vCPUs stop: at the first dirty set the guest would wait for that. */
-    @Test
-    void readingAheadEndsWhenItsQemuBeginsToLoad() throws Exception {
-        Set<FaultPoint> reached = ConcurrentHashMap.newKeySet();
-        VmRegistry others = new VmRegistry(
-                directory.resolve("others"),
-                TestVms.config(),
-                directory.path(),
-                new SplitDefinitions(directory.resolve("no-splits")),
-                reached::add);
+    /** A VM that comes with a sub-host, all of which is to be here. */
+    private PeerHosts.Incoming split() {
         VmRecord.Lender server = new VmRecord.Lender("h3", "127.0.0.1", 7781, "next", RAM).sharedUnder("next");
-        PeerHosts.Incoming wanted = new PeerHosts.Incoming(
+        return new PeerHosts.Incoming(
                 TestVms.UUID_OF_VM,
                 "db1",
                 "m2",
@@ -188,25 +181,69 @@ class IncomingMigrationTest {
                 List.of(server),
                 new VmRecord.Lender("h2", "127.0.0.1", 7780, TOKEN, RAM),
                 null);
-        new MigrationService(
-                        others,
-                        peers,
-                        new MigrationConfig(4, 0, 3, 100, 4096, 8),
-                        new PeerHosts.Peer("h1", "127.0.0.1", 7780),
-                        new PendingReleases(directory.resolve("more.json"), peers, new HostThreads(Runnable::run)),
-                        new Operations(directory.resolve("more-operations"), FaultPoints.NONE))
-                .prepare(wanted);
-        IncomingMigration incoming = IncomingMigration.expected(
-                others.find(TestVms.UUID_OF_VM),
-                wanted,
+    }
+
+    /** Another daemon, which reaches these points. */
+    private VmRegistry registry(FaultPoints points) throws IOException {
+        return new VmRegistry(
+                directory.resolve("others"),
+                TestVms.config(),
+                directory.path(),
+                new SplitDefinitions(directory.resolve("no-splits")),
+                points);
+    }
+
+    private MigrationService service(VmRegistry others) throws IOException {
+        return new MigrationService(
+                others,
                 peers,
-                new PendingReleases(directory.resolve("more.json"), peers, new HostThreads(Runnable::run)));
+                new MigrationConfig(4, 0, 3, 100, 4096, 8),
+                new PeerHosts.Peer("h1", "127.0.0.1", 7780),
+                releases(),
+                new Operations(directory.resolve("more-operations"), FaultPoints.NONE));
+    }
+
+    private PendingReleases releases() throws IOException {
+        return new PendingReleases(directory.resolve("more.json"), peers, new HostThreads(Runnable::run));
+    }
+
+    /** In the switch-over, while the vCPUs stop: at the first dirty set the guest would wait for that. */
+    @Test
+    void readingAheadEndsWhenItsQemuBeginsToLoad() throws Exception {
+        Set<FaultPoint> reached = ConcurrentHashMap.newKeySet();
+        VmRegistry others = registry(reached::add);
+        service(others).prepare(split());
+        IncomingMigration incoming =
+                IncomingMigration.expected(others.find(TestVms.UUID_OF_VM), split(), peers, releases());
 
         incoming.onQmp(new QmpEvent("MIGRATION", "setup", 0));
         assertThat(reached).doesNotContain(FaultPoint.AHEAD_ENDED);
         incoming.onQmp(new QmpEvent("MIGRATION", "active", 0));
 
         Await.until("it has ended", () -> reached.contains(FaultPoint.AHEAD_ENDED));
+        others.stop();
+    }
+
+    /** Its QEMU may say that the guest runs while the source has it back: nobody would release what sub-hosts keep for its new owner. */
+    @Test
+    void oneThatIsBeingFreedDoesNotBecomeThisHosts() throws Exception {
+        AtomicReference<@Nullable Runnable> whenFreed = new AtomicReference<>();
+        VmRegistry others = registry(point -> {
+            Runnable then = whenFreed.get();
+            if (point == FaultPoint.FREEING && then != null) {
+                then.run();
+            }
+        });
+        MigrationService there = service(others);
+        there.prepare(split());
+        Vm coming = others.find(TestVms.UUID_OF_VM);
+        IncomingMigration incoming = IncomingMigration.expected(coming, split(), peers, releases());
+        whenFreed.set(() -> incoming.onQmp(new QmpEvent("RESUME", "", 1)));
+
+        there.discard(incoming, "its source has it back");
+
+        assertThat(coming.record().phase()).isEqualTo(VmRecord.Phase.INCOMING);
+        assertThat(others.find(TestVms.UUID_OF_VM)).isNull();
         others.stop();
     }
 }
