@@ -79,9 +79,10 @@ final class MigrationConnections implements ConnectionResolver {
         return socket -> vm.using(() -> pages.serve(socket));
     }
 
-    private static @Nullable PageTable tableOf(Vm vm) throws PeerException {
+    /** Says which pages of a VM are elsewhere; null if none is. The VM's destination may connect before it begins to leave. */
+    static @Nullable PageTable tableOf(Vm vm) throws PeerException {
         try {
-            return vm.record().leavesSplit() ? vm.requireTable() : null;
+            return vm.record().hasTable() ? vm.requireTable() : null;
         } catch (IOException e) { // all pages have been fetched
             throw new PeerException(ErrorCode.UNKNOWN_VM, String.valueOf(e.getMessage()));
         }

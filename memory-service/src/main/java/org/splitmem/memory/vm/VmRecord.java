@@ -502,7 +502,7 @@ public record VmRecord(
     }
 
     /** True of one whose page table is kept for as long as it is here. */
-    boolean hasTable() {
+    public boolean hasTable() {
         return phase == Phase.INCOMING || phase == Phase.PAGED || leavesSplit();
     }
 
