@@ -81,8 +81,7 @@ final class IncomingMigration {
         this.peers = peers;
         this.vm = vm;
         this.id = id;
-        vm.setChunkWanter(chunk -> tell(FrameType.WANT_CHUNK, chunk));
-        vm.setWhenWhole(this::arrived);
+        vm.comesBy(chunk -> tell(FrameType.WANT_CHUNK, chunk), this::arrived);
     }
 
     /** One that has just been announced. @throws IOException if it has no RAM or no page table here */

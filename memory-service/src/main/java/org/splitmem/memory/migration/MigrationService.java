@@ -412,7 +412,7 @@ public final class MigrationService implements ConnectionResolver {
 
     /** A QEMU that is still there the hypervisor may have run on: upkeep finds out, and frees the RAM only when it has ended. */
     private void free(Vm left) throws RefusedException {
-        if (!left.hasQemu()) {
+        if (!left.record().hasQemu()) {
             vms.remove(left, "its new owner has every page");
             return;
         }

@@ -60,7 +60,7 @@ final class MigrationUpkeep {
     /** Where the guest is has to be found out, or its QEMU should have ended and has not. */
     private static boolean isUnsettled(Vm vm) {
         VmRecord record = vm.record();
-        return record.mayBeFetchedFrom() || (record.phase() == VmRecord.Phase.LEFT && vm.hasQemu());
+        return record.mayBeFetchedFrom() || (record.phase() == VmRecord.Phase.LEFT && record.hasQemu());
     }
 
     private static boolean isOwned(Vm vm) {

@@ -397,13 +397,9 @@ public final class Vm {
 
     // ---- migration: to here
 
-    /** Who asks the migration's source for a chunk; to be set before QEMU attaches. */
-    public synchronized void setChunkWanter(Pager.ChunkWanter asks) {
+    /** Who asks the source for a chunk, and what housekeeping runs once every page has come; to be set before QEMU attaches. */
+    public synchronized void comesBy(Pager.ChunkWanter asks, Runnable callback) {
         wanter = asks;
-    }
-
-    /** Called on the housekeeping thread once every page has arrived from the source; to be set before QEMU attaches. */
-    public synchronized void setWhenWhole(Runnable callback) {
         whenWhole = callback;
     }
 
@@ -553,11 +549,6 @@ public final class Vm {
     }
 
     // ---- the end
-
-    /** True if a QEMU has attached to it and not exited. */
-    public boolean hasQemu() {
-        return record().hasQemu();
-    }
 
     /** True if its QEMU has exited. */
     public boolean isQemuGone() {

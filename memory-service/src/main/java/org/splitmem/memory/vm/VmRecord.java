@@ -302,7 +302,7 @@ public record VmRecord(
                 : 0;
     }
 
-    boolean hasQemu() {
+    public boolean hasQemu() {
         return pid != 0 && isRunning();
     }
 

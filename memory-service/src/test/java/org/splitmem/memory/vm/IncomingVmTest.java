@@ -52,7 +52,7 @@ class IncomingVmTest extends MachineTest {
     void faultsWaitUntilTheirChunkIsOpenAndAskForItOnce() throws Exception {
         machine("h2").incoming();
         Queue<Integer> wanted = new ConcurrentLinkedQueue<>();
-        machine.startWith(vm -> vm.setChunkWanter(wanted::add));
+        machine.startWith(vm -> vm.comesBy(wanted::add, () -> {}));
 
         machine.guest().begin("verify " + ChunkSeal.CHUNK_PAGES + " 20");
 
