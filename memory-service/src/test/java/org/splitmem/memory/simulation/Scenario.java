@@ -267,6 +267,9 @@ record Scenario(
             sim.await(
                     "it is within its budget although it migrates, or does no more",
                     () -> daemon.isDead() || isAt(daemon, MigrationPhase.SWITCHOVER) || isWithinBudget(vm));
+            sim.await(
+                    "it has given back what it is to",
+                    () -> daemon.isDead() || isAt(daemon, MigrationPhase.SWITCHOVER) || sim.isReadyLongEnough());
         }
         return !daemon.isDead() && daemon.migrations().list().get(0).phase() == MigrationPhase.READY;
     }

@@ -56,6 +56,7 @@ final class Simulation implements AutoCloseable {
     private final Map<FaultPoint, Event> events = new ConcurrentHashMap<>();
     private final Map<SimHost, Queue<SimQemu>> qemus = new ConcurrentHashMap<>();
     private final Set<FaultPoint> happened = ConcurrentHashMap.newKeySet();
+    private volatile @Nullable FaultPoint readyUntil;
     private final Map<Role, Boolean> died = new ConcurrentHashMap<>();
     private final Queue<Throwable> failures = new ConcurrentLinkedQueue<>();
     private final Queue<Thread> burials = new ConcurrentLinkedQueue<>();
@@ -122,6 +123,16 @@ final class Simulation implements AutoCloseable {
             always(point, event);
             event.happen(at);
         });
+    }
+
+    /** A migration that is ready goes on only once a daemon has come to the point: the guest needs a while to bring that about. */
+    void readyUntil(FaultPoint point) {
+        readyUntil = point;
+    }
+
+    boolean isReadyLongEnough() {
+        FaultPoint point = readyUntil;
+        return point == null || happened.contains(point);
     }
 
     Set<FaultPoint> happened() {
