@@ -118,6 +118,12 @@ final class Claims {
             }
         }
 
+        /** Also a migration that says that it is over: its thread is about to end. */
+        private boolean passesSoon() {
+            return purpose.passesSoon()
+                    || (migration != null && migration.phase().isOver());
+        }
+
         private Refusal refusal(String name) {
             long seconds = TimeUnit.NANOSECONDS.toSeconds(System.nanoTime() - sinceNs);
             return Refusal.of(
@@ -166,7 +172,7 @@ final class Claims {
     private void awaitPassing(UUID vm, String name) throws RefusedException {
         long endNs =
                 System.nanoTime() + RequestTime.left(Duration.ofNanos(waitNs)).toNanos();
-        for (Claim other = held.get(vm); other != null && other.purpose.passesSoon(); other = held.get(vm)) {
+        for (Claim other = held.get(vm); other != null && other.passesSoon(); other = held.get(vm)) {
             long leftMs = TimeUnit.NANOSECONDS.toMillis(endNs - System.nanoTime());
             if (leftMs <= 0) {
                 return;

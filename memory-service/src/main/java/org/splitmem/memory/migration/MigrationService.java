@@ -6,6 +6,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.UUID;
+import java.util.concurrent.locks.LockSupport;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -34,6 +35,10 @@ import org.splitmem.model.RefusedException;
 /** All migrations from and to this host. Any thread. */
 public final class MigrationService implements ConnectionResolver {
     private static final Logger log = LoggerFactory.getLogger(MigrationService.class);
+    /** For its QEMU to end; a host that asks waits for 20 s. */
+    private static final long FORMER_NS = Signals.seconds(10);
+
+    private static final long LOOK_NS = 50_000_000L;
 
     private final VmRegistry vms;
     private final PeerHosts peers;
@@ -282,6 +287,7 @@ public final class MigrationService implements ConnectionResolver {
                 null,
                 0,
                 wanted.gatherRate() == null ? 0 : wanted.gatherRate());
+        awaitFormer(wanted.vm());
         operations.expecting(wanted.vm(), wanted.migration());
         try {
             Vm vm = vms.prepare(record);
@@ -299,6 +305,17 @@ public final class MigrationService implements ConnectionResolver {
             throw new RefusedException(RefusalCode.VM_NOT_WELCOME, String.valueOf(e.getMessage()));
         } finally {
             operations.expected(wanted.vm());
+        }
+    }
+
+    /** A VM may come back a moment after it has left, while its QEMU is still ending here. */
+    private void awaitFormer(UUID uuid) {
+        long endNs = System.nanoTime() + FORMER_NS;
+        Vm former = vms.find(uuid);
+        while (former != null && former.record().phase() == VmRecord.Phase.LEFT && System.nanoTime() - endNs < 0) {
+            upkeep.sweep(former, System.nanoTime());
+            LockSupport.parkNanos(LOOK_NS);
+            former = vms.find(uuid);
         }
     }
 

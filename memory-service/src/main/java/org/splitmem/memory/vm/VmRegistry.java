@@ -205,8 +205,12 @@ public final class VmRegistry implements ShimHandler {
         damaged.requireNot(incoming.uuid());
         Vm here = vms.get(incoming.uuid());
         if (here != null) {
-            throw new IOException("VM " + incoming.uuid() + " is on this host already ("
-                    + here.record().phase() + ")");
+            throw new IOException(
+                    here.record().phase() == VmRecord.Phase.LEFT
+                            ? "VM " + incoming.uuid()
+                                    + " has not left this host for good yet: its QEMU has not ended, or pages are still fetched; ask again"
+                            : "VM " + incoming.uuid() + " is on this host already ("
+                                    + here.record().phase() + ")");
         }
         Vm vm = Vm.begin(directory.resolve(incoming.uuid().toString()), incoming, context);
         vms.put(incoming.uuid(), vm);

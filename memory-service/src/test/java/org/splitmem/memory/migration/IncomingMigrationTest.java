@@ -39,6 +39,7 @@ import org.splitmem.memory.vm.VmRegistry;
 import org.splitmem.memory.wire.FrameSocket;
 import org.splitmem.memory.wire.FrameType;
 import org.splitmem.memory.wire.Hello;
+import org.splitmem.model.RefusedException;
 
 /** A VM that arrives, whose source's control connection the test plays: in the switch-over it breaks, or the host's disk is full. */
 @Timeout(value = 50, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
@@ -244,6 +245,29 @@ class IncomingMigrationTest {
 
         assertThat(coming.record().phase()).isEqualTo(VmRecord.Phase.INCOMING);
         assertThat(others.find(TestVms.UUID_OF_VM)).isNull();
+        others.stop();
+    }
+
+    /** libvirt takes a second or two to end it. */
+    @Test
+    void oneThatHasJustLeftComesBackOnceItsFormerQemuHasEnded() throws Exception {
+        VmRegistry others = registry(FaultPoints.NONE);
+        MigrationService there = service(others);
+        Process former = new ProcessBuilder("sleep", "60").start();
+        Vm left = others.prepare(TestVms.record("db1", VmRecord.Phase.LEFT, RAM));
+        TestVms.mapped(left, (int) former.pid());
+        CompletableFuture<@Nullable Void> coming = CompletableFuture.runAsync(() -> {
+            try {
+                there.prepare(split());
+            } catch (RefusedException e) {
+                throw new IllegalStateException(e);
+            }
+        });
+
+        former.destroyForcibly().waitFor();
+        coming.get(20, TimeUnit.SECONDS);
+
+        assertThat(others.find(TestVms.UUID_OF_VM).record().phase()).isEqualTo(VmRecord.Phase.INCOMING);
         others.stop();
     }
 }
