@@ -102,8 +102,14 @@ final class HomeReturns {
         return freed.sumThenReset();
     }
 
-    /** Begins to send pages that are marked for it, while it is free; those that cannot be sent stay. */
+    /** Begins to send pages that are marked for it; those that cannot be sent stay. */
     void send(int[] marked, int count) {
+        if (isBusy()) { // they were to be freed without being sent, and count as written since
+            for (int i = 0; i < count; i++) {
+                stay(marked[i]);
+            }
+            return;
+        }
         Thread next = new Thread(this::run, "return-" + home().name());
         next.setDaemon(true);
         synchronized (this) {

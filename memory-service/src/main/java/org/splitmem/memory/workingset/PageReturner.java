@@ -282,7 +282,7 @@ public final class PageReturner {
         return PageEntry.state(entry) == OUTGOING;
     }
 
-    /** Has a home sent what is marked for it. It is free: else nothing was marked for it. */
+    /** Has a home sent what is marked for it. */
     private void send(int index) {
         int pages = 0;
         for (int i = 0; i < count; i++) {
