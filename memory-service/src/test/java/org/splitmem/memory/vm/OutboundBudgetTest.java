@@ -69,6 +69,7 @@ class OutboundBudgetTest extends MachineTest {
         private final Set<Long> unannounced = ConcurrentHashMap.newKeySet();
         private final Map<Long, byte[]> there = new ConcurrentHashMap<>();
         private final AtomicLong sent = new AtomicLong();
+        private final AtomicLong asked = new AtomicLong();
 
         @Override
         public Object scanning() {
@@ -77,6 +78,7 @@ class OutboundBudgetTest extends MachineTest {
 
         @Override
         public boolean isSent(long page) {
+            asked.incrementAndGet();
             return !dirty.contains(page) && !unannounced.contains(page) && there.containsKey(page);
         }
 
@@ -298,6 +300,22 @@ class OutboundBudgetTest extends MachineTest {
                         throw e.getCause();
                     }
                 });
+    }
+
+    /** It is in the next round, and nowhere else as it is. */
+    @Test
+    void whatTheGuestWritesStaysUntilItWasSent() throws Exception {
+        begin(BUDGET);
+        machine.guest().run("fill" + ALL + " 7");
+        synchronized (transfers.scanning()) {
+            scan(true);
+        }
+        long before = transfers.asked.get();
+
+        Await.until("all of it was looked at, again and again", () -> transfers.asked.get() - before > 5 * PAGES);
+
+        assertThat(machine.table().resident()).isEqualTo(PAGES);
+        isRightThere();
     }
 
     @Test
