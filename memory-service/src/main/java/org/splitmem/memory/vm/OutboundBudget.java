@@ -31,6 +31,7 @@ public final class OutboundBudget implements AutoCloseable {
     private final Thread thread;
     private long pageInsBefore;
     private long returned;
+    private volatile long looks; // written by the thread
     private volatile boolean closed;
 
     OutboundBudget(Vm vm, Paging paging, PageReturner.Transfers transfers, Outbound.Devices devices)
@@ -58,6 +59,7 @@ public final class OutboundBudget implements AutoCloseable {
         thread.start();
     }
 
+    @SuppressWarnings("NonAtomicVolatileUpdate") // this thread alone writes it
     private void run() {
         long pauseNs = TICK_NS;
         boolean failed = false;
@@ -66,6 +68,7 @@ public final class OutboundBudget implements AutoCloseable {
             try {
                 pauseNs = tick();
                 failed = false;
+                looks++;
             } catch (IOException | RuntimeException | OutOfMemoryError e) {
                 if (!closed && !failed) {
                     log.warn("vm={} is not kept within its budget for now", vm.uuid(), e);
@@ -94,6 +97,11 @@ public final class OutboundBudget implements AutoCloseable {
         }
         returner.mark(shim, excess);
         return over > vm.budgetPages() / MOST_ROOM ? SHORT_TICK_NS : TICK_NS;
+    }
+
+    /** How often it has done what is to be done. */
+    long looks() {
+        return looks;
     }
 
     /** The memory server with the most of its reservation left, of those that pages may be sent to. */

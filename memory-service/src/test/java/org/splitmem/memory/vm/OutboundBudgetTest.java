@@ -324,12 +324,16 @@ class OutboundBudgetTest extends MachineTest {
         if (budget != null) {
             budget.close();
         }
-        budget = new Outbound(machine.vm()).keepBudget(transfers, () -> "vfio0: reaches guest RAM past QEMU");
+        OutboundBudget other =
+                new Outbound(machine.vm()).keepBudget(transfers, () -> "vfio0: reaches guest RAM past QEMU");
+        budget = other;
         machine.vm().setBudget(Pages.toBytes(BUDGET));
 
         machine.guest().run("verify" + ALL);
         machine.guest().run("verify" + ALL);
 
+        long before = other.looks();
+        Await.until("it has looked, and has marked and freed what it would", () -> other.looks() - before > 5);
         assertThat(machine.table().resident()).isEqualTo(PAGES);
     }
 
