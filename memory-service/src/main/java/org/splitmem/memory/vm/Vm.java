@@ -413,7 +413,7 @@ public final class Vm {
     }
 
     /**
-     * It is about to be freed: from now on it cannot become this host's, with memory servers that nobody would release.
+     * It is about to be freed: from now on it cannot become this host's, which would not release its stores on memory servers.
      *
      * @return false if it is this host's
      */

@@ -233,7 +233,7 @@ public final class VmRegistry implements ShimHandler {
         log.info("vm={} freed: {}", vm.uuid(), because);
         try {
             ends.accept(vm, because);
-        } finally { // nobody finds it any more who could free it later
+        } finally { // the registry has forgotten it: nothing else would free it
             free(vm);
         }
     }

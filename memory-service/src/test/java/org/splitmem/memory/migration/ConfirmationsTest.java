@@ -39,7 +39,7 @@ class ConfirmationsTest {
         }
     }
 
-    /** One that somebody has aborted. */
+    /** One that was aborted. */
     private static final class Aborted extends Migration {
         @Override
         public void check() throws IOException {

@@ -225,7 +225,7 @@ class IncomingMigrationTest {
         others.stop();
     }
 
-    /** Its QEMU may say that the guest runs while the source has it back: nobody would release what sub-hosts keep for its new owner. */
+    /** Its QEMU may report RESUME while the source has the guest back: the stores on its sub-hosts would never be released. */
     @Test
     void oneThatIsBeingFreedDoesNotBecomeThisHosts() throws Exception {
         AtomicReference<@Nullable Runnable> whenFreed = new AtomicReference<>();
