@@ -1,6 +1,7 @@
 package org.splitmem.memory.migration;
 
 import java.io.IOException;
+import java.time.Duration;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -310,7 +311,8 @@ public final class MigrationService implements ConnectionResolver {
 
     /** A VM may come back a moment after it has left, while its QEMU is still ending here. */
     private void awaitFormer(UUID uuid) {
-        long endNs = System.nanoTime() + FORMER_NS;
+        long endNs = System.nanoTime()
+                + RequestTime.left(Duration.ofNanos(FORMER_NS)).toNanos();
         Vm former = vms.find(uuid);
         while (former != null && former.record().phase() == VmRecord.Phase.LEFT && System.nanoTime() - endNs < 0) {
             upkeep.sweep(former, System.nanoTime());

@@ -126,7 +126,7 @@ class DirtyPagesTest {
         assertThat(pauses).hasValue(3);
     }
 
-    /** What gives pages back would take a page that the scan has armed, and not yet noted, for one that nobody has written. */
+    /** PageReturner would take a page that the scan has armed, and not yet noted, for an unwritten one. */
     @Test
     void whileItScansNothingIsGivenBack() throws Exception {
         GuestContent.write(memory, 3, 1, 1);

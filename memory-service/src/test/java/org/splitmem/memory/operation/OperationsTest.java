@@ -115,7 +115,7 @@ class OperationsTest {
         assertThatThrownBy(() -> begun.enter(OperationState.RUNNING)).isInstanceOf(IllegalStateException.class);
     }
 
-    /** Whoever has found it running need not be the one that ends it. */
+    /** One thread finds it running, and another ends it before the first takes it further. */
     @Test
     void oneThatIsOverMeanwhileIsNotTakenFurther() {
         Operation begun = begin(OperationKind.RECEIVE);

@@ -36,7 +36,7 @@ final class Settled {
         return true;
     }
 
-    /** Nobody is about to become the owner. */
+    /** No store names a next owner. */
     private static boolean hasHeir(SimHost host) throws IOException {
         return host.daemon().server().kept().stream()
                 .map(kept -> kept.store().next())

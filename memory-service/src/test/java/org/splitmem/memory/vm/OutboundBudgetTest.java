@@ -355,7 +355,7 @@ class OutboundBudgetTest extends MachineTest {
         Await.until("page-ins are dropped again", () -> held() == machine.count(PageState.REMOTE));
     }
 
-    /** A page that the scan has armed, and not yet noted, would look as if nobody had written it. */
+    /** PageReturner would take a page that the scan has armed, and not yet noted, for an unwritten one. */
     @Test
     void nothingIsGivenBackWhileAScanGoesOn() throws Exception {
         begin(BUDGET);

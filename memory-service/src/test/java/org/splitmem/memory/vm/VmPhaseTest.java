@@ -35,7 +35,7 @@ class VmPhaseTest {
         }
     }
 
-    /** Nobody would find it any more, and its RAM would stay until the daemon's next start. */
+    /** The registry has forgotten it: its RAM would stay until the next start of the daemon. */
     @Test
     void aVmIsFreedAlsoIfWhoIsToldOfItsEndFails() throws IOException {
         VmRegistry vms = new VmRegistry(
