@@ -319,6 +319,7 @@ public final class MigrationService implements ConnectionResolver {
             LockSupport.parkNanos(LOOK_NS);
             former = vms.find(uuid);
         }
+        vms.awaitFreed(uuid, endNs);
     }
 
     private void requireTable(Vm vm) throws IOException {
@@ -341,11 +342,13 @@ public final class MigrationService implements ConnectionResolver {
     /** Frees what was prepared, unless the VM runs here. */
     void discard(IncomingMigration migration, String because) {
         if (migration.vm().refuseToArrive()) {
-            synchronized (this) {
-                incoming.remove(migration.vm().uuid(), migration);
-            }
+            forgetIncoming(migration);
             vms.remove(migration.vm(), because);
         }
+    }
+
+    private synchronized void forgetIncoming(IncomingMigration migration) {
+        incoming.remove(migration.vm().uuid(), migration);
     }
 
     synchronized @Nullable IncomingMigration incoming(UUID uuid) {
@@ -542,8 +545,9 @@ public final class MigrationService implements ConnectionResolver {
         if (record.phase() == VmRecord.Phase.PAGED) {
             releases.addStores(isShared ? Kept.SHARED_STORE : Kept.STORE, record.uuid(), record.lent());
         }
-        synchronized (this) {
-            incoming.remove(vm.uuid());
+        IncomingMigration arrived = incoming(vm.uuid());
+        if (arrived != null && arrived.vm() == vm) { // not one that is expected since
+            forgetIncoming(arrived);
         }
         vms.remove(vm, because);
         if (record.phase() == VmRecord.Phase.PAGED

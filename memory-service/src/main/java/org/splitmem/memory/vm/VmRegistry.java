@@ -5,11 +5,14 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Instant;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
+import java.util.Set;
 import java.util.UUID;
+import java.util.concurrent.TimeUnit;
 import java.util.function.BiConsumer;
 import java.util.function.Consumer;
 import java.util.stream.Stream;
@@ -30,11 +33,16 @@ import org.splitmem.memory.shim.ShimSession;
 /** All VMs of this host, and what happens when a QEMU attaches. Any thread. */
 public final class VmRegistry implements ShimHandler {
     private static final Logger log = LoggerFactory.getLogger(VmRegistry.class);
+    /** A QEMU that starts waits that long for its former RAM to be freed; its shim would wait for three times as long. */
+    private static final long FREED_NS = 10_000_000_000L;
 
     private final Path directory;
     private final VmContext context;
     private final MonitorSockets sockets;
     private final Map<UUID, Vm> vms = new HashMap<>(); // guarded by this
+    /** VMs that are found no more, and whose files are not deleted yet: a new life in the same directory would lose them. */
+    private final Set<UUID> freeing = new HashSet<>(); // guarded by this
+
     private final Damaged damaged = new Damaged("VM");
     private volatile Starts starts = new WholeStarts();
     private volatile BiConsumer<Vm, String> ends = (vm, because) -> {};
@@ -203,6 +211,7 @@ public final class VmRegistry implements ShimHandler {
     /** Makes room for a VM that is about to migrate to this host. @throws IOException if it is here already */
     public synchronized Vm prepare(VmRecord incoming) throws IOException {
         damaged.requireNot(incoming.uuid());
+        requireFreed(incoming.uuid());
         Vm here = vms.get(incoming.uuid());
         if (here != null) {
             throw new IOException(
@@ -229,6 +238,7 @@ public final class VmRegistry implements ShimHandler {
             if (!vms.remove(vm.uuid(), vm)) {
                 return;
             }
+            freeing.add(vm.uuid());
         }
         log.info("vm={} freed: {}", vm.uuid(), because);
         try {
@@ -238,11 +248,41 @@ public final class VmRegistry implements ShimHandler {
         }
     }
 
-    private static void free(Vm vm) {
+    private synchronized void freed(Vm vm) {
+        freeing.remove(vm.uuid());
+        notifyAll();
+    }
+
+    /**
+     * Waits until nothing is left of a VM's former life that another thread is freeing.
+     *
+     * @param endNs by {@link System#nanoTime}: no longer than until then
+     */
+    public synchronized void awaitFreed(UUID uuid, long endNs) {
+        try {
+            for (long left = endNs - System.nanoTime(); left > 0 && freeing.contains(uuid); ) {
+                TimeUnit.NANOSECONDS.timedWait(this, left);
+                left = endNs - System.nanoTime();
+            }
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
+    }
+
+    private synchronized void requireFreed(UUID uuid) throws IOException {
+        if (freeing.contains(uuid)) {
+            throw new IOException(
+                    "VM " + uuid + " has just ended on this host, and its former RAM is still being freed; ask again");
+        }
+    }
+
+    private void free(Vm vm) {
         try {
             vm.destroy();
         } catch (IOException e) {
             log.error("vm={} could not be freed whole: {}", vm.uuid(), e.getMessage());
+        } finally {
+            freed(vm);
         }
     }
 
@@ -257,6 +297,7 @@ public final class VmRegistry implements ShimHandler {
     public Backend open(Qemu qemu, int index) throws IOException {
         Vm vm = vmOf(qemu.vm(), qemu.pid());
         if (vm == null) {
+            awaitFreed(qemu.vm(), System.nanoTime() + FREED_NS);
             vm = starts.start(qemu.vm(), qemu.name(), qemu.pid());
         } else {
             vm.rename(qemu.name());
@@ -292,6 +333,7 @@ public final class VmRegistry implements ShimHandler {
         if (vms.containsKey(record.uuid())) {
             throw new IOException("VM " + record.uuid() + " is on this host already");
         }
+        requireFreed(record.uuid());
         Vm vm = Vm.begin(directory.resolve(record.uuid().toString()), record, context);
         vm.promise(promisedBytes);
         vms.put(record.uuid(), vm);

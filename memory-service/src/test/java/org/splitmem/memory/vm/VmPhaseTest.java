@@ -2,7 +2,6 @@ package org.splitmem.memory.vm;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
-import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.io.IOException;
 import java.util.Map;
@@ -33,27 +32,6 @@ class VmPhaseTest {
                     .as("%s -> %s", phase, next)
                     .isEqualTo(NEXT.get(phase).contains(next));
         }
-    }
-
-    /** The registry has forgotten it: its RAM would stay until the next start of the daemon. */
-    @Test
-    void aVmIsFreedAlsoIfWhoIsToldOfItsEndFails() throws IOException {
-        VmRegistry vms = new VmRegistry(
-                directory.resolve("vms"),
-                TestVms.config(),
-                directory.path(),
-                new SplitDefinitions(directory.resolve("splits")));
-        vms.recover(found -> {}, takenUp -> {});
-        Vm vm = vms.prepare(TestVms.record("db1", Phase.INCOMING, 64L << 20));
-        vms.tellEnds((ended, because) -> {
-            throw new IllegalStateException("a bug");
-        });
-
-        assertThatThrownBy(() -> vms.remove(vm, "a test")).hasMessage("a bug");
-
-        assertThat(vms.find(TestVms.UUID_OF_VM)).isNull();
-        assertThat(directory.resolve("vms").resolve(TestVms.UUID_OF_VM.toString()))
-                .doesNotExist();
     }
 
     @Test
