@@ -78,7 +78,11 @@ public final class RecordFile {
         if (!Files.exists(file)) {
             throw new IOException(file + " is missing");
         }
-        byte[] all = Files.readAllBytes(file);
+        return decode(file, Files.readAllBytes(file), type);
+    }
+
+    /** @param file for the errors */
+    static <T> T decode(Path file, byte[] all, Class<T> type) throws IOException {
         int end = 0;
         while (end < all.length && all[end] != '\n') {
             end++;

@@ -16,7 +16,8 @@ import org.splitmem.memory.testing.MemoryDirectory;
 
 /**
  * What every record on disk has to stand: whatever its file holds, it is refused with an IOException, or it can be used, and is the same after
- * it was written and read again. If the first byte is odd, the content gets its checksum.
+ * it was written and read again. If the first byte is odd, the content gets its checksum. Files cost more than all else: what is refused, as
+ * nearly each input is, comes into none.
  */
 public final class RecordTarget {
     private static final long MOST_HEAP = 1 << 20;
@@ -39,34 +40,39 @@ public final class RecordTarget {
         return directory.resolve("record.json");
     }
 
-    /** Whether the file was renamed since it was written. */
+    /** Whether the file was renamed. */
     public boolean wasSetAside() {
-        return Files.exists(aside());
+        return Files.exists(directory.resolve("record.json.damaged"));
     }
 
-    private Path aside() {
-        return directory.resolve("record.json.damaged");
-    }
-
-    /** Writes the file that these bytes stand for. */
-    public void write(byte[] input) throws IOException {
-        Files.deleteIfExists(aside());
-        Files.write(file(), content(input));
+    /**
+     * Writes the file that these bytes stand for, if it can be read.
+     *
+     * @return false if it is refused: the file, if there is one, is of an earlier input then
+     */
+    public <T> boolean write(byte[] input, Class<T> type) throws IOException {
+        byte[] content = content(input);
+        try {
+            RecordFile.decode(file(), content, type);
+        } catch (IOException e) {
+            return false;
+        }
+        Files.write(file(), content);
+        return true;
     }
 
     public <T> void check(byte[] input, Class<T> type, Use<T> use) throws Exception {
-        write(input);
+        byte[] content = content(input);
         HeapUse.isAtMost(MOST_HEAP, () -> {
             T value;
             try {
-                value = RecordFile.load(file(), type);
+                value = RecordFile.decode(file(), content, type);
             } catch (IOException e) {
                 return;
             }
             use.use(value);
             RecordFile.save(file(), value);
             areEqual(RecordFile.load(file(), type), value);
-            write(input);
         });
     }
 
