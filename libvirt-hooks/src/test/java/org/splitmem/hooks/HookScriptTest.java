@@ -213,12 +213,15 @@ class HookScriptTest {
     void aDaemonThatIsNeverReadyIsGivenUpAfterTheConfiguredTime() throws Exception {
         Files.writeString(conf, "hook.migrate-timeout = 1\ncontrol.socket=" + socket + "\n");
         try (var daemon = new FakeDaemon(socket, Integer.MAX_VALUE, Manner.ANSWERS, 200, "")) {
+            long startNs = System.nanoTime();
             assertThat(run("big-1", "started", "begin", READY))
                     .isEqualTo(new Result(
                             1,
                             "",
                             "splitmem: started begin of domain big-1: its memory was not ready within 1 s"
                                     + " (hook.migrate-timeout)\n"));
+            assertThat(System.nanoTime() - startNs)
+                    .isGreaterThan(1_000_000_000L); // not a part of it that is called 1 s
             assertThat(daemon.requests()).hasSizeGreaterThan(1);
         }
     }
