@@ -248,8 +248,7 @@ public final class MemoryServer implements ConnectionResolver {
     /** Guarded by this. */
     private void free(PageStore store) throws IOException {
         stores.remove(store.record().vm());
-        RecordFile.deleteDirectory(store.directory());
-        store.retire();
+        store.delete();
     }
 
     /** The hosts that have made reservations here. */

@@ -156,6 +156,7 @@ final class PageStore {
      */
     synchronized void adopt(Sender by) throws IOException { // an owner's connections do it at the same time
         Hello hello = by.hello();
+        requireThere();
         StoreRecord.Next heir = record.next();
         StoreRecord adoptedBy;
         if (record.isOwnedBy(hello)) {
@@ -191,6 +192,7 @@ final class PageStore {
 
     /** Names who may become the owner, in place of whoever was named before; null: nobody. */
     synchronized void setNext(StoreRecord.@Nullable Next heir) throws IOException {
+        requireThere();
         StoreRecord named = record.withNext(heir);
         named.save(directory);
         record = named;
@@ -244,11 +246,15 @@ final class PageStore {
 
     /** @throws PeerException if it is not the newest owner's, or the store is freed: nothing more is acknowledged then */
     void checkEpoch(long shown) throws PeerException {
-        if (retired) {
-            throw new PeerException(ErrorCode.STALE_EPOCH, "what VM " + record.vm() + " had here is freed");
-        }
+        requireThere();
         if (shown < epoch.get()) {
             throw new PeerException(ErrorCode.STALE_EPOCH, staleEpoch(shown, epoch.get()));
+        }
+    }
+
+    private void requireThere() throws PeerException {
+        if (retired) {
+            throw new PeerException(ErrorCode.STALE_EPOCH, "what VM " + record.vm() + " had here is freed");
         }
     }
 
@@ -437,10 +443,6 @@ final class PageStore {
         }
     }
 
-    Path directory() {
-        return directory;
-    }
-
     boolean isAdopted() {
         return adopted;
     }
@@ -471,9 +473,13 @@ final class PageStore {
         unmapIfUnused();
     }
 
-    /** Its files are gone. The mapping goes with the last connection: unmapping under a thread would kill the JVM. */
-    synchronized void retire() throws LinuxException {
+    /**
+     * Frees it; nothing touches its files afterwards, as they may be those of another store by then. The mapping goes with the last connection:
+     * unmapping under a thread would kill the JVM.
+     */
+    synchronized void delete() throws IOException {
         retired = true;
+        RecordFile.deleteDirectory(directory);
         Unistd.punchHole(data.fd(), 0, data.bytes()); // the memory is free now, however long a connection lingers
         unmapIfUnused();
     }

@@ -269,7 +269,28 @@ class MemoryServerTest {
         threads.shutdown();
 
         assertThat(StoreRecord.load(store).epoch()).isEqualTo(1);
-        many.retire();
+        many.delete();
+    }
+
+    /** Both stores share a directory, and a connection of the former owner may be in the middle of it. */
+    @Test
+    void whoAdoptsAStoreThatWasFreedChangesNothingOfTheNextOne() throws Exception {
+        Path files = directory.resolve("one");
+        StoreRecord next = new StoreRecord(VM, "0e12".repeat(16), 7, PAGES, RESERVED, "h5", null, false);
+        PageStore freed =
+                PageStore.make(files, new StoreRecord(VM, Lender.TOKEN, 1, PAGES, RESERVED, "h1", null, false));
+        Sender late = freed.sender(new Hello(Hello.Role.PAGE_OUT, VM, Lender.TOKEN, 1, PAGES));
+        freed.delete();
+        PageStore.make(files, next);
+
+        assertThat(catchThrowableOfType(PeerException.class, () -> freed.adopt(late))
+                        .code())
+                .isEqualTo(ErrorCode.STALE_EPOCH);
+        assertThat(catchThrowableOfType(PeerException.class, () -> freed.setNext(null))
+                        .code())
+                .isEqualTo(ErrorCode.STALE_EPOCH);
+
+        assertThat(StoreRecord.load(files)).isEqualTo(next);
     }
 
     private boolean isLent(long afterSeconds) {
