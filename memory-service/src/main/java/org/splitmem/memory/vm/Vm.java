@@ -110,6 +110,7 @@ public final class Vm {
         if (next.phase() != phase && !phase.leadsTo(next.phase())) {
             throw new IllegalStateException("VM " + uuid() + ": " + phase + " -> " + next.phase());
         }
+        files.requireThere();
         host.definitions().follow(record, next);
         files.save(next);
         record = next;

@@ -26,6 +26,8 @@ import org.splitmem.memory.record.RecordFile;
 
 /**
  * One VM's directory: its record, its RAM and its page table; opened and mapped when they are first needed. Any thread.
+ *
+ * <p>Once deleted it touches the directory no more, whoever still has it in hand: the VM may have begun anew there.
  */
 final class VmFiles {
     private static final Logger log = LoggerFactory.getLogger(VmFiles.class);
@@ -43,6 +45,7 @@ final class VmFiles {
     private @Nullable MappedFile sealFile;
     private final List<AutoCloseable> doomed = new ArrayList<>();
     private int users;
+    private boolean deleted;
 
     /** @param directory made if it is not there */
     VmFiles(Path directory) throws IOException {
@@ -73,17 +76,27 @@ final class VmFiles {
         }
     }
 
-    void save(VmRecord record) throws IOException {
+    /** @throws IOException if it is deleted */
+    synchronized void requireThere() throws IOException {
+        if (deleted) {
+            throw new IOException(directory + " is deleted: it was of a VM that is on this host no more");
+        }
+    }
+
+    synchronized void save(VmRecord record) throws IOException {
+        requireThere();
         record.save(directory);
     }
 
     /** A descriptor of a RAM file, for QEMU; the caller's. */
-    Fd openRam(int backend) throws LinuxException {
+    synchronized Fd openRam(int backend) throws IOException {
+        requireThere();
         return RamFile.openFd(ram(backend));
     }
 
     /** Proves that a process has mapped a RAM file, whole. @throws IOException if it has not */
-    void requireMapped(int pid, int backend, long hva, long bytes) throws IOException {
+    synchronized void requireMapped(int pid, int backend, long hva, long bytes) throws IOException {
+        requireThere();
         if (!Files.exists(ram(backend)) || Files.size(ram(backend)) != bytes) {
             throw new IOException("process " + pid + " announces " + bytes + " B of RAM backend " + backend
                     + ", which is not what its file has");
@@ -105,6 +118,7 @@ final class VmFiles {
         if (known != null) {
             return known;
         }
+        requireThere();
         if (record.backendBytes().isEmpty()) {
             throw new IOException("QEMU of VM " + record.name() + " has not mapped its RAM yet");
         }
@@ -139,6 +153,7 @@ final class VmFiles {
 
     /** Makes a new page table, instead of one that may be there: no page is anywhere. For an incoming VM also its seal. */
     synchronized void makeTable(VmRecord record) throws IOException {
+        requireThere();
         discardTable();
         table = TableFile.make(directory.resolve(TABLE), record);
         if (record.isSealed()) {
@@ -161,6 +176,7 @@ final class VmFiles {
         Path path = directory.resolve(SEAL);
         MappedFile file = sealFile;
         if (file == null) {
+            requireThere();
             file = MappedFile.openExisting(path, sealBytes(record));
             sealFile = file;
         }
@@ -207,13 +223,18 @@ final class VmFiles {
         doom(sealFile);
         table = null;
         sealFile = null;
-        Files.deleteIfExists(directory.resolve(TABLE));
-        Files.deleteIfExists(directory.resolve(SEAL));
+        if (!deleted) {
+            Files.deleteIfExists(directory.resolve(TABLE));
+            Files.deleteIfExists(directory.resolve(SEAL));
+        }
         closeDoomed();
     }
 
     /** Frees everything; what is mapped goes once nobody uses it any more. */
     synchronized void delete() throws IOException {
+        if (deleted) {
+            return;
+        }
         GuestMemory opened = memory;
         memory = null;
         if (opened != null) {
@@ -221,6 +242,7 @@ final class VmFiles {
             doom(opened);
         }
         discardTable();
+        deleted = true; // also if that fails
         RecordFile.deleteDirectory(directory);
     }
 

@@ -169,11 +169,7 @@ class DamagedVmsTest {
     }
 
     private VmRegistry registry() throws IOException {
-        VmRegistry registry = new VmRegistry(
-                directory.resolve("vms"),
-                TestVms.config(),
-                directory.path(),
-                new SplitDefinitions(directory.resolve("splits")));
+        VmRegistry registry = TestVms.registry(directory);
         registries.add(registry);
         return registry;
     }

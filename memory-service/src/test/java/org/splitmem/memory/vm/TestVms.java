@@ -8,6 +8,7 @@ import java.util.UUID;
 import org.splitmem.memory.fault.Pager;
 import org.splitmem.memory.faultpoint.FaultPoints;
 import org.splitmem.memory.shim.FakeShim;
+import org.splitmem.memory.testing.MemoryDirectory;
 
 /** VMs in any phase, without a QEMU. */
 public final class TestVms {
@@ -17,6 +18,15 @@ public final class TestVms {
 
     public static PagingConfig config() {
         return new PagingConfig(new Pager.Tuning(16, 16, 16, 7), 1024, 131_072, 2);
+    }
+
+    /** A host's VMs, in directories of the test: those of an earlier one are not taken up yet. */
+    public static VmRegistry registry(MemoryDirectory directory) throws IOException {
+        return new VmRegistry(
+                directory.resolve("vms"),
+                config(),
+                directory.path(),
+                new SplitDefinitions(directory.resolve("splits")));
     }
 
     public static VmRecord record(String name, VmRecord.Phase phase, long ramBytes) {

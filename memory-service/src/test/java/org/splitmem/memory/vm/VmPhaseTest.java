@@ -36,11 +36,7 @@ class VmPhaseTest {
 
     @Test
     void aStepThatIsNotInTheTableIsNeitherRecordedNorTaken() throws IOException {
-        VmRegistry vms = new VmRegistry(
-                directory.resolve("vms"),
-                TestVms.config(),
-                directory.path(),
-                new SplitDefinitions(directory.resolve("splits")));
+        VmRegistry vms = TestVms.registry(directory);
         vms.recover(found -> {}, takenUp -> {});
         Vm vm = vms.prepare(TestVms.record("db1", Phase.LOCAL, 64L << 20));
 

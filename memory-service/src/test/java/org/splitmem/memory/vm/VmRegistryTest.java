@@ -30,11 +30,7 @@ class VmRegistryTest {
     @BeforeEach
     void make() throws IOException {
         files = directory.resolve("vms").resolve(TestVms.UUID_OF_VM.toString());
-        vms = new VmRegistry(
-                directory.resolve("vms"),
-                TestVms.config(),
-                directory.path(),
-                new SplitDefinitions(directory.resolve("splits")));
+        vms = TestVms.registry(directory);
         vms.recover(found -> {}, takenUp -> {});
     }
 
@@ -84,6 +80,26 @@ class VmRegistryTest {
 
         assertThat(VmRecord.isIn(files)).isTrue();
         assertThat(files.resolve("ram0")).exists();
+    }
+
+    /** Threads of a migration from here may have it in hand a moment longer. */
+    @Test
+    void whatStillEndsOfTheFormerLifeLeavesTheNextOneAlone() throws Exception {
+        Vm former = vms.prepare(EXPECTED);
+        former.requireMemory();
+        vms.remove(former, "a test");
+        Vm next = vms.prepare(EXPECTED.withBudget(7 << 20, 0));
+
+        assertThatThrownBy(() -> former.change(record -> record.withName("former")))
+                .isInstanceOf(IOException.class)
+                .hasMessage(files + " is deleted: it was of a VM that is on this host no more");
+        assertThatThrownBy(() -> former.openBackend(0)).hasMessageContaining(" is deleted: ");
+        assertThatThrownBy(former::requireMemory).hasMessageContaining(" is deleted: ");
+        former.endWatch();
+        former.destroy();
+
+        assertThat(VmRecord.load(files)).isEqualTo(next.record());
+        assertThat(files.resolve("table")).exists();
     }
 
     /** A VM that is found no more, by a thread that has not deleted its files yet. */
