@@ -200,9 +200,10 @@ final class QemuCommandLine {
         }
     }
 
+    /** After all there is: elsewhere it could come between an option and its value. */
     private Element append(String name, Layout layout) {
         List<Element> lines = Elements.children(domain, NAMESPACE, "commandline");
-        Element line = lines.isEmpty() ? create(domain, "commandline", prefix(), layout) : lines.get(0);
+        Element line = lines.isEmpty() ? create(domain, "commandline", prefix(), layout) : lines.get(lines.size() - 1);
         return create(line, name, line.getPrefix(), layout);
     }
 
