@@ -11,12 +11,9 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.RegisterExtension;
-import org.splitmem.memory.faultpoint.FaultPoints;
 import org.splitmem.memory.migration.ExpectationFile.Expected;
-import org.splitmem.memory.operation.Operations;
 import org.splitmem.memory.testing.Await;
 import org.splitmem.memory.testing.MemoryDirectory;
-import org.splitmem.memory.thread.HostThreads;
 import org.splitmem.memory.vm.SplitDefinitions;
 import org.splitmem.memory.vm.TestVms;
 import org.splitmem.memory.vm.Vm;
@@ -47,13 +44,7 @@ class ExpectedSplitsTest {
         definitions = new SplitDefinitions(directory.resolve("splits"));
         vms = new VmRegistry(directory.resolve("vms"), TestVms.config(), directory.path(), definitions);
         vms.recover(found -> {}, takenUp -> {});
-        migrations = new MigrationService(
-                vms,
-                peers,
-                new MigrationConfig(4, 0, 3, 100, 4096, 8),
-                new PeerHosts.Peer("h1", "127.0.0.1", 7780),
-                new PendingReleases(directory.resolve("releases.json"), peers, new HostThreads(Runnable::run)),
-                new Operations(directory.resolve("operations"), FaultPoints.NONE));
+        migrations = TestMigrations.service(directory, vms, peers);
         expected = load();
         starts = new SplitStarts(vms, definitions, expected, migrations, new GuestRoom(vms, () -> Long.MAX_VALUE));
     }

@@ -11,7 +11,6 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.RegisterExtension;
 import org.splitmem.memory.testing.MemoryDirectory;
-import org.splitmem.memory.vm.SplitDefinitions;
 import org.splitmem.memory.vm.TestVms;
 import org.splitmem.memory.vm.VmRecord;
 import org.splitmem.memory.vm.VmRegistry;
@@ -30,11 +29,7 @@ class GuestRoomTest {
 
     @BeforeEach
     void start() throws IOException {
-        vms = new VmRegistry(
-                directory.resolve("vms"),
-                TestVms.config(),
-                directory.path(),
-                new SplitDefinitions(directory.resolve("splits")));
+        vms = TestVms.registry(directory);
         vms.recover(found -> {}, takenUp -> {});
         room = new GuestRoom(vms, () -> limit);
     }

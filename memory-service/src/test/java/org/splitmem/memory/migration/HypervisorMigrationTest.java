@@ -25,7 +25,6 @@ import org.splitmem.memory.qmp.QmpEvent;
 import org.splitmem.memory.simulation.FakeMonitor;
 import org.splitmem.memory.testing.Await;
 import org.splitmem.memory.testing.MemoryDirectory;
-import org.splitmem.memory.vm.SplitDefinitions;
 import org.splitmem.memory.vm.TestVms;
 import org.splitmem.memory.vm.Vm;
 import org.splitmem.memory.vm.VmRecord;
@@ -50,11 +49,7 @@ class HypervisorMigrationTest {
     @BeforeEach
     void start() throws Exception {
         qemu = new FakeMonitor(directory.resolve(TestVms.UUID_OF_VM + ".sock"));
-        vms = new VmRegistry(
-                directory.resolve("vms"),
-                TestVms.config(),
-                directory.path(),
-                new SplitDefinitions(directory.resolve("splits")));
+        vms = TestVms.registry(directory);
         vms.recover(found -> {}, takenUp -> {});
         vm = vms.prepare(TestVms.record("db1", VmRecord.Phase.LOCAL, RAM));
         hypervisor = new HypervisorMigration(vm, signals, "h1", 1);

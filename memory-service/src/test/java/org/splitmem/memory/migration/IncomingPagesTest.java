@@ -16,7 +16,6 @@ import org.splitmem.memory.page.PageEntry;
 import org.splitmem.memory.page.PageState;
 import org.splitmem.memory.page.PageTable;
 import org.splitmem.memory.testing.MemoryDirectory;
-import org.splitmem.memory.vm.SplitDefinitions;
 import org.splitmem.memory.vm.TestVms;
 import org.splitmem.memory.vm.Vm;
 import org.splitmem.memory.vm.VmRecord;
@@ -35,11 +34,7 @@ class IncomingPagesTest {
 
     @BeforeEach
     void start() throws IOException {
-        vms = new VmRegistry(
-                directory.resolve("vms"),
-                TestVms.config(),
-                directory.path(),
-                new SplitDefinitions(directory.resolve("splits")));
+        vms = TestVms.registry(directory);
         vms.recover(found -> {}, takenUp -> {});
         vm = vms.prepare(TestVms.record("db1", VmRecord.Phase.INCOMING, 64L << 20));
         content.putLong(0, 0x5eed);

@@ -11,7 +11,6 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.RegisterExtension;
 import org.splitmem.memory.testing.MemoryDirectory;
-import org.splitmem.memory.thread.HostThreads;
 import org.splitmem.memory.vm.TestVms;
 import org.splitmem.memory.vm.Vm;
 import org.splitmem.memory.vm.VmRecord;
@@ -44,7 +43,7 @@ class ReservationsTest {
                 0,
                 Handover.HYBRID,
                 Origin.UNKNOWN);
-        releases = new PendingReleases(directory.resolve("releases.json"), peers, new HostThreads(Runnable::run));
+        releases = TestMigrations.releases(directory, peers);
         reservations = new Reservations(vm, task, peers, "h1", releases);
     }
 

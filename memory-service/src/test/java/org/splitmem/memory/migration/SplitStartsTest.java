@@ -13,11 +13,8 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.RegisterExtension;
-import org.splitmem.memory.faultpoint.FaultPoints;
-import org.splitmem.memory.operation.Operations;
 import org.splitmem.memory.shim.Qemu;
 import org.splitmem.memory.testing.MemoryDirectory;
-import org.splitmem.memory.thread.HostThreads;
 import org.splitmem.memory.vm.SplitDefinition;
 import org.splitmem.memory.vm.SplitDefinitions;
 import org.splitmem.memory.vm.TestVms;
@@ -50,13 +47,7 @@ class SplitStartsTest {
     void start() throws IOException {
         definitions = new SplitDefinitions(directory.resolve("splits"));
         vms = new VmRegistry(directory.resolve("vms"), TestVms.config(), directory.path(), definitions);
-        migrations = new MigrationService(
-                vms,
-                peers,
-                new MigrationConfig(4, 0, 3, 100, 4096, 8),
-                new PeerHosts.Peer("h1", "127.0.0.1", 7780),
-                new PendingReleases(directory.resolve("releases.json"), peers, new HostThreads(Runnable::run)),
-                new Operations(directory.resolve("operations"), FaultPoints.NONE));
+        migrations = TestMigrations.service(directory, vms, peers);
         expected = new ExpectedSplits(
                 new ExpectationFile(directory.resolve("expected.json")), definitions, 600_000, vms, migrations);
         starts = new SplitStarts(vms, definitions, expected, migrations, new GuestRoom(vms, () -> limit));

@@ -32,7 +32,7 @@ class SplitVmTaskTest {
     @RegisterExtension
     final MemoryDirectory directory = new MemoryDirectory();
 
-    private final MigrationConfig config = new MigrationConfig(4, 0, 3, 100, 4096, 8);
+    private final MigrationConfig config = TestMigrations.CONFIG;
     private final TaskMaker maker = new TaskMaker(
             new PeerHosts.Peer("h1", "127.0.0.1", 7780), new FakePeers("h2", "h3", "h4", "h5", "h6"), config);
     private FakeShim shim;

@@ -10,15 +10,11 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.RegisterExtension;
-import org.splitmem.memory.faultpoint.FaultPoints;
-import org.splitmem.memory.operation.Operations;
 import org.splitmem.memory.qmp.QemuDevice;
 import org.splitmem.memory.shim.FakeShim;
 import org.splitmem.memory.simulation.FakeMonitor;
 import org.splitmem.memory.testing.Await;
 import org.splitmem.memory.testing.MemoryDirectory;
-import org.splitmem.memory.thread.HostThreads;
-import org.splitmem.memory.vm.SplitDefinitions;
 import org.splitmem.memory.vm.TestVms;
 import org.splitmem.memory.vm.Vm;
 import org.splitmem.memory.vm.VmRecord;
@@ -46,21 +42,11 @@ class SplitsTest {
 
     @BeforeEach
     void start() throws IOException {
-        vms = new VmRegistry(
-                directory.resolve("vms"),
-                TestVms.config(),
-                directory.path(),
-                new SplitDefinitions(directory.resolve("splits")));
+        vms = TestVms.registry(directory);
         vms.recover(found -> {}, takenUp -> {});
         shim = new FakeShim(TestVms.UUID_OF_VM);
         monitor = new FakeMonitor(directory.resolve(TestVms.UUID_OF_VM + ".sock"));
-        migrations = new MigrationService(
-                vms,
-                peers,
-                new MigrationConfig(4, 0, 3, 100, 4096, 8),
-                new PeerHosts.Peer("h1", "127.0.0.1", 7780),
-                new PendingReleases(directory.resolve("releases.json"), peers, new HostThreads(Runnable::run)),
-                new Operations(directory.resolve("operations"), FaultPoints.NONE));
+        migrations = TestMigrations.service(directory, vms, peers);
     }
 
     @AfterEach
