@@ -116,7 +116,7 @@ public final class HookResource {
     }
 
     private @Nullable Vm expected(UUID uuid) {
-        return migrations.isExpected(uuid) ? vms.find(uuid) : null;
+        return migrations.incoming().isExpected(uuid) ? vms.find(uuid) : null;
     }
 
     /**
@@ -153,9 +153,12 @@ public final class HookResource {
             if (source == null) {
                 return startedHere(started);
             }
-            migrations.qemuStarted(uuid);
+            migrations.incoming().qemuStarted(uuid);
             return switch (peers.awaitReady(source.host(), uuid, config.hostName(), false, false)) {
-                case READY -> text(200, "");
+                case READY -> {
+                    migrations.incoming().streamBegins(uuid);
+                    yield text(200, "");
+                }
                 case NOT_YET -> notYet();
                 case NO_VM -> text(409, source.host() + " does not migrate VM " + started.name() + " any more");
             };

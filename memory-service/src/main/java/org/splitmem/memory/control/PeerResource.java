@@ -98,13 +98,13 @@ public final class PeerResource {
         PeerHosts.Incoming incoming = Parameters.body(body, PeerHosts.Incoming.class);
         PeerFields.check(incoming);
         room.checkBudget(incoming.vm(), incoming.name(), incoming.budgetBytes());
-        migrations.prepare(incoming);
+        migrations.incoming().prepare(incoming);
     }
 
     @DELETE
     @Path("incoming/{vm}")
     public void cancel(@PathParam("vm") String vm, @QueryParam("token") @Nullable String token) {
-        migrations.cancel(Parameters.uuid(vm), Parameters.required("token", token));
+        migrations.incoming().cancel(Parameters.uuid(vm), Parameters.required("token", token));
     }
 
     @GET
@@ -113,10 +113,12 @@ public final class PeerResource {
             @PathParam("vm") String vm,
             @QueryParam("token") @Nullable String token,
             @QueryParam("epoch") @Nullable String epoch) {
-        return migrations.arrival(
-                Parameters.uuid(vm),
-                Parameters.required("token", token),
-                Parameters.number("epoch", epoch, RefusalCode.INVALID_EPOCH));
+        return migrations
+                .incoming()
+                .arrival(
+                        Parameters.uuid(vm),
+                        Parameters.required("token", token),
+                        Parameters.number("epoch", epoch, RefusalCode.INVALID_EPOCH));
     }
 
     // ---- of a source

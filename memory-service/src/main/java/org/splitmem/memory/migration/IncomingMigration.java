@@ -374,6 +374,11 @@ final class IncomingMigration {
         log.info("vm={} migration={} QEMU expects the stream without RAM", vm.uuid(), id);
     }
 
+    /** In some 50 ms the guest stops: it would stand still for longer while what is read ahead comes to its end. */
+    void streamBegins() {
+        inBackground("ahead-ends-", this::endReadAhead);
+    }
+
     private QmpMonitor connectMonitor() throws IOException {
         long endNs = System.nanoTime() + MONITOR_LIMIT_NS;
         while (true) {
@@ -392,8 +397,6 @@ final class IncomingMigration {
     void onQmp(QmpEvent event) {
         if (event.name().equals("RESUME")) {
             resumed(event.timestampUs());
-        } else if (event.name().equals("MIGRATION") && event.status().equals("active")) {
-            inBackground("ahead-ends-", this::endReadAhead); // later the guest would stand still meanwhile
         } else if (event.name().equals("MIGRATION") && event.status().equals("completed")) {
             loaded();
         }

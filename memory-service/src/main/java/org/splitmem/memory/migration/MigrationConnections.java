@@ -36,7 +36,7 @@ final class MigrationConnections implements ConnectionResolver {
     }
 
     private @Nullable ConnectionHandler resolveIncoming(Hello hello) throws PeerException {
-        IncomingMigration migration = migrations.incoming(hello.vm());
+        IncomingMigration migration = migrations.incoming().find(hello.vm());
         if (migration == null || !hello.shows(migration.token())) {
             return null;
         }
@@ -53,7 +53,7 @@ final class MigrationConnections implements ConnectionResolver {
             } finally {
                 // A reset says no more than an end: a QEMU that has come may be about to run the guest.
                 if (broken ? migration.isWithoutQemu() : over) {
-                    migrations.discard(migration, "its migration ended before the guest ran here");
+                    migrations.incoming().discard(migration, "its migration ended before the guest ran here");
                 }
             }
         };

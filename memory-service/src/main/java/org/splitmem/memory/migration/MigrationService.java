@@ -1,17 +1,12 @@
 package org.splitmem.memory.migration;
 
 import java.io.IOException;
-import java.time.Duration;
-import java.util.HashMap;
 import java.util.List;
-import java.util.Map;
 import java.util.Optional;
 import java.util.UUID;
-import java.util.concurrent.locks.LockSupport;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
-import org.splitmem.memory.faultpoint.FaultPoint;
 import org.splitmem.memory.migration.PendingReleases.Kept;
 import org.splitmem.memory.operation.Operation;
 import org.splitmem.memory.operation.Operations;
@@ -36,11 +31,6 @@ import org.splitmem.model.RefusedException;
 /** All migrations from and to this host. Any thread. */
 public final class MigrationService implements ConnectionResolver {
     private static final Logger log = LoggerFactory.getLogger(MigrationService.class);
-    /** For its QEMU to end; a host that asks waits for 20 s. */
-    private static final long FORMER_NS = Signals.seconds(10);
-
-    private static final long LOOK_NS = 50_000_000L;
-
     private final VmRegistry vms;
     private final PeerHosts peers;
     private final MigrationConfig config;
@@ -56,10 +46,8 @@ public final class MigrationService implements ConnectionResolver {
     private final VmOperations operations;
     private final MigrationConnections connections;
     private final MigrationUpkeep upkeep;
+    private final IncomingMigrations incoming;
     private final RecentMigrations recent = new RecentMigrations();
-
-    // Guarded by this.
-    private final Map<UUID, IncomingMigration> incoming = new HashMap<>();
 
     /**
      * Knows no migration yet.
@@ -99,6 +87,7 @@ public final class MigrationService implements ConnectionResolver {
         this.connections = new MigrationConnections(this, vms, claims);
         releases.tellSources(this::sourceReleased);
         this.upkeep = new MigrationUpkeep(this, peers, claims, releases, lenderChanges);
+        this.incoming = new IncomingMigrations(vms, peers, releases, this.operations, upkeep);
     }
 
     /** What is done with VMs that stay on their host. */
@@ -273,101 +262,12 @@ public final class MigrationService implements ConnectionResolver {
 
     // ---- to here
 
-    /** Expects a VM. @throws RefusedException if it cannot come */
-    public void prepare(PeerHosts.Incoming wanted) throws RefusedException {
-        VmRecord record = new VmRecord(
-                wanted.vm(),
-                wanted.name(),
-                VmRecord.Phase.INCOMING,
-                wanted.backendBytes(),
-                wanted.epoch(),
-                wanted.budgetBytes(),
-                wanted.lenders(),
-                wanted.source(),
-                0,
-                null,
-                0,
-                wanted.gatherRate() == null ? 0 : wanted.gatherRate());
-        awaitFormer(wanted.vm());
-        operations.expecting(wanted.vm(), wanted.migration());
-        try {
-            Vm vm = vms.prepare(record);
-            requireTable(vm);
-            synchronized (this) {
-                incoming.put(wanted.vm(), IncomingMigration.expected(vm, wanted, peers, releases));
-            }
-            vm.reached(FaultPoint.EXPECTED);
-            log.info(
-                    "vm={} migration={} expected from {}",
-                    wanted.vm(),
-                    wanted.migration(),
-                    wanted.source().host());
-        } catch (IOException e) {
-            throw new RefusedException(RefusalCode.VM_NOT_WELCOME, String.valueOf(e.getMessage()));
-        } finally {
-            operations.expected(wanted.vm());
-        }
+    /** Those of VMs that come to this host. */
+    public IncomingMigrations incoming() {
+        return incoming;
     }
 
-    /** A VM may come back a moment after it has left, while its QEMU is still ending here. */
-    private void awaitFormer(UUID uuid) {
-        long endNs = System.nanoTime()
-                + RequestTime.left(Duration.ofNanos(FORMER_NS)).toNanos();
-        Vm former = vms.find(uuid);
-        while (former != null && former.record().phase() == VmRecord.Phase.LEFT && System.nanoTime() - endNs < 0) {
-            upkeep.sweep(former, System.nanoTime());
-            LockSupport.parkNanos(LOOK_NS);
-            former = vms.find(uuid);
-        }
-        vms.awaitFreed(uuid, endNs);
-    }
-
-    private void requireTable(Vm vm) throws IOException {
-        try {
-            vm.requireTable();
-        } catch (IOException e) {
-            vms.remove(vm, "it has no page table: " + e.getMessage());
-            throw e;
-        }
-    }
-
-    /** The source gave up. Does nothing for another token, or once the VM runs here. */
-    public void cancel(UUID uuid, String token) {
-        IncomingMigration migration = incoming(uuid);
-        if (migration != null && Hello.isSameToken(migration.token(), token)) {
-            discard(migration, "its source gave up the migration");
-        }
-    }
-
-    /** Frees what was prepared, unless the VM runs here. */
-    void discard(IncomingMigration migration, String because) {
-        if (migration.vm().refuseToArrive()) {
-            forgetIncoming(migration);
-            vms.remove(migration.vm(), because);
-        }
-    }
-
-    private synchronized void forgetIncoming(IncomingMigration migration) {
-        incoming.remove(migration.vm().uuid(), migration);
-    }
-
-    synchronized @Nullable IncomingMigration incoming(UUID uuid) {
-        return incoming.get(uuid);
-    }
-
-    /** True if a VM is expected here. */
-    public boolean isExpected(UUID uuid) {
-        IncomingMigration migration = incoming(uuid);
-        return migration != null && migration.vm().record().phase() == VmRecord.Phase.INCOMING;
-    }
-
-    /** QEMU was started here for a VM that is expected. @throws IOException if it cannot be made to leave RAM out */
-    public void qemuStarted(UUID uuid) throws IOException {
-        IncomingMigration migration = incoming(uuid);
-        if (migration != null && isExpected(uuid)) {
-            migration.qemuStarted();
-        }
-    }
+    // ---- for their destinations
 
     /**
      * Waits until a VM's migration from this host is ready for the hypervisor.
@@ -465,24 +365,6 @@ public final class MigrationService implements ConnectionResolver {
     }
 
     /**
-     * How far a migration to here has come, for its source, which lost touch with this daemon.
-     *
-     * @param epoch of the owner that the VM was to have here
-     */
-    public PeerHosts.Arrival arrival(UUID uuid, String token, long epoch) {
-        IncomingMigration migration = incoming(uuid);
-        if (migration != null && Hello.isSameToken(migration.token(), token)) {
-            return migration.arrival();
-        }
-        if (vms.damaged().contains(uuid)) {
-            return PeerHosts.Arrival.AWAITED; // its record, which could tell, is damaged: the source keeps all pages
-        }
-        Vm vm = vms.find(uuid); // an earlier daemon may have received all of it
-        boolean came = vm != null && !vm.isQemuGone() && vm.record().epoch() >= epoch;
-        return came ? PeerHosts.Arrival.WHOLE : PeerHosts.Arrival.ABSENT;
-    }
-
-    /**
      * Whether what sub-hosts keep for a migration or a split of a VM that is here may still be needed: while it goes on, and, of
      * a migration, until its new owner, which has adopted the stores by then, has told that it has every page. What is kept for
      * VMs that are yet to start only {@link ExpectedSplits#wantsStores} knows.
@@ -503,29 +385,10 @@ public final class MigrationService implements ConnectionResolver {
         releases.attempt(nowNs);
     }
 
-    /** Nothing has come for it, and nothing will. @return whether it was expected */
-    boolean discardForsaken(Vm vm, long nowNs) {
-        IncomingMigration expected = incoming(vm.uuid());
-        if (expected == null || !expected.isForsaken(nowNs)) {
-            return false;
-        }
-        discard(expected, "nothing came from its source");
-        return true;
-    }
-
-    /** A VM that an earlier daemon served: one that was on its way here is received on. */
+    /** A VM that an earlier daemon served. */
     public void found(Vm vm) throws IOException {
         splits.found(vm);
-        VmRecord record = vm.record();
-        VmRecord.Lender source = record.source();
-        boolean comesHere = record.phase() == VmRecord.Phase.INCOMING || record.phase() == VmRecord.Phase.PAGED;
-        if (comesHere && source != null) {
-            IncomingMigration migration = new IncomingMigration(vm, source, "taken-up", peers, releases, null);
-            synchronized (this) {
-                incoming.put(vm.uuid(), migration);
-            }
-            migration.resumeReceiving();
-        }
+        incoming.found(vm);
     }
 
     /** Its QEMU may still leave RAM out of a migration, as an earlier one of ours, or an earlier daemon, has set it. */
@@ -545,10 +408,7 @@ public final class MigrationService implements ConnectionResolver {
         if (record.phase() == VmRecord.Phase.PAGED) {
             releases.addStores(isShared ? Kept.SHARED_STORE : Kept.STORE, record.uuid(), record.lent());
         }
-        IncomingMigration arrived = incoming(vm.uuid());
-        if (arrived != null && arrived.vm() == vm) { // not one that is expected since
-            forgetIncoming(arrived);
-        }
+        incoming.ended(vm);
         vms.remove(vm, because);
         if (record.phase() == VmRecord.Phase.PAGED
                 && source != null

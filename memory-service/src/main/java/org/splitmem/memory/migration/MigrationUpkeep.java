@@ -70,7 +70,7 @@ final class MigrationUpkeep {
 
     private void sweepClaimed(Vm vm, long nowNs) throws IOException {
         VmRecord record = vm.record();
-        if (migrations.discardForsaken(vm, nowNs)) {
+        if (migrations.incoming().discardForsaken(vm, nowNs)) {
             return;
         }
         if (vm.isQemuGone()) {

@@ -60,29 +60,21 @@ class IncomingMigrationTest {
 
     @BeforeEach
     void expect() throws Exception {
-        vms = new VmRegistry(
-                directory.resolve("vms"),
-                TestVms.config(),
-                directory.path(),
-                new SplitDefinitions(directory.resolve("splits")));
+        vms = TestVms.registry(directory);
         vms.recover(found -> {}, takenUp -> {});
-        migrations = new MigrationService(
-                vms,
-                peers,
-                new MigrationConfig(4, 0, 3, 100, 4096, 8),
-                new PeerHosts.Peer("h1", "127.0.0.1", 7780),
-                new PendingReleases(directory.resolve("releases.json"), peers, new HostThreads(Runnable::run)),
-                new Operations(directory.resolve("operations"), FaultPoints.NONE));
-        migrations.prepare(new PeerHosts.Incoming(
-                TestVms.UUID_OF_VM,
-                "db1",
-                "m1",
-                List.of(RAM),
-                6,
-                RAM,
-                List.of(),
-                new VmRecord.Lender("h2", "127.0.0.1", 7780, TOKEN, RAM),
-                null));
+        migrations = TestMigrations.service(directory, vms, peers);
+        migrations
+                .incoming()
+                .prepare(new PeerHosts.Incoming(
+                        TestVms.UUID_OF_VM,
+                        "db1",
+                        "m1",
+                        List.of(RAM),
+                        6,
+                        RAM,
+                        List.of(),
+                        new VmRecord.Lender("h2", "127.0.0.1", 7780, TOKEN, RAM),
+                        null));
         vm = vms.find(TestVms.UUID_OF_VM);
         sockets = SocketPair.open();
         source = new FrameSocket(sockets.far());
@@ -130,7 +122,7 @@ class IncomingMigrationTest {
 
         assertThat(serving.isCompletedExceptionally()).as("it was reset").isTrue();
         assertThat(vms.find(TestVms.UUID_OF_VM)).isSameAs(vm);
-        assertThat(migrations.isExpected(TestVms.UUID_OF_VM)).isTrue();
+        assertThat(migrations.incoming().isExpected(TestVms.UUID_OF_VM)).isTrue();
         assertThat(Files.exists(directory.resolve("vms/" + TestVms.UUID_OF_VM + "/vm.json")))
                 .isTrue();
     }
@@ -198,8 +190,8 @@ class IncomingMigrationTest {
         return new MigrationService(
                 others,
                 peers,
-                new MigrationConfig(4, 0, 3, 100, 4096, 8),
-                new PeerHosts.Peer("h1", "127.0.0.1", 7780),
+                TestMigrations.CONFIG,
+                TestMigrations.SELF,
                 releases(),
                 new Operations(directory.resolve("more-operations"), FaultPoints.NONE));
     }
@@ -208,21 +200,34 @@ class IncomingMigrationTest {
         return new PendingReleases(directory.resolve("more.json"), peers, new HostThreads(Runnable::run));
     }
 
-    /** In the switch-over, while the vCPUs stop: at the first dirty set the guest would wait for that. */
+    /** Later the guest would stand still meanwhile. */
     @Test
-    void readingAheadEndsWhenItsQemuBeginsToLoad() throws Exception {
+    void readingAheadEndsAsSoonAsTheHypervisorMayBegin() throws Exception {
         Set<FaultPoint> reached = ConcurrentHashMap.newKeySet();
         VmRegistry others = registry(reached::add);
-        service(others).prepare(split());
-        IncomingMigration incoming =
-                IncomingMigration.expected(others.find(TestVms.UUID_OF_VM), split(), peers, releases());
-
-        incoming.onQmp(new QmpEvent("MIGRATION", "setup", 0));
+        IncomingMigrations there = service(others).incoming();
+        there.prepare(split());
         assertThat(reached).doesNotContain(FaultPoint.AHEAD_ENDED);
-        incoming.onQmp(new QmpEvent("MIGRATION", "active", 0));
+
+        there.streamBegins(TestVms.UUID_OF_VM);
 
         Await.until("it has ended", () -> reached.contains(FaultPoint.AHEAD_ENDED));
         others.stop();
+    }
+
+    /** Nothing else would ever free it. */
+    @Test
+    void oneThatCannotBeReceivedLeavesNothing() throws Exception {
+        VmRegistry others = registry(FaultPoints.NONE);
+        Path files = directory.resolve("others").resolve(TestVms.UUID_OF_VM.toString());
+        Files.createDirectories(files.resolve("ram0")); // its RAM is read ahead into a file
+
+        assertThatThrownBy(() -> service(others).incoming().prepare(split()))
+                .isInstanceOf(RefusedException.class)
+                .hasMessageContaining("ram0");
+
+        assertThat(others.find(TestVms.UUID_OF_VM)).isNull();
+        assertThat(files).doesNotExist();
     }
 
     /** Its QEMU may report RESUME while the source has the guest back: the stores on its sub-hosts would never be released. */
@@ -235,7 +240,7 @@ class IncomingMigrationTest {
                 then.run();
             }
         });
-        MigrationService there = service(others);
+        IncomingMigrations there = service(others).incoming();
         there.prepare(split());
         Vm coming = others.find(TestVms.UUID_OF_VM);
         IncomingMigration incoming = IncomingMigration.expected(coming, split(), peers, releases());
@@ -252,7 +257,7 @@ class IncomingMigrationTest {
     @Test
     void oneThatHasJustLeftComesBackOnceItsFormerQemuHasEnded() throws Exception {
         VmRegistry others = registry(FaultPoints.NONE);
-        MigrationService there = service(others);
+        IncomingMigrations there = service(others).incoming();
         Process former = new ProcessBuilder("sleep", "60").start();
         Vm left = others.prepare(TestVms.record("db1", VmRecord.Phase.LEFT, RAM));
         TestVms.mapped(left, (int) former.pid());

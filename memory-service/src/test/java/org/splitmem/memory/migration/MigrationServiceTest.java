@@ -11,16 +11,12 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.RegisterExtension;
-import org.splitmem.memory.faultpoint.FaultPoints;
-import org.splitmem.memory.operation.Operations;
 import org.splitmem.memory.qmp.QemuDevice;
 import org.splitmem.memory.shim.FakeShim;
 import org.splitmem.memory.simulation.FakeMonitor;
 import org.splitmem.memory.testing.Await;
 import org.splitmem.memory.testing.MemoryDirectory;
-import org.splitmem.memory.thread.HostThreads;
 import org.splitmem.memory.vm.Outbound;
-import org.splitmem.memory.vm.SplitDefinitions;
 import org.splitmem.memory.vm.TestVms;
 import org.splitmem.memory.vm.Vm;
 import org.splitmem.memory.vm.VmRecord;
@@ -50,22 +46,12 @@ class MigrationServiceTest {
 
     @BeforeEach
     void start() throws IOException {
-        vms = new VmRegistry(
-                directory.resolve("vms"),
-                TestVms.config(),
-                directory.path(),
-                new SplitDefinitions(directory.resolve("splits")));
+        vms = TestVms.registry(directory);
         vms.recover(found -> {}, takenUp -> {});
         shim = new FakeShim(TestVms.UUID_OF_VM);
         vm = vms.prepare(TestVms.record("db1", VmRecord.Phase.LOCAL, 64L << 20));
         vms.ready(shim.session());
-        migrations = new MigrationService(
-                vms,
-                peers,
-                new MigrationConfig(4, 0, 3, 100, 4096, 8),
-                new PeerHosts.Peer("h1", "127.0.0.1", 7780),
-                new PendingReleases(directory.resolve("releases.json"), peers, new HostThreads(Runnable::run)),
-                new Operations(directory.resolve("operations"), FaultPoints.NONE));
+        migrations = TestMigrations.service(directory, vms, peers);
     }
 
     @AfterEach
@@ -233,33 +219,37 @@ class MigrationServiceTest {
     void aQemuThatExpectsRamInItsStreamIsRefusedAtTheDestinationByName() throws Exception {
         vms.remove(vm, "it is to come here");
         VmRecord.Lender source = new VmRecord.Lender("h2", "127.0.0.1", 7780, "token", 64L << 20);
-        migrations.prepare(new PeerHosts.Incoming(
-                TestVms.UUID_OF_VM, "db1", "m1", List.of(64L << 20), 6, 64L << 20, List.of(), source, null));
+        migrations
+                .incoming()
+                .prepare(new PeerHosts.Incoming(
+                        TestVms.UUID_OF_VM, "db1", "m1", List.of(64L << 20), 6, 64L << 20, List.of(), source, null));
         try (FakeMonitor qemu = new FakeMonitor(directory.resolve(TestVms.UUID_OF_VM + ".sock"))) {
             qemu.is(8, 1, "memory-backend-memfd");
-            assertThatThrownBy(() -> migrations.qemuStarted(TestVms.UUID_OF_VM))
+            assertThatThrownBy(() -> migrations.incoming().qemuStarted(TestVms.UUID_OF_VM))
                     .isInstanceOf(IOException.class)
                     .hasMessageStartingWith("VM db1 was started with RAM of a memfd, and QEMU 8.1.2 on the destination")
                     .hasMessageContaining("splitmem prepare");
             assertThat(qemu.asked()).doesNotContain("migrate-set-capabilities");
 
             qemu.is(8, 1, "memory-backend-file");
-            migrations.qemuStarted(TestVms.UUID_OF_VM);
+            migrations.incoming().qemuStarted(TestVms.UUID_OF_VM);
             assertThat(qemu.asked()).contains("migrate-set-capabilities");
         }
     }
 
     private boolean isExpectedAfter(long seconds) {
         migrations.sweep(System.nanoTime() + TimeUnit.SECONDS.toNanos(seconds));
-        return migrations.isExpected(TestVms.UUID_OF_VM);
+        return migrations.incoming().isExpected(TestVms.UUID_OF_VM);
     }
 
     @Test
     void aVmWhoseSourceNeverComesIsNotExpectedForEver() throws Exception {
         vms.remove(vm, "it is to come here");
         VmRecord.Lender source = new VmRecord.Lender("h2", "127.0.0.1", 7780, "token", 64L << 20);
-        migrations.prepare(new PeerHosts.Incoming(
-                TestVms.UUID_OF_VM, "db1", "m1", List.of(64L << 20), 6, 64L << 20, List.of(), source, null));
+        migrations
+                .incoming()
+                .prepare(new PeerHosts.Incoming(
+                        TestVms.UUID_OF_VM, "db1", "m1", List.of(64L << 20), 6, 64L << 20, List.of(), source, null));
 
         assertThat(isExpectedAfter(0)).isTrue();
         assertThat(isExpectedAfter(31)).isFalse();

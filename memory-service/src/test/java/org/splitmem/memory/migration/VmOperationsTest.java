@@ -11,15 +11,12 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.RegisterExtension;
-import org.splitmem.memory.faultpoint.FaultPoints;
 import org.splitmem.memory.operation.Operation;
 import org.splitmem.memory.operation.Operations;
 import org.splitmem.memory.testing.Await;
 import org.splitmem.memory.testing.MemoryDirectory;
-import org.splitmem.memory.thread.HostThreads;
 import org.splitmem.memory.vm.Outbound;
 import org.splitmem.memory.vm.PagingSwitch;
-import org.splitmem.memory.vm.SplitDefinitions;
 import org.splitmem.memory.vm.TestVms;
 import org.splitmem.memory.vm.Vm;
 import org.splitmem.memory.vm.VmRecord;
@@ -47,24 +44,14 @@ class VmOperationsTest {
 
     @BeforeEach
     void start() throws IOException {
-        vms = new VmRegistry(
-                directory.resolve("vms"),
-                TestVms.config(),
-                directory.path(),
-                new SplitDefinitions(directory.resolve("splits")));
+        vms = TestVms.registry(directory);
         load();
     }
 
     /** As a daemon does with the journal. */
     private void load() throws IOException {
-        operations = new Operations(directory.resolve("operations"), FaultPoints.NONE);
-        migrations = new MigrationService(
-                vms,
-                peers,
-                new MigrationConfig(4, 0, 3, 100, 4096, 8),
-                new PeerHosts.Peer("h1", "127.0.0.1", 7780),
-                new PendingReleases(directory.resolve("releases.json"), peers, new HostThreads(Runnable::run)),
-                operations);
+        operations = TestMigrations.operations(directory);
+        migrations = TestMigrations.service(directory, vms, peers, operations);
     }
 
     @AfterEach
@@ -112,7 +99,7 @@ class VmOperationsTest {
 
     @Test
     void aVmThatIsExpectedIsReceivedUnderTheIdOfItsMigration() throws Exception {
-        migrations.prepare(incoming());
+        migrations.incoming().prepare(incoming());
 
         OperationInfo info = only();
         assertThat(info.kind()).isEqualTo(OperationKind.RECEIVE);
@@ -127,15 +114,15 @@ class VmOperationsTest {
 
     @Test
     void oneWhoseSourceGivesUpHasFailed() throws Exception {
-        migrations.prepare(incoming());
-        migrations.cancel(TestVms.UUID_OF_VM, SOURCE.token());
+        migrations.incoming().prepare(incoming());
+        migrations.incoming().cancel(TestVms.UUID_OF_VM, SOURCE.token());
 
         assertEnded(OperationState.FAILED, "its source gave up the migration");
     }
 
     @Test
     void itIsReceivedUntilItsSourceIsForgotten() throws Exception {
-        migrations.prepare(incoming());
+        migrations.incoming().prepare(incoming());
         Vm vm = vms.find(TestVms.UUID_OF_VM);
         vm.arrived();
         assertThat(only().state()).isEqualTo(OperationState.COMPLETING);

@@ -82,9 +82,6 @@ final class Hypervisor {
         begun = true;
         atSource.monitor().migration("setup");
         atSource.monitor().migration("active");
-        if (atDestination != null) {
-            atDestination.monitor().migration("active");
-        }
         if (!atSource.monitor().ignoresShared() || failure == Failure.ACTIVE || cancelled) {
             return "it failed while the guest ran";
         }
@@ -109,18 +106,22 @@ final class Hypervisor {
     private boolean hooksAgree() throws Exception {
         try {
             SimDaemon there = destination.daemon();
-            if (!there.call(() -> there.migrations().isExpected(World.VM))) {
+            if (!there.call(() -> there.migrations().incoming().isExpected(World.VM))) {
                 return false;
             }
             SimQemu started = new SimQemu(world, destination, World.VM, backends);
             atDestination = started;
             SimDaemon now = destination.daemon();
             now.call(() -> {
-                now.migrations().qemuStarted(World.VM);
+                now.migrations().incoming().qemuStarted(World.VM);
                 return true;
             });
             SimDaemon here = atSource.host().daemon();
-            return here.call(() -> here.migrations().awaitReady(World.VM, false, READY_NS));
+            return here.call(() -> here.migrations().awaitReady(World.VM, false, READY_NS))
+                    && now.call(() -> {
+                        now.migrations().incoming().streamBegins(World.VM);
+                        return true;
+                    });
         } catch (IOException | RefusedException e) {
             world.scheduler().event("hook: " + e.getMessage());
             return false; // a daemon has died, or refused

@@ -156,9 +156,6 @@ final class FakeHypervisor {
         begun = true;
         atSource.monitor().migration("setup");
         atSource.monitor().migration("active");
-        if (atDestination != null) {
-            atDestination.monitor().migration("active");
-        }
         if (!atSource.monitor().ignoresShared() || failure == Failure.ACTIVE || cancelled) {
             return "it failed while the guest ran";
         }
@@ -181,17 +178,21 @@ final class FakeHypervisor {
         SimHost destination = simulation.host(Role.DESTINATION);
         try {
             SimDaemon there = destination.daemon();
-            if (!there.call(() -> there.migrations().isExpected(vm))) {
+            if (!there.call(() -> there.migrations().incoming().isExpected(vm))) {
                 return false;
             }
             startThere(destination);
             SimDaemon now = destination.daemon();
             now.call(() -> {
-                now.migrations().qemuStarted(vm);
+                now.migrations().incoming().qemuStarted(vm);
                 return true;
             });
             SimDaemon here = source.daemon();
-            return here.call(() -> here.migrations().awaitReady(vm, false, READY_NS));
+            return here.call(() -> here.migrations().awaitReady(vm, false, READY_NS))
+                    && now.call(() -> {
+                        now.migrations().incoming().streamBegins(vm);
+                        return true;
+                    });
         } catch (IOException | AssertionError e) {
             return false; // a daemon has died, or refused
         }

@@ -83,12 +83,12 @@ final class SimPeers implements PeerHosts, MainHosts {
 
     @Override
     public void prepareIncoming(Peer peer, Incoming incoming) throws IOException {
-        tell(peer, daemon -> daemon.migrations().prepare(incoming));
+        tell(peer, daemon -> daemon.migrations().incoming().prepare(incoming));
     }
 
     @Override
     public void cancelIncoming(Peer peer, UUID vm, String token) throws IOException {
-        tell(peer, daemon -> daemon.migrations().cancel(vm, token));
+        tell(peer, daemon -> daemon.migrations().incoming().cancel(vm, token));
     }
 
     @Override
@@ -103,7 +103,7 @@ final class SimPeers implements PeerHosts, MainHosts {
 
     @Override
     public Arrival arrival(Peer destination, UUID vm, String token, long epoch) throws IOException {
-        return ask(destination, daemon -> daemon.migrations().arrival(vm, token, epoch));
+        return ask(destination, daemon -> daemon.migrations().incoming().arrival(vm, token, epoch));
     }
 
     @Override
