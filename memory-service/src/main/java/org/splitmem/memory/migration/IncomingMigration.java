@@ -376,7 +376,11 @@ final class IncomingMigration {
 
     /** In some 50 ms the guest stops: it would stand still for longer while what is read ahead comes to its end. */
     void streamBegins() {
-        inBackground("ahead-ends-", this::endReadAhead);
+        try {
+            inBackground("ahead-ends-", this::endReadAhead);
+        } catch (OutOfMemoryError e) { // no thread can be had: the first dirty set ends it
+            log.warn("vm={} migration={} it is read ahead for too long: {}", vm.uuid(), id, e.getMessage());
+        }
     }
 
     private QmpMonitor connectMonitor() throws IOException {

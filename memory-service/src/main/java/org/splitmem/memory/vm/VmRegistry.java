@@ -12,7 +12,6 @@ import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
 import java.util.UUID;
-import java.util.concurrent.TimeUnit;
 import java.util.function.BiConsumer;
 import java.util.function.Consumer;
 import java.util.stream.Stream;
@@ -260,13 +259,16 @@ public final class VmRegistry implements ShimHandler {
      */
     public synchronized void awaitFreed(UUID uuid, long endNs) {
         try {
-            for (long left = endNs - System.nanoTime(); left > 0 && freeing.contains(uuid); ) {
-                TimeUnit.NANOSECONDS.timedWait(this, left);
-                left = endNs - System.nanoTime();
+            for (long leftMs = leftMs(endNs); leftMs > 0 && freeing.contains(uuid); leftMs = leftMs(endNs)) {
+                wait(leftMs);
             }
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
         }
+    }
+
+    private static long leftMs(long endNs) {
+        return (endNs - System.nanoTime()) / 1_000_000;
     }
 
     private synchronized void requireFreed(UUID uuid) throws IOException {
