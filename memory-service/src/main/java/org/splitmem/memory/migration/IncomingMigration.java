@@ -376,6 +376,9 @@ final class IncomingMigration {
 
     /** In some 50 ms the guest stops: it would stand still for longer while what is read ahead comes to its end. */
     void streamBegins() {
+        if (ahead == null) {
+            return;
+        }
         try {
             inBackground("ahead-ends-", this::endReadAhead);
         } catch (OutOfMemoryError e) { // no thread can be had: the first dirty set ends it

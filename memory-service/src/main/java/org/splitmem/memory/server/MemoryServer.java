@@ -245,10 +245,10 @@ public final class MemoryServer implements ConnectionResolver {
         return true;
     }
 
-    /** Guarded by this. */
+    /** Guarded by this. If its files cannot be deleted, it is reserved until a later attempt can: nobody else would ask again. */
     private void free(PageStore store) throws IOException {
-        stores.remove(store.record().vm());
         store.delete();
+        stores.remove(store.record().vm());
     }
 
     /** The hosts that have made reservations here. */

@@ -110,7 +110,7 @@ public final class Vm {
         if (next.phase() != phase && !phase.leadsTo(next.phase())) {
             throw new IllegalStateException("VM " + uuid() + ": " + phase + " -> " + next.phase());
         }
-        files.requireThere();
+        files.requireThere(); // else the definition may be that of its next life
         host.definitions().follow(record, next);
         files.save(next);
         record = next;

@@ -27,7 +27,7 @@ import org.splitmem.memory.record.RecordFile;
 /**
  * One VM's directory: its record, its RAM and its page table; opened and mapped when they are first needed. Any thread.
  *
- * <p>Once deleted it touches the directory no more, whoever still has it in hand: the VM may have begun anew there.
+ * <p>Once it has deleted the directory it does not touch it any more, although a thread may still use this object: the VM may have begun anew there.
  */
 final class VmFiles {
     private static final Logger log = LoggerFactory.getLogger(VmFiles.class);

@@ -293,6 +293,21 @@ class MemoryServerTest {
         assertThat(StoreRecord.load(files)).isEqualTo(next);
     }
 
+    /** Its owner asks again; a store that had been forgotten would come back with the next daemon, and stay. */
+    @Test
+    void aStoreThatCannotBeDeletedIsReleasedByALaterAttempt() throws Exception {
+        Path inTheWay = Files.createDirectories(
+                directory.resolve("h2").resolve(VM.toString()).resolve("a").resolve("b"));
+
+        assertThatThrownBy(() -> h2.server().release(VM, Lender.TOKEN)).isInstanceOf(IOException.class);
+        assertThat(h2.server().lentBytes()).isEqualTo(RESERVED);
+        Files.delete(inTheWay);
+
+        assertThat(h2.server().release(VM, Lender.TOKEN)).isTrue();
+        assertThat(h2.server().lentBytes()).isZero();
+        assertThat(directory.resolve("h2").resolve(VM.toString())).doesNotExist();
+    }
+
     private boolean isLent(long afterSeconds) {
         return isLent(afterSeconds, store -> false);
     }
