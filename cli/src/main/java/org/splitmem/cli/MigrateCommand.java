@@ -227,13 +227,20 @@ final class MigrateCommand implements Callable<Integer> {
                         .toList();
     }
 
+    private static String where(Outcome outcome) {
+        MigrationInfo info = outcome.info();
+        return outcome.movedAllTheSame()
+                ? "; but libvirt says that it has migrated the VM to " + info.destination()
+                : Abort.where(info);
+    }
+
     private int report(Outcome outcome) {
         MigrationInfo info = outcome.info();
         String error = outcome.hypervisorError();
         if (info.phase() == MigrationPhase.ABORTED) {
             throw new CommandFailedException(
                     "migration " + info.id() + " of " + info.name() + " aborted: " + info.reason()
-                            + (error == null || isSaid(error, info) ? "" : " (" + error + ")") + Abort.where(info));
+                            + (error == null || isSaid(error, info) ? "" : " (" + error + ")") + where(outcome));
         }
         if (info.phase() == MigrationPhase.FAILED_AFTER_HANDOVER) {
             throw new CommandFailedException("migration " + info.id() + " of " + info.name()

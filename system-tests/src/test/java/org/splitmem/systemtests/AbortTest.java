@@ -91,6 +91,23 @@ final class AbortTest {
         runsOn();
     }
 
+    /** A caller was told to make it a moment before the abort. Made a second time, it is a migration of its own. */
+    @Test
+    void theCallOfLibvirtThatWasMadeForItBeginsNoOther() {
+        String id = start(SPLIT);
+        migrations.awaitPhase(guest, MigrationPhase.READY, LIMIT);
+        bed.cli("h1").abort(id);
+        awaitAborted();
+
+        Job.Result late =
+                bed.cluster().virsh("h1", "migrate", "--live", "--p2p", guest.name(), Cluster.libvirtUri("h2"));
+
+        assertThat(late.exitCode()).isEqualTo(1);
+        assertThat(late.err()).contains(id).contains("has been aborted: aborted by the operator");
+        awaitAborted();
+        runsOn();
+    }
+
     /** The hypervisor's own stream, which is small, is made to take seconds; the memory is as fast as ever. */
     @Test
     void duringTheSwitchOver() {

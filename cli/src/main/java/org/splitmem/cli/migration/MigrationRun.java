@@ -69,8 +69,9 @@ public final class MigrationRun {
      *
      * @param info the last state: one that is over
      * @param hypervisorError what the hypervisor complained of; null if nothing, or if it was told to stop
+     * @param movedAllTheSame whether the hypervisor has migrated a VM whose migration was given up
      */
-    public record Outcome(MigrationInfo info, @Nullable String hypervisorError) {
+    public record Outcome(MigrationInfo info, @Nullable String hypervisorError, boolean movedAllTheSame) {
         public boolean success() {
             return info.phase() == MigrationPhase.DONE && hypervisorError == null;
         }
@@ -96,7 +97,8 @@ public final class MigrationRun {
             latest = info;
         }
         display.show(info);
-        return new Outcome(info, awaitHypervisor(info));
+        String error = awaitHypervisor(info);
+        return new Outcome(info, error, info.phase() == MigrationPhase.ABORTED && move != null && move.succeeded());
     }
 
     /** Never once the user has left: {@link #leave} tells of all that was asked. */

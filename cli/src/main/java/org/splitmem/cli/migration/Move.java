@@ -44,6 +44,10 @@ final class Move {
         return error;
     }
 
+    boolean succeeded() {
+        return over.getCount() == 0 && error == null;
+    }
+
     /** Makes it fail, if it is not over yet. */
     void stop() {
         if (over.getCount() == 0) {

@@ -172,6 +172,16 @@ class MigrationRunTest {
     }
 
     @Test
+    void aHypervisorThatMigratesItAllTheSameIsNotPassedOver() throws Exception {
+        phaseUntil(READY, () -> !hypervisor.calls().isEmpty(), ABORTED);
+
+        var outcome = run().run("vm1", TO_H2, ROUTE);
+
+        assertThat(outcome.success()).isFalse();
+        assertThat(outcome.movedAllTheSame()).isTrue();
+    }
+
+    @Test
     void aDaemonThatIsRestartedIsWaitedFor() throws Exception {
         phases(PRECOPY, DONE);
         daemon.on("GET /v1/migrations/m1", body -> {

@@ -11,7 +11,6 @@ import jakarta.ws.rs.QueryParam;
 import jakarta.ws.rs.core.MediaType;
 import jakarta.ws.rs.core.Response;
 import java.io.IOException;
-import java.util.List;
 import java.util.UUID;
 import org.jspecify.annotations.Nullable;
 import org.splitmem.memory.migration.ExpectedSplits;
@@ -20,8 +19,6 @@ import org.splitmem.memory.migration.PeerHosts;
 import org.splitmem.memory.server.MemoryServer;
 import org.splitmem.memory.server.StoreRecord;
 import org.splitmem.memory.vm.Vm;
-import org.splitmem.model.MigrationPhase;
-import org.splitmem.model.MigrationRequest;
 import org.splitmem.model.RefusalCode;
 import org.splitmem.model.RefusedException;
 
@@ -170,21 +167,13 @@ public final class PeerResource {
         }
         throw new ApiException(
                 RefusalCode.MIGRATION_FAILED,
-                "the memory of VM " + vm.name() + " could not be prepared: " + whyAborted(uuid));
-    }
-
-    private String whyAborted(UUID uuid) {
-        return migrations.list().stream()
-                .filter(m -> m.vm().equals(uuid.toString()) && m.phase() == MigrationPhase.ABORTED)
-                .findFirst()
-                .map(m -> String.valueOf(m.reason()))
-                .orElse("it ended");
+                "the memory of VM " + vm.name() + " could not be prepared: " + migrations.whyNotReady(uuid));
     }
 
     /** @return false if another request is starting one at the same time: that one is waited for then */
     private boolean isStartedForHook(Vm vm, String destination) throws RefusedException {
         try {
-            migrations.start(vm, new MigrationRequest(destination, null, List.of(), null, null, null));
+            migrations.startForHypervisor(vm, destination);
             return true;
         } catch (RefusedException e) {
             if (!isMigrating(vm.uuid()) && !migrations.isStarting(vm.uuid())) {

@@ -3,6 +3,7 @@ package org.splitmem.memory.migration;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
+import java.util.UUID;
 import org.jspecify.annotations.Nullable;
 import org.splitmem.memory.operation.Operation;
 import org.splitmem.memory.page.PageEntry;
@@ -23,11 +24,13 @@ final class MigrationReport {
     private final MigrationTask task;
     private final String source;
     private final Progress progress;
+    private final HypervisorCall call = new HypervisorCall();
     private final long startedAtMs = System.currentTimeMillis();
 
     // Guarded by this.
     private MigrationPhase phase = MigrationPhase.PLANNED;
     private @Nullable Long finishedAtMs;
+    private long finishedNs;
     private @Nullable Double downtimeMs;
     private @Nullable String reason;
     private boolean vmEnded;
@@ -77,6 +80,7 @@ final class MigrationReport {
         reason = next.isOver() && next != MigrationPhase.DONE ? because : null;
         if (next.isOver()) {
             finishedAtMs = System.currentTimeMillis();
+            finishedNs = System.nanoTime();
         }
     }
 
@@ -147,7 +151,26 @@ final class MigrationReport {
         }
     }
 
+    boolean isOf(UUID uuid) {
+        return vm.equals(uuid.toString());
+    }
+
+    HypervisorCall call() {
+        return call;
+    }
+
+    /** Whether a call of libvirt that reaches a host's hook now is the one that this migration asked for before it was aborted. */
+    synchronized boolean isLateCall(String destination) {
+        return phase == MigrationPhase.ABORTED
+                && task.destination().name().equals(destination)
+                && call.isLate(System.nanoTime() - finishedNs);
+    }
+
     synchronized MigrationInfo info() {
+        boolean mayStart = ReadyGate.hypervisorMayStart(phase, progress);
+        if (mayStart) {
+            call.expected();
+        }
         List<SubHostShare> shares = task.lenders().stream()
                 .filter(VmRecord.Lender::keepsPages)
                 .map(this::share)
@@ -177,7 +200,7 @@ final class MigrationReport {
                 task.origin().novaMigration(),
                 task.origin().requestId(),
                 vmEnded ? true : null,
-                ReadyGate.hypervisorMayStart(phase, progress),
+                mayStart,
                 task.splitKind());
     }
 

@@ -131,6 +131,23 @@ public final class MigrationService implements ConnectionResolver {
         }
     }
 
+    /**
+     * Starts one, one-to-one, for which libvirt was asked directly: its hook at the destination wants one, and there is none.
+     *
+     * @throws RefusedException as {@link #start}; also if it was asked for a migration that has been aborted since
+     */
+    public void startForHypervisor(Vm vm, String destination) throws RefusedException {
+        Optional<MigrationInfo> aborted = recent.calledLate(vm.uuid(), destination);
+        if (aborted.isPresent()) {
+            throw new RefusedException(
+                    RefusalCode.MIGRATION_FAILED,
+                    "migration " + aborted.get().id() + " of VM " + vm.name()
+                            + ", for which libvirt was asked, has been aborted: "
+                            + aborted.get().reason());
+        }
+        start(vm, new MigrationRequest(destination, null, List.of(), null, null, null));
+    }
+
     private MigrationInfo begin(Vm vm, MigrationTask task, Claims.Claim claim) throws RefusedException {
         requireMovable(vm);
         Operation operation = operations.migrating(vm, task); // before anything is reserved
@@ -278,6 +295,14 @@ public final class MigrationService implements ConnectionResolver {
     public boolean awaitReady(UUID uuid, boolean nearly, long timeoutNs) {
         OutgoingMigration migration = claims.outgoing(uuid);
         return migration != null && migration.readyGate().await(nearly, timeoutNs);
+    }
+
+    /** Why a VM's migration did not become ready, for the hook that waited for it, and so lets no QEMU be started for it any more. */
+    public String whyNotReady(UUID uuid) {
+        Optional<MigrationReport> ended = recent.newest(uuid);
+        ended.ifPresent(report -> report.call().answered());
+        String reason = ended.map(report -> report.info().reason()).orElse(null);
+        return reason == null ? "it ended" : reason;
     }
 
     @Override

@@ -46,7 +46,7 @@ final class OutgoingMigration implements PreCopy.Migration {
     private final Signals signals = new Signals();
     private final HypervisorMigration hypervisor;
     private final Progress progress = new Progress();
-    private final ReadyGate readyGate = new ReadyGate(signals, progress, this::phase);
+    private final ReadyGate readyGate;
     private final Reservations reservations;
     private final PeerHosts peers;
     private final String localHost;
@@ -76,6 +76,7 @@ final class OutgoingMigration implements PreCopy.Migration {
         this.peers = peers;
         this.localHost = localHost;
         this.report = new MigrationReport(vm, task, localHost, progress);
+        this.readyGate = new ReadyGate(signals, progress, this::phase, report.call());
         this.links = new PeerLinks(vm.uuid(), task, signals::changed);
         this.attempts = new Attempts(vm.uuid(), task.id(), report);
         this.preCopy = new PreCopy(vm, task, config, signals, hypervisor, links, readyGate, progress, this);

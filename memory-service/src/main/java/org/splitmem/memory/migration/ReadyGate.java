@@ -19,13 +19,15 @@ final class ReadyGate {
     private final Signals signals;
     private final Progress progress;
     private final Supplier<MigrationPhase> phase;
+    private final HypervisorCall call;
     private volatile boolean qemuWaits;
     private volatile boolean open;
 
-    ReadyGate(Signals signals, Progress progress, Supplier<MigrationPhase> phase) {
+    ReadyGate(Signals signals, Progress progress, Supplier<MigrationPhase> phase, HypervisorCall call) {
         this.signals = signals;
         this.progress = progress;
         this.phase = phase;
+        this.call = call;
     }
 
     /** Whether libvirt is to be asked to migrate now. False again once it migrates: then it has been asked, by whomever. */
@@ -56,7 +58,10 @@ final class ReadyGate {
      * @return false if the migration ended before, or the time
      */
     boolean await(boolean nearly, long timeoutNs) {
-        if (!nearly) {
+        if (nearly) {
+            call.expected();
+        } else {
+            call.answered();
             qemuWaits = true;
             signals.changed();
         }

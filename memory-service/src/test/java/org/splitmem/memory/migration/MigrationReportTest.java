@@ -79,6 +79,21 @@ class MigrationReportTest {
     }
 
     @Test
+    void whoWasToldThatLibvirtMayBeAskedMayHaveAskedIt() {
+        MigrationReport told = in(MigrationPhase.READY);
+        assertThat(told.info().letsHypervisorStart()).isTrue();
+        assertThat(told.isLateCall("h2")).as("it goes on").isFalse();
+        told.entered(MigrationPhase.ABORTED, "a test");
+        assertThat(told.isLateCall("h3")).as("another destination").isFalse();
+        assertThat(told.isLateCall("h2")).isTrue();
+
+        MigrationReport untold = in(MigrationPhase.PRECOPY);
+        assertThat(untold.info().letsHypervisorStart()).isFalse();
+        untold.entered(MigrationPhase.ABORTED, "a test");
+        assertThat(untold.isLateCall("h2")).isFalse();
+    }
+
+    @Test
     void whyItWasGivenUpIsSaid() {
         MigrationReport report = in(MigrationPhase.HANDOVER);
         assertThat(report.info().reason()).isNull();

@@ -198,6 +198,47 @@ class MigrationServiceTest {
                 .isEqualTo("migration-not-found");
     }
 
+    private String abortedWhileLibvirtsHookAsks() throws Exception {
+        peers.waitAt("h3");
+        String id = migrations.start(vm, SPLIT).id();
+        Await.until("h3 is asked", () -> peers.asked().contains("reserve h3"));
+        assertThat(migrations.awaitReady(vm.uuid(), true, 1)).isFalse();
+        migrations.abort(id, "aborted by the test");
+        peers.answer();
+        awaitAborted(id);
+        return id;
+    }
+
+    /** It was made for the one that was aborted: who asked for that is told that the VM stays. */
+    @Test
+    void aCallOfLibvirtThatComesAfterItsMigrationWasAbortedBeginsNoOther() throws Exception {
+        String aborted = abortedWhileLibvirtsHookAsks();
+
+        assertThat(catchThrowableOfType(RefusedException.class, () -> migrations.startForHypervisor(vm, "h2")))
+                .hasMessageContaining(aborted)
+                .hasMessageContaining("has been aborted: aborted by the test")
+                .extracting(RefusedException::code)
+                .isEqualTo("migration-failed");
+        assertThat(migrations.list()).hasSize(1);
+
+        peers.refuse("h2");
+        migrations.startForHypervisor(vm, "h2");
+        assertThat(migrations.list()).as("the next call is another").hasSize(2);
+        awaitAborted(migrations.list().get(0).id());
+    }
+
+    @Test
+    void aCallOfLibvirtThatWasToldOfTheAbortIsNotRefusedAgain() throws Exception {
+        abortedWhileLibvirtsHookAsks();
+        assertThat(migrations.whyNotReady(vm.uuid())).isEqualTo("aborted by the test");
+
+        peers.refuse("h2");
+        migrations.startForHypervisor(vm, "h2");
+
+        assertThat(migrations.list()).hasSize(2);
+        awaitAborted(migrations.list().get(0).id());
+    }
+
     /** A QEMU that fails at the destination may be all that is told: then the guest runs here. */
     @Test
     void whatIsKeptForANewOwnerIsNotFreedBeforeTheVmHasLeft() throws Exception {

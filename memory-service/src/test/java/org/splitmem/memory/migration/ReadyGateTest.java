@@ -17,7 +17,7 @@ class ReadyGateTest {
     private final Signals signals = new Signals();
     private final Progress progress = new Progress();
     private volatile MigrationPhase phase = MigrationPhase.PRECOPY;
-    private final ReadyGate gate = new ReadyGate(signals, progress, () -> phase);
+    private final ReadyGate gate = new ReadyGate(signals, progress, () -> phase, new HypervisorCall());
 
     @BeforeEach
     void plan() {
