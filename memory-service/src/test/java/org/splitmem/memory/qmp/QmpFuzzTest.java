@@ -15,16 +15,26 @@ import org.splitmem.memory.testing.HeapUse;
 
 /**
  * Whatever comes from a monitor: the connection ends, once, with a reason that is not ours, and what was read before is events and answers,
- * whatever types their parts have. That costs no more memory than the lines are long, some times.
+ * whatever types their parts have. That costs no more memory than the lines are long, some times, and what a parser takes for each.
  */
 class QmpFuzzTest {
     private static final long MOST_HEAP = 2 << 20;
+    /** A parser, and the exception of a line that it refuses. */
+    private static final long HEAP_PER_LINE = 4 << 10;
 
     @FuzzTest
     void linesEndTheConnectionOrAreEventsAndAnswers(byte[] sent) throws Exception {
         if (sent.length <= LocalPair.MOST_BYTES) {
-            HeapUse.isAtMost(MOST_HEAP, () -> Target.check(sent));
+            HeapUse.isAtMost(MOST_HEAP + lines(sent) * HEAP_PER_LINE, () -> Target.check(sent));
         }
+    }
+
+    private static long lines(byte[] sent) {
+        long ends = 0;
+        for (byte one : sent) {
+            ends += one == '\n' || one == '\r' ? 1 : 0;
+        }
+        return ends + 1;
     }
 
     /** Loaded after Jazzer, see HACKING.md. */
