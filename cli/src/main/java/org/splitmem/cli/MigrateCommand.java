@@ -199,7 +199,9 @@ final class MigrateCommand implements Callable<Integer> {
     }
 
     private static boolean isSaid(String error, MigrationInfo info) {
-        return String.valueOf(info.reason()).contains(error);
+        String reason = String.valueOf(info.reason());
+        return reason.contains(error)
+                || reason.equals(MigrationRun.reasonOf(error).text()); // which may be shortened
     }
 
     private void tellWhatFollows(MigrationInfo info) {

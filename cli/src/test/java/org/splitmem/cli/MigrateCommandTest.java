@@ -18,6 +18,7 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.splitmem.cli.FakeDaemon.Reply;
+import org.splitmem.cli.migration.MigrationRun;
 import org.splitmem.model.Json;
 import org.splitmem.model.MigrationInfo;
 import org.splitmem.model.MigrationPhase;
@@ -171,6 +172,37 @@ class MigrateCommandTest {
         assertThat(cli.err())
                 .isEqualTo("splitmem: migration m1 of vm1 aborted: asked to"
                         + " (libvirt, migrating to qemu+tcp://10.78.0.2/system: unsupported); the VM is still at h1\n");
+    }
+
+    /** As that of a hook: libvirt shows the whole command. Why it failed is said at its end. */
+    @Test
+    void aLongFailureOfLibvirtIsToldOnce() {
+        String error =
+                "libvirt, migrating to h2 (qemu+tcp://10.78.0.2/system): " + "x".repeat(500) + ": curl: Empty reply";
+        cli.hypervisor.failing(error);
+        phases(READY);
+        daemon.on(
+                "DELETE /v1/migrations/m1",
+                Reply.ok(Infos.migration(ABORTED, MigrationRun.reasonOf(error).text())));
+
+        assertThat(migrate("--to", "h2", "--quiet")).isEqualTo(1);
+
+        assertThat(cli.err())
+                .startsWith(
+                        "splitmem: migration m1 of vm1 aborted: aborted by splitmem migrate: libvirt, migrating to h2 (")
+                .endsWith("xxx: curl: Empty reply; the VM is still at h1\n")
+                .hasSizeLessThan(400);
+    }
+
+    @Test
+    void aVmThatLibvirtHasMigratedAllTheSameIsNotSaidToBeAtItsSource() {
+        phases(READY, ABORTED);
+
+        assertThat(migrate("--to", "h2", "--quiet")).isEqualTo(1);
+
+        assertThat(cli.err())
+                .endsWith("; but libvirt says that it has migrated the VM to h2\n")
+                .doesNotContain("still at");
     }
 
     @Test

@@ -7,6 +7,12 @@ package org.splitmem.model;
  */
 public record AbortReason(String text) {
     public static final int LONGEST = 300;
+
+    /** Of a text that is too long, what is kept before what is left out: why something failed is mostly said at its end. */
+    private static final int BEGIN = 97;
+
+    private static final String LEFT_OUT = "...";
+
     /** Of the query parameter. */
     public static final String PARAMETER = "reason";
 
@@ -23,7 +29,11 @@ public record AbortReason(String text) {
     /** Any text, made to fit. */
     public static AbortReason because(String text) {
         String line = text.replaceAll("\\p{Cntrl}+", " ").strip();
-        return new AbortReason(line.length() > LONGEST ? line.substring(0, LONGEST - 3) + "..." : line);
+        if (line.length() <= LONGEST) {
+            return new AbortReason(line);
+        }
+        String end = line.substring(line.length() - (LONGEST - BEGIN - LEFT_OUT.length()));
+        return new AbortReason(line.substring(0, BEGIN) + LEFT_OUT + end);
     }
 
     /** As a URL has it. */

@@ -24,7 +24,8 @@ class RecordsTest {
     @Test
     void anyTextCanBeMadeTheReasonOfAnAbort() {
         assertThat(AbortReason.because(" libvirt:\n\tno  such VM ").text()).isEqualTo("libvirt: no  such VM");
-        assertThat(AbortReason.because("x".repeat(1000)).text()).hasSize(300).endsWith("xx...");
+        assertThat(AbortReason.because("a".repeat(500) + "z".repeat(500)).text())
+                .isEqualTo("a".repeat(97) + "..." + "z".repeat(200));
     }
 
     @Test

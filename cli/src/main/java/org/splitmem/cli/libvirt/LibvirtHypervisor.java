@@ -65,7 +65,8 @@ public final class LibvirtHypervisor implements Hypervisor {
         try {
             domain.migrateToURI(route.libvirtUri(), parameters, flags(domain));
         } catch (LibvirtException e) {
-            throw new HypervisorException("libvirt, migrating to " + route.libvirtUri() + ": " + words(e), e);
+            throw new HypervisorException(
+                    "libvirt, migrating to " + route.host() + " (" + route.libvirtUri() + "): " + words(e), e);
         } finally {
             free(domain);
         }

@@ -7,6 +7,7 @@ import org.jspecify.annotations.Nullable;
 import org.splitmem.cli.control.ControlClient;
 import org.splitmem.cli.control.ControlException;
 import org.splitmem.cli.control.DaemonUnreachableException;
+import org.splitmem.model.AbortReason;
 import org.splitmem.model.MigrationInfo;
 import org.splitmem.model.MigrationPhase;
 import org.splitmem.model.MigrationRequest;
@@ -164,7 +165,7 @@ public final class MigrationRun {
         }
         abortAsked = true;
         try {
-            return abort.ask(info.id(), "aborted by splitmem migrate: " + error);
+            return abort.ask(info.id(), reasonOf(error).text());
         } catch (ControlException e) {
             // It has moved on since it was polled: to its end, or past handover.
             return poll(info);
@@ -200,6 +201,11 @@ public final class MigrationRun {
         while (abandoned) {
             pause();
         }
+    }
+
+    /** What this program says when it gives a migration up, as the hypervisor has failed. */
+    public static AbortReason reasonOf(String hypervisorError) {
+        return AbortReason.because("aborted by splitmem migrate: " + hypervisorError);
     }
 
     private @Nullable String awaitHypervisor(MigrationInfo info) throws InterruptedException {

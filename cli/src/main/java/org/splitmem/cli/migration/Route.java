@@ -5,10 +5,11 @@ import org.splitmem.model.HostStatus;
 /**
  * Where libvirt is sent.
  *
+ * @param host the destination's name
  * @param libvirtUri of the libvirt daemon at the destination, as the one here reaches it
  * @param migrateUri on which address QEMU there listens for the state of the devices
  */
-public record Route(String libvirtUri, String migrateUri) {
+public record Route(String host, String libvirtUri, String migrateUri) {
     public static final String DEFAULT_LIBVIRT_URI = "qemu+tcp://{host}/system";
 
     /**
@@ -18,7 +19,8 @@ public record Route(String libvirtUri, String migrateUri) {
      */
     public static Route to(HostStatus host, String template) {
         String address = withoutPort(host.address());
-        return new Route(template.replace("{host}", address).replace("{name}", host.name()), "tcp://" + address);
+        return new Route(
+                host.name(), template.replace("{host}", address).replace("{name}", host.name()), "tcp://" + address);
     }
 
     /** {@code 10.78.0.2:7779} and {@code [fd00::2]:7779} lose the port; an IPv6 address gets the brackets that URIs want. */

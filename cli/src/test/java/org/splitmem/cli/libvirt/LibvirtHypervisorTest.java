@@ -48,8 +48,8 @@ class LibvirtHypervisorTest {
     void passesOnWhyItCannotMigrate() throws Exception {
         try (var hypervisor = LibvirtHypervisor.connect("test:///default")) {
             assertThatExceptionOfType(HypervisorException.class)
-                    .isThrownBy(() -> hypervisor.migrate(VM, new Route("test:///default", "tcp://127.0.0.1")))
-                    .withMessageStartingWith("libvirt, migrating to test:///default: ")
+                    .isThrownBy(() -> hypervisor.migrate(VM, new Route("h2", "test:///default", "tcp://127.0.0.1")))
+                    .withMessageStartingWith("libvirt, migrating to h2 (test:///default): ")
                     .satisfies(e -> assertThat(e.getMessage()).doesNotContain("\n"));
         }
     }

@@ -37,7 +37,7 @@ import org.splitmem.model.MigrationRequest;
 @Timeout(30)
 class MigrationRunTest {
     private static final MigrationRequest TO_H2 = new MigrationRequest("h2", null, List.of(), null, null, null);
-    private static final Route ROUTE = new Route("qemu+tcp://10.78.0.2/system", "tcp://10.78.0.2");
+    private static final Route ROUTE = new Route("h2", "qemu+tcp://10.78.0.2/system", "tcp://10.78.0.2");
     private static final String MIGRATE = "migrate " + Infos.UUID + " qemu+tcp://10.78.0.2/system tcp://10.78.0.2";
 
     private final FakeHypervisor hypervisor = new FakeHypervisor();

@@ -21,7 +21,7 @@ class RouteTest {
         var status = new HostStatus("h2", address, false, null, "away");
 
         assertThat(Route.to(status, Route.DEFAULT_LIBVIRT_URI))
-                .isEqualTo(new Route("qemu+tcp://" + host + "/system", "tcp://" + host));
+                .isEqualTo(new Route("h2", "qemu+tcp://" + host + "/system", "tcp://" + host));
     }
 
     @Test
