@@ -169,7 +169,7 @@ final class MigrationReport {
     synchronized MigrationInfo info() {
         boolean mayStart = ReadyGate.hypervisorMayStart(phase, progress);
         if (mayStart) {
-            call.expected();
+            call.expected(); // whoever is told may be the one who asks libvirt
         }
         List<SubHostShare> shares = task.lenders().stream()
                 .filter(VmRecord.Lender::keepsPages)

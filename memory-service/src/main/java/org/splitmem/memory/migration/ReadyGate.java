@@ -61,7 +61,6 @@ final class ReadyGate {
         if (nearly) {
             call.expected();
         } else {
-            call.answered();
             qemuWaits = true;
             signals.changed();
         }
@@ -69,7 +68,11 @@ final class ReadyGate {
         while (System.nanoTime() - endNs < 0 && !phase.get().isOver() && !isOpen(nearly)) {
             signals.await(() -> isOpen(false) || phase.get().isOver(), LOOK_AGAIN_NS); // progress wakes nobody
         }
-        return isOpen(nearly);
+        boolean opened = isOpen(nearly);
+        if (opened) {
+            call.answered(); // what libvirt does from here on fails if the migration is aborted
+        }
+        return opened;
     }
 
     private boolean isOpen(boolean nearly) {

@@ -17,7 +17,8 @@ class ReadyGateTest {
     private final Signals signals = new Signals();
     private final Progress progress = new Progress();
     private volatile MigrationPhase phase = MigrationPhase.PRECOPY;
-    private final ReadyGate gate = new ReadyGate(signals, progress, () -> phase, new HypervisorCall());
+    private final HypervisorCall call = new HypervisorCall();
+    private final ReadyGate gate = new ReadyGate(signals, progress, () -> phase, call);
 
     @BeforeEach
     void plan() {
@@ -43,6 +44,22 @@ class ReadyGateTest {
 
         assertThat(gate.await(false, AT_ONCE)).isTrue();
         assertThat(gate.isAwaited()).isFalse();
+    }
+
+    @Test
+    void aCallThatWasLetThroughIsNotOnItsWayAnyMore() {
+        assertThat(gate.await(true, AT_ONCE)).isFalse();
+        phase = MigrationPhase.READY;
+        assertThat(gate.await(true, AT_ONCE)).isTrue();
+
+        assertThat(call.isLate(0)).isFalse();
+    }
+
+    @Test
+    void aCallThatIsHeldBackIsOnItsWay() {
+        assertThat(gate.await(true, AT_ONCE)).isFalse();
+
+        assertThat(call.isLate(0)).isTrue();
     }
 
     @Test
