@@ -63,6 +63,15 @@ final class LocalResourcesTest {
         });
     }
 
+    /** Until then it may take up what is left, and more, before anybody asks: there is no room to write down another budget then. */
+    private void awaitFullBudget() {
+        Await.value(
+                "it has what its budget allows",
+                LIMIT,
+                guest::info,
+                info -> info.budgetBytes() - info.residentBytes() < SPARE_KIB / 2 * 1024);
+    }
+
     private void limitDescriptors(String to) {
         Job.require(List.of("prlimit", "--pid", Long.toString(daemon()), "--nofile=" + to + ":"));
     }
@@ -87,6 +96,7 @@ final class LocalResourcesTest {
 
     @Test
     void pagesFindNoRoomUntilThereIsSome() {
+        awaitFullBudget();
         shrinkMemory();
         bed.cli(guest.host()).budget(guest.name(), "240MiB"); // it is to hold more than there is room for
 
