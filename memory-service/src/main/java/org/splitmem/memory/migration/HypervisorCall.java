@@ -3,8 +3,8 @@ package org.splitmem.memory.migration;
 import java.util.concurrent.TimeUnit;
 
 /**
- * The call of libvirt that a migration from here needs. Whoever was told that it is time may have made it when the migration is aborted: it
- * then reaches libvirt's hook at the destination as one that nobody has announced, and must not begin another migration there. Any thread.
+ * The one call of libvirt that a migration from here needs. Its client makes it as soon as splitmemd lets it. If the migration is aborted
+ * at that moment, the destination has forgotten it when libvirt runs the hook there: the hook must not begin another migration. Any thread.
  */
 final class HypervisorCall {
     /** What a call may take from its caller to the hook, generously. */
@@ -14,12 +14,12 @@ final class HypervisorCall {
     private boolean expected;
     private boolean answered;
 
-    /** Somebody was told that it is time, or the hook asks already. */
+    /** A client has read that it may call libvirt, or the hook has asked already. */
     synchronized void expected() {
         expected = true;
     }
 
-    /** The hook knows: it has let QEMU be started, or was told that the migration is over. */
+    /** The hook has an answer: libvirt may start QEMU, or the migration is over. */
     synchronized void answered() {
         answered = true;
     }

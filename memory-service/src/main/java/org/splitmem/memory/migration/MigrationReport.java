@@ -169,7 +169,7 @@ final class MigrationReport {
     synchronized MigrationInfo info() {
         boolean mayStart = ReadyGate.hypervisorMayStart(phase, progress);
         if (mayStart) {
-            call.expected(); // whoever is told may be the one who asks libvirt
+            call.expected(); // this reader may be the client that calls libvirt
         }
         List<SubHostShare> shares = task.lenders().stream()
                 .filter(VmRecord.Lender::keepsPages)
