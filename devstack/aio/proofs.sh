@@ -393,8 +393,10 @@ prove_lost() {
   set_bandwidth "$SLOW"
   begin_copy
   stop_process "$CONTROLLER.nova-bridge" 10 KILL
+  hold_progress
   stop_process "$CONTROLLER.nova-conductor" 10 KILL
-  say "  $(elapsed "$STARTED") s: killed; nova-conductor is started again"
+  say "  $(elapsed "$STARTED") s: killed, the conductor with progress of the migration in hand; it is started again"
+  wait "$HOLDING" || die "Nova's migration cannot be locked"
   start_controller_services
   set_bandwidth "$PROOF_BANDWIDTH"
   watch_migration "$STARTED"
@@ -410,6 +412,17 @@ prove_lost() {
   delete_server
   vacate
   check_nothing_left
+}
+
+# What nova-compute writes of its migration gets as far as the conductor, and waits there: an answer that will never come.
+hold_progress() {
+  sql "START TRANSACTION; SELECT id FROM nova.migrations WHERE id = $ID FOR UPDATE; SELECT SLEEP(15);" >/dev/null &
+  HOLDING=$!
+  wait_for 10 "the conductor to write progress" progress_waits
+}
+
+progress_waits() {
+  sql "SELECT info FROM information_schema.processlist WHERE time_ms > 300" | grep -q '^UPDATE migrations'
 }
 
 prove_outage() {

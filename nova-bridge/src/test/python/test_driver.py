@@ -15,7 +15,7 @@ from splitmem_nova import driver
 from splitmem_nova import errors
 
 CONTEXT = object()
-MONITORED = ('dest', 'post', 'recover', True, 'data', 'finished', [])
+MONITORED = ('dest', 'post', 'recover', True, mock.Mock(), 'finished', [])
 
 
 @pytest.fixture
@@ -41,7 +41,7 @@ def host(monkeypatch):
 
 def instance(split=True, task_state=None):
     specs = {'splitmem:enabled': 'true', 'resources:MEMORY_MB': '256'} if split else {}
-    return types.SimpleNamespace(uuid=UUID, name='instance-00000001', host='host1', project_id='p', user_id='u',
+    return types.SimpleNamespace(uuid=UUID, name='instance-00000001', host='host1', project_id='p', user_id='u', save=None,
                                  task_state=task_state, config_drive='', flavor=types.SimpleNamespace(memory_mb=512, extra_specs=specs),
                                  image_meta=types.SimpleNamespace(properties={}))
 

@@ -12,6 +12,7 @@ from nova import objects
 from nova.tests.fixtures import libvirt as fakelibvirt
 from nova.virt.libvirt.volume import remotefs
 import novahost
+import oslo_messaging
 import pytest
 
 from splitmem_nova import client
@@ -80,6 +81,7 @@ class Migration:
             graphics_listen_addr_spice='127.0.0.1', vifs=[])
         self.migrate = mock.Mock(side_effect=self._leave)
         self.failures = []
+        self.saved = {objects.Migration: mock.Mock(), objects.Instance: mock.Mock()}
 
     def _leave(self, *args, **kwargs):
         """What libvirt does when all goes well."""
@@ -88,17 +90,20 @@ class Migration:
 
     def run(self):
         with mock.patch.object(fakelibvirt.Domain, 'migrateToURI3', self.migrate), mock.patch.object(
-                objects.Migration, 'save'), mock.patch.object(objects.Instance, 'save'), mock.patch.object(
+                objects.Migration, 'save', self.saved[objects.Migration]), mock.patch.object(
+                objects.Instance, 'save', self.saved[objects.Instance]), mock.patch.object(
                 objects.InstanceActionEvent, 'event_start'), mock.patch.object(
                 objects.InstanceActionEvent, 'event_finish_with_failure') as finished:
-            self.driver.live_migration(self.nova.context, self.server, 'host2', self.post, self.recover, False, self.data)
-            self._await(finished)
-        self.failures = [str(call.kwargs['exc_val']) for call in finished.call_args_list]
+            try:
+                self.driver.live_migration(self.nova.context, self.server, 'host2', self.post, self.recover, False, self.data)
+            finally:
+                self._await(finished)
+                self.failures = [str(call.kwargs['exc_val']) for call in finished.call_args_list]
 
     def _await(self, finished):
         """The operation thread may still be at its last words."""
         limit = time.monotonic() + 5
-        while self.recover.called and not finished.called and time.monotonic() < limit:
+        while not self.post.called and not finished.called and time.monotonic() < limit:
             time.sleep(0.02)
 
     def in_background(self):
@@ -172,6 +177,37 @@ def test_one_that_takes_too_long_is_completed(migration):
     migration.service.phase = client.PRECOPY
     migration.run()
     assert migration.post.called and 'complete' in migration.service.calls
+
+
+@pytest.mark.parametrize('saved', [objects.Migration, objects.Instance])
+def test_progress_that_cannot_be_written_does_not_end_it(migration, saved):
+    """As when nova-conductor is killed with the request in hand: Nova's monitor would end, and the server get into ERROR."""
+    def lose(*args, **kwargs):
+        migration.service.phase = client.READY
+        raise oslo_messaging.MessagingTimeout('Timed out waiting for a reply')
+
+    migration.service.phase = client.PRECOPY
+    migration.saved[saved].side_effect = lose
+    migration.post.side_effect = lambda *args, **kwargs: saves_are_novas(migration)
+    migration.run()
+    assert migration.saved[saved].called
+    assert migration.post.called and not migration.recover.called and migration.failures == []
+    assert 'abort' not in migration.service.calls
+
+
+def saves_are_novas(migration):
+    """What Nova does at the end needs what it has written."""
+    for kept in (migration.server, migration.data.migration):
+        assert 'save' not in vars(kept)
+
+
+def test_who_aborts_one_whose_monitor_fails_is_told(migration):
+    migration.service.phase = client.PRECOPY
+    migration.saved[objects.Instance].side_effect = exception.InstanceNotFound(instance_id=novahost.UUID)
+    with pytest.raises(exception.InstanceNotFound):
+        migration.run()
+    assert not migration.migrate.called
+    assert migration.failures[0].startswith("splitmem: aborted by Nova, whose monitor of it failed: Instance ")
 
 
 def test_force_complete_while_libvirt_migrates_pauses_the_guest_as_there_is_no_post_copy(migration):

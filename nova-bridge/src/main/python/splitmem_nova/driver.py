@@ -18,6 +18,7 @@ from splitmem_nova import errors
 from splitmem_nova import flavors
 from splitmem_nova import novaconf
 from splitmem_nova import overrides
+from splitmem_nova import progress
 from splitmem_nova import reboot
 from splitmem_nova import run as split_run
 from splitmem_nova import xml
@@ -253,10 +254,18 @@ class SplitMemLibvirtDriver(driver.LibvirtDriver):
         except Exception as e:
             actions.report_failure(call['context'], instance, CONF.host, errors.Refused(e))
 
-    @overrides.of_split_servers('guest')
+    @overrides.of_split_servers('guest', 'post_method', 'recover_method', 'migrate_data')
     def _live_migration_monitor(self, call):
-        return call.stock_on(overrides.View(self, _is_post_copy_enabled=lambda flags: False),
-                             guest=self._proxy(call['instance'], call['guest']))
+        instance = call['instance']
+        view = overrides.View(self, _is_post_copy_enabled=lambda flags: False)
+        try:
+            with progress.written_when_possible(instance, call['migrate_data'].migration) as at_the_end:
+                return call.stock_on(view, guest=self._proxy(instance, call['guest']), post_method=at_the_end(call['post_method']),
+                                     recover_method=at_the_end(call['recover_method']))
+        except Exception as e:
+            # Nova aborts the migration now.
+            self._splitmem_runs[instance.uuid].monitor_failed(e)
+            raise
 
     @overrides.of_split_servers()
     def live_migration_abort(self, call):

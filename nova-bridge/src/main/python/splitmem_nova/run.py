@@ -254,6 +254,10 @@ class Run:
                 return  # the operation thread tries again
             guest.abort_job()
 
+    def monitor_failed(self, error):
+        """The abort that comes next is not the user's."""
+        self.abort_reason = self.abort_reason or "by Nova, whose monitor of it failed: %s" % error
+
     def force_complete(self):
         """-> False once the hypervisor migrates: Nova's own way is the right one then. Before, it is done here, when it can be.
 
