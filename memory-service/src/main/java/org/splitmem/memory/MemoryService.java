@@ -246,7 +246,7 @@ public final class MemoryService implements Callable<Integer> {
 
     private static PeerDirectory peerDirectory(DaemonConfig config) {
         return new PeerDirectory(
-                config.hostName(), config.peers(), config.stateDirectory().resolve("peers.json"));
+                config.self(), config.peers(), config.stateDirectory().resolve("peers.json"));
     }
 
     private static void prepareDirectories(DaemonConfig config) throws IOException {

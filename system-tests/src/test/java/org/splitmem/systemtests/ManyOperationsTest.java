@@ -8,7 +8,9 @@ import java.util.Collections;
 import java.util.List;
 import java.util.Random;
 import java.util.Set;
+import java.util.TreeSet;
 import java.util.concurrent.ThreadLocalRandom;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.splitmem.model.HostStatus;
 import org.splitmem.model.VmInfo;
@@ -87,7 +89,7 @@ final class ManyOperationsTest {
         String subHost = any(subHosts);
         taken.add(free);
         List<String> alsoFree = others(taken);
-        switch (random.nextInt(8)) {
+        switch (random.nextInt(9)) {
             case 0 -> {
                 soon("gather", guest.name(), "--wait");
                 return "gathered on " + guest.host();
@@ -123,11 +125,11 @@ final class ManyOperationsTest {
                 }
                 String other = any(alsoFree);
                 move(free, "--sub-host", other);
-                Await.until(
-                        subHosts + " are empty",
-                        LIMIT,
-                        () -> guest.info().reservedBytes().keySet().equals(Set.of(other)));
+                awaitSubHosts(Set.of(other));
                 return "moved from " + from + " to " + free + ", and from sub-hosts " + subHosts + " to " + other;
+            }
+            case 6 -> {
+                return toSubHost(subHosts, subHost, free);
             }
             default -> {
                 String from = guest.host();
@@ -135,6 +137,25 @@ final class ManyOperationsTest {
                 return "moved from " + from + " to " + free + ", sub-hosts stay: " + subHosts;
             }
         }
+    }
+
+    private String toSubHost(List<String> subHosts, String subHost, String free) {
+        String from = guest.host();
+        Set<String> next = new TreeSet<>(subHosts);
+        next.remove(subHost);
+        next.add(free);
+        move(
+                subHost,
+                next.stream().flatMap(host -> Stream.of("--sub-host", host)).toArray(String[]::new));
+        awaitSubHosts(next);
+        return "moved from " + from + " to its sub-host " + subHost + ", which keeps nothing then: " + next;
+    }
+
+    private void awaitSubHosts(Set<String> hosts) {
+        Await.until(
+                "its sub-hosts are " + hosts,
+                LIMIT,
+                () -> guest.info().reservedBytes().keySet().equals(hosts));
     }
 
     private void move(String to, String... options) {

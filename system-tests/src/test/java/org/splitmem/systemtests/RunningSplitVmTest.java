@@ -142,11 +142,7 @@ final class RunningSplitVmTest {
     void itMovesOnAndHasAnotherSubHost() {
         bed.cli(guest.host()).migrate(guest, other(), LIMIT, "--sub-host", "h4", "--sub-host", "h5");
 
-        Await.until(
-                "h3 keeps nothing",
-                LIMIT,
-                () -> guest.info().reservedBytes().keySet().equals(Set.of("h4", "h5")));
-        assertThat(guest.info().state()).isEqualTo(VmState.SPLIT);
+        awaitSubHosts("h4", "h5");
         guest.verifyAll();
         bed.requireNothingElse(guest);
         bed.cli(guest.host())
@@ -154,11 +150,48 @@ final class RunningSplitVmTest {
     }
 
     @Test
-    void itDoesNotMoveToItsOwnSubHost() {
+    void itMovesToItsOwnSubHostAndBack() {
+        String before = guest.host();
+
+        bed.cli(before).migrate(guest, "h3", LIMIT, "--sub-host", "h4", "--sub-host", "h5");
+
+        awaitSubHosts("h4", "h5");
+        guest.verifyAll();
+        bed.requireNothingElse(guest);
+
+        bed.cli("h3").migrate(guest, before, LIMIT, "--sub-host", "h4", "--sub-host", "h3"); // as the others want it
+
+        awaitSubHosts("h3", "h4");
+        guest.verifyAll();
+        bed.requireNothingElse(guest);
+    }
+
+    private void awaitSubHosts(String... hosts) {
+        Await.until(
+                "its sub-hosts are " + String.join(" and ", hosts),
+                LIMIT,
+                () -> guest.info().reservedBytes().keySet().equals(Set.of(hosts)));
+        assertThat(guest.info().state()).isEqualTo(VmState.SPLIT);
+    }
+
+    @Test
+    void itMovesToItsOwnSubHostAndIsWholeThere() {
+        String before = guest.host();
+
+        bed.cli(before).migrate(guest, "h3", LIMIT, "--gather");
+
+        guest.awaitState(VmState.LOCAL, LIMIT);
+        guest.verifyAll();
+        bed.requireNothingElse(guest);
+        bed.cli("h3").migrate(guest, before, LIMIT);
+    }
+
+    @Test
+    void itDoesNotMoveToItsOwnSubHostIfNobodyTakesWhatThatKeeps() {
         Job.Result result = bed.cli(guest.host()).run("migrate", guest.name(), "--to", "h3");
 
         assertThat(result.exitCode()).isEqualTo(1);
-        assertThat(result.err()).contains("h3 is a sub-host of VM running").contains("splitmem move-pages");
+        assertThat(result.err()).contains("name others as well");
         guest.awaitProgress();
         assertThat(guest.info().state()).isEqualTo(VmState.SPLIT);
     }

@@ -92,6 +92,7 @@ public record DaemonConfig(
     private static final String GUEST_LIMIT = "memory.guest-limit";
     private static final Set<String> LEVELS = Set.of("error", "warn", "info", "debug", "trace");
     private static final int DEFAULT_CONTROL_PORT = 7779;
+    private static final String LOOPBACK = "127.0.0.1";
     private static final int DEFAULT_DATA_PORT = 7780;
 
     public DaemonConfig {
@@ -112,6 +113,7 @@ public record DaemonConfig(
     private static DaemonConfig from(Settings s) throws ConfigException {
         String hostName = s.text("host.name", localHostName());
         int controlPort = s.integer("control.port", DEFAULT_CONTROL_PORT, 1, 65_535);
+        requireHostName(hostName);
         DaemonConfig config = new DaemonConfig(
                 hostName,
                 s.text("host.failure-domain", ""),
@@ -198,6 +200,19 @@ public record DaemonConfig(
         } catch (IllegalArgumentException e) {
             throw new ConfigException("splitmem.conf: peers: " + e.getMessage());
         }
+    }
+
+    private static void requireHostName(String name) throws ConfigException {
+        try {
+            new PeerAddress(name, LOOPBACK, DEFAULT_CONTROL_PORT);
+        } catch (IllegalArgumentException e) {
+            throw new ConfigException("splitmem.conf: host.name: " + e.getMessage());
+        }
+    }
+
+    /** Where this host reaches its own control API. */
+    public PeerAddress self() {
+        return new PeerAddress(hostName, controlAddress.isEmpty() ? LOOPBACK : controlAddress, controlPort);
     }
 
     private static PeerAddress peer(Settings s, String item) throws ConfigException {

@@ -195,8 +195,19 @@ public final class LenderChanges {
         return all;
     }
 
-    /** The memory server keeps what it still has, and may get more. @throws RefusedException if it is not being emptied */
+    /** Whether a memory server may go on keeping pages that are just being moved: not this host, which runs the VM. */
+    boolean mayKeep(String host) {
+        return !host.equals(self.name());
+    }
+
+    /** The memory server keeps what it still has, and may get more. @throws RefusedException if it is not being emptied, or may not */
     public void keep(Vm vm, String host) throws RefusedException {
+        if (!mayKeep(host)) {
+            throw new RefusedException(
+                    RefusalCode.NOT_CANCELLABLE,
+                    host + " is the main host of VM " + vm.name()
+                            + " now, and goes on moving what it keeps as its sub-host to the others");
+        }
         Claims.Claim claim = claims.claim(vm.uuid(), vm.name(), Claims.Purpose.LENDERS);
         try {
             requirePaged(vm);

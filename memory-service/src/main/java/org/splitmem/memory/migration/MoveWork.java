@@ -37,8 +37,8 @@ final class MoveWork implements Work {
     }
 
     @Override
-    public String end() {
-        return "splitmem move-pages " + vm.name() + " --from " + from + " --cancel";
+    public @Nullable String end() {
+        return lenders.mayKeep(from) ? "splitmem move-pages " + vm.name() + " --from " + from + " --cancel" : null;
     }
 
     @Override

@@ -24,7 +24,7 @@ import org.splitmem.model.PeerList;
 public final class PeerDirectory {
     private static final Logger log = LoggerFactory.getLogger(PeerDirectory.class);
 
-    private final String self;
+    private final PeerAddress self;
     private final List<PeerAddress> configured;
     private final Path file;
     private volatile State state;
@@ -35,9 +35,9 @@ public final class PeerDirectory {
     /**
      * Reads what an earlier daemon was told; a damaged file is as good as none, since the bridge tells again.
      *
-     * @param self this host's name, which is none of the peers
+     * @param self where this host is, which is none of the peers
      */
-    public PeerDirectory(String self, List<PeerAddress> configured, Path file) {
+    public PeerDirectory(PeerAddress self, List<PeerAddress> configured, Path file) {
         this.self = self;
         this.configured = List.copyOf(configured);
         this.file = file;
@@ -60,7 +60,7 @@ public final class PeerDirectory {
         Map<String, PeerAddress> peers = new TreeMap<>();
         told.peers().forEach(peer -> peers.put(peer.name(), peer));
         configured.forEach(peer -> peers.put(peer.name(), peer));
-        peers.remove(self);
+        peers.remove(self.name());
         return new State(told, Collections.unmodifiableMap(peers));
     }
 
@@ -100,8 +100,15 @@ public final class PeerDirectory {
         return state.peers().values();
     }
 
-    /** @throws IOException saying what can be done if it is not known */
+    /**
+     * A peer, or this host: a VM may move to a host that keeps pages of it, which is its own memory server until that is empty.
+     *
+     * @throws IOException saying what can be done if it is not known
+     */
     public PeerAddress find(String name) throws IOException {
+        if (name.equals(self.name())) {
+            return self;
+        }
         Map<String, PeerAddress> peers = state.peers();
         PeerAddress peer = peers.get(name);
         if (peer == null) {

@@ -48,7 +48,11 @@ public interface PeerHosts {
             @JsonProperty(required = true) VmRecord.Lender source,
             @Nullable Long gatherRate) {}
 
-    /** @throws IOException if no such peer is configured: the text names those that are */
+    /**
+     * A peer, or this host.
+     *
+     * @throws IOException if no such peer is configured: the text names those that are
+     */
     Peer find(String name) throws IOException;
 
     /** Where the data port of a peer is. @throws IOException as {@link #find} does */

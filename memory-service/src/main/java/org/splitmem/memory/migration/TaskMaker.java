@@ -65,7 +65,10 @@ final class TaskMaker {
         return byIndex;
     }
 
-    /** Its main host moves. Its sub-hosts keep what they have; those that were not named, if any was, are emptied afterwards. */
+    /**
+     * Its main host moves. Its sub-hosts keep what they have; those that were not named, if any was, are emptied afterwards, and so is the
+     * destination if it is one of them.
+     */
     private MigrationTask makeOfSplit(Vm vm, VmRecord record, MigrationRequest request) throws RefusedException {
         long budget = request.budgetBytes() == null
                 ? Math.min(record.ramBytes(), Pages.toBytes(vm.budgetPages()))
@@ -73,7 +76,7 @@ final class TaskMaker {
         long rate = bandwidth(request);
         List<VmRecord.Lender> kept = new ArrayList<>();
         for (VmRecord.Lender lender : record.lenders()) {
-            boolean stays = lender.is(Stage.GONE) || request.subHosts().isEmpty() || names(request, lender);
+            boolean stays = lender.is(Stage.GONE) || stays(request, lender);
             kept.add(stays ? lender.sharedUnder(token()) : lender.sharedAndLeaving(token(), rate == 0 ? null : rate));
         }
         List<SubHostShare> others = request.subHosts().stream()
@@ -94,6 +97,11 @@ final class TaskMaker {
                 lend(others, Math.max(0, rest - staying), MigrationTask.headroomBytes(budget), peers);
         List<VmRecord.Lender> all = LenderChanges.with(kept, added, null);
         return make(record, request, budget, true, all, byIndex(all, added, peers));
+    }
+
+    private static boolean stays(MigrationRequest request, VmRecord.Lender lender) {
+        return !lender.host().equals(request.destination())
+                && (request.subHosts().isEmpty() || names(request, lender));
     }
 
     private static boolean names(MigrationRequest request, VmRecord.Lender lender) {
@@ -136,7 +144,7 @@ final class TaskMaker {
                 : request.bandwidthBytesPerSecond();
     }
 
-    private static void requireMovable(Vm vm, VmRecord record, MigrationRequest request) throws RefusedException {
+    private void requireMovable(Vm vm, VmRecord record, MigrationRequest request) throws RefusedException {
         requireAttached(vm, record);
         if (record.source() != null) {
             throw busy(
@@ -152,15 +160,7 @@ final class TaskMaker {
                 throw new RefusedException(
                         RefusalCode.BEING_EMPTIED,
                         "pages of VM " + vm.name() + " are just being moved away from " + lender.host()
-                                + ": wait for that, or end it with \"splitmem move-pages " + vm.name() + " --from "
-                                + lender.host() + " --cancel\"");
-            }
-            if (lender.host().equals(request.destination())) {
-                throw new RefusedException(
-                        RefusalCode.DESTINATION_IS_SUB_HOST,
-                        lender.host() + " is a sub-host of VM " + vm.name()
-                                + ", and cannot keep pages for itself: move them away first, with \"splitmem move-pages "
-                                + vm.name() + " --from " + lender.host() + "\"");
+                                + ": wait for that" + orEndIt(vm, lender));
             }
         }
         for (SubHostShare share : request.subHosts()) {
@@ -173,6 +173,13 @@ final class TaskMaker {
                                 + " already, and goes on lending what it has reserved: name it without a size");
             }
         }
+    }
+
+    /** Not if it was a sub-host of what is here now. */
+    private String orEndIt(Vm vm, VmRecord.Lender lender) {
+        return lender.host().equals(self.name())
+                ? ""
+                : ", or end it with \"splitmem move-pages " + vm.name() + " --from " + lender.host() + " --cancel\"";
     }
 
     private static RefusedException busy(Vm vm, String why) {

@@ -75,6 +75,7 @@ class DaemonConfigTest {
             delimiter = '|',
             value = {
                 "memory.lend-limit = lots      | memory.lend-limit = lots | a size such as 512MiB",
+                "host.name = two words         | host.name                | not the name of a host: two words",
                 "data.port = 0                 | data.port = 0            | from 1 to 65535",
                 "data.port = seven             | data.port = seven        | from 1 to 65535",
                 "migration.bandwidth = 5       | migration.bandwidth = 5  | a rate such as 1Gbit",

@@ -96,7 +96,10 @@ class ControlTlsTest {
     private HttpPeers peersOf(TestControl h1) {
         PeerAddress address = new PeerAddress("h1", "127.0.0.1", h1.config().controlPort());
         return new HttpPeers(
-                new PeerDirectory("h2", List.of(address), directory.resolve("peers-of-h2.json")),
+                new PeerDirectory(
+                        new PeerAddress("h2", "127.0.0.1", 7799),
+                        List.of(address),
+                        directory.resolve("peers-of-h2.json")),
                 7780,
                 TestControl.KEY);
     }

@@ -28,6 +28,8 @@ import org.splitmem.model.VmInfo;
 class HttpPeersTest {
     private static final HostInfo INFO = new HostInfo("h4", "1", 1, "6.18.0", 0, 0, 0, 0, 0, null, null, null, null);
 
+    private static final PeerAddress SELF = new PeerAddress("h1", "127.0.0.1", 1);
+
     @TempDir
     private Path state;
 
@@ -37,7 +39,7 @@ class HttpPeersTest {
     void know() {
         List<PeerAddress> configured = List.of(
                 new PeerAddress("h2", "127.0.0.1", Ports.free().getPort()), new PeerAddress("h3", "127.0.0.1", 1));
-        peers = new HttpPeers(new PeerDirectory("h1", configured, state.resolve("peers.json")), 7780, TestControl.KEY);
+        peers = new HttpPeers(new PeerDirectory(SELF, configured, state.resolve("peers.json")), 7780, TestControl.KEY);
     }
 
     @Test

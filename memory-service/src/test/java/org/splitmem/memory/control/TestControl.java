@@ -82,7 +82,7 @@ final class TestControl implements AutoCloseable {
                 """.formatted(directory.path(), port, peerPort, name, peer));
         config = DaemonConfig.load(file);
         HostFacts facts = new HostFacts();
-        PeerDirectory known = new PeerDirectory(name, config.peers(), directory.resolve("peers.json"));
+        PeerDirectory known = new PeerDirectory(config.self(), config.peers(), directory.resolve("peers.json"));
         HttpPeers peers = new HttpPeers(known, config.dataPort(), KEY);
         SplitDefinitions definitions = new SplitDefinitions(directory.resolve("splits"));
         vms = new VmRegistry(directory.resolve("vms"), TestVms.config(), directory.path(), definitions);

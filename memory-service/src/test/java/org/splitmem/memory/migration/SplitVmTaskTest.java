@@ -132,6 +132,35 @@ class SplitVmTaskTest {
         assertRefused(
                 to("h2", new SubHostShare("h3", GIB), on("h5")), "sub-host-keeps-its-share", "name it without a size");
         assertRefused(to("h2", on("h1")), "source-as-sub-host", "h1");
-        assertRefused(to("h3", on("h5")), "destination-is-sub-host", "h3 is a sub-host of VM db1");
+    }
+
+    @Test
+    void aSubHostThatItMovesToIsEmptied() throws Exception {
+        vm = split(ON_H3, lender("h4", 7 * GIB));
+
+        MigrationTask task = maker.make(vm, to("h3"));
+
+        assertThat(task.lenders()).extracting(Lender::host).containsExactly("h3", "h4");
+        assertThat(task.lenders()).extracting(Lender::stage).containsExactly(Stage.SHARED_LEAVING, Stage.SHARED);
+        assertThat(task.splitKind()).isEqualTo(MigrationKind.N_TO_M);
+    }
+
+    @Test
+    void othersMayTakeWhatASubHostHasThatItMovesTo() throws Exception {
+        MigrationTask task = maker.make(vm, to("h3", on("h4"), on("h5")));
+
+        assertThat(task.lenders()).extracting(Lender::host).containsExactly("h5", "h3", "h4");
+        assertThat(task.lenders()).extracting(Lender::stage).containsExactly(null, Stage.SHARED_LEAVING, Stage.SHARED);
+        assertRefused(to("h3"), "plan-does-not-fit", "name others as well");
+    }
+
+    @Test
+    void allOfItMayComeToASubHost() throws Exception {
+        MigrationTask task = maker.make(vm, new MigrationRequest("h3", RAM, List.of(), null, null, null));
+
+        assertThat(task.splitKind()).isEqualTo(MigrationKind.GATHER);
+        assertThat(task.lenders())
+                .extracting(Lender::stage)
+                .containsExactly(Stage.GONE, Stage.SHARED_LEAVING, Stage.SHARED);
     }
 }

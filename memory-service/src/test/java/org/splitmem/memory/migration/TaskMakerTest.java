@@ -184,10 +184,10 @@ class TaskMakerTest {
     }
 
     @Test
-    void aSplitVmDoesNotMoveToOneOfItsSubHosts() throws Exception {
+    void aSplitVmDoesNotMoveToItsOnlySubHostIfNobodyElseTakesWhatThatKeeps() throws Exception {
         Vm split = split(lent("h3", 6 * GIB));
 
-        assertRefused(split, to("h3", null), 400, "destination-is-sub-host", "splitmem move-pages db4 --from h3");
+        assertRefused(split, to("h3", null), 400, "plan-does-not-fit", "name others as well");
     }
 
     /** What is about to go elsewhere is a third one's by the time that the destination asks for it. */

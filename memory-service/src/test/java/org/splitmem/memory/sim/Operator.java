@@ -72,8 +72,13 @@ final class Operator {
         return hosts.stream().map(host -> new SubHostShare(host.name(), null)).toList();
     }
 
-    private List<SimHost> someSubHosts() {
-        List<SimHost> all = new ArrayList<>(world.subHosts());
+    /** Those that the VM may have on a main host: it may be on one of them itself. */
+    private List<SimHost> subHostsOf(SimHost main) {
+        return world.subHosts().stream().filter(host -> host != main).toList();
+    }
+
+    private List<SimHost> someSubHosts(SimHost main) {
+        List<SimHost> all = new ArrayList<>(subHostsOf(main));
         while (all.size() > 1 && random.nextBoolean()) {
             all.remove(random.nextInt(all.size()));
         }
@@ -81,8 +86,8 @@ final class Operator {
     }
 
     /** As little room as is needed, or so much that one of them may take over what another one has. */
-    private List<SubHostShare> someShares() {
-        List<SimHost> some = someSubHosts();
+    private List<SubHostShare> someShares(SimHost main) {
+        List<SimHost> some = someSubHosts(main);
         return random.nextBoolean()
                 ? shares(some)
                 : some.stream()
@@ -118,7 +123,7 @@ final class Operator {
 
     /** Splits it where it is. */
     void split() throws Exception {
-        List<SubHostShare> shares = someShares();
+        List<SubHostShare> shares = someShares(home());
         if (phaseNow() == VmRecord.Phase.LOCAL) {
             ask(
                     "split",
@@ -172,7 +177,7 @@ final class Operator {
             return;
         }
         String from = lenders.get(random.nextInt(lenders.size()));
-        List<SimHost> others = world.subHosts().stream()
+        List<SimHost> others = subHostsOf(home()).stream()
                 .filter(host -> !lenders.contains(host.name()))
                 .toList();
         List<SubHostShare> to = others.isEmpty() || (lenders.size() > 1 && random.nextInt(4) == 0)
@@ -240,12 +245,16 @@ final class Operator {
         }
     }
 
-    /** To the other main host. */
+    /** To the other main host, or to a host that keeps pages of it. */
     void migrate() throws Exception {
         SimHost source = home();
-        SimHost destination = world.host(source == world.host(1) ? 2 : 1);
+        List<SimHost> lenders = phaseNow() == VmRecord.Phase.PAGED && random.nextInt(3) == 0 ? lenders() : List.of();
+        SimHost destination = lenders.isEmpty()
+                ? world.host(source == world.host(1) ? 2 : 1)
+                : lenders.get(random.nextInt(lenders.size()));
         Handover handover = random.nextBoolean() ? Handover.HYBRID : any(Handover.values());
-        MigrationRequest request = migrationRequest(destination, handover);
+        MigrationRequest request =
+                lenders.isEmpty() ? migrationRequest(destination, handover) : toLender(lenders, destination, handover);
         if (!ask("migration " + request, (daemon, vm) -> daemon.migrations().start(vm, request))) {
             return;
         }
@@ -271,8 +280,34 @@ final class Operator {
         return random.nextInt(3) == 0 ? Hypervisor.Failure.RESUMED : any(Hypervisor.Failure.values());
     }
 
+    /** What that keeps moves into its RAM, or to the other sub-hosts, among them those that have nothing yet. */
+    private MigrationRequest toLender(List<SimHost> lenders, SimHost destination, Handover handover) {
+        int streams = 1 + random.nextInt(3);
+        if (random.nextInt(4) == 0) {
+            return new MigrationRequest(destination.name(), ram(), List.of(), streams, null, handover);
+        }
+        List<SubHostShare> subs = subHostsOf(home()).stream()
+                .filter(host -> host != destination)
+                .map(host -> new SubHostShare(host.name(), lenders.contains(host) ? null : (Long) ram()))
+                .toList();
+        return new MigrationRequest(destination.name(), null, subs, streams, null, handover);
+    }
+
+    private List<SimHost> lenders() throws IOException {
+        Vm vm = home().isUp() ? World.vmOn(home()) : null;
+        return vm == null
+                ? List.of()
+                : subHostsOf(home()).stream()
+                        .filter(host -> isLenderOf(vm, host))
+                        .toList();
+    }
+
+    private static boolean isLenderOf(Vm vm, SimHost host) {
+        return vm.record().lent().stream().anyMatch(lender -> lender.host().equals(host.name()));
+    }
+
     private MigrationRequest migrationRequest(SimHost destination, Handover handover) {
-        List<SubHostShare> subs = someShares();
+        List<SubHostShare> subs = someShares(destination);
         int streams = 1 + random.nextInt(3);
         if (phaseNow() != VmRecord.Phase.PAGED) {
             return random.nextInt(4) == 0

@@ -48,7 +48,9 @@ final class Story {
 
     /** A sub-host is rebooted: what it had is lost, which the guest waits for, and no zeros are taken for it. */
     private static void lose(World world, Guest guest, SplittableRandom random) {
-        List<SimHost> subs = world.subHosts();
+        List<SimHost> subs = world.subHosts().stream()
+                .filter(host -> host != guest.qemu().host())
+                .toList();
         SimHost lost = subs.get(random.nextInt(subs.size()));
         world.scheduler().event("fault: " + lost.name() + " is rebooted");
         world.loses(lost);
