@@ -11,6 +11,7 @@ import java.nio.file.StandardOpenOption;
 import java.util.Arrays;
 import java.util.HexFormat;
 import java.util.List;
+import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import java.util.zip.CRC32C;
 import org.slf4j.Logger;
@@ -25,6 +26,9 @@ import org.splitmem.model.Json;
 public final class RecordFile {
     private static final Logger log = LoggerFactory.getLogger(RecordFile.class);
     private static final String CHECKSUM = "crc32c ";
+    private static final String DOOMED = ".doomed";
+    private static final Pattern DOOMED_NAME =
+            Pattern.compile("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\\.doomed\\d*");
 
     private RecordFile() {}
 
@@ -125,22 +129,47 @@ public final class RecordFile {
 
     /** Renames a file that is damaged. @return its new name */
     public static Path setAside(Path file) throws IOException {
-        Path aside = freeName(file);
+        Path aside = freeName(file, ".damaged");
         Files.move(file, aside);
         return aside;
     }
 
     /** Earlier ones are kept. */
-    private static Path freeName(Path file) {
-        Path aside = file.resolveSibling(file.getFileName() + ".damaged");
-        for (int number = 2; Files.exists(aside); number++) {
-            aside = file.resolveSibling(file.getFileName() + ".damaged" + number);
+    private static Path freeName(Path file, String suffix) {
+        Path free = file.resolveSibling(file.getFileName() + suffix);
+        for (int number = 2; Files.exists(free); number++) {
+            free = file.resolveSibling(file.getFileName() + suffix + number);
         }
-        return aside;
+        return free;
     }
 
-    /** Deletes a directory of files, with the record that may be among them. */
+    /**
+     * Deletes a directory that is called by a UUID, with its files, of which one may be its record. It goes by another name first, in one step: what a daemon leaves
+     * that dies meanwhile {@link #finishDeletion} knows, and it is not taken for a directory that has lost some of its files. A file that cannot
+     * be deleted after that is left to the next daemon, too.
+     *
+     * @throws IOException if it keeps its name: nothing is deleted then
+     */
     public static void deleteDirectory(Path directory) throws IOException {
+        Path doomed = freeName(directory, DOOMED);
+        Files.move(directory, doomed, StandardCopyOption.ATOMIC_MOVE);
+        try {
+            deleteNow(doomed);
+        } catch (IOException e) {
+            log.error("{} cannot be deleted, the next splitmemd tries it again: {}", doomed, e.toString());
+        }
+    }
+
+    /** Deletes the rest of a directory that an earlier daemon was deleting. @return false if it is none of those */
+    public static boolean finishDeletion(Path entry) throws IOException {
+        if (!DOOMED_NAME.matcher(String.valueOf(entry.getFileName())).matches() || !Files.isDirectory(entry)) {
+            return false;
+        }
+        deleteNow(entry);
+        return true;
+    }
+
+    private static void deleteNow(Path directory) throws IOException {
         try (Stream<Path> files = Files.list(directory)) {
             for (Path file : (Iterable<Path>) files::iterator) {
                 Files.delete(file);

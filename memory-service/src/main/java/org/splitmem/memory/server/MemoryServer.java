@@ -90,6 +90,9 @@ public final class MemoryServer implements ConnectionResolver {
 
     private void recover(Path entry) throws IOException {
         try {
+            if (RecordFile.finishDeletion(entry)) {
+                return;
+            }
             if (isUnused(entry)) {
                 RecordFile.deleteDirectory(entry); // made a moment before the daemon died: nothing was acknowledged
                 return;
@@ -245,7 +248,7 @@ public final class MemoryServer implements ConnectionResolver {
         return true;
     }
 
-    /** Guarded by this. If its files cannot be deleted, it is reserved until a later attempt can: nobody else would ask again. */
+    /** Guarded by this. If its directory cannot be renamed, it is reserved until a later attempt can: nobody else would ask again. */
     private void free(PageStore store) throws IOException {
         store.delete();
         stores.remove(store.record().vm());

@@ -237,13 +237,16 @@ final class VmFiles {
         }
         GuestMemory opened = memory;
         memory = null;
-        if (opened != null) {
-            opened.punch(0, opened.pages()); // free now, even if a QEMU that is just exiting still maps it
-            doom(opened);
-        }
-        discardTable();
         deleted = true; // also if that fails
-        RecordFile.deleteDirectory(directory);
+        try {
+            RecordFile.deleteDirectory(directory); // first: a record must not outlive what it tells of
+        } finally {
+            if (opened != null) {
+                opened.punch(0, opened.pages()); // free now, even if a QEMU that is just exiting still maps it
+                doom(opened);
+            }
+            discardTable();
+        }
     }
 
     /**

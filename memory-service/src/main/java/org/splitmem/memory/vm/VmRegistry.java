@@ -84,6 +84,9 @@ public final class VmRegistry implements ShimHandler {
     private void recover(Path entry, Finder found, Consumer<Vm> takenUp) throws IOException {
         Vm vm;
         try {
+            if (RecordFile.finishDeletion(entry)) {
+                return;
+            }
             if (isUnused(entry)) {
                 RecordFile.deleteDirectory(entry); // made a moment before the daemon died: no QEMU has seen it
                 return;

@@ -12,6 +12,8 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 class RecordFileTest {
+    private static final String UUID = "6d1f0000-0000-4000-8000-000000000001";
+
     @TempDir
     private Path directory;
 
@@ -31,6 +33,34 @@ class RecordFileTest {
         try (var files = Files.list(directory)) {
             assertThat(files).containsExactly(file);
         }
+    }
+
+    /** As a daemon that dies in between leaves it. */
+    @Test
+    void aDirectoryOfWhichSomethingCannotBeDeletedHasItsNameNoMore() throws Exception {
+        Path doomed = Files.createDirectory(directory.resolve(UUID));
+        RecordFile.save(doomed.resolve("vm.json"), List.of("a"));
+        Path stuck = Files.createDirectory(doomed.resolve("stuck"));
+        Files.createFile(stuck.resolve("file"));
+
+        RecordFile.deleteDirectory(doomed);
+
+        assertThat(doomed).doesNotExist();
+        Path left = directory.resolve(UUID + ".doomed");
+        Files.delete(left.resolve("stuck/file"));
+        assertThat(RecordFile.finishDeletion(left)).isTrue();
+        assertThat(directory).isEmptyDirectory();
+    }
+
+    @Test
+    void twoMayBeDeletedUnderOneName() throws Exception {
+        Files.createDirectory(directory.resolve(UUID + ".doomed"));
+        Path doomed = Files.createDirectory(directory.resolve(UUID));
+
+        RecordFile.deleteDirectory(doomed);
+
+        assertThat(directory.resolve(UUID + ".doomed")).exists();
+        assertThat(RecordFile.finishDeletion(directory.resolve(UUID))).isFalse();
     }
 
     @Test

@@ -103,6 +103,19 @@ class DamagedStoresTest {
     }
 
     @Test
+    void whatWasJustBeingFreedIsTakenAway() throws Exception {
+        Path doomed = Files.move(of(VICTIM), directory.resolve("stores/" + VICTIM + ".doomed"));
+        Files.delete(doomed.resolve("held"));
+        MemoryServer next = server();
+
+        next.recover();
+
+        assertThat(doomed).doesNotExist();
+        assertThat(next.lentBytes()).isEqualTo(RESERVED);
+        next.reserve(record(VICTIM));
+    }
+
+    @Test
     void whatIsNothingOfOursIsLeftAlone() throws Exception {
         Files.writeString(directory.resolve("stores/notes.txt"), "of the operator");
         Files.createDirectories(directory.resolve("stores/lost+found"));

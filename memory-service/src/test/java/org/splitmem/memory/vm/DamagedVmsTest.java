@@ -11,6 +11,7 @@ import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Objects;
 import java.util.UUID;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -230,6 +231,35 @@ class DamagedVmsTest {
         assertThat(next.damaged().all()).isEmpty();
         assertThat(directory.resolve("vms/notes.txt")).exists();
         assertThat(directory.resolve("vms/lost+found/ram0")).exists();
+    }
+
+    @Test
+    void whatWasJustBeingFreedIsTakenAway() throws Exception {
+        Files.move(of(VICTIM), directory.resolve("vms/" + VICTIM + ".doomed"));
+        Files.delete(directory.resolve("vms/" + VICTIM + ".doomed/table"));
+        VmRegistry next = registry();
+
+        next.recover(vm -> {}, vm -> {});
+
+        assertThat(directory.resolve("vms"))
+                .isDirectoryNotContaining(file -> file.toString().contains(VICTIM.toString()));
+        assertThat(next.damaged().all()).isEmpty();
+    }
+
+    /** As if the daemon died in the middle of it. */
+    @Test
+    void aVmIsFreedAsAWholeOrNotAtAll() throws Exception {
+        VmRegistry last = registry();
+        last.recover(vm -> {}, vm -> {});
+        Path stuck = Files.createDirectory(of(VICTIM).resolve("stuck"));
+        Files.createFile(stuck.resolve("file"));
+
+        last.remove(Objects.requireNonNull(last.find(VICTIM)), "it is over");
+
+        VmRegistry next = registry();
+        next.recover(vm -> {}, vm -> {});
+        assertThat(next.damaged().all()).isEmpty();
+        assertThat(next.find(VICTIM)).isNull();
     }
 
     /** A daemon that was killed while it made a VM: no QEMU has seen that. */

@@ -61,12 +61,18 @@ final class FileTree {
         return entries.remove(name);
     }
 
-    /** A file takes the name of another one. */
+    /** A file takes the name of another one, or a directory another name, with all that is in it. */
     void move(String from, String to) {
         Entry moved = entries.remove(from);
-        if (moved != null) {
-            entries.put(to, moved);
+        if (moved == null) {
+            return;
         }
+        entries.put(to, moved);
+        String prefix = from + "/";
+        List<String> inside = entries.tailMap(prefix).keySet().stream()
+                .takeWhile(name -> name.startsWith(prefix))
+                .toList();
+        inside.forEach(name -> entries.put(to + name.substring(from.length()), entries.remove(name)));
     }
 
     /** The names right below a directory. */
