@@ -67,7 +67,7 @@ final class TaskMaker {
 
     /**
      * Its main host moves. Its sub-hosts keep what they have; those that were not named, if any was, are emptied afterwards, and so is the
-     * destination if it is one of them.
+     * destination if it is one of them. This host may be a new one: its guest is elsewhere by the time that pages come.
      */
     private MigrationTask makeOfSplit(Vm vm, VmRecord record, MigrationRequest request) throws RefusedException {
         long budget = request.budgetBytes() == null
@@ -94,7 +94,7 @@ final class TaskMaker {
         }
         List<PeerHosts.Peer> peers = new ArrayList<>();
         List<VmRecord.Lender> added =
-                lend(others, Math.max(0, rest - staying), MigrationTask.headroomBytes(budget), peers);
+                reserved(others, Math.max(0, rest - staying), MigrationTask.headroomBytes(budget), peers);
         List<VmRecord.Lender> all = LenderChanges.with(kept, added, null);
         return make(record, request, budget, true, all, byIndex(all, added, peers));
     }
@@ -306,8 +306,21 @@ final class TaskMaker {
         return rest == 0 ? List.of() : lend(shares, rest, MigrationTask.headroomBytes(budget), found);
     }
 
+    /** Other hosts are to lend: what runs here is not kept here for itself. */
     private List<VmRecord.Lender> lend(List<SubHostShare> shares, long rest, long headroom, List<PeerHosts.Peer> found)
             throws RefusedException {
+        for (SubHostShare share : shares) {
+            if (share.host().equals(self.name())) {
+                throw new RefusedException(
+                        RefusalCode.SOURCE_AS_SUB_HOST,
+                        "the source " + self.name() + " cannot be a sub-host of its own VM");
+            }
+        }
+        return reserved(shares, rest, headroom, found);
+    }
+
+    private List<VmRecord.Lender> reserved(
+            List<SubHostShare> shares, long rest, long headroom, List<PeerHosts.Peer> found) throws RefusedException {
         long given = shares.stream()
                 .mapToLong(s -> s.bytes() == null ? 0 : s.bytes())
                 .sum();
@@ -321,11 +334,6 @@ final class TaskMaker {
         long even = open == 0 ? 0 : Pages.toBytes(Pages.fromBytes(Math.max(0, rest + headroom - given) / open) + 1);
         List<VmRecord.Lender> lenders = new ArrayList<>();
         for (SubHostShare share : shares) {
-            if (share.host().equals(self.name())) {
-                throw new RefusedException(
-                        RefusalCode.SOURCE_AS_SUB_HOST,
-                        "the source " + self.name() + " cannot be a sub-host of its own VM");
-            }
             PeerHosts.Peer peer = peer(share.host());
             long bytes = share.bytes() == null ? even : share.bytes();
             found.add(peer);

@@ -34,7 +34,7 @@ class SplitVmTaskTest {
 
     private final MigrationConfig config = TestMigrations.CONFIG;
     private final TaskMaker maker = new TaskMaker(
-            new PeerHosts.Peer("h1", "127.0.0.1", 7780), new FakePeers("h2", "h3", "h4", "h5", "h6"), config);
+            new PeerHosts.Peer("h1", "127.0.0.1", 7780), new FakePeers("h1", "h2", "h3", "h4", "h5", "h6"), config);
     private FakeShim shim;
     private Vm vm;
 
@@ -131,7 +131,6 @@ class SplitVmTaskTest {
         assertRefused(to("h2", new SubHostShare("h5", GIB)), "plan-does-not-fit", "7.0 GiB are over the budget");
         assertRefused(
                 to("h2", new SubHostShare("h3", GIB), on("h5")), "sub-host-keeps-its-share", "name it without a size");
-        assertRefused(to("h2", on("h1")), "source-as-sub-host", "h1");
     }
 
     @Test
@@ -152,6 +151,14 @@ class SplitVmTaskTest {
         assertThat(task.lenders()).extracting(Lender::host).containsExactly("h5", "h3", "h4");
         assertThat(task.lenders()).extracting(Lender::stage).containsExactly(null, Stage.SHARED_LEAVING, Stage.SHARED);
         assertRefused(to("h3"), "plan-does-not-fit", "name others as well");
+    }
+
+    @Test
+    void theHostThatItLeavesMayKeepWhatTheDestinationHad() throws Exception {
+        MigrationTask task = maker.make(vm, to("h3", on("h4"), on("h1")));
+
+        assertThat(task.lenders()).extracting(Lender::host).containsExactly("h1", "h3", "h4");
+        assertThat(task.subHosts().keySet()).containsExactly(0);
     }
 
     @Test

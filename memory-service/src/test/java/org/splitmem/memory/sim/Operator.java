@@ -280,14 +280,18 @@ final class Operator {
         return random.nextInt(3) == 0 ? Hypervisor.Failure.RESUMED : any(Hypervisor.Failure.values());
     }
 
-    /** What that keeps moves into its RAM, or to the other sub-hosts, among them those that have nothing yet. */
+    /** What that keeps moves into its RAM, or to the other sub-hosts, among them those that have nothing yet, or the source. */
     private MigrationRequest toLender(List<SimHost> lenders, SimHost destination, Handover handover) {
         int streams = 1 + random.nextInt(3);
         if (random.nextInt(4) == 0) {
             return new MigrationRequest(destination.name(), ram(), List.of(), streams, null, handover);
         }
-        List<SubHostShare> subs = subHostsOf(home()).stream()
+        boolean isSwapped = random.nextBoolean();
+        List<SubHostShare> subs = world.hosts().stream()
                 .filter(host -> host != destination)
+                .filter(host -> isSwapped
+                        ? host == home() || lenders.contains(host)
+                        : subHostsOf(home()).contains(host))
                 .map(host -> new SubHostShare(host.name(), lenders.contains(host) ? null : (Long) ram()))
                 .toList();
         return new MigrationRequest(destination.name(), null, subs, streams, null, handover);
