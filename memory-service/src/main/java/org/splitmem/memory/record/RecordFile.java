@@ -154,7 +154,7 @@ public final class RecordFile {
         Path doomed = freeName(directory, DOOMED);
         Files.move(directory, doomed, StandardCopyOption.ATOMIC_MOVE);
         try {
-            deleteNow(doomed);
+            deleteUnused(doomed);
         } catch (IOException e) {
             log.error("{} cannot be deleted, the next splitmemd tries it again: {}", doomed, e.toString());
         }
@@ -165,11 +165,12 @@ public final class RecordFile {
         if (!DOOMED_NAME.matcher(String.valueOf(entry.getFileName())).matches() || !Files.isDirectory(entry)) {
             return false;
         }
-        deleteNow(entry);
+        deleteUnused(entry);
         return true;
     }
 
-    private static void deleteNow(Path directory) throws IOException {
+    /** Deletes a directory of files of which none is a record yet: there is nothing that would miss them. */
+    public static void deleteUnused(Path directory) throws IOException {
         try (Stream<Path> files = Files.list(directory)) {
             for (Path file : (Iterable<Path>) files::iterator) {
                 Files.delete(file);

@@ -94,7 +94,7 @@ public final class MemoryServer implements ConnectionResolver {
                 return;
             }
             if (isUnused(entry)) {
-                RecordFile.deleteDirectory(entry); // made a moment before the daemon died: nothing was acknowledged
+                RecordFile.deleteUnused(entry); // made a moment before the daemon died: nothing was acknowledged
                 return;
             }
             StoreRecord record = StoreRecord.load(entry);

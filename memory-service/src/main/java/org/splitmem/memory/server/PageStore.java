@@ -66,6 +66,8 @@ final class PageStore {
     private int users; // guarded by this
     private long unusedSinceNs = System.nanoTime(); // guarded by this
     private volatile boolean retired; // written under this
+    private boolean gone; // its directory; guarded by this
+    private boolean closed; // guarded by this
 
     private PageStore(StoreRecord record, Path directory, MappedFile data, MappedFile heldFile, MappedFile crcFile) {
         this.record = record;
@@ -98,7 +100,7 @@ final class PageStore {
         } finally {
             if (!made) { // nothing was promised, and nobody would free it
                 opened.forEach(MappedFile::close);
-                RecordFile.deleteDirectory(directory);
+                RecordFile.deleteUnused(directory);
             }
         }
     }
@@ -475,17 +477,23 @@ final class PageStore {
 
     /**
      * Frees it; nothing touches its files afterwards, as they may be those of another store by then. The mapping goes with the last connection:
-     * unmapping under a thread would kill the JVM.
+     * unmapping under a thread would kill the JVM. What fails may be tried again.
      */
     synchronized void delete() throws IOException {
         retired = true;
-        RecordFile.deleteDirectory(directory);
-        Unistd.punchHole(data.fd(), 0, data.bytes()); // the memory is free now, however long a connection lingers
+        if (!gone) {
+            RecordFile.deleteDirectory(directory);
+            gone = true;
+        }
+        if (!closed) {
+            Unistd.punchHole(data.fd(), 0, data.bytes()); // the memory is free now, however long a connection lingers
+        }
         unmapIfUnused();
     }
 
     private void unmapIfUnused() {
-        if (retired && users == 0) {
+        if (gone && users == 0 && !closed) {
+            closed = true;
             data.close();
             heldFile.close();
             crcFile.close();

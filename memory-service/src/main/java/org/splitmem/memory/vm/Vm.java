@@ -71,7 +71,7 @@ public final class Vm {
             return vm;
         } finally {
             if (!begun) {
-                vm.files.delete(); // no QEMU has seen it
+                vm.files.discard(); // no QEMU has seen it
             }
         }
     }

@@ -46,6 +46,7 @@ final class VmFiles {
     private final List<AutoCloseable> doomed = new ArrayList<>();
     private int users;
     private boolean deleted;
+    private boolean gone;
 
     /** @param directory made if it is not there */
     VmFiles(Path directory) throws IOException {
@@ -230,23 +231,33 @@ final class VmFiles {
         closeDoomed();
     }
 
-    /** Frees everything; what is mapped goes once nobody uses it any more. */
-    synchronized void delete() throws IOException {
-        if (deleted) {
-            return;
+    /** Frees everything; what is mapped goes once nobody uses it any more. What fails may be tried again. */
+    void delete() throws IOException {
+        delete(RecordFile::deleteDirectory);
+    }
+
+    /** The same of one that has no record yet. */
+    void discard() throws IOException {
+        delete(RecordFile::deleteUnused);
+    }
+
+    private interface Deletion {
+        void of(Path directory) throws IOException;
+    }
+
+    private synchronized void delete(Deletion deletion) throws IOException {
+        deleted = true;
+        if (!gone) {
+            deletion.of(directory); // first: a record must not outlive what it tells of
+            gone = true;
         }
         GuestMemory opened = memory;
-        memory = null;
-        deleted = true; // also if that fails
-        try {
-            RecordFile.deleteDirectory(directory); // first: a record must not outlive what it tells of
-        } finally {
-            if (opened != null) {
-                opened.punch(0, opened.pages()); // free now, even if a QEMU that is just exiting still maps it
-                doom(opened);
-            }
-            discardTable();
+        if (opened != null) {
+            opened.punch(0, opened.pages()); // free now, even if a QEMU that is just exiting still maps it
+            doom(opened);
+            memory = null;
         }
+        discardTable();
     }
 
     /**

@@ -12,6 +12,7 @@ import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
 import java.util.UUID;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.BiConsumer;
 import java.util.function.Consumer;
 import java.util.stream.Stream;
@@ -37,6 +38,7 @@ public final class VmRegistry implements ShimHandler {
 
     private final Path directory;
     private final VmContext context;
+    private final Set<Vm> unfreed = ConcurrentHashMap.newKeySet();
     private final MonitorSockets sockets;
     private final Map<UUID, Vm> vms = new HashMap<>(); // guarded by this
     /** VMs that are found no more, and whose files are not deleted yet: a new life in the same directory would lose them. */
@@ -88,7 +90,7 @@ public final class VmRegistry implements ShimHandler {
                 return;
             }
             if (isUnused(entry)) {
-                RecordFile.deleteDirectory(entry); // made a moment before the daemon died: no QEMU has seen it
+                RecordFile.deleteUnused(entry); // made a moment before the daemon died: no QEMU has seen it
                 return;
             }
             VmRecord record = VmRecord.load(entry);
@@ -282,17 +284,22 @@ public final class VmRegistry implements ShimHandler {
     }
 
     private void free(Vm vm) {
+        boolean isAgain = unfreed.contains(vm);
         try {
             vm.destroy();
-        } catch (IOException e) {
-            log.error("vm={} could not be freed whole: {}", vm.uuid(), e.getMessage());
-        } finally {
+            unfreed.remove(vm);
             freed(vm);
+        } catch (IOException | RuntimeException e) {
+            unfreed.add(vm);
+            if (!isAgain) {
+                log.error("vm={} is not freed whole, that is tried again: {}", vm.uuid(), e.toString());
+            }
         }
     }
 
-    /** Takes away what QEMUs that nobody knows any more have left. */
+    /** Takes away what could not be freed, and what QEMUs that nobody knows any more have left. */
     public void sweep() {
+        unfreed.forEach(this::free);
         sockets.removeUnused(uuid -> find(uuid) != null, Instant.now());
     }
 

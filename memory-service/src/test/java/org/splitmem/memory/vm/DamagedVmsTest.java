@@ -262,6 +262,23 @@ class DamagedVmsTest {
         assertThat(next.find(VICTIM)).isNull();
     }
 
+    @Test
+    void whatCannotBeFreedIsTriedAgainAndIsInTheWayUntilThen() throws Exception {
+        VmRegistry registry = registry();
+        registry.recover(vm -> {}, vm -> {});
+        Path aside = directory.resolve("aside");
+        Files.move(of(VICTIM), aside);
+
+        registry.remove(Objects.requireNonNull(registry.find(VICTIM)), "it is over");
+
+        assertThatThrownBy(() -> registry.start(VmRecord.started(VICTIM, "victim", 1), 0))
+                .hasMessageContaining("its former RAM is still being freed");
+        Files.move(aside, of(VICTIM));
+        registry.sweep();
+        assertThat(of(VICTIM)).doesNotExist();
+        assertThat(registry.start(VmRecord.started(VICTIM, "victim", 1), 0)).isNotNull();
+    }
+
     /** A daemon that was killed while it made a VM: no QEMU has seen that. */
     @Test
     void whatWasJustBeingMadeIsTakenAway() throws Exception {
