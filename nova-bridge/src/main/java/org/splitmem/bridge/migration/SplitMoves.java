@@ -63,7 +63,7 @@ final class SplitMoves {
         return new Now(
                 vm,
                 running,
-                Truth.onSubHosts(running, null, booked, vm.remainderMb()),
+                Truth.onSubHosts(seen, null, booked, vm.remainderMb()),
                 Truth.ofSplit(seen, null, booked, vm.remainderMb()));
     }
 
