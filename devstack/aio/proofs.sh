@@ -3,7 +3,7 @@
 
 prove_split() {
   local started bridge_before processed plan
-  say "== a split server with a network card, a config drive and a volume migrates to a host that has only its main share free; it moves on and back, its lender is drained, it is gathered, split again and gathered"
+  say "== a split server with a network card, a config drive and a volume migrates to a host that has only its main share free; it moves on and back, its lender is drained, it moves to its lender, is gathered at the next, split again and gathered"
   boot split.small host1 "${WITH_DEVICES[@]}"
   await_devices host1
   check "splitmemd has its RAM" test "$(daemon_vm host1 .state)" == LOCAL
@@ -33,6 +33,9 @@ prove_split() {
   check "every byte is right" verified_from host2
   moves_on
   lender_is_drained
+  moves_to_its_lender
+  is_gathered_at_its_lender
+  is_split_again
   is_gathered_by_nova
   is_split_again_and_gathered_where_it_is
   delete_server
@@ -66,9 +69,6 @@ moves_on() {
   check_books_soon "after it has moved back" "host1=6144 host2=0 host3=5888" "host3=256"
   check "the plan says why it is not gathered: $(plan_summary)" grep -q 'not gathered: host2 has 0 MB free' <<<"$(plan_summary)"
   vacate
-  live_migrate host3
-  wait_for 60 "Nova to refuse" refused || die "Nova has not refused that it moves to its own sub-host"
-  check "it runs at host2" test "$(server_host)" == host2
 }
 
 moves_to() { # HOST SUB-HOST
@@ -120,9 +120,62 @@ cancel_drains() {
   for host in $(known_hosts); do bridge DELETE "/v1/hosts/$host/drain" >/dev/null; done
 }
 
+# The split server moves to the host that keeps its pages, from host2 to host1, which has room for its main share only: host3 takes them over.
+moves_to_its_lender() {
+  local started
+  say "-- the split server moves to the host that keeps its pages: those leave it"
+  occupy host1 256
+  check_books "before" "host1=256 host2=5888 host3=6144" "host1=256"
+  set_bandwidth "$SLOW" # until the books were looked at
+  started=$(now)
+  live_migrate host1
+  wait_for 180 "the migration to copy" copying || die "the migration does not copy"
+  check "the plan says where its pages go: $(plan_summary)" \
+    grep -q '256 MB that host1 keeps leave it as soon as the VM runs there: {host3=256}' <<<"$(plan_summary)"
+  check_books "during it" "host1=0 host2=5888 host3=5888" "host1=256 host3=256"
+  set_bandwidth off
+  watch_migration "$started"
+  arrived "$started" host1
+  check "host1 keeps nothing of it any more" wait_for 120 "the last page to leave" keeps_nothing host1
+  check_split host1 host3
+  check_books_soon "after it" "host1=256 host2=6144 host3=5888" "host3=256"
+  check "every byte is right" verified_from host1
+  vacate
+}
+
+keeps_nothing() { [[ $(daemon_vm "$1" "$(printf '.state == "SPLIT" and (.reservedBytes | has("%s") | not)' "$1")") == true ]]; } # HOST
+
+# From host1 to host3, which keeps its pages and has room for all of it.
+is_gathered_at_its_lender() {
+  local started
+  say "-- the split server moves to the host that keeps its pages, and has room for all of it"
+  check_books "before" "host1=5888 host2=6144 host3=5888" "host3=256"
+  set_bandwidth "$SLOW" # until the books were looked at
+  started=$(now)
+  live_migrate host3
+  wait_for 180 "the migration to copy" copying || die "the migration does not copy"
+  check "the plan says that it is gathered: $(plan_summary)" \
+    grep -q '^512 MB whole on host3: .*256 MB of it are in the store of host3 already' <<<"$(plan_summary)"
+  check_books "during it" "host1=5888 host2=6144 host3=5376" "host3=512"
+  set_bandwidth off
+  watch_migration "$started"
+  arrived "$started" host3
+  check "all of it comes to its host" wait_for 120 "the server to be gathered" is_gathered host3
+  check "nothing of it is on other hosts" test "$(daemon_vm host3 '.remoteBytes | length')" == 0
+  check_books_soon "after it was gathered" "host1=6144 host2=6144 host3=5632" "host3=256"
+  check "every byte is right" verified_from host3
+}
+
+is_split_again() {
+  occupy host2 256
+  moves_to host2 host1
+  check_books_soon "split again" "host1=5888 host2=0 host3=6144" "host1=256"
+  vacate
+}
+
 is_gathered() { [[ $(daemon_vm "$1" .state) == LOCAL ]]; } # HOST
 
-# host3, which was its sub-host, has room for all of it.
+# host3 keeps nothing of it, and has room for all of it.
 is_gathered_by_nova() {
   local started
   say "-- it migrates to host3, which has room for all of it"

@@ -2,7 +2,9 @@ package org.splitmem.bridge.migration;
 
 import java.util.Map;
 import java.util.Set;
+import java.util.TreeSet;
 import java.util.concurrent.ThreadLocalRandom;
+import java.util.function.UnaryOperator;
 import org.jspecify.annotations.Nullable;
 import org.splitmem.bridge.booking.Bookings;
 import org.splitmem.bridge.booking.Owner;
@@ -11,6 +13,7 @@ import org.splitmem.bridge.http.ServiceException;
 import org.splitmem.bridge.placement.NoCapacityException;
 import org.splitmem.bridge.plan.ExtraSpecs;
 import org.splitmem.bridge.plan.Plan;
+import org.splitmem.bridge.store.Migration;
 import org.splitmem.bridge.store.Vm;
 import org.splitmem.model.RefusalCode;
 import org.splitmem.model.RefusedException;
@@ -47,7 +50,13 @@ final class Booker {
             Map<String, Long> givenUp,
             Set<String> holders)
             throws ServiceException, RefusedException {
-        return book(vm, main, specs, kept, () -> chooser.choose(vm, main, source, specs, givenUp, holders));
+        return book(
+                vm,
+                main,
+                specs,
+                booking -> Bookings.union(kept, booking),
+                Set.of(),
+                () -> chooser.choose(vm, main, source, specs, givenUp, holders));
     }
 
     /**
@@ -59,14 +68,50 @@ final class Booker {
      */
     Booked bookOthers(Vm vm, String main, ExtraSpecs specs, long mb, Set<String> subHosts, Map<String, Long> kept)
             throws ServiceException, RefusedException {
-        return book(vm, main, specs, kept, () -> chooser.chooseOthers(vm, main, specs, mb, subHosts));
+        return book(
+                vm,
+                main,
+                specs,
+                booking -> Bookings.union(kept, booking),
+                Set.of(),
+                () -> chooser.chooseOthers(vm, main, specs, mb, subHosts));
+    }
+
+    /**
+     * Plans how a split VM migrates, and books both sides.
+     *
+     * @param main where it is to run
+     * @param shares what its sub-hosts keep
+     * @param sourceSide what is to be booked for the VM where it is
+     */
+    Booked bookSplit(Vm vm, String main, ExtraSpecs specs, Map<String, Long> shares, Map<String, Long> sourceSide)
+            throws ServiceException, RefusedException {
+        return book(
+                vm,
+                main,
+                specs,
+                booking -> Migration.bothSidesOfSplit(main, sourceSide, booking),
+                shares.keySet(),
+                () -> chooser.chooseSplit(vm, main, specs, shares));
     }
 
     private interface Choosing {
         Chooser.Choice choose() throws ServiceException, RefusedException;
     }
 
-    private Booked book(Vm vm, String main, ExtraSpecs specs, Map<String, Long> kept, Choosing how)
+    /**
+     * Chooses and books.
+     *
+     * @param all what is to be booked with that which is chosen
+     * @param settled hosts that have memory of the VM, and keep it whoever else has some there
+     */
+    private Booked book(
+            Vm vm,
+            String main,
+            ExtraSpecs specs,
+            UnaryOperator<Map<String, Long>> all,
+            Set<String> settled,
+            Choosing how)
             throws ServiceException, RefusedException {
         String last = "";
         for (int i = 0; i < TRIES; i++) {
@@ -74,11 +119,13 @@ final class Booker {
             Plan plan = choice.plan();
             Map<String, Long> booking = Chooser.booking(plan, vm, main);
             try {
-                Bookings.Step step = bookings.set(vm.instance(), owner(vm), Bookings.union(kept, booking));
-                if (!choice.isKeptApart() || isApart(vm, main, specs, booking, step)) {
+                Bookings.Step step = bookings.set(vm.instance(), owner(vm), all.apply(booking));
+                Set<String> chosen = new TreeSet<>(booking.keySet());
+                chosen.removeAll(settled);
+                if (!choice.isKeptApart() || isApart(vm, main, specs, chosen, step)) {
                     return new Booked(plan, booking, step);
                 }
-                last = "another server of its anti-affinity group got memory on one of " + booking.keySet();
+                last = "another server of its anti-affinity group got memory on one of " + chosen;
                 pause(i);
             } catch (NoCapacityException e) {
                 last = e.text();
@@ -90,11 +137,11 @@ final class Booker {
 
     /** If not, nothing is booked any more but what was before. */
     @SuppressWarnings("try") // a scope
-    private boolean isApart(Vm vm, String main, ExtraSpecs specs, Map<String, Long> booking, Bookings.Step step)
+    private boolean isApart(Vm vm, String main, ExtraSpecs specs, Set<String> chosen, Bookings.Step step)
             throws ServiceException, NoCapacityException {
         boolean shares;
         try {
-            shares = chooser.sharesAHost(vm, main, specs, booking.keySet());
+            shares = chooser.sharesAHost(vm, main, specs, chosen);
         } catch (ServiceException e) {
             try (Deadline.Scope unused = Deadline.lifted()) {
                 bookings.setIf(step.after()::equals, vm.instance(), owner(vm), step.before());

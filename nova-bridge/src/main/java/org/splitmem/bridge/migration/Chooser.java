@@ -93,9 +93,9 @@ public final class Chooser {
     /**
      * How a VM migrates that is split, once Nova has claimed the main share on {@code main}.
      *
-     * @param shares what its sub-hosts keep
+     * @param shares what its sub-hosts keep; {@code main} may be one of them
      */
-    Plan chooseSplit(Vm vm, String main, ExtraSpecs specs, Map<String, Long> shares)
+    Choice chooseSplit(Vm vm, String main, ExtraSpecs specs, Map<String, Long> shares)
             throws ServiceException, RefusedException {
         Provider provider = provider(main);
         return chooseSplit(vm, provider, specs, shares, provider.freeMb());
@@ -107,17 +107,36 @@ public final class Chooser {
         Provider provider = provider(main);
         boolean claimed = placement.claimsOn(provider.uuid()).containsKey(vm.instance());
         long freeMb = provider.freeMb() - (claimed ? 0 : vm.mainMb());
-        return freeMb < 0 && !claimed ? noRoom(vm, provider) : chooseSplit(vm, provider, specs, shares, freeMb);
+        return freeMb < 0 && !claimed
+                ? noRoom(vm, provider)
+                : chooseSplit(vm, provider, specs, shares, freeMb).plan();
     }
 
-    private Plan chooseSplit(Vm vm, Provider main, ExtraSpecs specs, Map<String, Long> shares, long freeMb)
+    private Choice chooseSplit(Vm vm, Provider main, ExtraSpecs specs, Map<String, Long> shares, long freeMb)
             throws ServiceException, RefusedException {
         Map<String, HostReport> reports = reports();
-        mainInfo(main.name(), reports); // it has to answer
+        HostInfo mainInfo = mainInfo(main.name(), reports); // it has to answer
         RulesReader.Reading reading = rules.read(vm.instance(), vm.projectId(), main, specs);
         PlanRequest request = new PlanRequest(
                 main.name(), vm.host(), vm.ramMb(), vm.mainMb(), freeMb, specs, reading.rules(), shares.keySet());
-        return SplitPlanner.plan(request, shares, leaving(shares.keySet(), reports));
+        List<Candidate> others = shares.containsKey(main.name())
+                ? others(specs, reading, reports, mainInfo, shares.keySet())
+                : List.of(); // nothing has to leave a sub-host
+        Plan plan = SplitPlanner.plan(request, shares, leaving(shares.keySet(), reports), others);
+        return new Choice(plan, reading.rules().group() == GroupPolicy.ANTI_AFFINITY);
+    }
+
+    /** Who may take what a sub-host of a VM keeps that is to be emptied. */
+    private List<Candidate> others(
+            ExtraSpecs specs,
+            RulesReader.Reading reading,
+            Map<String, HostReport> reports,
+            HostInfo main,
+            Set<String> subHosts)
+            throws ServiceException, RefusedException {
+        return candidates(specs, reading, reports, main, Map.of()).stream()
+                .filter(candidate -> !subHosts.contains(candidate.name()))
+                .toList();
     }
 
     /**
@@ -133,9 +152,7 @@ public final class Chooser {
         Map<String, HostReport> reports = reports();
         HostInfo mainInfo = mainInfo(main, reports);
         RulesReader.Reading reading = rules.read(vm.instance(), vm.projectId(), provider, specs);
-        List<Candidate> candidates = candidates(specs, reading, reports, mainInfo, Map.of()).stream()
-                .filter(candidate -> !subHosts.contains(candidate.name()))
-                .toList();
+        List<Candidate> candidates = others(specs, reading, reports, mainInfo, subHosts);
         PlanRequest request = new PlanRequest(
                 main,
                 null,
@@ -325,8 +342,8 @@ public final class Chooser {
     private Map<String, Long> promised() {
         Map<String, Long> promised = new HashMap<>();
         for (Migration migration : migrations.active()) {
-            if (migration.daemonId() == null && !migration.split()) {
-                migration.subHosts().forEach((host, mb) -> promised.merge(host, mb + DAEMONS_EXTRA_MB, Long::sum));
+            if (migration.daemonId() == null) {
+                migration.newSubHosts().forEach((host, mb) -> promised.merge(host, mb + DAEMONS_EXTRA_MB, Long::sum));
             }
         }
         return promised;

@@ -264,7 +264,9 @@ public final class Drains {
     }
 
     private void leave(Departure departure, Sightings.Running running) {
+        // A main host that was a sub-host before it ran the VM empties its store by itself.
         if (running.vm().moves().stream().anyMatch(move -> move.from().equals(departure.from()))
+                || departure.from().equals(running.host())
                 || Truth.isGathered(running.vm())) {
             troubles.remove(departure);
             moving.add(departure); // whoever has asked for that

@@ -262,8 +262,8 @@ public final class Follower {
             return ended(migration.id());
         });
         boolean isGathered = migration.split() && migration.whole();
-        if (ended && !isGathered) { // else its sub-hosts still have pages: the reconciler books them as long as that is
-            // so
+        // Else hosts still have pages that will not keep them: the reconciler books them as long as that is so.
+        if (ended && !isGathered && !migration.comesToItsSubHost()) {
             settle(migration, vm, migration.targetSide(), "completed");
         }
     }

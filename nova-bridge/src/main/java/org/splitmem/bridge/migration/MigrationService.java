@@ -93,7 +93,7 @@ public final class MigrationService {
         try {
             Optional<VmInfo> vm = daemons.vm(input.vm().host(), input.vm().instance());
             if (isSplit(vm)) {
-                return splitMoves.foresee(splitMoves.look(input.vm(), vm.get(), destination), destination, specs);
+                return splitMoves.foresee(splitMoves.look(input.vm(), vm.get()), destination, specs);
             }
             return chooser.foresee(input.vm(), destination, input.vm().host(), specs, Map.of(), holders(input));
         } catch (ServiceException e) {
@@ -126,7 +126,7 @@ public final class MigrationService {
         try {
             Optional<VmInfo> vm = daemons.vm(input.vm().host(), instance);
             if (isSplit(vm)) {
-                SplitMoves.Now split = splitMoves.look(input.vm(), vm.get(), destination);
+                SplitMoves.Now split = splitMoves.look(input.vm(), vm.get());
                 return plan(
                         planning(input, destination, split.sourceSide(), true),
                         planning -> splitMoves.book(split, destination, specs));
@@ -313,15 +313,11 @@ public final class MigrationService {
     }
 
     private static MigrationRequest request(Migration migration) {
-        List<SubHostShare> subHosts = new ArrayList<>();
-        if (!migration.split()) { // else its sub-hosts stay, or all of it comes to the destination
-            migration.subHosts().forEach((host, mb) -> subHosts.add(new SubHostShare(host, mb * MIB)));
-        }
         boolean complete = ExtraSpecs.of(migration.extraSpecs()).completeHandover();
         return new MigrationRequest(
                 migration.destination(),
                 migration.whole() && !migration.split() ? null : migration.budgetMb() * MIB,
-                subHosts,
+                subHosts(migration),
                 null,
                 null,
                 complete ? Handover.COMPLETE : Handover.HYBRID,
@@ -329,6 +325,23 @@ public final class MigrationService {
                 migration.novaMigration() == null
                         ? null
                         : migration.novaMigration().toString());
+    }
+
+    /**
+     * The sub-hosts as the source's splitmemd is to be asked for them. Of a VM that is split none: it keeps those that it has, or all of it comes to
+     * the destination. Unless one of them is the destination, and others take over what that keeps: then all that it is to have, those that it has
+     * already without a size.
+     */
+    private static List<SubHostShare> subHosts(Migration migration) {
+        Map<String, Long> added = migration.newSubHosts();
+        List<SubHostShare> subHosts = new ArrayList<>();
+        if (!migration.split() || migration.comesToItsSubHost()) {
+            migration
+                    .subHosts()
+                    .forEach((host, mb) ->
+                            subHosts.add(new SubHostShare(host, added.containsKey(host) ? mb * MIB : null)));
+        }
+        return subHosts;
     }
 
     /** @throws RefusedException NOT_FOUND */

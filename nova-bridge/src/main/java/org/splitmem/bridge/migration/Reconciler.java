@@ -181,7 +181,7 @@ public final class Reconciler {
             roundsNowhere.remove(instance);
             PlacedVm known = noteStart(placed, running.get());
             Map<String, Long> wanted = Truth.booking(running.get(), known, now, isStarting(known, clock));
-            note(known, Truth.isInMotion(running.get().vm()) ? null : wanted);
+            note(known, Truth.isInMotion(running.get()) ? null : wanted);
             return wanted;
         }
         if (sightings.isExpected(instance)) {
@@ -316,7 +316,14 @@ public final class Reconciler {
                 && !placed.startAwaited()
                 && wanted.equals(placed.booking())
                 && !wanted.isEmpty()
-                && now.entrySet().containsAll(wanted.entrySet());
+                && wanted.entrySet().stream()
+                        .allMatch(entry -> wasBooked(placed, now, entry.getKey(), entry.getValue()));
+    }
+
+    /** Its host may have been one of its sub-hosts, and had more: what it kept, too. */
+    private static boolean wasBooked(PlacedVm placed, Map<String, Long> now, String host, long mb) {
+        long booked = now.getOrDefault(host, 0L);
+        return booked == mb || (booked > mb && host.equals(placed.vm().host()));
     }
 
     /** @param gone absent: it stays on record */

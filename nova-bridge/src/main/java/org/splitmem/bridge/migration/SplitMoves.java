@@ -3,10 +3,8 @@ package org.splitmem.bridge.migration;
 import java.util.Map;
 import org.splitmem.bridge.booking.Bookings;
 import org.splitmem.bridge.http.ServiceException;
-import org.splitmem.bridge.placement.NoCapacityException;
 import org.splitmem.bridge.plan.ExtraSpecs;
 import org.splitmem.bridge.plan.Plan;
-import org.splitmem.bridge.store.Migration;
 import org.splitmem.bridge.store.Vm;
 import org.splitmem.model.RefusalCode;
 import org.splitmem.model.RefusedException;
@@ -14,30 +12,29 @@ import org.splitmem.model.VmInfo;
 
 /**
  * Plans the migration of a VM that is split: it is gathered on its new main host, or its sub-hosts keep what they have, and what is booked on
- * them stays booked. Nova claims the main share. Any thread.
+ * them stays booked. If its new main host is one of them, others take over what that keeps. Nova claims the main share. Any thread.
  */
 final class SplitMoves {
-    /** Each time the room for all of it was taken meanwhile; the next plan sees that. */
-    private static final int TRIES = 3;
-
     private final Chooser chooser;
     private final Bookings bookings;
+    private final Booker booker;
 
     SplitMoves(Chooser chooser, Bookings bookings) {
         this.chooser = chooser;
         this.bookings = bookings;
+        this.booker = new Booker(chooser, bookings);
     }
 
     /**
      * What a split VM has now.
      *
-     * @param shares what its sub-hosts keep
+     * @param shares what its sub-hosts have
      * @param sourceSide what is to be booked for that
      */
     record Now(Vm vm, VmInfo running, Map<String, Long> shares, Map<String, Long> sourceSide) {}
 
-    /** @throws RefusedException if it cannot migrate to that host now */
-    Now look(Vm vm, VmInfo running, String destination) throws RefusedException, ServiceException {
+    /** @throws RefusedException if it cannot migrate now */
+    Now look(Vm vm, VmInfo running) throws RefusedException, ServiceException {
         if (!running.moves().isEmpty()) {
             String from = running.moves().get(0).from();
             throw Refusals.of(
@@ -46,12 +43,11 @@ final class SplitMoves {
                             + vm.host() + " with \"splitmem move-pages " + running.name() + " --from " + from
                             + " --cancel\"");
         }
-        if (running.reservedBytes().containsKey(destination)) {
+        if (running.reservedBytes().containsKey(vm.host())) {
             throw Refusals.of(
-                    RefusalCode.DESTINATION_IS_SUB_HOST,
-                    destination + " keeps pages of the VM, and cannot become its main host: move them away first, on "
-                            + vm.host() + " with \"splitmem move-pages " + running.name() + " --from " + destination
-                            + "\"");
+                    RefusalCode.BEING_EMPTIED,
+                    vm.host()
+                            + " was a sub-host of the VM before it ran there, and what it kept is just leaving it: wait for that");
         }
         Map<String, Long> booked = bookings.of(vm.instance());
         if (booked.isEmpty()) {
@@ -63,7 +59,7 @@ final class SplitMoves {
         return new Now(
                 vm,
                 running,
-                Truth.onSubHosts(running, null, booked, vm.remainderMb()),
+                Truth.onSubHosts(seen, null, booked, vm.remainderMb()),
                 Truth.ofSplit(seen, null, booked, vm.remainderMb()));
     }
 
@@ -74,20 +70,6 @@ final class SplitMoves {
 
     /** Both sides are booked then; a booking that was not right is. */
     Booker.Booked book(Now now, String destination, ExtraSpecs specs) throws RefusedException, ServiceException {
-        String last = "";
-        for (int i = 0; i < TRIES; i++) {
-            Plan plan = chooser.chooseSplit(now.vm(), destination, specs, now.shares());
-            Map<String, Long> booking = Chooser.booking(plan, now.vm(), destination);
-            try {
-                Bookings.Step step = bookings.set(
-                        now.vm().instance(),
-                        Booker.owner(now.vm()),
-                        Migration.bothSides(true, now.sourceSide(), booking));
-                return new Booker.Booked(plan, booking, step);
-            } catch (NoCapacityException e) {
-                last = e.text();
-            }
-        }
-        throw Refusals.of(RefusalCode.NO_SUB_HOSTS, "others booked the room, " + TRIES + " times in a row: " + last);
+        return booker.bookSplit(now.vm(), destination, specs, now.shares(), now.sourceSide());
     }
 }

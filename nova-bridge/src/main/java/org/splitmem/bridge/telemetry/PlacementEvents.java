@@ -75,12 +75,12 @@ final class PlacementEvents {
                 .event(PlacementEvent.SHORT, Long.toString(at.toEpochMilli()), at);
     }
 
-    /** Absent while both sides of a migration are booked, of which one is whole. */
+    /** Absent while both sides of a migration are booked, of which one is whole; of one that comes to its sub-host both are on one host. */
     private static @Nullable Mode mode(Vm vm, Map<String, Long> booking) {
         if (!booking.containsKey(vm.host())) {
             return Mode.SPLIT;
         }
-        return booking.size() == 1 ? Mode.WHOLE : null;
+        return booking.size() == 1 && booking.get(vm.host()) <= vm.remainderMb() ? Mode.WHOLE : null;
     }
 
     private static PlacementEvent data(

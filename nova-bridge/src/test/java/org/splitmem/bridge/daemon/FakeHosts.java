@@ -16,14 +16,11 @@ import org.glassfish.grizzly.http.server.Request;
 import org.glassfish.grizzly.http.server.Response;
 import org.jspecify.annotations.Nullable;
 import org.splitmem.model.ErrorBody;
-import org.splitmem.model.FaultCounts;
 import org.splitmem.model.FenceRequest;
 import org.splitmem.model.FenceResult;
 import org.splitmem.model.Handover;
 import org.splitmem.model.HostInfo;
 import org.splitmem.model.Json;
-import org.splitmem.model.LatencyHistogram;
-import org.splitmem.model.LatencyUs;
 import org.splitmem.model.LeavingVm;
 import org.splitmem.model.LendingInfo;
 import org.splitmem.model.LendingState;
@@ -67,6 +64,8 @@ public final class FakeHosts implements AutoCloseable {
         private String metrics = "";
         private boolean draining;
         private boolean movesNothing;
+        private boolean isOlder;
+        private String migrationAsked = "";
         private final Map<String, @Nullable String> requestIds = new TreeMap<>();
     }
 
@@ -149,7 +148,8 @@ public final class FakeHosts implements AutoCloseable {
         host(host)
                 .vms
                 .computeIfPresent(
-                        vm.toString(), (uuid, info) -> as(info, info.budgetBytes(), info.reservedBytes(), moves));
+                        vm.toString(),
+                        (uuid, info) -> FakeVm.as(info, info.budgetBytes(), info.reservedBytes(), moves));
     }
 
     /** What it answers Prometheus. */
@@ -157,68 +157,25 @@ public final class FakeHosts implements AutoCloseable {
         host(host).metrics = text;
     }
 
-    private static Map<String, Long> bytes(Map<String, Long> mb) {
-        Map<String, Long> bytes = new TreeMap<>();
-        mb.forEach((name, amount) -> bytes.put(name, amount * MIB));
-        return bytes;
-    }
-
     private void put(
             String host, UUID vm, VmState state, long ramMb, Map<String, Long> remoteMb, Map<String, Long> reservedMb) {
-        host(host)
-                .vms
-                .put(
-                        vm.toString(),
-                        new VmInfo(
-                                vm.toString(),
-                                "db1",
-                                state,
-                                ramMb * MIB,
-                                state == VmState.LOCAL ? ramMb * MIB : Math.max(1, ramMb - sum(reservedMb)) * MIB,
-                                ramMb * MIB,
-                                0,
-                                null,
-                                bytes(remoteMb),
-                                bytes(reservedMb),
-                                FaultCounts.NONE,
-                                LatencyUs.NONE,
-                                LatencyHistogram.NONE,
-                                1,
-                                null,
-                                null,
-                                List.of()));
-    }
-
-    private static long sum(Map<String, Long> amounts) {
-        return amounts.values().stream().mapToLong(Long::longValue).sum();
-    }
-
-    private static VmInfo as(VmInfo vm, long budgetBytes, Map<String, Long> reserved, List<MoveInfo> moves) {
-        Map<String, Long> remote = new TreeMap<>(reserved);
-        return new VmInfo(
-                vm.uuid(),
-                vm.name(),
-                vm.state(),
-                vm.ramBytes(),
-                budgetBytes,
-                vm.residentBytes(),
-                vm.zeroBytes(),
-                vm.workingSetBytes(),
-                remote,
-                reserved,
-                vm.faults(),
-                vm.pageInUs(),
-                vm.pageInHistogram(),
-                vm.epoch(),
-                vm.obstacle(),
-                vm.gather(),
-                moves);
+        host(host).vms.put(vm.toString(), FakeVm.of(vm, state, ramMb, remoteMb, reservedMb));
     }
 
     /** A split VM is gathered: its sub-hosts have pages still. */
     public synchronized void gathers(String host, UUID vm) {
         VmInfo now = host(host).vms.get(vm.toString());
-        host(host).vms.put(vm.toString(), as(now, now.ramBytes(), now.reservedBytes(), now.moves()));
+        host(host).vms.put(vm.toString(), FakeVm.as(now, now.ramBytes(), now.reservedBytes(), now.moves()));
+    }
+
+    /** It lets no VM migrate to a sub-host of its own. */
+    public synchronized void isOlder(String host) {
+        host(host).isOlder = true;
+    }
+
+    /** What the last migration from a host was asked for with. */
+    public synchronized String migrationAsked(String host) {
+        return host(host).migrationAsked;
     }
 
     /** Just when a main host is asked to move pages, this happens first. */
@@ -249,7 +206,7 @@ public final class FakeHosts implements AutoCloseable {
 
     private static Object keepPages(Host host, String uuid) {
         VmInfo vm = host.vms.get(uuid);
-        host.vms.put(uuid, as(vm, vm.budgetBytes(), vm.reservedBytes(), List.of()));
+        host.vms.put(uuid, FakeVm.as(vm, vm.budgetBytes(), vm.reservedBytes(), List.of()));
         return Map.of();
     }
 
@@ -283,7 +240,26 @@ public final class FakeHosts implements AutoCloseable {
                 .vms
                 .put(
                         vm.toString(),
-                        as(now, now.budgetBytes(), reserved, List.of(new MoveInfo(from, MIB, 0, null, null, null))));
+                        FakeVm.as(
+                                now,
+                                now.budgetBytes(),
+                                reserved,
+                                List.of(new MoveInfo(from, MIB, 0, null, null, null))));
+    }
+
+    /** What the main host of a split VM kept before it ran it leaves its store. */
+    public synchronized void emptiesItself(String host, UUID vm) {
+        VmInfo now = host(host).vms.get(vm.toString());
+        List<MoveInfo> moves = List.of(new MoveInfo(host, MIB, 0, null, null, null));
+        host(host).vms.put(vm.toString(), FakeVm.as(now, now.budgetBytes(), now.reservedBytes(), moves));
+    }
+
+    /** A split VM has nothing there any more. */
+    public synchronized void leaves(String host, UUID vm, String subHost) {
+        VmInfo now = host(host).vms.get(vm.toString());
+        Map<String, Long> reserved = new TreeMap<>(now.reservedBytes());
+        reserved.remove(subHost);
+        host(host).vms.put(vm.toString(), FakeVm.as(now, now.budgetBytes(), reserved, now.moves()));
     }
 
     /** What was to be emptied is. */
@@ -291,7 +267,7 @@ public final class FakeHosts implements AutoCloseable {
         VmInfo now = host(host).vms.get(vm.toString());
         Map<String, Long> reserved = new TreeMap<>(now.reservedBytes());
         now.moves().forEach(move -> reserved.remove(move.from()));
-        host(host).vms.put(vm.toString(), as(now, now.budgetBytes(), reserved, List.of()));
+        host(host).vms.put(vm.toString(), FakeVm.as(now, now.budgetBytes(), reserved, List.of()));
     }
 
     /** Has had these sub-hosts reserve for a VM that has not started. */
@@ -353,9 +329,13 @@ public final class FakeHosts implements AutoCloseable {
             VmInfo before = host(m.source()).vms.get(m.vm());
             stops(m.source(), UUID.fromString(m.vm()));
             if (before != null && before.state() == VmState.SPLIT) { // its sub-hosts stay
-                host(m.destination())
-                        .vms
-                        .put(m.vm(), as(before, m.budgetBytes(), before.reservedBytes(), before.moves()));
+                Map<String, Long> reserved = new TreeMap<>(before.reservedBytes());
+                m.subHosts().forEach(share -> {
+                    if (share.bytes() != null) {
+                        reserved.put(share.host(), share.bytes() + 16 * MIB);
+                    }
+                });
+                host(m.destination()).vms.put(m.vm(), FakeVm.as(before, m.budgetBytes(), reserved, before.moves()));
                 return;
             }
             Map<String, Long> remote = new TreeMap<>();
@@ -475,6 +455,7 @@ public final class FakeHosts implements AutoCloseable {
             case "handed-over", "vm-split", "host-not-fenced", "being-emptied", "not-being-drained" -> 409;
             case "no-room" -> 507;
             case "unauthorized" -> 401;
+            case "destination-is-sub-host" -> 400;
             default -> 404;
         };
     }
@@ -509,7 +490,10 @@ public final class FakeHosts implements AutoCloseable {
             }
             case "GET vms" -> List.copyOf(host.vms.values());
             case "GET vms *" -> orNotFound(host.vms.get(parts[2]));
-            case "POST vms migrations" -> begin(name, parts[2], Json.read(body, MigrationRequest.class));
+            case "POST vms migrations" -> {
+                host.migrationAsked = body;
+                yield begin(name, parts[2], Json.read(body, MigrationRequest.class));
+            }
             case "GET migrations" -> List.copyOf(host.migrations);
             case "GET migrations *" ->
                 orNotFound(host.migrations.stream()
@@ -551,8 +535,12 @@ public final class FakeHosts implements AutoCloseable {
     }
 
     private Object begin(String source, String vm, MigrationRequest request) {
-        if (!host(source).vms.containsKey(vm)) {
+        VmInfo now = host(source).vms.get(vm);
+        if (now == null) {
             return ErrorBody.of("vm-not-found", "no split-ready VM \"" + vm + "\" runs on " + source);
+        }
+        if (host(source).isOlder && now.reservedBytes().containsKey(request.destination())) {
+            return ErrorBody.of("destination-is-sub-host", request.destination() + " is a sub-host of VM db1");
         }
         MigrationInfo info = new MigrationInfo(
                 request.id() == null ? UUID.randomUUID().toString() : request.id(),

@@ -198,15 +198,6 @@ class SplitMovesTest {
     }
 
     @Test
-    void aSubHostOfASplitVmDoesNotBecomeItsMainHost() throws Exception {
-        cloud.hosts.runsSplit("h1", VM, 512, Map.of("h2", 256L));
-
-        assertRefused(() -> bridge.migrations.plan(onHost("h1"), "h2"), "destination-is-sub-host");
-        assertRefused(() -> bridge.migrations.dryRun(onHost("h1"), "h2"), "destination-is-sub-host");
-        assertThat(bridge.listed(null)).isEmpty();
-    }
-
-    @Test
     void aVmThatWasGatheredSinceItCameIsBookedAtItsSourceWhenItMovesOn() throws Exception {
         cloud.hosts.runsSplit("h1", VM, 512, Map.of("h3", 256L));
         cloud.bookOn("h3");

@@ -12,12 +12,14 @@ import java.net.http.HttpResponse;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.splitmem.bridge.booking.Consumers;
 import org.splitmem.bridge.daemon.FakeHosts;
 import org.splitmem.bridge.migration.Cloud;
 import org.splitmem.events.Event;
@@ -83,6 +85,25 @@ class ApiTest extends ApiFixture {
                         .path("migrations"))
                 .hasSize(1);
         assertError(call("nova", "POST", "/v1/migrations/" + id + "/start", ""), 409, "not-planned");
+    }
+
+    @Test
+    void aSplitVmMigratesToOneOfItsSubHostsIfAnotherTakesWhatThatKeeps() throws Exception {
+        cloud.hosts.runsSplit("h1", Cloud.VM, 512, Map.of("h2", 256L));
+        cloud.placement.host("h2", 256, true).host("h3", 100, true);
+        cloud.placement.unclaim(Consumers.of(Cloud.VM));
+        cloud.placement.claim(Consumers.of(Cloud.VM), "SPLITMEM", "h2", 256);
+        assertError(call("nova", "POST", "/v1/migrations", migration()), 409, "no-sub-hosts");
+        assertThat(cloud.booked()).isEqualTo(Map.of("h2", 256L));
+        cloud.placement.host("h3", 256, true);
+
+        String id = planned();
+
+        JsonNode plan = json(call("nova", "GET", "/v1/migrations/" + id, "")).path("migration");
+        assertThat(plan.path("sub_hosts").toString()).isEqualTo("[{\"host\":\"h3\",\"mb\":256}]");
+        assertThat(cloud.booked()).isEqualTo(Map.of("h2", 256L, "h3", 256L));
+        call("nova", "DELETE", "/v1/migrations/" + id, "");
+        assertThat(cloud.booked()).isEqualTo(Map.of("h2", 256L));
     }
 
     @Test
