@@ -469,9 +469,9 @@ prove_lost() {
 
 # What nova-compute writes of its migration gets as far as the conductor, and waits there: an answer that will never come.
 hold_progress() {
-  sql "START TRANSACTION; SELECT id FROM nova.migrations WHERE id = $ID FOR UPDATE; SELECT SLEEP(15);" >/dev/null &
+  sql "START TRANSACTION; SELECT id FROM nova.migrations WHERE id = $ID FOR UPDATE; SELECT SLEEP(20);" >/dev/null &
   HOLDING=$!
-  wait_for 10 "the conductor to write progress" progress_waits
+  wait_for 15 "the conductor to write progress" progress_waits
 }
 
 progress_waits() {
