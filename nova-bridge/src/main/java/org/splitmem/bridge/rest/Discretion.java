@@ -35,7 +35,6 @@ final class Discretion implements ContainerResponseFilter {
             RefusalCode.NO_ROOM, "there is no room now",
             RefusalCode.ALREADY_SPLIT, "what is booked for the VM is just being corrected",
             RefusalCode.BEING_EMPTIED, "memory of the VM is just being moved to another host",
-            RefusalCode.DESTINATION_IS_SUB_HOST, "the destination keeps memory of the VM",
             RefusalCode.MIGRATION_RUNNING, "the instance has a migration that is not over",
             RefusalCode.HANDED_OVER, "the VM runs at the destination already",
             RefusalCode.NOT_PLANNED, "the migration is not planned any more",
