@@ -248,7 +248,7 @@ public final class MemoryServer implements ConnectionResolver {
         return true;
     }
 
-    /** Guarded by this. If its directory cannot be renamed, it is reserved until a later attempt can: nobody else would ask again. */
+    /** Guarded by this. If it cannot rename the directory, the store stays reserved, so that its owner asks again. */
     private void free(PageStore store) throws IOException {
         store.delete();
         stores.remove(store.record().vm());

@@ -477,7 +477,7 @@ final class PageStore {
 
     /**
      * Frees it; nothing touches its files afterwards, as they may be those of another store by then. The mapping goes with the last connection:
-     * unmapping under a thread would kill the JVM. What fails may be tried again.
+     * unmapping under a thread would kill the JVM. After an error it can be called again.
      */
     synchronized void delete() throws IOException {
         retired = true;

@@ -297,7 +297,7 @@ public final class VmRegistry implements ShimHandler {
         }
     }
 
-    /** Takes away what could not be freed, and what QEMUs that nobody knows any more have left. */
+    /** Tries again to free the VMs that it could not free, and deletes the sockets that QEMUs have left. */
     public void sweep() {
         unfreed.forEach(this::free);
         sockets.removeUnused(uuid -> find(uuid) != null, Instant.now());

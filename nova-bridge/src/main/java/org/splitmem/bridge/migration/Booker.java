@@ -103,7 +103,7 @@ final class Booker {
      * Chooses and books.
      *
      * @param all what is to be booked with that which is chosen
-     * @param settled hosts that have memory of the VM, and keep it whoever else has some there
+     * @param settled hosts that have memory of the VM already: for them the rule of its server group is not checked again
      */
     private Booked book(
             Vm vm,
