@@ -149,6 +149,7 @@ public final class MigrationService implements ConnectionResolver {
     }
 
     private MigrationInfo begin(Vm vm, MigrationTask task, Claims.Claim claim) throws RefusedException {
+        splits.requireNoneHalfMade(vm);
         requireMovable(vm);
         Operation operation = operations.migrating(vm, task); // before anything is reserved
         try {

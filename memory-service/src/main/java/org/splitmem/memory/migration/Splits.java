@@ -15,6 +15,7 @@ import org.splitmem.memory.vm.PagingSwitch;
 import org.splitmem.memory.vm.Vm;
 import org.splitmem.memory.vm.VmRecord;
 import org.splitmem.model.OperationState;
+import org.splitmem.model.RefusalCode;
 import org.splitmem.model.RefusedException;
 import org.splitmem.model.SplitRequest;
 
@@ -160,6 +161,25 @@ public final class Splits {
             log.error("vm={} it runs on whole, but not everything is as before: {}", vm.uuid(), e.getMessage());
         }
         releases.attempt(System.nanoTime());
+    }
+
+    /**
+     * A split that failed, and could not be undone as the disk failed, too, is undone now: the record still names memory servers, and the VM would
+     * pass for a split one as soon as it leaves. By who holds the VM.
+     */
+    void requireNoneHalfMade(Vm vm) throws RefusedException {
+        if (!vm.record().wasBeingSplit()) {
+            return;
+        }
+        try {
+            new PagingSwitch(vm).cancel();
+        } catch (IOException e) {
+            throw new RefusedException(
+                    RefusalCode.VM_BUSY,
+                    "VM " + vm.name()
+                            + " cannot migrate now: a split of it has failed, and its record cannot be written: "
+                            + e.getMessage());
+        }
     }
 
     /** A VM that an earlier daemon served: if that died in the middle of a split, nothing came of it. */
