@@ -231,7 +231,7 @@ final class VmFiles {
         closeDoomed();
     }
 
-    /** Frees everything; what is mapped goes once nobody uses it any more. After an error it can be called again. */
+    /** Frees everything; the last user of a mapping unmaps it. After an error it can be called again. */
     void delete() throws IOException {
         delete(RecordFile::deleteDirectory);
     }

@@ -284,15 +284,20 @@ public final class VmRegistry implements ShimHandler {
     }
 
     private void free(Vm vm) {
-        boolean isAgain = unfreed.contains(vm);
+        boolean isFreed = false;
         try {
             vm.destroy();
-            unfreed.remove(vm);
-            freed(vm);
+            isFreed = true;
         } catch (IOException | RuntimeException e) {
-            unfreed.add(vm);
-            if (!isAgain) {
-                log.error("vm={} is not freed whole, that is tried again: {}", vm.uuid(), e.toString());
+            if (!unfreed.contains(vm)) {
+                log.error("vm={} is not freed whole, upkeep tries it again: {}", vm.uuid(), e.toString());
+            }
+        } finally { // after an OutOfMemoryError, too: nobody else frees it
+            if (isFreed) {
+                unfreed.remove(vm);
+                freed(vm);
+            } else {
+                unfreed.add(vm);
             }
         }
     }

@@ -17,6 +17,7 @@ import org.splitmem.memory.simulation.FakeMonitor;
 import org.splitmem.memory.testing.Await;
 import org.splitmem.memory.testing.MemoryDirectory;
 import org.splitmem.memory.vm.Outbound;
+import org.splitmem.memory.vm.PagingSwitch;
 import org.splitmem.memory.vm.TestVms;
 import org.splitmem.memory.vm.Vm;
 import org.splitmem.memory.vm.VmRecord;
@@ -102,6 +103,19 @@ class MigrationServiceTest {
         }
         assertThat(peers.asked()).isEmpty();
         assertThat(migrations.list()).isEmpty();
+    }
+
+    /** As where the disk was full when it failed: else the VM would be a split one as soon as it leaves. */
+    @Test
+    void aSplitThatFailedAndWasNotUndoneIsUndoneBeforeTheVmMigrates() throws Exception {
+        new PagingSwitch(vm).begin(TestVms.lentBy(vm.record(), "h3").lenders(), 32L << 20);
+        assertThat(vm.record().wasBeingSplit()).isTrue();
+        peers.refuse("h3");
+
+        awaitAborted(migrations.start(vm, SPLIT).id());
+
+        assertThat(vm.record().phase()).isEqualTo(VmRecord.Phase.LOCAL);
+        assertThat(vm.record().lenders()).isEmpty();
     }
 
     @Test

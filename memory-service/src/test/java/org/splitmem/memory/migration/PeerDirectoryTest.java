@@ -46,7 +46,7 @@ class PeerDirectoryTest {
         assertThat(directory.told().peers()).containsExactly(H1, H2, H3);
         assertThat(directory.find("h3")).isEqualTo(H3);
         assertThat(directory.find("h1"))
-                .as("as it knows itself, whatever was told")
+                .as("as its own configuration says, not as nova-bridge told")
                 .isEqualTo(SELF);
     }
 

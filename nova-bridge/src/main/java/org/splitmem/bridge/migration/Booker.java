@@ -50,13 +50,7 @@ final class Booker {
             Map<String, Long> givenUp,
             Set<String> holders)
             throws ServiceException, RefusedException {
-        return book(
-                vm,
-                main,
-                specs,
-                booking -> Bookings.union(kept, booking),
-                Set.of(),
-                () -> chooser.choose(vm, main, source, specs, givenUp, holders));
+        return bookBeside(kept, vm, main, specs, () -> chooser.choose(vm, main, source, specs, givenUp, holders));
     }
 
     /**
@@ -68,13 +62,12 @@ final class Booker {
      */
     Booked bookOthers(Vm vm, String main, ExtraSpecs specs, long mb, Set<String> subHosts, Map<String, Long> kept)
             throws ServiceException, RefusedException {
-        return book(
-                vm,
-                main,
-                specs,
-                booking -> Bookings.union(kept, booking),
-                Set.of(),
-                () -> chooser.chooseOthers(vm, main, specs, mb, subHosts));
+        return bookBeside(kept, vm, main, specs, () -> chooser.chooseOthers(vm, main, specs, mb, subHosts));
+    }
+
+    private Booked bookBeside(Map<String, Long> kept, Vm vm, String main, ExtraSpecs specs, Choosing how)
+            throws ServiceException, RefusedException {
+        return book(vm, main, specs, booking -> Bookings.union(kept, booking), Set.of(), how);
     }
 
     /**
