@@ -25,6 +25,7 @@ import org.splitmem.model.VmState;
 final class Views {
     private Views() {}
 
+    /** Where its pages are, and where to and from they move, is all of one record: nova-bridge books by that. */
     static VmInfo of(Vm vm) {
         VmRecord record = vm.record();
         Paging paging = vm.paging();
@@ -35,12 +36,12 @@ final class Views {
                 vm.name(),
                 state(record, table),
                 ram,
-                Pages.toBytes(vm.budgetPages()),
+                Pages.toBytes(record.budgetPages()),
                 table == null ? residentWithoutTable(record, ram) : Pages.toBytes(table.resident()),
                 table == null ? 0 : Pages.toBytes(table.count(PageState.ZERO)),
                 vm.workingSetBytes(),
                 table == null ? Map.of() : remote(record, table),
-                reserved(record.lent()),
+                reserved(record.keeping()),
                 paging == null ? FaultCounts.NONE : counts(paging.stats()),
                 paging == null ? LatencyUs.NONE : paging.stats().pageInLatency().recent(System.nanoTime()),
                 paging == null
@@ -49,7 +50,7 @@ final class Views {
                 record.epoch(),
                 vm.obstacle(),
                 vm.gathering(),
-                vm.moves());
+                vm.moves(record));
     }
 
     /** One that has not started yet. */

@@ -3,6 +3,7 @@ package org.splitmem.memory.migration;
 import org.jspecify.annotations.Nullable;
 import org.splitmem.memory.operation.Work;
 import org.splitmem.memory.vm.Vm;
+import org.splitmem.memory.vm.VmRecord;
 import org.splitmem.model.MoveInfo;
 import org.splitmem.model.RefusedException;
 
@@ -21,16 +22,17 @@ final class MoveWork implements Work {
 
     @Override
     public Progress progress() {
-        String phase = vm.record().phase().name();
-        MoveInfo move = info();
+        VmRecord record = vm.record();
+        String phase = record.phase().name();
+        MoveInfo move = info(record);
         return move == null
                 ? Progress.of(phase)
                 : new Progress(
                         phase, move.bytesRemaining(), move.rateBytesPerSecond(), move.etaSeconds(), move.trouble());
     }
 
-    private @Nullable MoveInfo info() {
-        return vm.moves().stream()
+    private @Nullable MoveInfo info(VmRecord record) {
+        return vm.moves(record).stream()
                 .filter(move -> move.from().equals(from))
                 .findFirst()
                 .orElse(null);

@@ -4,8 +4,6 @@ import static org.splitmem.memory.page.PageState.INCOMING;
 import static org.splitmem.memory.page.PageState.REMOTE;
 
 import java.io.IOException;
-import java.util.ArrayList;
-import java.util.List;
 import java.util.concurrent.locks.LockSupport;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -316,20 +314,8 @@ final class Housekeeping implements AutoCloseable {
                 servers.gathering().trouble());
     }
 
-    /** How far memory servers are emptied. */
-    List<MoveInfo> moves() {
-        List<MoveInfo> moves = new ArrayList<>();
-        VmRecord record = vm.record();
-        for (int host = 0; host < record.lenders().size(); host++) {
-            if (record.isEmptied(host)) {
-                moves.add(move(record.lenders().get(host), host));
-            }
-        }
-        return moves;
-    }
-
-    private MoveInfo move(VmRecord.Lender lender, int host) {
-        long left = Pages.toBytes(table.countRemote(host));
+    /** How far a memory server is emptied. */
+    MoveInfo move(VmRecord.Lender lender, long left) {
         return new MoveInfo(
                 lender.host(),
                 left,

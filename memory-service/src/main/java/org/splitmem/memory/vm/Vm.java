@@ -528,10 +528,9 @@ public final class Vm {
         return h == null || !pull.isOn() ? null : h.gathering();
     }
 
-    /** How far each memory server is emptied that is to be. */
-    public List<MoveInfo> moves() {
-        Housekeeping h = housekeeping();
-        return h == null ? List.of() : h.moves();
+    /** How far each memory server is emptied that is to be, by a record of this VM. */
+    public List<MoveInfo> moves(VmRecord record) {
+        return Emptying.of(record, paging(), housekeeping());
     }
 
     /** Which device has come since it was split that forbids to send pages out, and why; null if there is none. */

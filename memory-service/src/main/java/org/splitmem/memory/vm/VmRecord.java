@@ -172,6 +172,11 @@ public record VmRecord(
             return stage == null || stage == Stage.LEAVING || isShared();
         }
 
+        /** Whether it is being emptied, or will be once the migration's source is done with it. */
+        boolean isToBeEmptied() {
+            return stage == Stage.LEAVING || stage == Stage.SHARED_LEAVING;
+        }
+
         /** Whether it is still the migration's source's as well. */
         boolean isShared() {
             return stage == Stage.SHARED || stage == Stage.SHARED_LEAVING;
@@ -256,7 +261,7 @@ public record VmRecord(
     }
 
     /** Most pages that may be on this host. */
-    long budgetPages() {
+    public long budgetPages() {
         long ram = Pages.fromBytes(ramBytes());
         return budgetBytes < 0 ? ram : Math.min(ram, Pages.fromBytes(budgetBytes));
     }
@@ -281,9 +286,14 @@ public record VmRecord(
         return lenders.stream().anyMatch(Lender::isShared);
     }
 
-    /** Those that may keep something for it. */
+    /** Those that may have reserved something for it. */
     public List<Lender> lent() {
         return lenders.stream().filter(lender -> !lender.is(Lender.Stage.GONE)).toList();
+    }
+
+    /** Those that may have pages of it. */
+    public List<Lender> keeping() {
+        return lenders.stream().filter(Lender::keepsPages).toList();
     }
 
     /** Those that it is to have. */

@@ -272,8 +272,12 @@ class MovePagesTest extends MachineTest {
         }
     }
 
+    private List<MoveInfo> moves() {
+        return machine.vm().moves(machine.vm().record());
+    }
+
     private @Nullable String trouble() {
-        return machine.vm().moves().stream()
+        return moves().stream()
                 .map(MoveInfo::trouble)
                 .filter(Objects::nonNull)
                 .findFirst()
@@ -332,7 +336,7 @@ class MovePagesTest extends MachineTest {
 
         Await.until("it is within its budget", () -> machine.table().resident() <= PAGES / 4);
         assertThat(machine.table().countRemote(0)).isPositive();
-        assertThat(machine.vm().moves()).isEmpty();
+        assertThat(moves()).isEmpty();
         verify();
     }
 
@@ -346,7 +350,7 @@ class MovePagesTest extends MachineTest {
 
         Await.until(
                 "splitmemd says so",
-                () -> String.valueOf(machine.vm().moves().get(0).trouble()).startsWith("h2 to h3: "));
+                () -> String.valueOf(moves().get(0).trouble()).startsWith("h2 to h3: "));
         machine.lender(1).comeBack();
         awaitEmpty();
         verify();
