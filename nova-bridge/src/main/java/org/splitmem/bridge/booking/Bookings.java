@@ -6,8 +6,8 @@ import java.util.TreeMap;
 import java.util.UUID;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ThreadLocalRandom;
+import java.util.function.BooleanSupplier;
 import java.util.function.Predicate;
-import java.util.function.UnaryOperator;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -54,17 +54,38 @@ public final class Bookings {
             return !before.equals(after);
         }
 
-        private static Step of(Claims now, Map<String, Long> before, Map<String, Long> after) {
+        private static Step of(Claims now, Map<String, Long> before, Map<String, Long> after, boolean isWritten) {
             long last = now.generation() == null ? 0 : now.generation();
             // Placement makes a consumer with generation 0, and adds one with every write.
-            boolean written = !after.isEmpty() && !after.equals(before);
-            return new Step(before, after, written ? last + 1 : last);
+            return new Step(before, after, isWritten && !after.isEmpty() ? last + 1 : last);
+        }
+    }
+
+    /**
+     * What was booked when somebody looked.
+     *
+     * @param generation of the consumer; null if nothing was booked
+     */
+    public record Seen(Map<String, Long> booking, @Nullable Long generation) {
+        public static final Seen NOTHING = new Seen(Map.of(), null);
+
+        public Seen {
+            booking = Map.copyOf(booking);
         }
     }
 
     /** What is booked for a VM now, by host. */
     public Map<String, Long> of(UUID instance) throws ServiceException {
-        return byHost(placement.claims(Consumers.of(instance)));
+        return seen(instance).booking();
+    }
+
+    /** As {@link #of}, to be compared with later. */
+    public Seen seen(UUID instance) throws ServiceException {
+        return seen(placement.claims(Consumers.of(instance)));
+    }
+
+    private Seen seen(Claims claims) throws ServiceException {
+        return new Seen(byHost(claims), claims.generation());
     }
 
     /**
@@ -76,7 +97,39 @@ public final class Bookings {
      */
     public Step setIf(Predicate<Map<String, Long>> still, UUID instance, Owner owner, Map<String, Long> booking)
             throws ServiceException, NoCapacityException {
-        return change(instance, owner, now -> still.test(now) ? booking : now);
+        return change(instance, owner, now -> still.test(now.booking()) ? booking : null);
+    }
+
+    /**
+     * As {@link #setIf(Predicate, UUID, Owner, Map)}, if nothing was written since somebody looked: not the same either, see {@link #confirm}.
+     *
+     * @param still asked besides, as there
+     */
+    public Step setIf(Seen seen, BooleanSupplier still, UUID instance, Owner owner, Map<String, Long> booking)
+            throws ServiceException, NoCapacityException {
+        return change(instance, owner, now -> now.equals(seen) && still.getAsBoolean() ? booking : null);
+    }
+
+    /**
+     * Books once more what a step has booked, also if that was undone since; unless something else is booked by now.
+     *
+     * <p>To be called when that is true for which it was booked: whoever had looked before, and seen what was booked and not yet what for, writes
+     * nothing any more.
+     */
+    public Step confirm(Step step, UUID instance, Owner owner) throws ServiceException, NoCapacityException {
+        return change(instance, owner, new Change() {
+            @Override
+            public @Nullable Map<String, Long> next(Seen now) {
+                boolean isOurs =
+                        now.booking().equals(step.after()) || now.booking().equals(step.before());
+                return isOurs ? step.after() : null;
+            }
+
+            @Override
+            public boolean isWrittenAnyhow() {
+                return true;
+            }
+        });
     }
 
     /** @throws NoCapacityException if a host has no room; the old booking stays */
@@ -91,9 +144,9 @@ public final class Bookings {
     }
 
     /** As {@link #release}, by the consumer's own uuid, and only if {@code still} says so, as of {@link #setIf}. */
-    public Step releaseConsumer(UUID consumer, Predicate<Map<String, Long>> still) throws ServiceException {
+    public Step releaseConsumer(UUID consumer, Predicate<Seen> still) throws ServiceException {
         try {
-            return changeConsumer(consumer, new Owner("", ""), now -> still.test(now) ? Map.of() : now);
+            return changeConsumer(consumer, new Owner("", ""), now -> still.test(now) ? Map.of() : null);
         } catch (NoCapacityException e) {
             throw new ServiceException(Kind.CONFLICT, "", "Placement has no capacity for nothing: " + e.text());
         }
@@ -105,29 +158,39 @@ public final class Bookings {
         return both;
     }
 
+    /** From what is booked to what is to be; null: nothing is written. */
+    private interface Change {
+        @Nullable
+        Map<String, Long> next(Seen now);
+
+        /** Also if it is the same. */
+        default boolean isWrittenAnyhow() {
+            return false;
+        }
+    }
+
     /** Reads, changes and writes until nobody else was in between. */
-    private Step change(UUID instance, Owner owner, UnaryOperator<Map<String, Long>> how)
-            throws ServiceException, NoCapacityException {
+    private Step change(UUID instance, Owner owner, Change how) throws ServiceException, NoCapacityException {
         return changeConsumer(Consumers.of(instance), owner, how);
     }
 
-    private Step changeConsumer(UUID consumer, Owner owner, UnaryOperator<Map<String, Long>> how)
-            throws ServiceException, NoCapacityException {
+    private Step changeConsumer(UUID consumer, Owner owner, Change how) throws ServiceException, NoCapacityException {
         String last = "";
         for (int attempt = 0; attempt < TRIES; attempt++) {
             Claims now = placement.claims(consumer);
             checkOurs(consumer, now);
             Map<String, Long> before = byHost(now);
-            Map<String, Long> wanted = new TreeMap<>(how.apply(before));
+            Map<String, Long> next = how.next(new Seen(before, now.generation()));
+            Map<String, Long> wanted = new TreeMap<>(next == null ? before : next);
             wanted.values().removeIf(mb -> mb == 0);
-            if (wanted.equals(before)) {
-                return Step.of(now, before, wanted);
+            if (next == null || (wanted.equals(before) && !how.isWrittenAnyhow())) {
+                return Step.of(now, before, before, false);
             }
             try {
                 placement.replace(consumer, claims(wanted, now, owner));
                 if (!isTooMuch(before, wanted)) {
                     log.info("consumer={} booked {} (before: {})", consumer, wanted, before);
-                    return Step.of(now, before, wanted);
+                    return Step.of(now, before, wanted, true);
                 }
                 last = "Placement gave out more than a host has";
                 takeBack(consumer, before, owner);

@@ -35,14 +35,36 @@ final class Books {
             Predicate<Map<String, Long>> still,
             Map<String, Long> booking,
             String cause) {
+        book(vm, migration, booking, cause, () -> bookings.setIf(still, vm.instance(), Booker.owner(vm), booking));
+    }
+
+    /** As above, outside of a migration, if nothing was written since the books were looked at. */
+    void settle(Vm vm, Bookings.Seen seen, Map<String, Long> booking, String cause) {
+        book(
+                vm,
+                null,
+                booking,
+                cause,
+                () -> bookings.setIf(seen, () -> true, vm.instance(), Booker.owner(vm), booking));
+    }
+
+    /** What it was booked for is so now: see {@link Bookings#confirm}. */
+    void confirm(Vm vm, Bookings.Step step, String cause) {
+        book(vm, null, step.after(), cause, () -> bookings.confirm(step, vm.instance(), Booker.owner(vm)));
+    }
+
+    private interface Booking {
+        Bookings.Step make() throws ServiceException, NoCapacityException;
+    }
+
+    private void book(Vm vm, @Nullable String migration, Map<String, Long> wanted, String cause, Booking booking) {
         try {
-            telemetry.placementChanged(
-                    vm, migration, bookings.setIf(still, vm.instance(), Booker.owner(vm), booking), cause);
+            telemetry.placementChanged(vm, migration, booking.make(), cause);
         } catch (ServiceException | NoCapacityException e) {
             log.warn(
                     "instance={} {} could not be booked now, reconciliation will do it: {}",
                     vm.instance(),
-                    booking,
+                    wanted,
                     e.getMessage());
         }
     }

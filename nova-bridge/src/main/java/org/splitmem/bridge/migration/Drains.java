@@ -253,10 +253,15 @@ public final class Drains {
             return; // the reconciler sees to it
         }
         try {
-            Map<String, Long> now = bookings.of(departure.instance());
-            Map<String, Long> wanted = Truth.booking(running, placed, now, false);
+            Bookings.Seen seen = bookings.seen(departure.instance());
+            VmInfo now = daemons.vm(running.host(), departure.instance()).orElse(null);
+            if (now == null || !Sightings.isSettled(now.state())) {
+                return; // likewise
+            }
+            Map<String, Long> wanted =
+                    Truth.booking(new Sightings.Running(running.host(), now), placed, seen.booking(), false);
             if (wanted != null) {
-                books.settle(placed.vm(), null, now::equals, wanted, "moved");
+                books.settle(placed.vm(), seen, wanted, "moved");
             }
         } catch (ServiceException e) {
             log.warn("instance={} {}", departure.instance(), e.text());
@@ -327,8 +332,8 @@ public final class Drains {
             return refusal.equals(BEING_EMPTIED) ? null : refusal;
         }
         asked.add(departure);
-        // Another bridge may have corrected it before the main host knew of the new sub-hosts.
-        books.settle(vm, null, booked.step().before()::equals, booked.step().after(), "moving");
+        // Somebody may have corrected it before the main host knew of the new sub-hosts, or may be about to.
+        books.confirm(vm, booked.step(), "moving");
         telemetry.together(() -> {
             telemetry.planned(vm, null, booked.plan(), booked.booking());
             telemetry.placementChanged(vm, null, booked.step(), "moving");

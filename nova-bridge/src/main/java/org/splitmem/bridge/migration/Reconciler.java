@@ -9,7 +9,7 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.UUID;
-import java.util.function.Predicate;
+import java.util.function.BooleanSupplier;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -95,10 +95,11 @@ public final class Reconciler {
         vms.all().forEach(vm -> placed.put(vm.vm().instance(), vm));
         Map<UUID, Migration> active = new TreeMap<>();
         migrations.active().forEach(migration -> active.put(migration.instance(), migration));
+        // Before the hosts are asked: what is booked later may be for what they do not tell yet.
+        Set<UUID> ofNovas = new HashSet<>();
+        Map<UUID, Bookings.Seen> booked = booked(ofNovas);
         Sightings sightings = Sightings.of(daemons.vms());
         Map<UUID, String> unheardFrom = unheard.tell(sightings);
-        Set<UUID> ofNovas = new HashSet<>();
-        Map<UUID, Map<String, Long>> booked = booked(ofNovas);
 
         Set<UUID> instances = new HashSet<>(placed.keySet());
         instances.addAll(active.keySet());
@@ -108,7 +109,8 @@ public final class Reconciler {
         Set<UUID> accountedFor = new HashSet<>();
         for (UUID instance : instances) {
             accountedFor.add(Consumers.of(instance));
-            Map<String, Long> now = booked.getOrDefault(Consumers.of(instance), Map.of());
+            Bookings.Seen seen = booked.getOrDefault(Consumers.of(instance), Bookings.Seen.NOTHING);
+            Map<String, Long> now = seen.booking();
             PlacedVm vm = placed.get(instance);
             Map<String, Long> wanted;
             try {
@@ -125,7 +127,7 @@ public final class Reconciler {
                 shortBookings.isWhole(instance);
                 continue;
             }
-            Correction done = correct(instance, vm, now, wanted, active.get(instance), sightings);
+            Correction done = correct(instance, vm, seen, wanted, active.get(instance), sightings);
             corrected += done == Correction.DONE ? 1 : 0;
             failed += done == Correction.FAILED ? 1 : 0;
         }
@@ -147,18 +149,26 @@ public final class Reconciler {
      *
      * @param ofNovas gets the consumers that are ours if Nova's claims are those of split VMs
      */
-    private Map<UUID, Map<String, Long>> booked(Set<UUID> ofNovas) throws ServiceException {
-        Map<UUID, Map<String, Long>> byConsumer = new TreeMap<>();
+    private Map<UUID, Bookings.Seen> booked(Set<UUID> ofNovas) throws ServiceException {
+        Map<UUID, Bookings.Seen> byConsumer = new TreeMap<>();
         for (Map.Entry<String, UUID> provider : placement.providers().entrySet()) {
-            placement.claimsOn(provider.getValue()).forEach((consumer, mb) -> {
+            placement.claimsOn(provider.getValue()).forEach((consumer, claimed) -> {
                 if (Consumers.mayBeOurs(consumer)) {
-                    byConsumer.computeIfAbsent(consumer, key -> new TreeMap<>()).put(provider.getKey(), mb);
+                    byConsumer.merge(
+                            consumer,
+                            new Bookings.Seen(Map.of(provider.getKey(), claimed.memoryMb()), claimed.generation()),
+                            Reconciler::together);
                 } else {
                     ofNovas.add(Consumers.of(consumer));
                 }
             });
         }
         return byConsumer;
+    }
+
+    /** What was booked on two hosts, one read after the other: as of the former, so that it is not taken for what is booked if it has changed. */
+    private static Bookings.Seen together(Bookings.Seen former, Bookings.Seen later) {
+        return new Bookings.Seen(Bookings.union(former.booking(), later.booking()), former.generation());
     }
 
     /** What should be booked; null if that cannot be told now, or is to stay as it is. */
@@ -274,19 +284,20 @@ public final class Reconciler {
     private Correction correct(
             UUID instance,
             @Nullable PlacedVm placed,
-            Map<String, Long> now,
+            Bookings.Seen seen,
             Map<String, Long> wanted,
             @Nullable Migration migration,
             Sightings sightings) {
+        Map<String, Long> now = seen.booking();
         Vm vm = placed != null ? placed.vm() : migration == null ? null : migration.vm();
-        Predicate<Map<String, Long>> still = booked -> booked.equals(now) && isAsSeen(instance, placed, migration);
+        BooleanSupplier still = () -> isAsSeen(instance, placed, migration);
         Owner owner = owner(placed, migration);
         try {
             Bookings.Step step;
             try {
-                step = bookings.setIf(still, instance, owner, wanted);
+                step = bookings.setIf(seen, still, instance, owner, wanted);
             } catch (NoCapacityException e) {
-                shortBookings.bookWhatFits(instance, vm, owner, wanted, still, e.text());
+                shortBookings.bookWhatFits(instance, vm, owner, wanted, seen, still, e.text());
                 return Correction.FAILED;
             }
             shortBookings.isWhole(instance);
@@ -387,17 +398,20 @@ public final class Reconciler {
      *
      * @param accountedFor others, and those for whose VM Nova claims something: it may run on a host that has not registered yet
      */
-    private int releaseUnaccounted(Map<UUID, Map<String, Long>> booked, Set<UUID> accountedFor, Sightings sightings)
+    private int releaseUnaccounted(Map<UUID, Bookings.Seen> booked, Set<UUID> accountedFor, Sightings sightings)
             throws ServiceException {
         int released = 0;
-        for (Map.Entry<UUID, Map<String, Long>> entry : booked.entrySet()) {
+        for (Map.Entry<UUID, Bookings.Seen> entry : booked.entrySet()) {
             UUID consumer = entry.getKey();
             if (accountedFor.contains(consumer) || !sightings.allAnswered()) {
                 continue;
             }
             if (Consumers.TYPE.equals(placement.claims(consumer).type()) && isNowhereForLong(consumer)) {
                 if (bookings.releaseConsumer(consumer, entry.getValue()::equals).isChange()) {
-                    log.warn("consumer={} of no known VM released: {}", consumer, entry.getValue());
+                    log.warn(
+                            "consumer={} of no known VM released: {}",
+                            consumer,
+                            entry.getValue().booking());
                     released++;
                 }
             }

@@ -6,7 +6,7 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.UUID;
-import java.util.function.Predicate;
+import java.util.function.BooleanSupplier;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -42,6 +42,7 @@ final class ShortBookings {
      * Books what fits of what should be booked.
      *
      * @param vm absent if only its booking is known
+     * @param seen what was booked when the VM was looked at: if anything was written since, nothing is booked
      * @param still as of {@link Bookings#setIf}
      * @param why Placement's words for what did not fit
      */
@@ -50,14 +51,14 @@ final class ShortBookings {
             @Nullable Vm vm,
             Owner owner,
             Map<String, Long> wanted,
-            Predicate<Map<String, Long>> still,
+            Bookings.Seen seen,
+            BooleanSupplier still,
             String why)
             throws ServiceException {
-        Map<String, Long> now = bookings.of(instance);
-        Map<String, Long> fitting = fitting(now, wanted);
-        Map<String, Long> booked = now;
+        Map<String, Long> fitting = fitting(seen.booking(), wanted);
+        Map<String, Long> booked = seen.booking();
         try {
-            Bookings.Step step = bookings.setIf(still, instance, owner, fitting);
+            Bookings.Step step = bookings.setIf(seen, still, instance, owner, fitting);
             booked = step.after();
             if (vm != null) {
                 telemetry.placementChanged(vm, null, step, "reconciled");

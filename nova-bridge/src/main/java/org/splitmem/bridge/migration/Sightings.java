@@ -93,7 +93,8 @@ final class Sightings {
         return expected.containsKey(instance);
     }
 
-    private static boolean isSettled(VmState state) {
+    /** Whether it runs where that is said. */
+    static boolean isSettled(VmState state) {
         return state == VmState.LOCAL || state == VmState.SPLIT;
     }
 }

@@ -230,17 +230,18 @@ public final class PlacementClient {
     }
 
     /** What each consumer has claimed of a provider's MEMORY_MB; empty if there is no such provider any more. */
-    public Map<UUID, Long> claimsOn(UUID provider) throws ServiceException {
+    public Map<UUID, Claimed> claimsOn(UUID provider) throws ServiceException {
         Answer answer = send("GET", "/resource_providers/" + provider + "/allocations", null);
         if (answer.saysThereIsNone()) {
             return Map.of();
         }
         JsonNode allocations = object(answer.orThrow(), answer.json().path("allocations"), "allocations");
-        Map<UUID, Long> byConsumer = new LinkedHashMap<>();
+        Map<UUID, Claimed> byConsumer = new LinkedHashMap<>();
         for (Map.Entry<String, JsonNode> entry : allocations.properties()) {
             JsonNode memory = entry.getValue().path("resources").path(MEMORY);
             if (!memory.isMissingNode()) {
-                byConsumer.put(uuid(answer, entry.getKey()), number(answer, memory));
+                long generation = number(answer, entry.getValue().path("consumer_generation"));
+                byConsumer.put(uuid(answer, entry.getKey()), new Claimed(number(answer, memory), generation));
             }
         }
         return byConsumer;

@@ -71,7 +71,8 @@ public final class FakeHosts implements AutoCloseable {
 
     private final Map<String, Host> hosts = new TreeMap<>();
     private final List<String> fences = new ArrayList<>();
-    private Runnable beforeMoving = () -> {};
+    private volatile Runnable beforeMoving = () -> {};
+    private volatile Runnable afterListing = () -> {};
     private final Map<String, Integer> completed = new HashMap<>();
 
     /** What is said of the hypervisor's migration from the next phase on; absent as of earlier daemons. */
@@ -179,8 +180,13 @@ public final class FakeHosts implements AutoCloseable {
     }
 
     /** Just when a main host is asked to move pages, this happens first. */
-    public synchronized void beforeMoving(Runnable what) {
+    public void beforeMoving(Runnable what) {
         beforeMoving = what;
+    }
+
+    /** Each time that a host knows what it will answer which VMs it has, and before it does. */
+    public void afterListing(Runnable what) {
+        afterListing = what;
     }
 
     /** As one without room for what is to be moved, or that has other reasons. */
@@ -190,7 +196,6 @@ public final class FakeHosts implements AutoCloseable {
 
     private Object movePages(String host, String vm, MovePagesRequest request) {
         VmInfo now = host(host).vms.get(vm);
-        beforeMoving.run();
         if (now == null || host(host).movesNothing) {
             return ErrorBody.of("no-room", "no room for it");
         }
@@ -416,15 +421,15 @@ public final class FakeHosts implements AutoCloseable {
     // ---- the API
 
     private void answer(String name, Request request, Response response, String body) throws IOException {
+        String asked = request.getMethod() + " " + request.getRequestURI();
+        if (asked.startsWith("POST ") && asked.endsWith("/move-pages")) {
+            beforeMoving.run();
+        }
         Mood mood;
         Object answer;
         synchronized (this) {
             mood = host(name).mood;
-            host(name)
-                    .requestIds
-                    .put(
-                            request.getMethod() + " " + request.getRequestURI(),
-                            request.getHeader("X-Openstack-Request-Id"));
+            host(name).requestIds.put(asked, request.getHeader("X-Openstack-Request-Id"));
             if (mood == Mood.HANGS) {
                 host(name).hanging++;
                 response.suspend();
@@ -438,6 +443,9 @@ public final class FakeHosts implements AutoCloseable {
                         ? host(name).metrics
                         : reply(name, request.getMethod().getMethodString(), parts, body);
             }
+        }
+        if (asked.endsWith("/vms")) {
+            afterListing.run();
         }
         if (mood == Mood.DOWN) {
             request.getRequest().getConnection().terminateSilently();

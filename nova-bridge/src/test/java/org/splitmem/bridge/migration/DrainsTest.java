@@ -7,11 +7,15 @@ import static org.splitmem.bridge.migration.Cloud.onHost;
 
 import java.time.Duration;
 import java.util.Map;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.splitmem.bridge.booking.Consumers;
 import org.splitmem.bridge.daemon.FakeHosts.Mood;
+import org.splitmem.bridge.http.ServiceException;
 import org.splitmem.bridge.store.PlacedVm;
 import org.splitmem.model.LeavingVm;
 import org.splitmem.model.LendingInfo;
@@ -173,6 +177,47 @@ class DrainsTest {
         bridge.drains.begin("h3");
 
         assertThat(cloud.booked()).isEqualTo(DURING);
+    }
+
+    /** It had seen the books after, and the VM before its main host knew of the new sub-host. */
+    @Test
+    void whatAnotherBridgeWouldCorrectLaterStaysBooked() throws Exception {
+        Cloud.Bridge other = cloud.bridge("bridge-2");
+        CountDownLatch looked = new CountDownLatch(3); // hosts
+        CountDownLatch moving = new CountDownLatch(1);
+        CompletableFuture<Reconciler.Result> round = new CompletableFuture<>();
+        cloud.hosts.beforeMoving(() -> {
+            cloud.hosts.afterListing(() -> {
+                looked.countDown();
+                await(moving);
+            });
+            round.completeAsync(() -> round(other));
+            await(looked);
+            cloud.hosts.afterListing(() -> {});
+        });
+
+        bridge.drains.begin("h3");
+        moving.countDown();
+
+        assertThat(round.get(20, TimeUnit.SECONDS).corrected()).isZero();
+        assertThat(cloud.booked()).isEqualTo(DURING);
+    }
+
+    private static Reconciler.Result round(Cloud.Bridge bridge) {
+        try {
+            return bridge.reconciler.round();
+        } catch (ServiceException e) {
+            throw new IllegalStateException(e);
+        }
+    }
+
+    private static void await(CountDownLatch latch) {
+        try {
+            assertThat(latch.await(20, TimeUnit.SECONDS)).isTrue();
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new IllegalStateException(e);
+        }
     }
 
     @Test

@@ -54,6 +54,20 @@ class ReconcilerTest {
         assertThat(cloud.placement.claimsOf(Consumers.of(other))).isEqualTo(Map.of("h1", 256L));
     }
 
+    /** Its main host did not know yet what for. */
+    @Test
+    void whatIsBookedWhileTheHostsAreAskedStays() throws Exception {
+        cloud.hosts.runsSplit("h1", VM, 512, Map.of("h3", 272L));
+        cloud.bookOn("h3");
+        bridge.vms.put(PlacedVm.running(onHost("h1").vm(), Map.of("h3", 256L), cloud.millis()));
+        cloud.placement.host("h2", 1000, true);
+        cloud.hosts.afterListing(() -> cloud.placement.claim(Consumers.of(VM), "SPLITMEM", "h2", 256));
+
+        assertThat(bridge.reconciler.round().corrected()).isZero();
+
+        assertThat(cloud.booked()).isEqualTo(Map.of("h2", 256L, "h3", 256L));
+    }
+
     @Test
     void whatIsRightIsLeftAlone() throws Exception {
         assertThat(bridge.reconciler.round()).isEqualTo(new Reconciler.Result(0, 0, 0));
