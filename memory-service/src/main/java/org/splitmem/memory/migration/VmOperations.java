@@ -1,7 +1,9 @@
 package org.splitmem.memory.migration;
 
 import java.io.IOException;
+import java.util.HashSet;
 import java.util.Map;
+import java.util.Set;
 import java.util.UUID;
 import java.util.concurrent.ConcurrentHashMap;
 import org.jspecify.annotations.Nullable;
@@ -34,6 +36,9 @@ public final class VmOperations implements Operations.Follower {
 
     /** The migrations of VMs that are about to be received. */
     private final Map<UUID, String> expected = new ConcurrentHashMap<>();
+
+    /** Gathers that an earlier daemon began, and that go on here. */
+    private final Set<String> resumed = new HashSet<>();
 
     VmOperations(Operations operations, VmRegistry vms, String self, LenderChanges lenders) {
         this.operations = operations;
@@ -199,16 +204,13 @@ public final class VmOperations implements Operations.Follower {
         }
     }
 
+    /** Nothing comes back now. If an earlier daemon began it, and had not done it, it begins again: of a part the VM's record does not tell. */
     private void pulled(Operation operation, Vm vm) {
-        long missing = PullState.missingBytes(vm);
-        if (operation.isRecovered() && missing > 0) {
-            operation.end(
-                    OperationState.FAILED,
-                    "splitmemd on " + self + " was restarted; what is missing ("
-                            + DataSize.ofBytes(missing).rounded()
-                            + ") comes as the guest touches it: set the budget once more to have it at once");
-        } else {
+        boolean goesOn = operation.isRecovered() && PullState.missingBytes(vm) > 0 && !resumed.contains(operation.id());
+        if (!goesOn) {
             operation.end(OperationState.DONE, null);
+        } else if (PullState.resume(vm)) {
+            resumed.add(operation.id());
         }
     }
 

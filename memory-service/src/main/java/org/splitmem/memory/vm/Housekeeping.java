@@ -301,6 +301,11 @@ final class Housekeeping implements AutoCloseable {
         servers.moving().follow();
     }
 
+    /** What has room comes back. */
+    void pull() {
+        pull.set(true);
+    }
+
     /** How far the VM is gathered. */
     GatherInfo gathering() {
         long room = Math.max(0, vm.budgetPages() - table.resident());

@@ -14,6 +14,16 @@ public final class PullState {
         return before != null && isOff && before == vm.housekeeping();
     }
 
+    /** What has room here comes back, as before this daemon has started. @return false if its housekeeping rests */
+    public static boolean resume(Vm vm) {
+        Housekeeping housekeeping = vm.housekeeping();
+        if (housekeeping == null) {
+            return false;
+        }
+        housekeeping.pull();
+        return true;
+    }
+
     /** Bytes that have room here, and are not. */
     public static long missingBytes(Vm vm) {
         Paging paging = vm.paging();

@@ -11,7 +11,7 @@ import org.splitmem.model.Refusal;
 import org.splitmem.model.RefusalCode;
 
 /** Other hosts that say yes, unless they are told to refuse; remembers what was asked. */
-final class FakePeers implements PeerHosts {
+public final class FakePeers implements PeerHosts {
     static final UUID KEPT = UUID.fromString("6d1f0000-0000-4000-8000-00000000000f");
 
     private final Set<String> names;
@@ -29,7 +29,7 @@ final class FakePeers implements PeerHosts {
     private volatile String heir = "";
     private volatile Arrival arrival = Arrival.AWAITED;
 
-    FakePeers(String... names) {
+    public FakePeers(String... names) {
         this.names = Set.of(names);
     }
 

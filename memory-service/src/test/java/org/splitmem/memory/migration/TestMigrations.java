@@ -8,18 +8,19 @@ import org.splitmem.memory.thread.HostThreads;
 import org.splitmem.memory.vm.VmRegistry;
 
 /** What migrates VMs on host h1, with its files in a directory of the test. */
-final class TestMigrations {
+public final class TestMigrations {
     static final MigrationConfig CONFIG = new MigrationConfig(4, 0, 3, 100, 4096, 8);
     static final PeerHosts.Peer SELF = new PeerHosts.Peer("h1", "127.0.0.1", 7780);
 
     private TestMigrations() {}
 
-    static MigrationService service(MemoryDirectory directory, VmRegistry vms, PeerHosts peers) throws IOException {
+    public static MigrationService service(MemoryDirectory directory, VmRegistry vms, PeerHosts peers)
+            throws IOException {
         return service(directory, vms, peers, operations(directory));
     }
 
-    static MigrationService service(MemoryDirectory directory, VmRegistry vms, PeerHosts peers, Operations operations)
-            throws IOException {
+    public static MigrationService service(
+            MemoryDirectory directory, VmRegistry vms, PeerHosts peers, Operations operations) throws IOException {
         return new MigrationService(vms, peers, CONFIG, SELF, releases(directory, peers), operations);
     }
 
@@ -28,7 +29,7 @@ final class TestMigrations {
         return new PendingReleases(directory.resolve("releases.json"), peers, new HostThreads(Runnable::run));
     }
 
-    static Operations operations(MemoryDirectory directory) throws IOException {
+    public static Operations operations(MemoryDirectory directory) throws IOException {
         return new Operations(directory.resolve("operations"), FaultPoints.NONE);
     }
 }

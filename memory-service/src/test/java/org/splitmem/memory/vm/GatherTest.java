@@ -2,6 +2,7 @@ package org.splitmem.memory.vm;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.io.IOException;
 import java.util.Objects;
 import java.util.Random;
 import java.util.concurrent.CountDownLatch;
@@ -10,6 +11,10 @@ import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.locks.LockSupport;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
+import org.splitmem.memory.migration.FakePeers;
+import org.splitmem.memory.migration.MigrationService;
+import org.splitmem.memory.migration.TestMigrations;
+import org.splitmem.memory.operation.Operations;
 import org.splitmem.memory.page.PageEntry;
 import org.splitmem.memory.page.PageState;
 import org.splitmem.memory.page.Pages;
@@ -17,6 +22,8 @@ import org.splitmem.memory.testing.Await;
 import org.splitmem.memory.testing.DamagingRelay;
 import org.splitmem.memory.testing.SeededTest;
 import org.splitmem.model.GatherInfo;
+import org.splitmem.model.OperationInfo;
+import org.splitmem.model.OperationState;
 
 /** A split VM comes back to its main host, many pages at once, whatever its guest and its memory servers do meanwhile. */
 class GatherTest extends MachineTest {
@@ -93,6 +100,33 @@ class GatherTest extends MachineTest {
         released.countDown();
 
         awaitGathered();
+    }
+
+    /** That more is to be here is in its operation's record alone. */
+    @Test
+    void aPartThatComesBackGoesOnWithTheNextDaemon() throws Exception {
+        machine("h2").start();
+        split(1);
+        machine.vm().setBudget(Pages.toBytes(PAGES / 8));
+        service(TestMigrations.operations(directory))
+                .operations()
+                .setBudget(machine.vm(), Pages.toBytes(PAGES / 2), 8L << 20);
+        Await.until("some is here", () -> machine.table().resident() > MANY);
+        machine.stopDaemon();
+
+        machine.startDaemon();
+        Operations operations = TestMigrations.operations(directory);
+        service(operations);
+        machine.awaitShim();
+
+        Await.until("it is over", () -> operations.list(false).isEmpty());
+        assertThat(operations.list(true)).extracting(OperationInfo::state).containsExactly(OperationState.DONE);
+        assertThat(machine.table().resident()).isEqualTo(PAGES / 2);
+        machine.guest().run("verify 0 " + PAGES);
+    }
+
+    private MigrationService service(Operations operations) throws IOException {
+        return TestMigrations.service(directory, machine.registry(), new FakePeers("h2"), operations);
     }
 
     private void awaitRelease() {
