@@ -13,6 +13,7 @@ import org.splitmem.memory.home.Home;
 import org.splitmem.memory.page.PageEntry;
 import org.splitmem.memory.page.PageTable;
 import org.splitmem.memory.remote.FetchClient;
+import org.splitmem.memory.thread.Backoff;
 import org.splitmem.memory.wire.RunList;
 
 /**
@@ -21,8 +22,6 @@ import org.splitmem.memory.wire.RunList;
  */
 final class HostGathering implements FetchClient.Fetch {
     private static final Logger log = LoggerFactory.getLogger(HostGathering.class);
-    private static final long FIRST_PAUSE_NS = TimeUnit.SECONDS.toNanos(1);
-    private static final long LAST_PAUSE_NS = TimeUnit.SECONDS.toNanos(30);
     /** After an attempt to send drops that failed. */
     private static final long DROP_PAUSE_NS = TimeUnit.SECONDS.toNanos(1);
 
@@ -43,7 +42,7 @@ final class HostGathering implements FetchClient.Fetch {
     // Guarded by this.
     private @Nullable Thread thread;
     private long dueNs = System.nanoTime();
-    private long pauseNs = FIRST_PAUSE_NS;
+    private final Backoff backoff = Backoff.ofServer();
     private @Nullable String trouble;
     private boolean closed;
 
@@ -112,12 +111,11 @@ final class HostGathering implements FetchClient.Fetch {
     private synchronized void ended(@Nullable IOException failed) {
         thread = null;
         if (failed == null) {
-            dueNs = System.nanoTime() + (claims.claimed() == 0 ? FIRST_PAUSE_NS : 0);
-            pauseNs = FIRST_PAUSE_NS;
+            dueNs = System.nanoTime() + (claims.claimed() == 0 ? backoff.shortestNs() : 0);
+            backoff.succeeded();
             return;
         }
-        dueNs = System.nanoTime() + pauseNs;
-        pauseNs = Math.min(pauseNs * 2, LAST_PAUSE_NS);
+        dueNs = System.nanoTime() + backoff.failed();
         String now = home.name() + ": " + failed.getMessage();
         if (!closed && !now.equals(trouble)) {
             log.warn("vm={} is gathered on, but not from {} now", all.name(), now);
@@ -155,7 +153,7 @@ final class HostGathering implements FetchClient.Fetch {
         }
         sendDrops();
         synchronized (this) {
-            pauseNs = FIRST_PAUSE_NS;
+            backoff.succeeded();
             trouble = null;
         }
     }

@@ -1,6 +1,7 @@
 package org.splitmem.memory.gather;
 
 import java.io.IOException;
+import java.util.concurrent.TimeUnit;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import org.splitmem.memory.faultpoint.FaultPoint;
@@ -12,6 +13,7 @@ import org.splitmem.memory.page.PageTable;
 import org.splitmem.memory.page.Pages;
 import org.splitmem.memory.remote.Endpoint;
 import org.splitmem.memory.remote.FetchClient;
+import org.splitmem.memory.thread.Backoff;
 import org.splitmem.memory.wire.RunList;
 
 /** Reads ahead what one memory server has, until all is closed; what comes is taken on the client's second thread. */
@@ -19,9 +21,6 @@ final class HostReadAhead implements Runnable, FetchClient.Fetch {
     private static final Logger log = LoggerFactory.getLogger(HostReadAhead.class);
     /** The source is still telling which pages there are. */
     private static final long LOOK_MS = 20;
-
-    private static final long FIRST_PAUSE_MS = 1_000;
-    private static final long LAST_PAUSE_MS = 30_000;
 
     private final ReadAhead all;
     private final String vm;
@@ -32,7 +31,7 @@ final class HostReadAhead implements Runnable, FetchClient.Fetch {
     private final FetchClient client;
     private final BulkClaims claims;
     private final BulkArrivals arrivals;
-    private long pauseMs = FIRST_PAUSE_MS;
+    private final Backoff backoff = Backoff.ofServer();
     private volatile long taken; // written by the client's second thread
 
     HostReadAhead(ReadAhead all, ReadAhead.Vm vm, int host, Endpoint endpoint) {
@@ -94,12 +93,11 @@ final class HostReadAhead implements Runnable, FetchClient.Fetch {
             log.error("vm={} reading ahead from {} failed", vm, server, e);
         }
         if (taken > before) {
-            pauseMs = FIRST_PAUSE_MS;
+            backoff.succeeded();
             return LOOK_MS;
         }
-        long now = pauseMs; // also if it has not what the source says: whoever owns the VM finds out
-        pauseMs = Math.min(2 * pauseMs, LAST_PAUSE_MS);
-        return now;
+        // Also if it has not what the source says: whoever owns the VM finds out.
+        return TimeUnit.NANOSECONDS.toMillis(backoff.failed());
     }
 
     private void failed(String why) {

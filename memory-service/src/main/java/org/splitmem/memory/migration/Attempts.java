@@ -6,6 +6,7 @@ import java.util.concurrent.locks.LockSupport;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
+import org.splitmem.memory.thread.Backoff;
 
 /**
  * Attempts at the end of a migration: what is in the way of it, like a full file system, may pass. The report names what failed until it
@@ -44,7 +45,7 @@ final class Attempts {
     /** Returns after the first attempt that does not fail, or the last. @return why that failed; null if it did not */
     @Nullable
     Exception make(Ending ending) {
-        long pauseNs = FIRST_PAUSE_NS;
+        Backoff backoff = new Backoff(FIRST_PAUSE_NS, FIRST_PAUSE_NS << MOST);
         for (int attempt = 1; ; attempt++) {
             try {
                 ending.run();
@@ -56,8 +57,7 @@ final class Attempts {
                 }
                 failed("to end it", e);
             }
-            LockSupport.parkNanos(pauseNs);
-            pauseNs *= 2;
+            LockSupport.parkNanos(backoff.failed());
         }
     }
 

@@ -3,7 +3,6 @@ package org.splitmem.memory.move;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.LongAdder;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -12,6 +11,7 @@ import org.splitmem.memory.fault.Arrivals;
 import org.splitmem.memory.faultpoint.FaultPoints;
 import org.splitmem.memory.home.Home;
 import org.splitmem.memory.page.PageTable;
+import org.splitmem.memory.thread.Backoff;
 
 /**
  * Has the pages of memory servers that are to be emptied fetched by the others, on a thread of its own that ends when there is nothing to move,
@@ -19,8 +19,6 @@ import org.splitmem.memory.page.PageTable;
  */
 public final class Moving implements AutoCloseable {
     private static final Logger log = LoggerFactory.getLogger(Moving.class);
-    private static final long FIRST_PAUSE_NS = TimeUnit.SECONDS.toNanos(1);
-    private static final long LAST_PAUSE_NS = TimeUnit.SECONDS.toNanos(30);
     private static final long END_MS = 10;
 
     private final Vm vm;
@@ -32,7 +30,7 @@ public final class Moving implements AutoCloseable {
     private @Nullable Thread thread;
     private @Nullable HostMove current;
     private long dueNs = System.nanoTime();
-    private long pauseNs = FIRST_PAUSE_NS;
+    private final Backoff backoff = Backoff.ofServer();
     private @Nullable String trouble;
 
     /** Whose pages they are. Which memory servers it has, and which are to be emptied, does not change. */
@@ -175,12 +173,11 @@ public final class Moving implements AutoCloseable {
         thread = null;
         if (failed == null) {
             trouble = null;
-            pauseNs = FIRST_PAUSE_NS;
-            dueNs = System.nanoTime() + FIRST_PAUSE_NS;
+            backoff.succeeded();
+            dueNs = System.nanoTime() + backoff.shortestNs();
             return;
         }
-        dueNs = System.nanoTime() + pauseNs;
-        pauseNs = Math.min(pauseNs * 2, LAST_PAUSE_NS);
+        dueNs = System.nanoTime() + backoff.failed();
         if (!closed && !failed.equals(trouble)) {
             log.warn("vm={} pages are not moved now: {}", vm.name(), failed);
         }

@@ -7,6 +7,7 @@ import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import org.splitmem.memory.page.Pages;
+import org.splitmem.memory.thread.Backoff;
 import org.splitmem.memory.thread.Trouble;
 import org.splitmem.memory.wire.ErrorCode;
 import org.splitmem.memory.wire.FrameSocket;
@@ -54,7 +55,7 @@ public final class PageInClient implements PageSource, AutoCloseable {
     private @Nullable FrameSocket socket;
 
     // The receiver's.
-    private long retryNs = FIRST_RETRY_NS;
+    private final Backoff backoff = new Backoff(FIRST_RETRY_NS, LAST_RETRY_NS);
     private boolean reported;
 
     private final Trouble trouble = new Trouble(LAST_RETRY_NS * 3);
@@ -140,8 +141,7 @@ public final class PageInClient implements PageSource, AutoCloseable {
                 }
             }
             if (!closed) {
-                LockSupport.parkNanos(retryNs);
-                retryNs = Math.min(retryNs * 2, LAST_RETRY_NS);
+                LockSupport.parkNanos(backoff.failed());
             }
         }
     }
@@ -195,7 +195,7 @@ public final class PageInClient implements PageSource, AutoCloseable {
                 }
                 default -> throw s.bad("no business on a page-in connection");
             }
-            retryNs = FIRST_RETRY_NS;
+            backoff.succeeded();
             reported = false;
         }
     }

@@ -15,13 +15,13 @@ import org.slf4j.LoggerFactory;
  */
 public final class EssentialThread {
     private static final Logger log = LoggerFactory.getLogger(EssentialThread.class);
-    private static final long FIRST_PAUSE_MS = 10;
-    static final long LAST_PAUSE_MS = 1_000;
+    private static final long FIRST_PAUSE_NS = TimeUnit.MILLISECONDS.toNanos(10);
+    static final long LAST_PAUSE_NS = TimeUnit.SECONDS.toNanos(1);
 
     private final String what;
     private final Round round;
     private final Thread thread;
-    private final Trouble trouble = new Trouble(TimeUnit.MILLISECONDS.toNanos(LAST_PAUSE_MS * 3));
+    private final Trouble trouble = new Trouble(3 * LAST_PAUSE_NS);
     private volatile boolean ended;
 
     /** What is done again and again. */
@@ -46,28 +46,27 @@ public final class EssentialThread {
     }
 
     private void run() {
-        long pauseMs = FIRST_PAUSE_MS;
+        Backoff backoff = new Backoff(FIRST_PAUSE_NS, LAST_PAUSE_NS);
         while (!ended) {
             try {
                 if (!round.go()) {
                     return;
                 }
-                pauseMs = FIRST_PAUSE_MS;
+                backoff.succeeded();
             } catch (IOException | RuntimeException | OutOfMemoryError e) {
                 if (!ended) {
-                    failed(e, pauseMs);
+                    failed(e, backoff.failed());
                 }
-                pauseMs = Math.min(pauseMs * 2, LAST_PAUSE_MS);
             }
         }
     }
 
-    private void failed(Throwable why, long pauseMs) {
+    private void failed(Throwable why, long pauseNs) {
         if (trouble.isNews(what + " fails: " + why.getMessage())) {
             log.error("{} fails, and goes on after a pause", what, why);
         }
-        long endNs = System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(pauseMs);
-        for (long leftNs = pauseMs * 1_000_000; leftNs > 0 && !ended; leftNs = endNs - System.nanoTime()) {
+        long endNs = System.nanoTime() + pauseNs;
+        for (long leftNs = pauseNs; leftNs > 0 && !ended; leftNs = endNs - System.nanoTime()) {
             LockSupport.parkNanos(leftNs);
         }
     }

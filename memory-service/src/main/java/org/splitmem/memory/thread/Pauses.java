@@ -11,10 +11,9 @@ import java.util.concurrent.TimeUnit;
  */
 public final class Pauses<K> {
     private static final long SHORTEST_NS = TimeUnit.SECONDS.toNanos(2);
-    /** The pause doubles up to sixteen times the shortest. */
-    private static final int MOST_DOUBLINGS = 4;
+    private static final long LONGEST_NS = TimeUnit.SECONDS.toNanos(32);
 
-    private record Pause(long untilNs, int failures) {}
+    private record Pause(long untilNs, Backoff backoff) {}
 
     private final Map<K, Pause> pauses = new HashMap<>(); // guarded by this
 
@@ -25,19 +24,19 @@ public final class Pauses<K> {
 
     /** It has answered, yes or no: it is asked again after the shortest pause. */
     public synchronized void answered(K key, long nowNs) {
-        pauses.put(key, new Pause(nowNs + SHORTEST_NS, 0));
+        pauses.put(key, new Pause(nowNs + SHORTEST_NS, new Backoff(SHORTEST_NS, LONGEST_NS)));
     }
 
     /** The pause is twice as long as the one before. */
     public synchronized void failed(K key, long nowNs) {
         Pause before = pauses.get(key);
-        int failures = before == null ? 0 : before.failures();
-        pauses.put(key, new Pause(nowNs + (SHORTEST_NS << Math.min(failures, MOST_DOUBLINGS)), failures + 1));
+        Backoff backoff = before == null ? new Backoff(SHORTEST_NS, LONGEST_NS) : before.backoff();
+        pauses.put(key, new Pause(nowNs + backoff.failed(), backoff));
     }
 
     /** There is something new to ask for: it may be asked at once, unless it did not answer. */
     public synchronized void endIfAnswered(K key) {
-        pauses.computeIfPresent(key, (same, pause) -> pause.failures() == 0 ? null : pause);
+        pauses.computeIfPresent(key, (same, pause) -> pause.backoff().isReset() ? null : pause);
     }
 
     /** It may be asked at once, and has never failed. */

@@ -1,5 +1,5 @@
 /**
- * Threads that wait for other hosts, each for one of them.
+ * Threads that wait for other hosts, each for one of them; threads that must go on; and for how long to pause after failures.
  *
  * <p>Imports: JDK.
  */

@@ -3,12 +3,14 @@ package org.splitmem.memory.vm;
 import java.io.IOException;
 import java.util.EnumSet;
 import java.util.Set;
+import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import org.splitmem.memory.faultpoint.FaultPoint;
 import org.splitmem.memory.home.Home;
 import org.splitmem.memory.shim.ShimSession;
+import org.splitmem.memory.thread.Backoff;
 import org.splitmem.memory.workingset.PageOuter;
 
 /**
@@ -17,8 +19,6 @@ import org.splitmem.memory.workingset.PageOuter;
  */
 final class LenderHousekeeping {
     private static final Logger log = LoggerFactory.getLogger(LenderHousekeeping.class);
-    private static final long FIRST_PAUSE_MS = 1_000;
-    private static final long LAST_PAUSE_MS = 30_000;
     /** How often a call that waits is ended when this is closed: it may just be making a new connection. */
     private static final long END_MS = 10;
     /** Pages of a batch that takes longer are not expected to be free soon. */
@@ -130,19 +130,19 @@ final class LenderHousekeeping {
     }
 
     private void run() {
-        long pauseMs = FIRST_PAUSE_MS;
+        Backoff backoff = Backoff.ofServer();
         while (awaitWork()) {
             try {
                 work();
-                pauseMs = FIRST_PAUSE_MS;
+                backoff.succeeded();
             } catch (IOException e) {
-                if (pauseMs == FIRST_PAUSE_MS && !isClosed()) {
+                if (backoff.isReset() && !isClosed()) {
                     log.warn("vm={} housekeeping with {} pauses: {}", vm.uuid(), name(), e.getMessage());
                 }
-                pauseMs = pause(pauseMs);
+                pause(backoff.failed());
             } catch (RuntimeException | OutOfMemoryError e) {
                 log.error("vm={} housekeeping with {} failed", vm.uuid(), name(), e);
-                pauseMs = pause(pauseMs);
+                pause(backoff.failed());
             }
         }
         takeBack();
@@ -201,24 +201,22 @@ final class LenderHousekeeping {
         whenFree.run();
     }
 
-    /** @return how long the next pause is to be, if there is one at once */
-    private long pause(long pauseMs) {
+    private void pause(long pauseNs) {
         synchronized (this) {
             pausing = true;
         }
         takeBack();
-        awaitEndOf(pauseMs);
+        awaitEndOf(pauseNs);
         whenFree.run();
-        return Math.min(pauseMs * 2, LAST_PAUSE_MS);
     }
 
-    private synchronized void awaitEndOf(long pauseMs) {
-        long endNs = System.nanoTime() + pauseMs * 1_000_000;
-        long leftMs = pauseMs;
+    private synchronized void awaitEndOf(long pauseNs) {
+        long endNs = System.nanoTime() + pauseNs;
+        long leftMs = TimeUnit.NANOSECONDS.toMillis(pauseNs);
         try {
             while (!closed && leftMs > 0) {
                 wait(leftMs);
-                leftMs = (endNs - System.nanoTime()) / 1_000_000;
+                leftMs = TimeUnit.NANOSECONDS.toMillis(endNs - System.nanoTime());
             }
         } catch (InterruptedException e) {
             closed = true; // nobody does that

@@ -13,6 +13,7 @@ import org.splitmem.memory.home.Home;
 import org.splitmem.memory.linux.LinuxException;
 import org.splitmem.memory.page.PageEntry;
 import org.splitmem.memory.page.PageTable;
+import org.splitmem.memory.thread.Backoff;
 import org.splitmem.memory.wire.RunList;
 
 /**
@@ -22,8 +23,6 @@ import org.splitmem.memory.wire.RunList;
  */
 final class HomeReturns {
     private static final Logger log = LoggerFactory.getLogger(HomeReturns.class);
-    private static final long FIRST_PAUSE_NS = 1_000_000_000L;
-    private static final long LAST_PAUSE_NS = 30_000_000_000L;
     /** Pages that have been sent for longer are not expected to be free soon. */
     private static final long PROMPT_NS = 1_000_000_000L;
 
@@ -55,23 +54,22 @@ final class HomeReturns {
 
     /** After a failure, longer each time. */
     private static final class Pause {
-        private long lengthNs; // 0: there is none
+        private final Backoff backoff = Backoff.ofServer();
         private long untilNs;
 
         synchronized boolean isOver() {
-            return lengthNs == 0 || untilNs - System.nanoTime() <= 0;
+            return backoff.isReset() || untilNs - System.nanoTime() <= 0;
         }
 
         /** @return whether it is the first one */
         synchronized boolean begin() {
-            boolean isFirst = lengthNs == 0;
-            lengthNs = Math.min(LAST_PAUSE_NS, Math.max(FIRST_PAUSE_NS, lengthNs * 2));
-            untilNs = System.nanoTime() + lengthNs;
+            boolean isFirst = backoff.isReset();
+            untilNs = System.nanoTime() + backoff.failed();
             return isFirst;
         }
 
         synchronized void end() {
-            lengthNs = 0;
+            backoff.succeeded();
         }
     }
 
