@@ -55,7 +55,7 @@ has_processed_more_than() { (($(processed_bytes) > $1)); } # BYTES
 # watch_migration STARTED: prints each change that Nova's API shows, until there is no running migration.
 watch_migration() {
   local line last="" id status total processed remaining empty=0 deadline=$((SECONDS + 600))
-  wait_for 30 "Nova to begin the migration" migration_is_shown || die "Nova has not begun a migration"
+  wait_for 120 "Nova to begin the migration" migration_is_shown || die "Nova has not begun a migration"
   while ((empty < 3)); do
     ((SECONDS < deadline)) || die "Nova's migration has not ended after 600 s: $last"
     line=$(running_migration)
@@ -143,9 +143,13 @@ server_is_busy() { [[ $(server_field OS-EXT-STS:task_state) != null || $(server_
 settled() { [[ $(server_field OS-EXT-STS:task_state) == null ]]; }
 flavor_id() { api GET /flavors/detail | jq -r ".flavors[] | select(.name == \"$1\") | .id"; } # NAME
 
-last_phase() { # HOST
-  (in_host "$1" curl -sS --unix-socket /run/splitmem/splitmemd.sock http://splitmemd/v1/migrations) | jq -r '.[0].phase'
+is_split() { [[ $(daemon_vm "$1" .state) == SPLIT ]]; } # HOST
+
+newest_of() { # HOST JQ: of the newest migration that it began
+  (in_host "$1" curl -sS --unix-socket /run/splitmem/splitmemd.sock http://splitmemd/v1/migrations) | jq -r ".[0] | $2"
 }
+
+last_phase() { newest_of "$1" .phase; } # HOST
 
 is_aborted() { [[ $(last_phase "$1") == ABORTED ]]; } # HOST
 
