@@ -120,46 +120,84 @@ warm_up_bulk() {
 # Half of an idle guest is on h3; one connection, as there is one sub-host. From the first request to the last page.
 row_gather() {
   set -e
-  local run kind
+  local link run uuid
   warm_up_bulk
-  for ((run = 0; run < RUNS; run++)); do
-    next_guest gather
-    boot_split_ready "$GUEST" "$MEMORY" "$IDLE"
-    sleep 1
-    half_split "$GUEST"
-    sleep 2
-    in_h h2 splitmem gather "$GUEST" --wait >/dev/null
-    sample gather.splitmem "$(gather_rate "$(vm_info h2 "$GUEST" | jq -r .uuid)")"
-    destroy "$GUEST" h2
-    sample gather.memfd "$(raw_rate 1 "$((MEMORY / 2))" memfd)"
+  for link in "${ONWARD_LINKS[@]}"; do
+    limit_links "$link"
+    for ((run = 0; run < RUNS; run++)); do
+      next_guest gather
+      boot_split_ready "$GUEST" "$MEMORY" "$IDLE"
+      sleep 1
+      half_split "$GUEST"
+      sleep 2
+      uuid=$(vm_info h2 "$GUEST" | jq -r .uuid)
+      begin_busy
+      ask_h2 gather '{}'
+      wait_for "$MIGRATION_LIMIT_S" "$GUEST to be gathered" is_told gather_rate "$uuid"
+      end_busy "gather.$link"
+      sample "gather.$link" "$(gather_rate "$uuid")"
+      [[ $(bad_pages "$GUEST") == 0 ]] || die "$GUEST found corrupt pages"
+      destroy "$GUEST" h2
+      sample "gather.$link.memfd" "$(raw_rate 1 "$((MEMORY / 2))" memfd)"
+    done
   done
-  for kind in splitmem memfd; do series "gather.$kind" | awk '{ print $1 / 1e6 }' >"$WORK/series.mb.gather.$kind"; done
-  result "rate at which a split VM is gathered from one sub-host" "raw socket, sendfile from a memfd, receive into a fresh memfd" \
-    "$(ratio gather.splitmem gather.memfd)" ">= 0.8" "$(series mb.gather.splitmem | spread 0) MB/s against $(series mb.gather.memfd | spread 0) MB/s"
+  unlimit_links
+  for link in "${ONWARD_LINKS[@]}"; do rate_result "rate at which a split VM is gathered from one sub-host" "gather.$link" "$link" 0.8; done
 }
 
 # ---- moving what a sub-host keeps to another
 
 row_move() {
   set -e
-  local run kind uuid
+  local link run uuid
   warm_up_bulk
-  for ((run = 0; run < RUNS; run++)); do
-    next_guest move
-    boot_split_ready "$GUEST" "$MEMORY" "$IDLE"
-    sleep 1
-    half_split "$GUEST"
-    sleep 2
-    uuid=$(vm_info h2 "$GUEST" | jq -r .uuid)
-    in_h h2 splitmem move-pages "$GUEST" --from h3 --to h1 --wait >/dev/null
-    sample move.splitmem "$(move_rate "$uuid")"
-    [[ $(bad_pages "$GUEST") == 0 ]] || die "$GUEST found corrupt pages"
-    destroy "$GUEST" h2
-    sample move.memfd "$(raw_rate 1 "$((MEMORY / 2))" memfd)"
+  for link in "${ONWARD_LINKS[@]}"; do
+    limit_links "$link"
+    for ((run = 0; run < RUNS; run++)); do
+      next_guest move
+      boot_split_ready "$GUEST" "$MEMORY" "$IDLE"
+      sleep 1
+      half_split "$GUEST"
+      sleep 2
+      uuid=$(vm_info h2 "$GUEST" | jq -r .uuid)
+      begin_busy
+      ask_h2 move-pages '{"from":"h3","to":[{"host":"h1"}]}'
+      wait_for "$MIGRATION_LIMIT_S" "the pages of $GUEST to move" is_told move_rate "$uuid"
+      end_busy "move.$link"
+      sample "move.$link" "$(move_rate "$uuid")"
+      [[ $(bad_pages "$GUEST") == 0 ]] || die "$GUEST found corrupt pages"
+      destroy "$GUEST" h2
+      sample "move.$link.memfd" "$(raw_rate 1 "$((MEMORY / 2))" memfd)"
+    done
   done
-  for kind in splitmem memfd; do series "move.$kind" | awk '{ print $1 / 1e6 }' >"$WORK/series.mb.move.$kind"; done
-  result "rate at which a sub-host's pages move to another" "raw socket, sendfile from a memfd, receive into a fresh memfd" \
-    "$(ratio move.splitmem move.memfd)" ">= 0.85" "$(series mb.move.splitmem | spread 0) MB/s against $(series mb.move.memfd | spread 0) MB/s"
+  unlimit_links
+  for link in "${ONWARD_LINKS[@]}"; do rate_result "rate at which a sub-host's pages move to another" "move.$link" "$link" 0.85; done
+}
+
+ask_h2() { # OPERATION BODY
+  in_h h2 curl -fsS -X POST --unix-socket /run/splitmem/splitmemd.sock -H 'Content-Type: application/json' -d "$2" \
+    "http://localhost/v1/vms/$GUEST/$1" >/dev/null
+}
+
+is_told() { [[ -n $("$1" "$2") ]]; } # gather_rate|move_rate UUID
+
+# Which part of the machine's time its cores work, from here to end_busy.
+begin_busy() { BUSY_BEFORE=$(cpu_ticks); }
+
+end_busy() { # SERIES
+  local idle_before all_before idle all
+  read -r idle_before all_before <<<"$BUSY_BEFORE"
+  read -r idle all <<<"$(cpu_ticks)"
+  sample "$1.busy" "$(calculate "100 * (1 - ($idle - $idle_before) / ($all - $all_before))")"
+}
+
+cpu_ticks() { awk '$1 == "cpu" { for (i = 2; i <= 9; i++) all += $i; print $5 + $6, all }' /proc/stat; } # prints IDLE ALL
+
+rate_result() { # MEASURE SERIES LINK TARGET
+  local kind
+  for kind in "$2" "$2.memfd"; do series "$kind" | awk '{ print $1 / 1e6 }' >"$WORK/series.mb.$kind"; done
+  result "$1, $(link_name "$3")" "raw socket, sendfile from a memfd, receive into a fresh memfd" "$(ratio "$2" "$2.memfd")" ">= $4" \
+    "$(series "mb.$2" | spread 0) MB/s, the cores busy for $(series "$2.busy" | spread 0) % of the time, against $(series "mb.$2.memfd" | spread 0) MB/s"
 }
 
 # From the line "vm=UUID from h3 to h1: 98304 pages moved in 412345 us" of the main host's log.
