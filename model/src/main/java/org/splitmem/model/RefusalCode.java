@@ -58,7 +58,7 @@ public enum RefusalCode {
     VM_LOCAL(409, 0),
     VM_MIGRATING(409, 0),
     VM_SPLITTING(409, 0),
-    VM_BUSY(409, 0, "ask again"),
+    VM_BUSY(409, 409, "ask again"),
     VM_INCOMING(409, 0),
     VM_LEFT(409, 0),
     VM_HERE(409, 0),

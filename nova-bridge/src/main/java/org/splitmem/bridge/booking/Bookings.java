@@ -6,7 +6,6 @@ import java.util.TreeMap;
 import java.util.UUID;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ThreadLocalRandom;
-import java.util.function.BooleanSupplier;
 import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -95,34 +94,23 @@ public final class Bookings {
      *     what it was asked of, so whoever makes a change known before booking for it can also be asked there
      * @return no change if {@code still} said no
      */
-    public Step setIf(Predicate<Map<String, Long>> still, UUID instance, Owner owner, Map<String, Long> booking)
+    public Step setIf(Predicate<Seen> still, UUID instance, Owner owner, Map<String, Long> booking)
             throws ServiceException, NoCapacityException {
-        return change(instance, owner, now -> still.test(now.booking()) ? booking : null);
+        return change(instance, owner, now -> still.test(now) ? booking : null);
     }
 
     /**
-     * As {@link #setIf(Predicate, UUID, Owner, Map)}, if nothing was written since somebody looked: not the same either, see {@link #confirm}.
-     *
-     * @param still asked besides, as there
-     */
-    public Step setIf(Seen seen, BooleanSupplier still, UUID instance, Owner owner, Map<String, Long> booking)
-            throws ServiceException, NoCapacityException {
-        return change(instance, owner, now -> now.equals(seen) && still.getAsBoolean() ? booking : null);
-    }
-
-    /**
-     * Books once more what a step has booked, also if that was undone since; unless something else is booked by now.
+     * As {@link #setIf}, also if it is booked already.
      *
      * <p>To be called when that is true for which it was booked: whoever had looked before, and seen what was booked and not yet what for, writes
      * nothing any more.
      */
-    public Step confirm(Step step, UUID instance, Owner owner) throws ServiceException, NoCapacityException {
+    public Step confirm(Predicate<Seen> still, UUID instance, Owner owner, Map<String, Long> booking)
+            throws ServiceException, NoCapacityException {
         return change(instance, owner, new Change() {
             @Override
             public @Nullable Map<String, Long> next(Seen now) {
-                boolean isOurs =
-                        now.booking().equals(step.after()) || now.booking().equals(step.before());
-                return isOurs ? step.after() : null;
+                return still.test(now) ? booking : null;
             }
 
             @Override
@@ -183,7 +171,8 @@ public final class Bookings {
             Map<String, Long> next = how.next(new Seen(before, now.generation()));
             Map<String, Long> wanted = new TreeMap<>(next == null ? before : next);
             wanted.values().removeIf(mb -> mb == 0);
-            if (next == null || (wanted.equals(before) && !how.isWrittenAnyhow())) {
+            boolean isSame = wanted.equals(before) && (wanted.isEmpty() || !how.isWrittenAnyhow());
+            if (next == null || isSame) {
                 return Step.of(now, before, before, false);
             }
             try {

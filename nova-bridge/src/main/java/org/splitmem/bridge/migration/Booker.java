@@ -1,9 +1,12 @@
 package org.splitmem.bridge.migration;
 
 import java.util.Map;
+import java.util.Objects;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.concurrent.ThreadLocalRandom;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.function.BooleanSupplier;
 import java.util.function.UnaryOperator;
 import org.jspecify.annotations.Nullable;
 import org.splitmem.bridge.booking.Bookings;
@@ -50,7 +53,14 @@ final class Booker {
             Map<String, Long> givenUp,
             Set<String> holders)
             throws ServiceException, RefusedException {
-        return bookBeside(kept, vm, main, specs, () -> chooser.choose(vm, main, source, specs, givenUp, holders));
+        return Objects.requireNonNull(book(
+                vm,
+                main,
+                specs,
+                null,
+                booking -> Bookings.union(kept, booking),
+                Set.of(),
+                () -> chooser.choose(vm, main, source, specs, givenUp, holders)));
     }
 
     /**
@@ -59,15 +69,20 @@ final class Booker {
      * @param main where the VM runs
      * @param mb what is to move
      * @param kept what stays booked beside: all that the VM has now
+     * @return null, and nothing has changed, if the VM's booking is not as it was any more
      */
-    Booked bookOthers(Vm vm, String main, ExtraSpecs specs, long mb, Set<String> subHosts, Map<String, Long> kept)
+    @Nullable
+    Booked bookOthers(
+            Vm vm, String main, ExtraSpecs specs, long mb, Set<String> subHosts, Map<String, Long> kept, AsSeen asSeen)
             throws ServiceException, RefusedException {
-        return bookBeside(kept, vm, main, specs, () -> chooser.chooseOthers(vm, main, specs, mb, subHosts));
-    }
-
-    private Booked bookBeside(Map<String, Long> kept, Vm vm, String main, ExtraSpecs specs, Choosing how)
-            throws ServiceException, RefusedException {
-        return book(vm, main, specs, booking -> Bookings.union(kept, booking), Set.of(), how);
+        return book(
+                vm,
+                main,
+                specs,
+                asSeen,
+                booking -> Bookings.union(kept, booking),
+                Set.of(),
+                () -> chooser.chooseOthers(vm, main, specs, mb, subHosts));
     }
 
     /**
@@ -76,17 +91,34 @@ final class Booker {
      * @param main where it is to run
      * @param shares what its sub-hosts keep
      * @param sourceSide what is to be booked for the VM where it is
+     * @return null, and nothing has changed, if the VM's booking is not as it was any more
      */
-    Booked bookSplit(Vm vm, String main, ExtraSpecs specs, Map<String, Long> shares, Map<String, Long> sourceSide)
+    @Nullable
+    Booked bookSplit(
+            Vm vm,
+            String main,
+            ExtraSpecs specs,
+            Map<String, Long> shares,
+            Map<String, Long> sourceSide,
+            Bookings.Seen seen)
             throws ServiceException, RefusedException {
         return book(
                 vm,
                 main,
                 specs,
+                new AsSeen(seen, () -> true),
                 booking -> Migration.bothSidesOfSplit(main, sourceSide, booking),
                 shares.keySet(),
                 () -> chooser.chooseSplit(vm, main, specs, shares));
     }
+
+    /**
+     * What a booking for a VM goes by that has one: it was read before the VM was looked at, so that nothing is overwritten that is newer than
+     * the look.
+     *
+     * @param still asked just before it is written, perhaps several times
+     */
+    record AsSeen(Bookings.Seen seen, BooleanSupplier still) {}
 
     private interface Choosing {
         Chooser.Choice choose() throws ServiceException, RefusedException;
@@ -95,13 +127,15 @@ final class Booker {
     /**
      * Chooses and books.
      *
+     * @param asSeen absent: whatever is booked for the VM now is replaced
      * @param all what is to be booked with that which is chosen
      * @param settled hosts that have memory of the VM already: for them the rule of its server group is not checked again
      */
-    private Booked book(
+    private @Nullable Booked book(
             Vm vm,
             String main,
             ExtraSpecs specs,
+            @Nullable AsSeen asSeen,
             UnaryOperator<Map<String, Long>> all,
             Set<String> settled,
             Choosing how)
@@ -112,7 +146,10 @@ final class Booker {
             Plan plan = choice.plan();
             Map<String, Long> booking = Chooser.booking(plan, vm, main);
             try {
-                Bookings.Step step = bookings.set(vm.instance(), owner(vm), all.apply(booking));
+                Bookings.Step step = write(vm, asSeen, i > 0, all.apply(booking));
+                if (step == null) {
+                    return null;
+                }
                 Set<String> chosen = new TreeSet<>(booking.keySet());
                 chosen.removeAll(settled);
                 if (!choice.isKeptApart() || isApart(vm, main, specs, chosen, step)) {
@@ -128,6 +165,28 @@ final class Booker {
                 RefusalCode.NO_SUB_HOSTS, "others booked what was chosen, " + TRIES + " times in a row: " + last);
     }
 
+    /**
+     * @param again then what was booked may have been undone: its generation is another
+     * @return null if it is not as it was seen: also if what is booked happens to be the same
+     */
+    private Bookings.@Nullable Step write(Vm vm, @Nullable AsSeen asSeen, boolean again, Map<String, Long> booking)
+            throws ServiceException, NoCapacityException {
+        if (asSeen == null) {
+            return bookings.set(vm.instance(), owner(vm), booking);
+        }
+        AtomicBoolean isAsSeen = new AtomicBoolean();
+        Bookings.Step step = bookings.setIf(
+                now -> {
+                    boolean same = again ? now.booking().equals(asSeen.seen().booking()) : now.equals(asSeen.seen());
+                    isAsSeen.set(same && asSeen.still().getAsBoolean());
+                    return isAsSeen.get();
+                },
+                vm.instance(),
+                owner(vm),
+                booking);
+        return isAsSeen.get() ? step : null;
+    }
+
     /** If not, nothing is booked any more but what was before. */
     @SuppressWarnings("try") // a scope
     private boolean isApart(Vm vm, String main, ExtraSpecs specs, Set<String> chosen, Bookings.Step step)
@@ -137,12 +196,12 @@ final class Booker {
             shares = chooser.sharesAHost(vm, main, specs, chosen);
         } catch (ServiceException e) {
             try (Deadline.Scope unused = Deadline.lifted()) {
-                bookings.setIf(step.after()::equals, vm.instance(), owner(vm), step.before());
+                bookings.setIf(now -> now.booking().equals(step.after()), vm.instance(), owner(vm), step.before());
             }
             throw e;
         }
         if (shares) {
-            bookings.setIf(step.after()::equals, vm.instance(), owner(vm), step.before());
+            bookings.setIf(now -> now.booking().equals(step.after()), vm.instance(), owner(vm), step.before());
         }
         return !shares;
     }

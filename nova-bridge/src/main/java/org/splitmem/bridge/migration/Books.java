@@ -1,6 +1,7 @@
 package org.splitmem.bridge.migration;
 
 import java.util.Map;
+import java.util.function.BooleanSupplier;
 import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -35,22 +36,33 @@ final class Books {
             Predicate<Map<String, Long>> still,
             Map<String, Long> booking,
             String cause) {
-        book(vm, migration, booking, cause, () -> bookings.setIf(still, vm.instance(), Booker.owner(vm), booking));
+        book(
+                vm,
+                migration,
+                booking,
+                cause,
+                () -> bookings.setIf(now -> still.test(now.booking()), vm.instance(), Booker.owner(vm), booking));
     }
 
     /** As above, outside of a migration, if nothing was written since the books were looked at. */
-    void settle(Vm vm, Bookings.Seen seen, Map<String, Long> booking, String cause) {
+    void settle(Vm vm, Bookings.Seen seen, BooleanSupplier still, Map<String, Long> booking, String cause) {
         book(
                 vm,
                 null,
                 booking,
                 cause,
-                () -> bookings.setIf(seen, () -> true, vm.instance(), Booker.owner(vm), booking));
+                () -> bookings.setIf(
+                        now -> now.equals(seen) && still.getAsBoolean(), vm.instance(), Booker.owner(vm), booking));
     }
 
     /** What it was booked for is so now: see {@link Bookings#confirm}. */
-    void confirm(Vm vm, Bookings.Step step, String cause) {
-        book(vm, null, step.after(), cause, () -> bookings.confirm(step, vm.instance(), Booker.owner(vm)));
+    void confirm(Vm vm, Predicate<Map<String, Long>> still, Map<String, Long> booking, String cause) {
+        book(
+                vm,
+                null,
+                booking,
+                cause,
+                () -> bookings.confirm(now -> still.test(now.booking()), vm.instance(), Booker.owner(vm), booking));
     }
 
     private interface Booking {

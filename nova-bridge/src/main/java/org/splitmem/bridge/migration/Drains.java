@@ -203,8 +203,10 @@ public final class Drains {
             return;
         }
         Set<UUID> seen = new TreeSet<>();
+        boolean allAnswered = true;
         for (Daemons.VmReport report : daemons.vms()) {
             List<VmInfo> told = report.vms();
+            allAnswered &= told != null;
             for (VmInfo vm : told == null ? List.<VmInfo>of() : told) {
                 if (vm.state() == VmState.SPLIT || vm.state() == VmState.LOCAL) {
                     seen.add(UUID.fromString(vm.uuid()));
@@ -212,8 +214,10 @@ public final class Drains {
                 }
             }
         }
-        // What became of the others the reconciler finds out.
-        moving.removeIf(departure -> lending.contains(departure.from()) || !seen.contains(departure.instance()));
+        if (allAnswered) { // else its main host may be the silent one; what became of the others the reconciler finds
+            // out
+            moving.removeIf(departure -> !seen.contains(departure.instance()));
+        }
         asked.retainAll(moving);
     }
 
@@ -223,7 +227,7 @@ public final class Drains {
         for (Departure one : List.copyOf(moving)) {
             if (one.instance().equals(instance) && !keeping.contains(one.from())) {
                 isOver(one, running);
-            } else if (one.instance().equals(instance) && lending.contains(one.from()) && asked.contains(one)) {
+            } else if (one.instance().equals(instance) && lending.contains(one.from())) {
                 keep(one, running.host());
             }
         }
@@ -236,12 +240,18 @@ public final class Drains {
 
     /** The host is drained no more: what this bridge has asked for is ended, as its splitmemd ends what that has asked for. */
     private void keep(Departure departure, String main) {
-        try {
-            daemons.keepPages(main, departure.instance(), departure.from());
-            log.info("instance={} keeps what it has on {}", departure.instance(), departure.from());
-        } catch (ServiceException e) {
-            log.warn("instance={} may go on leaving {}: {}", departure.instance(), departure.from(), e.text());
+        if (asked.contains(departure)) {
+            try {
+                daemons.keepPages(main, departure.instance(), departure.from());
+                log.info("instance={} keeps what it has on {}", departure.instance(), departure.from());
+            } catch (ServiceException e) {
+                log.warn("instance={} may go on leaving {}: {}", departure.instance(), departure.from(), e.text());
+                if (e.isDoubtful()) {
+                    return; // asked again at the next look
+                }
+            }
         }
+        moving.remove(departure);
     }
 
     /** Nothing of the VM is there any more: what is booked for it there is not needed. */
@@ -261,18 +271,27 @@ public final class Drains {
             Map<String, Long> wanted =
                     Truth.booking(new Sightings.Running(running.host(), now), placed, seen.booking(), false);
             if (wanted != null) {
-                books.settle(placed.vm(), seen, wanted, "moved");
+                books.settle(placed.vm(), seen, () -> isFree(departure.instance()), wanted, "moved");
             }
         } catch (ServiceException e) {
             log.warn("instance={} {}", departure.instance(), e.text());
         }
     }
 
-    private void leave(Departure departure, Sightings.Running running) {
-        // A main host that was a sub-host before it ran the VM empties its store by itself.
-        if (running.vm().moves().stream().anyMatch(move -> move.from().equals(departure.from()))
+    /** Whether it does not migrate, nor is about to. */
+    private boolean isFree(UUID instance) {
+        return migrations.active(instance).isEmpty();
+    }
+
+    /** A main host that was a sub-host before it ran the VM empties its store by itself. */
+    private static boolean leavesAlready(Departure departure, Sightings.Running running) {
+        return running.vm().moves().stream().anyMatch(move -> move.from().equals(departure.from()))
                 || departure.from().equals(running.host())
-                || Truth.isGathered(running.vm())) {
+                || Truth.isGathered(running.vm());
+    }
+
+    private void leave(Departure departure, Sightings.Running running) {
+        if (leavesAlready(departure, running)) {
             troubles.remove(departure);
             moving.add(departure); // whoever has asked for that
             return;
@@ -283,7 +302,7 @@ public final class Drains {
         }
         String why;
         try {
-            why = ask(departure, running);
+            why = ask(departure, running.host());
         } catch (RefusedException e) {
             why = e.text();
         } catch (ServiceException e) {
@@ -301,39 +320,62 @@ public final class Drains {
     }
 
     /** @return why nothing can be asked now; null if it was */
-    private @Nullable String ask(Departure departure, Sightings.Running running)
-            throws RefusedException, ServiceException {
+    private @Nullable String ask(Departure departure, String main) throws RefusedException, ServiceException {
         UUID instance = departure.instance();
         Optional<Migration> active = migrations.active(instance);
         if (active.isPresent()) {
-            return "it migrates, or is about to (migration " + active.get().id() + ")";
+            return migrates(active.get());
+        }
+        Bookings.Seen seen = bookings.seen(instance);
+        // Once more: another bridge may have asked since all hosts were.
+        VmInfo now = daemons.vm(main, instance).orElse(null);
+        if (now == null || now.state() != VmState.SPLIT) {
+            return "it is split on " + main + " no more";
+        }
+        Sightings.Running running = new Sightings.Running(main, now);
+        if (leavesAlready(departure, running)) {
+            return null;
         }
         PlacedVm placed = vms.find(instance).orElse(null);
         if (placed == null || placed.extraSpecs().isEmpty()) {
             return "nova-bridge does not know its flavor's extra specs before its next migration or start; until then: \"splitmem move-pages "
-                    + running.vm().name() + " --from " + departure.from() + " --to HOST\" on " + running.host();
+                    + now.name() + " --from " + departure.from() + " --to HOST\" on " + main;
         }
-        Vm vm = placed.vm().on(running.host());
-        Map<String, Long> has = Truth.ofSplit(running, placed, bookings.of(instance), vm.remainderMb());
+        Vm vm = placed.vm().on(main);
+        Map<String, Long> has = Truth.ofSplit(running, placed, seen.booking(), vm.remainderMb());
         Long mb = has.get(departure.from());
         if (mb == null) {
             return "nothing is booked for it there";
         }
         Booker.Booked booked = booker.bookOthers(
                 vm,
-                running.host(),
+                main,
                 ExtraSpecs.of(placed.extraSpecs()),
                 mb,
-                running.vm().reservedBytes().keySet(),
-                has);
-        String refusal = move(departure, running.host(), booked);
+                now.reservedBytes().keySet(),
+                has,
+                new Booker.AsSeen(seen, () -> isFree(instance)));
+        return booked == null ? "what is booked for it was just changed" : move(departure, vm, main, mb, booked);
+    }
+
+    private static String migrates(Migration migration) {
+        return "it migrates, or is about to (migration " + migration.id() + ")";
+    }
+
+    /** @return why it does not; null if it does */
+    private @Nullable String move(Departure departure, Vm vm, String main, long mb, Booker.Booked booked) {
+        UUID instance = departure.instance();
+        Optional<Migration> planned = migrations.active(instance);
+        String refusal = planned.map(Drains::migrates).orElseGet(() -> move(departure, main, booked));
         if (refusal != null) {
             books.settle(vm, null, booked.step().after()::equals, booked.step().before(), "undone");
             return refusal.equals(BEING_EMPTIED) ? null : refusal;
         }
         asked.add(departure);
         // Somebody may have corrected it before the main host knew of the new sub-hosts, or may be about to.
-        books.confirm(vm, booked.step(), "moving");
+        Bookings.Step step = booked.step();
+        books.confirm(
+                vm, booking -> booking.equals(step.after()) || booking.equals(step.before()), step.after(), "moving");
         telemetry.together(() -> {
             telemetry.planned(vm, null, booked.plan(), booked.booking());
             telemetry.placementChanged(vm, null, booked.step(), "moving");

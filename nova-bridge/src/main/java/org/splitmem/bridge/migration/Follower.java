@@ -161,11 +161,9 @@ public final class Follower {
         return found;
     }
 
-    /** Whether it can be this one, whose id the daemon has not told. */
+    /** Whether it is this one, of which the daemon has not told that it has taken it: it was asked to call it as we do. */
     static boolean isOf(Migration migration, MigrationInfo info) {
-        return info.vm().equals(migration.instance().toString())
-                && info.destination().equals(migration.destination())
-                && !info.phase().isOver();
+        return info.id().equals(migration.id());
     }
 
     private void heard(Migration migration, MigrationInfo info) throws ServiceException {
@@ -176,7 +174,7 @@ public final class Follower {
             return true;
         });
         if (info.phase() == MigrationPhase.ABORTED) {
-            giveUp(migration, migration.abortAsked() ? Status.ABORTED : Status.FAILED, info.reason());
+            giveUp(migration, isAbortAsked(migration) ? Status.ABORTED : Status.FAILED, info.reason());
             return;
         }
         if (info.phase() == MigrationPhase.DONE || info.phase() == MigrationPhase.FAILED_AFTER_HANDOVER) {
@@ -187,6 +185,11 @@ public final class Follower {
         }
     }
 
+    /** By now: it may have been asked for since this round has begun. */
+    private boolean isAbortAsked(Migration migration) {
+        return store.find(migration.id()).map(Migration::abortAsked).orElse(migration.abortAsked());
+    }
+
     /** The daemon was started anew, or has forgotten it: where the VM runs tells how it ended. */
     private void notKnownAtSource(Migration migration) throws ServiceException {
         if (runsOn(migration.destination(), migration)) {
@@ -194,7 +197,7 @@ public final class Follower {
         } else if (runsOn(migration.source(), migration)) {
             giveUp(
                     migration,
-                    migration.abortAsked() ? Status.ABORTED : Status.FAILED,
+                    isAbortAsked(migration) ? Status.ABORTED : Status.FAILED,
                     "splitmemd on " + migration.source() + " no longer knows of it; the VM runs on there");
         } else if (isSilent(migration)) {
             giveUp(

@@ -91,9 +91,10 @@ public final class MigrationService {
         ExtraSpecs specs = input.specs();
         requireAnotherHost(input, destination);
         try {
+            Bookings.Seen booked = bookings.seen(input.vm().instance());
             Optional<VmInfo> vm = daemons.vm(input.vm().host(), input.vm().instance());
             if (isSplit(vm)) {
-                return splitMoves.foresee(splitMoves.look(input.vm(), vm.get()), destination, specs);
+                return splitMoves.foresee(splitMoves.look(input.vm(), vm.get(), booked), destination, specs);
             }
             return chooser.foresee(input.vm(), destination, input.vm().host(), specs, Map.of(), holders(input));
         } catch (ServiceException e) {
@@ -124,9 +125,10 @@ public final class MigrationService {
             }
         });
         try {
+            Bookings.Seen booked = bookings.seen(instance); // before the VM is looked at
             Optional<VmInfo> vm = daemons.vm(input.vm().host(), instance);
             if (isSplit(vm)) {
-                SplitMoves.Now split = splitMoves.look(input.vm(), vm.get());
+                SplitMoves.Now split = splitMoves.look(input.vm(), vm.get(), booked);
                 return plan(
                         planning(input, destination, split.sourceSide(), true),
                         planning -> splitMoves.book(split, destination, specs));
@@ -172,8 +174,8 @@ public final class MigrationService {
             return now;
         }
         try {
-            Predicate<Map<String, Long>> still =
-                    booked -> booked.equals(now) && store.active(vm.instance()).isEmpty();
+            Predicate<Bookings.Seen> still = booked ->
+                    booked.booking().equals(now) && store.active(vm.instance()).isEmpty();
             telemetry.placementChanged(
                     vm, null, bookings.setIf(still, vm.instance(), Booker.owner(vm), truth), "reconciled");
             return truth;
@@ -188,9 +190,9 @@ public final class MigrationService {
         return store.unheard().stream().anyMatch(earlier -> earlier.instance().equals(vm.instance()));
     }
 
-    /** Books both sides of a migration that is being planned. */
+    /** Books both sides of a migration that is being planned; null, and nothing has changed, if somebody else has booked for the VM meanwhile. */
     private interface Planning {
-        Booker.Booked book(Migration planning) throws RefusedException, ServiceException;
+        Booker.@Nullable Booked book(Migration planning) throws RefusedException, ServiceException;
     }
 
     @SuppressWarnings("try") // a scope
@@ -200,32 +202,46 @@ public final class MigrationService {
                     RefusalCode.MIGRATION_RUNNING,
                     "instance " + planning.instance() + " has a migration that is not over");
         }
+        Booker.Booked booked = null;
         try {
             if (vms.find(planning.instance()).isEmpty()) {
                 vms.put(PlacedVm.running(planning.vm(), planning.sourceSide(), planning.createdMs())
                         .with(planning.extraSpecs()));
             }
-            Booker.Booked booked = how.book(planning);
-            Deadline.check(); // who asked does not wait any more
-            boolean whole = booked.plan().outcome() == Plan.Outcome.WHOLE;
-            if (!telemetry.together(() -> planned(planning, booked, whole))) {
-                throw Refusals.of(RefusalCode.MIGRATION_OVER, "the plan took too long and was given up");
+            booked = how.book(planning);
+            if (booked == null) {
+                throw Refusals.of(
+                        RefusalCode.VM_BUSY,
+                        "what is booked for instance " + planning.instance()
+                                + " was just changed: pages of it may be about to move from a sub-host to another");
             }
-            log.info("migration={} planned: {}", planning.id(), booked.plan().summary());
+            Deadline.check(); // who asked does not wait any more
+            planned(planning, booked);
         } catch (RefusedException | ServiceException | RuntimeException e) {
-            // How far it came may not be known; nobody else books for the VM until this one is over.
-            try (Deadline.Scope unused = Deadline.lifted()) {
-                books.settle(
-                        planning.vm(),
-                        planning.id(),
-                        now -> isPlanning(planning.id()),
-                        planning.sourceSide(),
-                        "undone");
+            boolean nothingIsBooked = booked == null && e instanceof RefusedException;
+            if (!nothingIsBooked) {
+                // How far it came may not be known; nobody else books for the VM until this one is over.
+                try (Deadline.Scope unused = Deadline.lifted()) {
+                    books.settle(
+                            planning.vm(),
+                            planning.id(),
+                            now -> isPlanning(planning.id()),
+                            planning.sourceSide(),
+                            "undone");
+                }
             }
             telemetry.together(() -> notPlanned(planning, e));
             throw e;
         }
         return find(planning.id());
+    }
+
+    private void planned(Migration planning, Booker.Booked booked) throws RefusedException {
+        boolean whole = booked.plan().outcome() == Plan.Outcome.WHOLE;
+        if (!telemetry.together(() -> planned(planning, booked, whole))) {
+            throw Refusals.of(RefusalCode.MIGRATION_OVER, "the plan took too long and was given up");
+        }
+        log.info("migration={} planned: {}", planning.id(), booked.plan().summary());
     }
 
     private boolean planned(Migration planning, Booker.Booked booked, boolean whole) {

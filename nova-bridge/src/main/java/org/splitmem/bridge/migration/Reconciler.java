@@ -9,7 +9,7 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.UUID;
-import java.util.function.BooleanSupplier;
+import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -290,12 +290,12 @@ public final class Reconciler {
             Sightings sightings) {
         Map<String, Long> now = seen.booking();
         Vm vm = placed != null ? placed.vm() : migration == null ? null : migration.vm();
-        BooleanSupplier still = () -> isAsSeen(instance, placed, migration);
+        Predicate<Bookings.Seen> still = booked -> booked.equals(seen) && isAsSeen(instance, placed, migration);
         Owner owner = owner(placed, migration);
         try {
             Bookings.Step step;
             try {
-                step = bookings.setIf(seen, still, instance, owner, wanted);
+                step = bookings.setIf(still, instance, owner, wanted);
             } catch (NoCapacityException e) {
                 shortBookings.bookWhatFits(instance, vm, owner, wanted, seen, still, e.text());
                 return Correction.FAILED;
@@ -379,6 +379,9 @@ public final class Reconciler {
                     || migrating.contains(instance)
                     || now.vm().host().equals(once.host())) {
                 continue;
+            }
+            if (!isAsSeen(instance, now, null)) {
+                continue; // it may be placed there by now
             }
             try {
                 daemons.takeBackSplit(once.host(), instance);

@@ -6,7 +6,7 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.UUID;
-import java.util.function.BooleanSupplier;
+import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -42,7 +42,7 @@ final class ShortBookings {
      * Books what fits of what should be booked.
      *
      * @param vm absent if only its booking is known
-     * @param seen what was booked when the VM was looked at: if anything was written since, nothing is booked
+     * @param seen what was booked when the VM was looked at
      * @param still as of {@link Bookings#setIf}
      * @param why Placement's words for what did not fit
      */
@@ -52,14 +52,17 @@ final class ShortBookings {
             Owner owner,
             Map<String, Long> wanted,
             Bookings.Seen seen,
-            BooleanSupplier still,
+            Predicate<Bookings.Seen> still,
             String why)
             throws ServiceException {
         Map<String, Long> fitting = fitting(seen.booking(), wanted);
         Map<String, Long> booked = seen.booking();
         try {
-            Bookings.Step step = bookings.setIf(seen, still, instance, owner, fitting);
-            booked = step.after();
+            Bookings.Step step = bookings.setIf(still, instance, owner, fitting);
+            if (!step.after().equals(fitting)) {
+                return; // somebody has booked for it meanwhile
+            }
+            booked = fitting;
             if (vm != null) {
                 telemetry.placementChanged(vm, null, step, "reconciled");
             }

@@ -1,6 +1,7 @@
 package org.splitmem.bridge.migration;
 
 import java.util.Map;
+import org.jspecify.annotations.Nullable;
 import org.splitmem.bridge.booking.Bookings;
 import org.splitmem.bridge.http.ServiceException;
 import org.splitmem.bridge.plan.ExtraSpecs;
@@ -16,25 +17,27 @@ import org.splitmem.model.VmInfo;
  */
 final class SplitMoves {
     private final Chooser chooser;
-    private final Bookings bookings;
     private final Booker booker;
 
     SplitMoves(Chooser chooser, Bookings bookings) {
         this.chooser = chooser;
-        this.bookings = bookings;
         this.booker = new Booker(chooser, bookings);
     }
 
     /**
      * What a split VM has now.
      *
+     * @param booked what was booked before it was looked at
      * @param shares what its sub-hosts have
      * @param sourceSide what is to be booked for that
      */
-    record Now(Vm vm, VmInfo running, Map<String, Long> shares, Map<String, Long> sourceSide) {}
+    record Now(Vm vm, VmInfo running, Bookings.Seen booked, Map<String, Long> shares, Map<String, Long> sourceSide) {}
 
-    /** @throws RefusedException if it cannot migrate now */
-    Now look(Vm vm, VmInfo running) throws RefusedException, ServiceException {
+    /**
+     * @param booked read before {@code running}
+     * @throws RefusedException if it cannot migrate now
+     */
+    Now look(Vm vm, VmInfo running, Bookings.Seen booked) throws RefusedException {
         if (!running.moves().isEmpty()) {
             String from = running.moves().get(0).from();
             throw Refusals.of(
@@ -49,8 +52,7 @@ final class SplitMoves {
                     vm.host()
                             + " was a sub-host of the VM before it ran there, and what it kept is just leaving it: wait for that");
         }
-        Map<String, Long> booked = bookings.of(vm.instance());
-        if (booked.isEmpty()) {
+        if (booked.booking().isEmpty()) {
             throw Refusals.of(
                     RefusalCode.ALREADY_SPLIT,
                     "the VM is split, and nothing is booked for it: nova-bridge books it within a minute");
@@ -59,8 +61,9 @@ final class SplitMoves {
         return new Now(
                 vm,
                 running,
-                Truth.onSubHosts(seen, null, booked, vm.remainderMb()),
-                Truth.ofSplit(seen, null, booked, vm.remainderMb()));
+                booked,
+                Truth.onSubHosts(seen, null, booked.booking(), vm.remainderMb()),
+                Truth.ofSplit(seen, null, booked.booking(), vm.remainderMb()));
     }
 
     /** Books nothing; Nova has not claimed anything yet. */
@@ -68,8 +71,13 @@ final class SplitMoves {
         return chooser.foreseeSplit(now.vm(), destination, specs, now.shares());
     }
 
-    /** Both sides are booked then; a booking that was not right is. */
-    Booker.Booked book(Now now, String destination, ExtraSpecs specs) throws RefusedException, ServiceException {
-        return booker.bookSplit(now.vm(), destination, specs, now.shares(), now.sourceSide());
+    /**
+     * Both sides are booked then; a booking that was not right is.
+     *
+     * @return null, and nothing has changed, if somebody has booked for the VM since it was looked at
+     */
+    Booker.@Nullable Booked book(Now now, String destination, ExtraSpecs specs)
+            throws RefusedException, ServiceException {
+        return booker.bookSplit(now.vm(), destination, specs, now.shares(), now.sourceSide(), now.booked());
     }
 }

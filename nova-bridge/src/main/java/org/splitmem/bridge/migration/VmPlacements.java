@@ -110,12 +110,16 @@ public final class VmPlacements {
                 }
                 throw e;
             }
+            PlacedVm placed =
+                    PlacedVm.starting(vm, booked.booking(), clock.millis()).with(input.extraSpecs());
             telemetry.together(() -> {
-                vms.put(PlacedVm.starting(vm, booked.booking(), clock.millis()).with(input.extraSpecs()));
+                vms.put(placed);
                 telemetry.planned(vm, null, booked.plan(), booked.booking());
                 telemetry.placementChanged(vm, null, booked.step(), "placed");
                 return true;
             });
+            // Who looked before that, at what is on record of its former life, may have corrected it, or be about to.
+            new Books(bookings, telemetry).confirm(vm, now -> isStill(placed), booked.booking(), "placed");
             former.ifPresent(earlier -> forgetStart(earlier, vm.host()));
             log.info("instance={} placed: {}", vm.instance(), booked.plan().summary());
             return new Placement(vm, split, split ? booked.booking() : Map.of());
@@ -125,6 +129,10 @@ public final class VmPlacements {
         } catch (ServiceException e) {
             throw Refusals.upstream(e);
         }
+    }
+
+    private boolean isStill(PlacedVm placed) {
+        return PlacedVm.isSameStart(vms.find(placed.vm().instance()).orElse(null), placed);
     }
 
     /** If it is not known how far that came, what was booked before is booked again, unless the VM was placed anew meanwhile. */

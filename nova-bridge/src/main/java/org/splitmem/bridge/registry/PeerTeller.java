@@ -21,6 +21,9 @@ public final class PeerTeller {
 
     private final HostRegistry registry;
     private final Daemons daemons;
+    /** Of one host in a row: it registers again within a minute. */
+    private static final int MOST_TELLINGS = 5;
+
     private final Set<String> tooOld = ConcurrentHashMap.newKeySet();
     private boolean waiting; // guarded by this: a round that has not begun, and will tell of what is registered by then
     private CompletableFuture<Void> rounds = CompletableFuture.completedFuture(null); // guarded by this
@@ -45,13 +48,24 @@ public final class PeerTeller {
         try {
             PeerList peers = registry.peers();
             if (!daemons.peers(name).equals(peers)) {
-                daemons.tellPeers(name, peers);
+                tellNewest(name, peers);
             }
             tooOld.remove(name);
         } catch (ServiceException e) {
             failed(name, e);
         } catch (StoreException e) {
             log.warn("host={} is not asked which peers it knows: {}", name, e.getMessage());
+        }
+    }
+
+    /** Another bridge may tell it of more, before what is told here comes: whoever comes last tells what is so then. */
+    private void tellNewest(String name, PeerList first) throws ServiceException {
+        PeerList told = null;
+        PeerList peers = first;
+        for (int i = 0; i < MOST_TELLINGS && !peers.equals(told); i++) {
+            daemons.tellPeers(name, peers);
+            told = peers;
+            peers = registry.peers();
         }
     }
 
@@ -86,10 +100,12 @@ public final class PeerTeller {
 
     private void tell(String name, PeerList peers) {
         try {
-            daemons.tellPeers(name, peers);
+            tellNewest(name, peers);
             tooOld.remove(name);
         } catch (ServiceException e) {
             failed(name, e);
+        } catch (StoreException e) {
+            log.warn("host={} may know former peers until it registers next: {}", name, e.getMessage());
         }
     }
 

@@ -8,6 +8,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.UUID;
+import java.util.concurrent.ConcurrentHashMap;
 import org.glassfish.grizzly.http.Method;
 import org.glassfish.grizzly.http.server.HttpHandler;
 import org.glassfish.grizzly.http.server.HttpServer;
@@ -71,8 +72,8 @@ public final class FakeHosts implements AutoCloseable {
 
     private final Map<String, Host> hosts = new TreeMap<>();
     private final List<String> fences = new ArrayList<>();
-    private volatile Runnable beforeMoving = () -> {};
-    private volatile Runnable afterListing = () -> {};
+    private final Map<String, Runnable> before = new ConcurrentHashMap<>();
+    private final Map<String, Runnable> after = new ConcurrentHashMap<>();
     private final Map<String, Integer> completed = new HashMap<>();
 
     /** What is said of the hypervisor's migration from the next phase on; absent as of earlier daemons. */
@@ -179,14 +180,14 @@ public final class FakeHosts implements AutoCloseable {
         return host(host).migrationAsked;
     }
 
-    /** Just when a main host is asked to move pages, this happens first. */
-    public void beforeMoving(Runnable what) {
-        beforeMoving = what;
+    /** Each time that a host is asked that, and before it does it: "POST vms move-pages", say. */
+    public void before(String what, Runnable then) {
+        before.put(what, then);
     }
 
-    /** Each time that a host knows what it will answer which VMs it has, and before it does. */
-    public void afterListing(Runnable what) {
-        afterListing = what;
+    /** Each time that a host knows what it will answer, and before it does. */
+    public void after(String what, Runnable then) {
+        after.put(what, then);
     }
 
     /** As one without room for what is to be moved, or that has other reasons. */
@@ -422,9 +423,9 @@ public final class FakeHosts implements AutoCloseable {
 
     private void answer(String name, Request request, Response response, String body) throws IOException {
         String asked = request.getMethod() + " " + request.getRequestURI();
-        if (asked.startsWith("POST ") && asked.endsWith("/move-pages")) {
-            beforeMoving.run();
-        }
+        String[] parts = request.getRequestURI().substring(1).split("/");
+        String what = what(request.getMethod().getMethodString(), parts);
+        before.getOrDefault(what, () -> {}).run();
         Mood mood;
         Object answer;
         synchronized (this) {
@@ -435,18 +436,15 @@ public final class FakeHosts implements AutoCloseable {
                 response.suspend();
                 return;
             }
-            String[] parts = request.getRequestURI().substring(1).split("/");
             if (!"Bearer key".equals(request.getHeader("Authorization"))) {
                 answer = ErrorBody.of("unauthorized", "wrong key");
             } else {
                 answer = mood == Mood.DOWN || parts[0].equals("metrics")
                         ? host(name).metrics
-                        : reply(name, request.getMethod().getMethodString(), parts, body);
+                        : reply(name, what, parts, body);
             }
         }
-        if (asked.endsWith("/vms")) {
-            afterListing.run();
-        }
+        after.getOrDefault(what, () -> {}).run();
         if (mood == Mood.DOWN) {
             request.getRequest().getConnection().terminateSilently();
             throw new IOException("cut");
@@ -468,9 +466,13 @@ public final class FakeHosts implements AutoCloseable {
         };
     }
 
-    private Object reply(String name, String method, String[] parts, String body) {
+    private static String what(String method, String[] parts) {
+        String first = parts.length > 1 ? parts[1] : parts[0]; // of the metrics, which have no version
+        return method + " " + first + (parts.length > 3 ? " " + parts[3] : parts.length > 2 ? " *" : "");
+    }
+
+    private Object reply(String name, String what, String[] parts, String body) {
         Host host = host(name);
-        String what = method + " " + parts[1] + (parts.length > 3 ? " " + parts[3] : parts.length > 2 ? " *" : "");
         return switch (what) {
             case "GET host" ->
                 new HostInfo(

@@ -10,6 +10,7 @@ import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -17,6 +18,7 @@ import org.splitmem.bridge.booking.Consumers;
 import org.splitmem.bridge.daemon.FakeHosts.Mood;
 import org.splitmem.bridge.http.ServiceException;
 import org.splitmem.bridge.store.PlacedVm;
+import org.splitmem.bridge.store.Status;
 import org.splitmem.model.LeavingVm;
 import org.splitmem.model.LendingInfo;
 import org.splitmem.model.LendingState;
@@ -33,7 +35,7 @@ class DrainsTest {
 
     @BeforeEach
     void begin() throws Exception {
-        cloud = new Cloud();
+        cloud = new Cloud("h1", "h2", "h3", "h4");
         bridge = cloud.bridge("bridge-1");
         cloud.placement.host("h2", 1000, true);
         cloud.hosts.runsSplit("h1", VM, 512, Map.of("h3", 272L));
@@ -169,7 +171,7 @@ class DrainsTest {
     /** It had seen the VM before its main host knew of the new sub-host. */
     @Test
     void whatAnotherBridgeCorrectsMeanwhileIsBookedAgain() throws Exception {
-        cloud.hosts.beforeMoving(() -> {
+        cloud.hosts.before("POST vms move-pages", () -> {
             cloud.placement.unclaim(Consumers.of(VM));
             cloud.placement.claim(Consumers.of(VM), "SPLITMEM", "h3", 256);
         });
@@ -186,14 +188,14 @@ class DrainsTest {
         CountDownLatch looked = new CountDownLatch(3); // hosts
         CountDownLatch moving = new CountDownLatch(1);
         CompletableFuture<Reconciler.Result> round = new CompletableFuture<>();
-        cloud.hosts.beforeMoving(() -> {
-            cloud.hosts.afterListing(() -> {
+        cloud.hosts.before("POST vms move-pages", () -> {
+            cloud.hosts.after("GET vms", () -> {
                 looked.countDown();
                 await(moving);
             });
             round.completeAsync(() -> round(other));
             await(looked);
-            cloud.hosts.afterListing(() -> {});
+            cloud.hosts.after("GET vms", () -> {});
         });
 
         bridge.drains.begin("h3");
@@ -201,6 +203,52 @@ class DrainsTest {
 
         assertThat(round.get(20, TimeUnit.SECONDS).corrected()).isZero();
         assertThat(cloud.booked()).isEqualTo(DURING);
+    }
+
+    /** It goes through the same VMs by a look from before this bridge began: it would book others, and free those for a moment. */
+    @Test
+    void whatAnotherBridgeHasBegunIsNotBegunOnceMore() throws Exception {
+        cloud.hosts.drains("h3", true);
+        Cloud.Bridge other = cloud.bridge("bridge-2");
+        AtomicInteger answers = new AtomicInteger();
+        cloud.hosts.after("GET vms", () -> {
+            if (answers.incrementAndGet() == 4) { // of all hosts
+                cloud.hosts.after("GET vms", () -> {});
+                bridge.drains.step();
+                cloud.placement.host("h2", 256, true).host("h4", 2000, true);
+            }
+        });
+
+        other.drains.step();
+
+        assertThat(cloud.booked()).isEqualTo(DURING);
+        assertThat(cloud.told).noneMatch(told -> told.startsWith("undone"));
+    }
+
+    /** It is planned after this bridge has found out that the VM does not migrate. */
+    @Test
+    void aMigrationThatIsPlannedMeanwhileStaysBooked() throws Exception {
+        cloud.placement.host("h2", 1000, true);
+        Cloud.Bridge other = cloud.bridge("bridge-2");
+        cloud.hosts.after("GET vms *", () -> {
+            cloud.hosts.after("GET vms *", () -> {});
+            plan(other);
+        });
+
+        LendingInfo info = bridge.drains.begin("h3");
+
+        assertThat(leaving(info).moving()).isFalse();
+        assertThat(bridge.reconciler.round().corrected()).isZero();
+        assertThat(other.listed(Status.PLANNED)).hasSize(1);
+        assertThat(cloud.booked()).isEqualTo(other.listed(Status.PLANNED).get(0).bothSides());
+    }
+
+    private static void plan(Cloud.Bridge bridge) {
+        try {
+            bridge.migrations.plan(onHost("h1"), "h2");
+        } catch (RefusedException e) {
+            throw new IllegalStateException(e);
+        }
     }
 
     private static Reconciler.Result round(Cloud.Bridge bridge) {
@@ -246,6 +294,33 @@ class DrainsTest {
         assertThat(bridge.daemons.vm("h1", VM).orElseThrow().moves()).isEmpty();
         bridge.reconciler.round();
         assertThat(cloud.booked()).as("each has a part").isEqualTo(Map.of("h2", 128L, "h3", 128L));
+    }
+
+    /** Nothing is concluded from that. */
+    @Test
+    void aMainHostThatWasSilentForAWhileEndsWhatMovesToo() throws Exception {
+        bridge.drains.begin("h3");
+        cloud.hosts.mood("h1", Mood.DOWN);
+        cloud.pass(Duration.ofSeconds(5));
+        bridge.drains.step();
+        cloud.hosts.mood("h1", Mood.WELL);
+
+        bridge.drains.cancel("h3");
+
+        assertThat(bridge.daemons.vm("h1", VM).orElseThrow().moves()).isEmpty();
+    }
+
+    @Test
+    void whatCouldNotBeEndedIsEndedLater() throws Exception {
+        bridge.drains.begin("h3");
+        cloud.hosts.mood("h1", Mood.DOWN);
+        bridge.drains.cancel("h3");
+        cloud.hosts.mood("h1", Mood.WELL);
+        cloud.pass(Duration.ofSeconds(31));
+
+        bridge.drains.step();
+
+        assertThat(bridge.daemons.vm("h1", VM).orElseThrow().moves()).isEmpty();
     }
 
     @Test

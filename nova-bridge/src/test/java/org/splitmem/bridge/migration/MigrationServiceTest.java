@@ -60,6 +60,28 @@ class MigrationServiceTest {
         return bridge.migrations.find(migration.id()).status();
     }
 
+    /** The follower had looked at it before. */
+    @Test
+    void oneThatEndsByAnAbortWhileItIsLookedAtIsAborted() throws Exception {
+        Migration migration = started();
+        cloud.hosts.before("GET migrations *", () -> {
+            cloud.hosts.before("GET migrations *", () -> {});
+            abort(migration);
+        });
+
+        bridge.follower.step();
+
+        assertThat(status(migration)).isEqualTo(Status.ABORTED);
+    }
+
+    private void abort(Migration migration) {
+        try {
+            bridge.migrations.abort(migration.id());
+        } catch (RefusedException e) {
+            throw new IllegalStateException(e);
+        }
+    }
+
     @Test
     void aDryRunLeavesRoomForWhatNovaHasNotClaimedYet() throws Exception {
         cloud.placement.host("h2", 511, true);

@@ -61,7 +61,7 @@ class ReconcilerTest {
         cloud.bookOn("h3");
         bridge.vms.put(PlacedVm.running(onHost("h1").vm(), Map.of("h3", 256L), cloud.millis()));
         cloud.placement.host("h2", 1000, true);
-        cloud.hosts.afterListing(() -> cloud.placement.claim(Consumers.of(VM), "SPLITMEM", "h2", 256));
+        cloud.hosts.after("GET vms", () -> cloud.placement.claim(Consumers.of(VM), "SPLITMEM", "h2", 256));
 
         assertThat(bridge.reconciler.round().corrected()).isZero();
 
@@ -405,6 +405,19 @@ class ReconcilerTest {
         rounds(3);
 
         assertThat(cloud.hosts.wouldSplit("h1", VM)).as("it is shut off").isTrue();
+    }
+
+    @Test
+    void unlessItIsPlacedThereWhileTheHostsAreAsked() throws Exception {
+        bridge.vms.put(PlacedVm.starting(onHost("h1").vm(), Map.of("h1", 256L), cloud.millis() - 3_600_000));
+        cloud.hosts.defines("h2", VM, "h3");
+        cloud.hosts.after(
+                "GET vms",
+                () -> bridge.vms.put(PlacedVm.starting(onHost("h2").vm(), Map.of("h3", 256L), cloud.millis())));
+
+        rounds(1);
+
+        assertThat(cloud.hosts.wouldSplit("h2", VM)).isTrue();
     }
 
     /** Its host may run it and not have registered yet. */

@@ -73,6 +73,27 @@ class SplitMovesTest {
         assertThat(status(migration)).isEqualTo(Status.COMPLETED);
     }
 
+    /** The look at the VM was before that: what is booked for the move is not overwritten. */
+    @Test
+    void aVmWhosePagesBeginToMoveWhileItIsPlannedStays() throws Exception {
+        cloud.hosts.runsSplit("h1", VM, 512, Map.of("h3", 272L));
+        cloud.bookOn("h3");
+        cloud.placement.host("h2", 1000, true);
+        bridge.vms.put(
+                PlacedVm.running(onHost("h1").vm(), TARGET, cloud.millis()).with(Cloud.SPECS));
+        Cloud.Bridge other = cloud.bridge("bridge-2");
+        cloud.hosts.drains("h3", true);
+        cloud.hosts.after("GET vms *", () -> {
+            cloud.hosts.after("GET vms *", () -> {});
+            other.drains.step();
+        });
+
+        assertRefused(() -> bridge.migrations.plan(onHost("h1"), "h2"), "vm-busy");
+
+        assertThat(cloud.booked()).isEqualTo(Map.of("h2", 256L, "h3", 256L));
+        assertThat(bridge.reconciler.round().corrected()).isZero();
+    }
+
     @Test
     void whatASplitVmsSubHostsHaveStaysBookedIfItsMigrationFails() throws Exception {
         cloud.hosts.runsSplit("h1", VM, 512, Map.of("h3", 256L));

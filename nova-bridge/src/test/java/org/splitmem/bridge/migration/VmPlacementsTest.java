@@ -11,6 +11,8 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.splitmem.bridge.booking.Consumers;
 import org.splitmem.bridge.daemon.FakeHosts.Mood;
+import org.splitmem.bridge.http.ServiceException;
+import org.splitmem.bridge.store.PlacedVm;
 import org.splitmem.bridge.store.Status;
 import org.splitmem.model.RefusedException;
 
@@ -57,6 +59,29 @@ class VmPlacementsTest {
 
         assertThat(cloud.hosts.expectedOn("h2", VM)).isEmpty();
         assertThat(cloud.booked()).isEqualTo(Map.of("h3", 256L));
+    }
+
+    /** It goes by what is on record of the VM's former life until the new one is. */
+    @Test
+    void whatAReconciliationCorrectsWhileItIsPlacedIsBookedAgain() throws Exception {
+        bridge.vms.put(PlacedVm.running(onHost("h2").vm(), Map.of("h1", 256L), cloud.millis()));
+        cloud.hosts.stops("h1", VM);
+        cloud.placement.claim(VM, "INSTANCE", "h2", 256);
+        cloud.hosts.drains("h1", true);
+        Cloud.Bridge other = cloud.bridge("bridge-2");
+        cloud.hosts.before("POST vms split", () -> round(other));
+
+        VmPlacements.Placement placement = bridge.placements.place(onHost("h2"));
+
+        assertThat(cloud.booked()).isEqualTo(placement.subHosts());
+    }
+
+    private static void round(Cloud.Bridge bridge) {
+        try {
+            bridge.reconciler.round();
+        } catch (ServiceException e) {
+            throw new IllegalStateException(e);
+        }
     }
 
     @Test

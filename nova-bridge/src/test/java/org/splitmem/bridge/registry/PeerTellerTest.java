@@ -108,6 +108,24 @@ class PeerTellerTest {
         assertThat(warnings()).isEmpty();
     }
 
+    /** As by another bridge: what it has told is not replaced by what was so before. */
+    @Test
+    void aHostThatRegistersElsewhereMeanwhileIsToldOfToo() {
+        register("h1", "h2");
+        HostAddress h3 = address("h3");
+        hosts.before("PUT peers", () -> {
+            hosts.before("PUT peers", () -> {});
+            registry.register(new RegisteredHost("h3", "h3", h3.address(), h3.port(), 7780));
+        });
+        hosts.mood("h1", FakeHosts.Mood.WELL);
+
+        begin("h1").join();
+        teller.registered("h1", true).join();
+
+        assertThat(hosts.peers("h1")).isEqualTo(list("h1", "h2", "h3"));
+        assertThat(hosts.peers("h2")).isEqualTo(list("h1", "h2", "h3"));
+    }
+
     @Test
     void nothingIsSentWhenNothingHasChanged() {
         register("h1", "h2");
