@@ -24,6 +24,9 @@ import org.splitmem.memory.wire.RunList;
  * guest waits for comes on other connections; a page that was asked for here and is touched is asked for there once more. Any thread.
  */
 public final class Gathering implements AutoCloseable {
+    /** Connections to each server: neither waits while the other's pages are received, checked or written. */
+    private static final int LANES = 2;
+
     /** With a limit, what is asked for at once is this part of a second's worth. */
     private static final long REQUESTS_PER_SECOND = 20;
 
@@ -32,7 +35,7 @@ public final class Gathering implements AutoCloseable {
     private static final long LOOK_NS = 50_000_000L;
 
     private final Vm vm;
-    private final List<HostGathering> hosts = new ArrayList<>();
+    private final List<HostGathering> lanes = new ArrayList<>();
     private final LongAdder came = new LongAdder();
     private volatile RateLimiter limiter = new RateLimiter(0);
 
@@ -78,7 +81,9 @@ public final class Gathering implements AutoCloseable {
         this.vm = vm;
         for (int host = 0; host < PageEntry.MAX_HOMES; host++) {
             if (vm.isLender(host)) {
-                hosts.add(new HostGathering(this, vm, host));
+                for (int lane = 0; lane < LANES; lane++) {
+                    lanes.add(new HostGathering(this, vm, host, lane, LANES));
+                }
             }
         }
     }
@@ -87,14 +92,14 @@ public final class Gathering implements AutoCloseable {
     public void follow() {
         limit(vm.bytesPerSecond());
         long nowNs = System.nanoTime();
-        hosts.forEach(host -> host.follow(nowNs));
+        lanes.forEach(host -> host.follow(nowNs));
     }
 
     private synchronized void limit(long bytesPerSecond) {
         if (bytesPerSecond != limit) {
             limit = bytesPerSecond;
             limiter = new RateLimiter(bytesPerSecond);
-            most = requestPages(bytesPerSecond, hosts.size());
+            most = requestPages(bytesPerSecond, lanes.size());
         }
     }
 
@@ -109,7 +114,7 @@ public final class Gathering implements AutoCloseable {
     }
 
     public boolean isUnderWay() {
-        return hosts.stream().anyMatch(HostGathering::isUnderWay);
+        return lanes.stream().anyMatch(HostGathering::isUnderWay);
     }
 
     /** All are here: says how many came, and in which time, since the first was asked for. @return null if none came */
@@ -127,7 +132,7 @@ public final class Gathering implements AutoCloseable {
 
     /** From which hosts nothing comes at present, and why; null if nothing is known to be wrong. */
     public @Nullable String trouble() {
-        return hosts.stream()
+        return lanes.stream()
                 .map(HostGathering::trouble)
                 .filter(Objects::nonNull)
                 .findFirst()
@@ -177,10 +182,10 @@ public final class Gathering implements AutoCloseable {
     @Override
     public void close() {
         closed = true;
-        hosts.forEach(HostGathering::end);
+        lanes.forEach(HostGathering::end);
         try {
-            for (HostGathering host : hosts) {
-                host.join();
+            for (HostGathering lane : lanes) {
+                lane.join();
             }
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();

@@ -17,7 +17,7 @@ import org.splitmem.memory.thread.Backoff;
 import org.splitmem.memory.wire.RunList;
 
 /**
- * Gathers what one memory server has, on a thread of its own that ends when there is nothing more to ask for; what comes is taken on the
+ * Gathers a part of what one memory server has, on a thread of its own that ends when there is nothing more to ask for; what comes is taken on the
  * client's second thread.
  */
 final class HostGathering implements FetchClient.Fetch {
@@ -46,11 +46,12 @@ final class HostGathering implements FetchClient.Fetch {
     private @Nullable String trouble;
     private boolean closed;
 
-    HostGathering(Gathering all, Gathering.Vm vm, int host) {
+    /** @param lane of {@code lanes} that fetch from the server at a time, each on a connection of its own */
+    HostGathering(Gathering all, Gathering.Vm vm, int host, int lane, int lanes) {
         this.all = all;
         this.host = host;
         this.table = vm.table();
-        this.claims = new BulkClaims(table, host);
+        this.claims = new BulkClaims(table, host, lane, lanes);
         this.home = vm.home(host);
         this.client = new FetchClient(home.endpoint());
         this.arrivals = new GatheredArrivals(vm, host, home::drop);
@@ -58,7 +59,7 @@ final class HostGathering implements FetchClient.Fetch {
 
     /** Goes on, if the server has pages and has not just failed. */
     synchronized void follow(long nowNs) {
-        if (closed || thread != null || table.countRemote(host) == 0 || nowNs - dueNs < 0) {
+        if (closed || thread != null || !claims.hasAny() || table.countRemote(host) == 0 || nowNs - dueNs < 0) {
             return;
         }
         Thread begun = new Thread(this::run, "gather-" + home.name());
