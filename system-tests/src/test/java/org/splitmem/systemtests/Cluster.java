@@ -143,9 +143,20 @@ final class Cluster {
                 .toList();
     }
 
+    /** Of these, the guest's: libvirt runs others, to ask what they can do. */
+    List<Long> qemus(String host, Guest guest) {
+        return qemus(host).stream()
+                .filter(pid -> read(pid, "cmdline").contains(guest.uuid()))
+                .toList();
+    }
+
     private static String comm(long pid) {
+        return read(pid, "comm");
+    }
+
+    private static String read(long pid, String file) {
         try {
-            return Files.readString(Path.of("/proc/" + pid + "/comm"));
+            return Files.readString(Path.of("/proc/" + pid + "/" + file));
         } catch (IOException e) {
             return ""; // it has just ended
         }
