@@ -1,7 +1,9 @@
 package org.splitmem.memory.control;
 
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.UUID;
 import java.util.function.Predicate;
@@ -25,11 +27,20 @@ final class VmViews {
         this.starts = starts;
     }
 
+    /** Each once, whatever starts or ends meanwhile: what is not here yet, or no more, is looked for between two looks at what is here. */
     List<VmInfo> all() {
-        List<VmInfo> all = new ArrayList<>(vms.all().stream().map(Views::of).toList());
-        all.addAll(notHere());
-        vms.damaged().all().keySet().forEach(uuid -> all.add(Views.frozen(uuid)));
-        return all;
+        Map<String, VmInfo> all = new LinkedHashMap<>();
+        addHere(all);
+        notHere().forEach(one -> all.putIfAbsent(one.uuid(), one));
+        addHere(all);
+        vms.damaged().all().keySet().forEach(uuid -> all.putIfAbsent(uuid.toString(), Views.frozen(uuid)));
+        return List.copyOf(all.values());
+    }
+
+    private void addHere(Map<String, VmInfo> all) {
+        for (Vm vm : vms.all()) {
+            all.computeIfAbsent(vm.uuid().toString(), uuid -> Views.of(vm));
+        }
     }
 
     /** One that is here. A uuid is that of a VM before it is a name: names are chosen by others, and may look like one. */

@@ -3,6 +3,7 @@ package org.splitmem.memory.drain;
 import java.util.Locale;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
+import org.splitmem.model.GatherInfo;
 import org.splitmem.model.MoveInfo;
 import org.splitmem.model.VmInfo;
 
@@ -50,8 +51,9 @@ record Standing(Kind kind, @Nullable String trouble) {
         if (move.isPresent()) {
             return new Standing(Kind.MOVING, move.get().trouble());
         }
-        if (vm.gather() != null) {
-            return new Standing(Kind.MOVING, vm.gather().trouble());
+        GatherInfo gather = vm.gather();
+        if (gather != null || vm.budgetBytes() >= vm.ramBytes()) { // the latter also while that rests
+            return new Standing(Kind.MOVING, gather == null ? null : gather.trouble());
         }
         if (!vm.remoteBytes().containsKey(from)) {
             return waits(mainHost + " says that VM " + vm.name() + " keeps nothing here; if it goes on saying so, see"
