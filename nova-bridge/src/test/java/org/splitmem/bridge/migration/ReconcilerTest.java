@@ -68,6 +68,18 @@ class ReconcilerTest {
         assertThat(cloud.booked()).isEqualTo(Map.of("h2", 256L, "h3", 256L));
     }
 
+    /** The next round sees what it is then. */
+    @Test
+    void whatIsWrongIsNotCorrectedIfItChangesMeanwhile() throws Exception {
+        cloud.placement.claim(Consumers.of(VM), "SPLITMEM", "h1", 99);
+        cloud.placement.host("h2", 1000, true);
+        cloud.hosts.after("GET vms", () -> cloud.placement.claim(Consumers.of(VM), "SPLITMEM", "h2", 256));
+
+        assertThat(bridge.reconciler.round().corrected()).isZero();
+
+        assertThat(cloud.booked()).isEqualTo(Map.of("h1", 99L, "h2", 256L));
+    }
+
     @Test
     void whatIsRightIsLeftAlone() throws Exception {
         assertThat(bridge.reconciler.round()).isEqualTo(new Reconciler.Result(0, 0, 0));
