@@ -313,9 +313,11 @@ class DrainsTest {
     @Test
     void whatCouldNotBeEndedIsEndedLater() throws Exception {
         bridge.drains.begin("h3");
-        cloud.hosts.mood("h1", Mood.DOWN);
+        cloud.hosts.before("DELETE vms move-pages", () -> cloud.hosts.mood("h1", Mood.DOWN));
         bridge.drains.cancel("h3");
+        cloud.hosts.before("DELETE vms move-pages", () -> {});
         cloud.hosts.mood("h1", Mood.WELL);
+        assertThat(bridge.daemons.vm("h1", VM).orElseThrow().moves()).hasSize(1);
         cloud.pass(Duration.ofSeconds(31));
 
         bridge.drains.step();
