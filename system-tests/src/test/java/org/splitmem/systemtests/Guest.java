@@ -299,6 +299,11 @@ final class Guest {
         return result.succeeded() && result.out().strip().equals("running");
     }
 
+    /** Whether libvirt has it there, in whatever state: one whose QEMU has ended is not gone yet, and cannot be made anew. */
+    boolean isKnownOn(String where) {
+        return cluster.virsh(where, "domstate", uuid).succeeded();
+    }
+
     /** Ends it where it runs; it can be started again. */
     void end() {
         Job.Result ended = cluster.virsh(host, "destroy", uuid);

@@ -97,7 +97,7 @@ final class HandoverFaultTest {
         try (Job job = migrate(guest)) {
             MigrationInfo info = awaitHandover(guest);
             assertThat(info.phase()).as("too late for this test").isEqualTo(MigrationPhase.HANDOVER);
-            Await.until("libvirt has ended it on h1", LIMIT, () -> !guest.isRunningOn("h1"));
+            Await.until("libvirt has ended it on h1", LIMIT, () -> !guest.isKnownOn("h1"));
 
             Job.Result refused = bed.cluster().virsh("h1", "create", second.toString());
 
