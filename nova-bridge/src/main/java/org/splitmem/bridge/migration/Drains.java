@@ -214,8 +214,8 @@ public final class Drains {
                 }
             }
         }
-        if (allAnswered) { // else its main host may be the silent one; what became of the others the reconciler finds
-            // out
+        // Otherwise a VM that is not seen may run on the silent host. What became of these the reconciler finds out.
+        if (allAnswered) {
             moving.removeIf(departure -> !seen.contains(departure.instance()));
         }
         asked.retainAll(moving);
