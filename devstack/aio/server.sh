@@ -145,8 +145,9 @@ flavor_id() { api GET /flavors/detail | jq -r ".flavors[] | select(.name == \"$1
 
 is_split() { [[ $(daemon_vm "$1" .state) == SPLIT ]]; } # HOST
 
-newest_of() { # HOST JQ: of the newest migration that it began
-  (in_host "$1" curl -sS --unix-socket /run/splitmem/splitmemd.sock http://splitmemd/v1/migrations) | jq -r ".[0] | $2"
+newest_of() { # HOST JQ: of the server's newest migration that it began
+  (in_host "$1" curl -sS --unix-socket /run/splitmem/splitmemd.sock http://splitmemd/v1/migrations) |
+    jq -r --arg vm "$SERVER" "[.[] | select(.vm == \$vm)][0] | $2"
 }
 
 last_phase() { newest_of "$1" .phase; } # HOST
