@@ -241,6 +241,7 @@ class DrainsTest {
         assertThat(bridge.reconciler.round().corrected()).isZero();
         assertThat(other.listed(Status.PLANNED)).hasSize(1);
         assertThat(cloud.booked()).isEqualTo(other.listed(Status.PLANNED).get(0).bothSides());
+        assertThat(cloud.told).as("not for a moment").noneMatch(told -> told.startsWith("undone"));
     }
 
     private static void plan(Cloud.Bridge bridge) {
