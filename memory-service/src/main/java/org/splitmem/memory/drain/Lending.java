@@ -161,7 +161,7 @@ public final class Lending {
             return;
         }
         RecordFile.saveDurably(file, List.of(next));
-        apply(next); // first: whoever reads that it is drained, and that it keeps nothing, is to be right
+        apply(next); // before the record tells: until the server refuses, another reservation may come
         record = next;
     }
 }

@@ -61,7 +61,7 @@ public final class Bookings {
     }
 
     /**
-     * What was booked when somebody looked.
+     * What was booked for a VM at one moment.
      *
      * @param generation of the consumer; null if nothing was booked
      */
@@ -102,8 +102,8 @@ public final class Bookings {
     /**
      * As {@link #setIf}, also if it is booked already.
      *
-     * <p>To be called when that is true for which it was booked: whoever had looked before, and seen what was booked and not yet what for, writes
-     * nothing any more.
+     * <p>Call it as soon as the VM's record, or its main host, says what the booking is for. A bridge that read the books before that, and found
+     * neither, compares generations and writes nothing.
      */
     public Step confirm(Predicate<Seen> still, UUID instance, Owner owner, Map<String, Long> booking)
             throws ServiceException, NoCapacityException {

@@ -372,7 +372,7 @@ public final class Drains {
             return refusal.equals(BEING_EMPTIED) ? null : refusal;
         }
         asked.add(departure);
-        // Somebody may have corrected it before the main host knew of the new sub-hosts, or may be about to.
+        // Another bridge may have corrected it before the main host knew of the new sub-hosts, or may be about to.
         Bookings.Step step = booked.step();
         books.confirm(
                 vm, booking -> booking.equals(step.after()) || booking.equals(step.before()), step.after(), "moving");

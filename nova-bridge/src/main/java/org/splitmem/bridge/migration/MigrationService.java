@@ -190,7 +190,7 @@ public final class MigrationService {
         return store.unheard().stream().anyMatch(earlier -> earlier.instance().equals(vm.instance()));
     }
 
-    /** Books both sides of a migration that is being planned; null, and nothing has changed, if somebody else has booked for the VM meanwhile. */
+    /** Books both sides of a migration that is being planned; returns null, and changes nothing, if a bridge or a drain has booked for the VM meanwhile. */
     private interface Planning {
         Booker.@Nullable Booked book(Migration planning) throws RefusedException, ServiceException;
     }

@@ -118,7 +118,7 @@ public final class VmPlacements {
                 telemetry.placementChanged(vm, null, booked.step(), "placed");
                 return true;
             });
-            // Who looked before that, at what is on record of its former life, may have corrected it, or be about to.
+            // A bridge that read the former record of the VM may have corrected the booking, or may be about to.
             new Books(bookings, telemetry).confirm(vm, now -> isStill(placed), booked.booking(), "placed");
             former.ifPresent(earlier -> forgetStart(earlier, vm.host()));
             log.info("instance={} placed: {}", vm.instance(), booked.plan().summary());
