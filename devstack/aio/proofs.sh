@@ -382,7 +382,7 @@ check_undone_but_free() {
   check "it runs at host1" test "$(server_host)" == host1
   check "it is whole" test "$(daemon_vm host1 .state)" == LOCAL
   check "Nova's migration is $1" wait_for 30 "its status" migration_status_is "$ID" "$1" # told after the server's
-  check "the reason is told" wait_for 30 "the reason" bridge_gives "$2" # the bridge asks every second
+  check "the reason is told" wait_for 30 "the reason" bridge_gives "$2" # nova-bridge looks at the migration once a second
   check "no memory stays lent" wait_for 30 "all reservations to be gone" nothing_lent
 }
 

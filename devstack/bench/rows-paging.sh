@@ -117,61 +117,43 @@ warm_up_bulk() {
   : >"$WORK/warm-bulk"
 }
 
-# Half of an idle guest is on h3; one connection, as there is one sub-host. From the first request to the last page.
 row_gather() {
   set -e
-  local link run uuid
-  warm_up_bulk
-  for link in "${ONWARD_LINKS[@]}"; do
-    limit_links "$link"
-    for ((run = 0; run < RUNS; run++)); do
-      next_guest gather
-      boot_split_ready "$GUEST" "$MEMORY" "$IDLE"
-      sleep 1
-      half_split "$GUEST"
-      sleep 2
-      uuid=$(vm_info h2 "$GUEST" | jq -r .uuid)
-      begin_busy
-      ask_h2 gather '{}'
-      wait_for "$MIGRATION_LIMIT_S" "$GUEST to be gathered" is_told gather_rate "$uuid"
-      end_busy "gather.$link"
-      sample "gather.$link" "$(gather_rate "$uuid")"
-      [[ $(bad_pages "$GUEST") == 0 ]] || die "$GUEST found corrupt pages"
-      destroy "$GUEST" h2
-      sample "gather.$link.memfd" "$(raw_rate 1 "$((MEMORY / 2))" memfd)"
-    done
-  done
-  unlimit_links
-  for link in "${ONWARD_LINKS[@]}"; do rate_result "rate at which a split VM is gathered from one sub-host" "gather.$link" "$link" 0.8; done
+  rate_row gather "rate at which a split VM is gathered from one sub-host" 0.8 gather '{}'
 }
 
 # ---- moving what a sub-host keeps to another
 
 row_move() {
   set -e
+  rate_row move "rate at which a sub-host's pages move to another" 0.85 move-pages '{"from":"h3","to":[{"host":"h1"}]}'
+}
+
+# Half of an idle guest is on h3, its only sub-host. From the first request to the last page, by what NAME_rate finds in the main host's log.
+rate_row() { # NAME MEASURE TARGET OPERATION BODY
   local link run uuid
   warm_up_bulk
   for link in "${ONWARD_LINKS[@]}"; do
     limit_links "$link"
     for ((run = 0; run < RUNS; run++)); do
-      next_guest move
+      next_guest "$1"
       boot_split_ready "$GUEST" "$MEMORY" "$IDLE"
       sleep 1
       half_split "$GUEST"
       sleep 2
       uuid=$(vm_info h2 "$GUEST" | jq -r .uuid)
       begin_busy
-      ask_h2 move-pages '{"from":"h3","to":[{"host":"h1"}]}'
-      wait_for "$MIGRATION_LIMIT_S" "the pages of $GUEST to move" is_told move_rate "$uuid"
-      end_busy "move.$link"
-      sample "move.$link" "$(move_rate "$uuid")"
+      ask_h2 "$4" "$5"
+      wait_for "$MIGRATION_LIMIT_S" "the end of $4 of $GUEST" is_told "$1_rate" "$uuid"
+      end_busy "$1.$link"
+      sample "$1.$link" "$("$1_rate" "$uuid")"
       [[ $(bad_pages "$GUEST") == 0 ]] || die "$GUEST found corrupt pages"
       destroy "$GUEST" h2
-      sample "move.$link.memfd" "$(raw_rate 1 "$((MEMORY / 2))" memfd)"
+      sample "$1.$link.memfd" "$(raw_rate 1 "$((MEMORY / 2))" memfd)"
     done
   done
   unlimit_links
-  for link in "${ONWARD_LINKS[@]}"; do rate_result "rate at which a sub-host's pages move to another" "move.$link" "$link" 0.85; done
+  for link in "${ONWARD_LINKS[@]}"; do rate_result "$2" "$1.$link" "$link" "$3"; done
 }
 
 ask_h2() { # OPERATION BODY

@@ -92,7 +92,7 @@ public final class Gathering implements AutoCloseable {
     public void follow() {
         limit(vm.bytesPerSecond());
         long nowNs = System.nanoTime();
-        lanes.forEach(host -> host.follow(nowNs));
+        lanes.forEach(lane -> lane.follow(nowNs));
     }
 
     private synchronized void limit(long bytesPerSecond) {

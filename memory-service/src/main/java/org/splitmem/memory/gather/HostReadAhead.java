@@ -96,7 +96,8 @@ final class HostReadAhead implements Runnable, FetchClient.Fetch {
             backoff.succeeded();
             return LOOK_MS;
         }
-        // Also if it has not what the source says: whoever owns the VM finds out.
+        // Also if the server lacks pages that the source has named: the VM's later owner asks for them, and reports
+        // what is lost.
         return TimeUnit.NANOSECONDS.toMillis(backoff.failed());
     }
 

@@ -220,7 +220,8 @@ public final class MigrationService {
         } catch (RefusedException | ServiceException | RuntimeException e) {
             boolean nothingIsBooked = booked == null && e instanceof RefusedException;
             if (!nothingIsBooked) {
-                // How far it came may not be known; nobody else books for the VM until this one is over.
+                // How far the booking came may not be known. Until this plan is over no drain, and no other plan, books
+                // for the VM.
                 try (Deadline.Scope unused = Deadline.lifted()) {
                     books.settle(
                             planning.vm(),

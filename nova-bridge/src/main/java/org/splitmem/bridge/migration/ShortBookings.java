@@ -60,7 +60,7 @@ final class ShortBookings {
         try {
             Bookings.Step step = bookings.setIf(still, instance, owner, fitting);
             if (!step.after().equals(fitting)) {
-                return; // somebody has booked for it meanwhile
+                return; // another bridge, a migration or a drain has booked for the VM meanwhile
             }
             booked = fitting;
             if (vm != null) {

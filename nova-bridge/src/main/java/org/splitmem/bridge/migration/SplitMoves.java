@@ -74,7 +74,7 @@ final class SplitMoves {
     /**
      * Both sides are booked then; a booking that was not right is.
      *
-     * @return null, and nothing has changed, if somebody has booked for the VM since it was looked at
+     * @return null if a bridge or a drain has booked for the VM since {@link #look} was given its booking; nothing has changed then
      */
     Booker.@Nullable Booked book(Now now, String destination, ExtraSpecs specs)
             throws RefusedException, ServiceException {

@@ -58,7 +58,7 @@ public final class PeerTeller {
         }
     }
 
-    /** Another bridge may tell it of more, before what is told here comes: whoever comes last tells what is so then. */
+    /** Tells a host again as long as the list has changed meanwhile: another bridge may have told it a newer one, which this bridge has overwritten. */
     private void tellNewest(String name, PeerList first) throws ServiceException {
         PeerList told = null;
         PeerList peers = first;
